@@ -1,0 +1,97 @@
+"""Encoded bytes to an RGB image, with the size checked before a pixel is decoded."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..store.errors import DataError
+
+PIXEL_LIMIT = 64_000_000
+"""Default limit on width * height: 64 megapixels, about 190 MB once decoded."""
+
+# Raster formats only: Pillow would also open EPS (which runs Ghostscript), PDF stubs, fonts and the like.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+
+_AGAIN = "download or export it again"
+
+# What Pillow's decoders raise on broken bytes; each decoder has its own habits.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+)
+
+
+class BadImageError(DataError):
+    """Bytes that are no usable image. `reason`: 'empty', 'not-an-image', 'truncated' or 'too-many-pixels'."""
+
+    def __init__(self, message: str, *, reason: str = "not-an-image", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+def decode_image(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+    """Decode `data` to RGB: upright (EXIF orientation applied), transparency over white, first frame.
+
+    Raises:
+        BadImageError: with `reason` 'empty', 'not-an-image', 'too-many-pixels' (width * height above
+            `pixel_limit`, known from the header alone) or 'truncated' (the header reads, the pixels do not).
+    """
+    if not data:
+        raise BadImageError("the image has no bytes", reason="empty", hint=_AGAIN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `pixel_limit` decides instead
+        image = _open(data)
+        width, height = image.size
+        if width * height > pixel_limit:
+            raise _too_many_pixels(f"{width} x {height} pixels are more than {pixel_limit:,}")
+        try:
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+        except (*_BROKEN, Image.DecompressionBombError) as error:
+            raise BadImageError(
+                f"the image cannot be decoded: {error}", reason="truncated", hint=_AGAIN
+            ) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header. Pillow has a limit of its own (about 179 megapixels) that no setting of ours lifts."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(str(error)) from error
+    except UnidentifiedImageError as error:
+        raise BadImageError(
+            "the bytes are in no known image format", reason="not-an-image", hint=f"use {', '.join(FORMATS)}"
+        ) from error
+    except _BROKEN as error:
+        raise BadImageError(
+            f"the image's header is broken: {error}", reason="truncated", hint=_AGAIN
+        ) from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling
+        image = Image.fromarray((np.asarray(image, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _too_many_pixels(message: str) -> BadImageError:
+    hint = "shrink the image first, or raise the pixel limit if you trust where it is from"
+    return BadImageError(message, reason="too-many-pixels", hint=hint)
