@@ -1,0 +1,27 @@
+"""The store: Lance tables, their schemas, ids, jobs and upkeep. Only this package imports lance."""
+
+from .errors import AttribaseError, ConflictError, DataError, InvalidInputError, NotFoundError
+from .ids import content_id, key_id
+from .jobs import Job, Jobs, JobStatus, Shard
+from .progress import Step
+from .schema import mapped_column, vectors_table, views_table
+from .store import Store
+
+__all__ = [
+    "AttribaseError",
+    "ConflictError",
+    "DataError",
+    "InvalidInputError",
+    "Job",
+    "JobStatus",
+    "Jobs",
+    "NotFoundError",
+    "Shard",
+    "Step",
+    "Store",
+    "content_id",
+    "key_id",
+    "mapped_column",
+    "vectors_table",
+    "views_table",
+]

@@ -1,0 +1,268 @@
+"""What a row is, table by table, in data order.
+
+Types are kept to what Lance filters, DuckDB and polars all read: string, int32/64, float32/64, bool,
+timestamp, list<string>, fixed-size float32 vectors and blobs. Keys are never null: Lance needs that to
+keep concurrent inserts of one key single. Timestamps are UTC without a zone. JSON columns are strings.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from .errors import InvalidInputError
+
+BLOB_METADATA = {b"lance-encoding:blob": b"true"}
+ENCODER_METADATA = b"attribase:encoder"
+TIMESTAMP = pa.timestamp("us")
+STRINGS = pa.list_(pa.string())
+
+
+def key(name: str, kind: pa.DataType = pa.string(), position: int = 1) -> pa.Field:  # noqa: B008
+    """A key column. Lance calls it unenforced: only `merge_insert` without an index keeps it unique."""
+    metadata = {
+        b"lance-schema:unenforced-primary-key": b"true",
+        b"lance-schema:unenforced-primary-key:position": str(position).encode(),
+    }
+    return pa.field(name, kind, nullable=False, metadata=metadata)
+
+
+def text(name: str, *, null: bool = True) -> pa.Field:
+    """A string column."""
+    return pa.field(name, pa.string(), nullable=null)
+
+
+def blob(name: str) -> pa.Field:
+    """Large bytes, stored apart from the row: scans do not pay for them unless they are named."""
+    return pa.field(name, pa.large_binary(), metadata=BLOB_METADATA)
+
+
+IMAGES = pa.schema(
+    [
+        key("image_id"),  # sha256 of the bytes, or of the uri when only referenced
+        text("uri"),
+        text("caption"),
+        text("category"),
+        text("creator"),
+        text("license"),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        blob("bytes"),
+        text("metadata"),  # JSON
+    ]
+)
+
+MEMBERS = pa.schema([key("collection", position=1), key("image_id", position=2)])
+
+MODELS = pa.schema(
+    [
+        key("model_id"),
+        text("method", null=False),  # 'none' is the untouched base
+        text("base_model"),
+        text("concept_kind"),  # object | style | set
+        text("concept"),
+        text("category"),
+        text("modifier_token"),
+        text("training_prompt"),
+        pa.field("exemplar_ids", STRINGS, nullable=False),
+        text("case_name"),
+        text("split"),  # train | val | test | control
+        text("config"),  # JSON
+        pa.field("seed", pa.int64()),
+        pa.field("seconds", pa.float64()),
+        blob("weights"),  # safetensors of only what changed
+    ]
+)
+
+SAMPLES = pa.schema(
+    [
+        key("sample_id"),
+        text("model_id", null=False),
+        text("scheme"),
+        text("prompt"),
+        pa.field("seed", pa.int64()),
+        pa.field("steps", pa.int32()),
+        pa.field("guidance", pa.float64()),
+        text("scheduler"),
+        text("uri"),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        blob("bytes"),
+    ]
+)
+
+ENCODERS = pa.schema(
+    [
+        key("encoder"),
+        pa.field("dim", pa.int32(), nullable=False),
+        pa.field("size", pa.int32()),
+        text("preprocessing"),  # JSON
+        text("source"),
+        text("license"),
+        text("onnx_file"),  # relative to the store's files/
+        text("onnx_sha256"),
+        pa.field("opset", pa.int32()),
+        pa.field("parity_max_abs", pa.float64()),
+        pa.field("parity_min_cosine", pa.float64()),
+    ]
+)
+
+MAPPERS = pa.schema(
+    [
+        key("mapper_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),
+        text("kind"),
+        blob("weights"),  # safetensors: real.weight, real.bias, synth.weight, synth.bias
+        text("config"),  # JSON
+        text("history"),  # JSON
+        pa.field("best_epoch", pa.int32()),
+        text("table_versions"),  # JSON
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
+CALIBRATIONS = pa.schema(
+    [
+        key("calibration_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        pa.field("tau", pa.float64(), nullable=False),
+        pa.field("lambda", pa.float64(), nullable=False),
+        text("config"),  # JSON
+        text("history"),  # JSON
+        pa.field("kl_before", pa.float64()),
+        pa.field("kl_after", pa.float64()),
+        text("table_versions"),  # JSON
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
+RANKS = pa.schema(
+    [
+        key("run_id", position=1),
+        key("sample_id", position=2),
+        key("image_id", position=3),
+        pa.field("rank", pa.int64(), nullable=False),  # 1 is best
+        pa.field("similarity", pa.float32()),
+        pa.field("pool_size", pa.int64()),
+    ]
+)
+
+RUNS = pa.schema(
+    [
+        key("run_id"),
+        text("encoder", null=False),
+        text("mapper", null=False),
+        text("case_name"),
+        text("split"),
+        text("gallery"),
+        text("table_versions"),  # JSON
+        text("code_version"),
+        pa.field("started", TIMESTAMP),
+        pa.field("seconds", pa.float64()),
+    ]
+)
+
+JOBS = pa.schema(
+    [
+        key("job_id", position=1),
+        key("shard", pa.int32(), position=2),
+        text("kind", null=False),
+        text("spec", null=False),  # JSON
+        pa.field("items", STRINGS, nullable=False),
+        pa.field("count", pa.int32(), nullable=False),
+        text("state", null=False),  # planned | done
+        pa.field("updated", TIMESTAMP, nullable=False),
+    ]
+)
+
+FAILURES = pa.schema(
+    [
+        key("stage", position=1),
+        key("item", position=2),
+        text("reason", null=False),
+        text("detail"),
+        pa.field("at", TIMESTAMP, nullable=False),
+    ]
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "images": IMAGES,
+    "members": MEMBERS,
+    "models": MODELS,
+    "samples": SAMPLES,
+    "encoders": ENCODERS,
+    "mappers": MAPPERS,
+    "calibrations": CALIBRATIONS,
+    "ranks": RANKS,
+    "runs": RUNS,
+    "failures": FAILURES,
+    "jobs": JOBS,
+}
+"""The tables that every store has, whatever encoders it knows."""
+
+
+def vectors(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:
+    """One row an item; `base` is the raw encoder output, shape (dim,); mapped columns are unit length."""
+    vector = pa.list_(pa.float32(), dim)
+    return pa.schema(
+        [key("item_id"), text("item_kind", null=False), pa.field("base", vector, nullable=False)]
+        + [pa.field(mapped_column(name), vector) for name in mappers],
+        metadata={ENCODER_METADATA: encoder.encode()},
+    )
+
+
+def views(dim: int, *, encoder: str = "") -> pa.Schema:
+    """One row an augmented view of an item; `base` is the raw encoder output of that view, shape (dim,)."""
+    return pa.schema(
+        [
+            key("item_id", position=1),
+            key("view", pa.int32(), position=2),
+            pa.field("base", pa.list_(pa.float32(), dim), nullable=False),
+        ],
+        metadata={ENCODER_METADATA: encoder.encode()},
+    )
+
+
+def vectors_table(encoder: str) -> str:
+    """`vectors_` + the encoder's safe name: `efficientnet-lite0` -> `vectors_efficientnet_lite0`."""
+    return "vectors_" + safe_name(encoder)
+
+
+def views_table(encoder: str) -> str:
+    """`views_` + the encoder's safe name."""
+    return "views_" + safe_name(encoder)
+
+
+def mapped_column(mapper: str) -> str:
+    """The column of `vectors_*` that holds what `mapper` makes of `base`."""
+    return "mapped_" + safe_name(mapper)
+
+
+def safe_name(name: str) -> str:
+    """`name` as part of an SQL identifier: lower case, all but letters and digits become `_`.
+
+    Two names can become one (`a-b`, `a_b`); the store refuses the second where it would be created, and
+    the tables' schema metadata holds the name as given.
+
+    Raises InvalidInputError for a name without any ASCII letter or digit, or longer than 80 characters.
+    """
+    safe = re.sub(r"[^a-z0-9]", "_", name.lower())
+    if not re.search(r"[a-z0-9]", safe) or len(safe) > 80:
+        raise InvalidInputError(
+            f"{name!r} cannot name an encoder or a mapper",
+            hint="use 1 to 80 letters, digits, '-' and '_'",
+        )
+    return safe
+
+
+def key_columns(schema: pa.Schema) -> list[str]:
+    """The key columns of a table, in key order (which is their column order)."""
+    marker = b"lance-schema:unenforced-primary-key"
+    return [field.name for field in schema if (field.metadata or {}).get(marker) == b"true"]
+
+
+def blob_columns(schema: pa.Schema) -> list[str]:
+    """The columns that are stored as blobs."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"lance-encoding:blob") == b"true"]
