@@ -1,0 +1,44 @@
+# `make demo` and `make test` need only Python 3.11 or newer; they set up .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# One thread a process: the demo and the tests parallelise over processes.
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test lint types tests format clean install
+
+install: $(READY)
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing attribase and what it needs into $(VENV) (several GB with PyTorch, a few minutes the first time)"
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[dev,world]"
+	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/attribase
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/attribase demo $(ARGS)
+
+test: lint types tests
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy sees the checkout under its package name, whatever its folder is called.
+types: $(READY)
+	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p attribase.store -p attribase.runtime -p attribase.ingest -p attribase.train \
+		-p attribase.query -p attribase.commands -p attribase.demo -m attribase -m attribase.cli
+
+# The tests end with a small run of the whole demo (tests/demo), killed, resumed and repeated.
+tests: $(READY)
+	$(BIN)/python -m pytest
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

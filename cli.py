@@ -1,0 +1,60 @@
+"""The command line: parses, calls and prints. Errors become exits here, and only here.
+
+stdout is data, stderr is progress and messages. Exit 0 done, 1 an error (what failed, what to do next),
+2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from typing import Any
+
+import click
+
+from . import __version__
+from .commands import demo, ingest, maintain, query, train
+from .store import AttribaseError
+
+MAINTENANCE = (maintain.init, maintain.info, maintain.check)
+
+
+class ErrorsAsExits(click.Group):
+    """Turns the project's errors and an interrupt into one or two lines on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; every AttribaseError ends as exit 1 with its hint."""
+        try:
+            return super().invoke(ctx)
+        except AttribaseError as error:
+            click.secho(f"error: {error}", fg="red", err=True)
+            if error.hint:
+                click.echo(f"next:  {error.hint}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted: what was committed is kept; the same command goes on from there", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=ErrorsAsExits, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--store", "-s", envvar="ATTRIBASE_STORE", metavar="URI", help="The store: a folder. [env: ATTRIBASE_STORE]"
+)
+@click.version_option(__version__, prog_name="attribase")
+@click.pass_context
+def cli(ctx: click.Context, store: str | None) -> None:
+    """Which training images made this picture, how much did each contribute, and can that be trusted.
+
+    \b
+    Example: attribase demo
+             attribase -s my.store init
+             attribase -s my.store ingest images photos/ --collection gallery
+             attribase -s my.store query attribute picture.png -k 5
+    """
+    ctx.obj = store
+
+
+for command in (*MAINTENANCE, demo.demo, ingest.ingest, train.train, query.query):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(cli.main(prog_name="attribase"))

@@ -1,0 +1,33 @@
+"""`attribase demo`: the whole method, offline."""
+
+from pathlib import Path
+
+import click
+
+from .shared import print_rows, say
+
+
+@click.command()
+@click.argument("folder", default="attribase-demo", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--models", type=click.IntRange(8), default=168, show_default=True, help="Customized generators.")
+@click.option("--samples", type=click.IntRange(2), default=16, show_default=True, help="Samples of each.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core.")
+def demo(folder: Path, models: int, samples: int, workers: int | None) -> None:
+    """Customize, sample, embed, map, calibrate, evaluate and report, on the embedded world.
+
+    Everything goes to FOLDER (the store is FOLDER/store, the page FOLDER/report.html). Stopped at any
+    point, the same command goes on; done, it says so.
+
+    Example: attribase demo
+    """
+    from ..demo import DemoSettings, is_done, run_demo, summary
+    from .shared import draw
+
+    settings = DemoSettings(folder=folder, models=models, samples=samples, workers=workers)
+    if is_done(settings):
+        say(f"nothing to do: {folder} is complete and unchanged")
+    else:
+        draw(run_demo(settings))
+    for title, rows in summary(settings):
+        print_rows(rows, "table", title=title)
+    say(f"report: {settings.report}")

@@ -1,0 +1,138 @@
+"""`attribase ingest`: images, customized models, samples, embeddings."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .shared import counted, open_store, say
+
+workers_option = click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU).")
+plan_option = click.option(
+    "--plan",
+    "plan_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines, one model each: see docs/plans.md.",
+)
+
+
+@click.group()
+def ingest() -> None:
+    """Write rows: real images, customized models, their samples, and embeddings of both."""
+
+
+@ingest.command()
+@click.argument("source")
+@click.option("--collection", required=True, metavar="NAME", help="Which collection the images belong to, e.g. gallery.")
+@click.option("--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them.")
+@click.pass_context
+def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | None) -> None:
+    """Take in SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
+
+    Example: attribase -s my.store ingest images photos/ --collection gallery
+    """
+    from ..ingest.images import ingest_images, open_source
+
+    store = open_store(ctx)
+    settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
+    steps, last = counted(ingest_images(store, open_source(source), collection, **settings))
+    say(f"{source}: {last.done} images in {collection!r}" if last else f"{source}: nothing new for {collection!r}")
+    _tell_failures(store, "images")
+
+
+@ingest.command()
+@click.option("--collection", default="exemplars", show_default=True, help="Where the exemplars are.")
+@click.option("--kind", type=click.Choice(["object", "style"]), required=True, help="One exemplar a model, or 5-10 by one creator.")
+@click.option("--prompts", "prompts_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Written captions with {concept}, a line each: the scheme `gpt`.")
+@click.option("--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_context
+def plan(ctx: click.Context, output: Path, **settings: Any) -> None:
+    """Plan models over a collection of exemplars: OUTPUT gets one JSON line a model, to be read and edited.
+
+    Example: attribase -s my.store ingest plan --kind object plan.jsonl
+    """
+    from ..ingest.plan import plan_models
+    from ..ingest.specs import write_specs
+
+    specs = plan_models(open_store(ctx), **settings)
+    write_specs(output, specs)
+    say(f"{output}: {len(specs)} models, {sum(len(spec.samples) for spec in specs)} samples")
+
+
+@ingest.command()
+@plan_option
+@click.option("--base", required=True, help="`world`, a diffusers folder, or a hub id.")
+@click.option("--iterations", type=click.IntRange(1), help="Optimiser steps a model.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of the K and V projections.")
+@click.option("--token-lr", type=click.FloatRange(0, min_open=True), help="Of the token V*.")
+@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--augment", help="How exemplars are varied; `none`, `shift` or `resize`.")
+@click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
+@workers_option
+@click.pass_context
+def customize(ctx: click.Context, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
+    """Customize a generator on the exemplars of every model in the plan (Custom Diffusion: K, V and V*).
+
+    Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
+    """
+    from ..ingest.customize import customize as run
+    from ..ingest.customize import defaults_for
+    from ..ingest.specs import read_specs
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    config = defaults_for(base).with_changes(**given)
+    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), config, workers=workers))
+    say("models are ready" if steps else "nothing to do: every model of the plan is there")
+
+
+@ingest.command()
+@plan_option
+@click.option("--base", required=True, help="The base that the models were customized from.")
+@click.option("--steps", type=click.IntRange(1), help="DDIM steps.")
+@click.option("--guidance", type=click.FloatRange(0), help="Classifier-free guidance.")
+@click.option("--batch-size", type=click.IntRange(1))
+@workers_option
+@click.pass_context
+def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
+    """Draw every prompt of the plan with its model.
+
+    Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
+    """
+    from ..ingest.customize import defaults_for
+    from ..ingest.sample import sample as run
+    from ..ingest.sample import sample_defaults_for
+    from ..ingest.specs import read_specs
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    config = sample_defaults_for(base).with_changes(**given)
+    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), defaults_for(base), config, workers=workers))
+    say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
+
+
+@ingest.command()
+@click.option("--encoder", default="efficientnet-lite0", show_default=True, help="See docs/encoders.md.")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A weights file, instead of the hub.")
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True)
+@click.pass_context
+def embed(ctx: click.Context, encoder: str, weights: Path | None, batch: int) -> None:
+    """Embed every image and sample that has no vector yet.
+
+    Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
+    """
+    from ..ingest.embed import embed as run
+    from ..ingest.encoders import ensure_exported
+
+    store = open_store(ctx)
+    ensure_exported(store, encoder, weights)
+    steps, last = counted(run(store, encoder, batch=batch))
+    say(last.note if last and last.note else "vectors are ready" if steps else "nothing to do: everything is embedded")
+    _tell_failures(store, "embed")
+
+
+def _tell_failures(store: Any, stage: str) -> None:
+    failed = store.read("failures", ["reason"], where=f"stage = '{stage}'").column("reason").to_pylist()
+    for reason in sorted(set(failed)):
+        say(f"left out, {reason}: {failed.count(reason)} (attribase query sql \"from failures\")")

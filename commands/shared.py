@@ -1,0 +1,110 @@
+"""What every command needs: the store it was given, progress on stderr, rows on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..store import InvalidInputError, Step, Store
+
+FORMATS = click.Choice(["table", "json"])
+format_option = click.option("--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets.")
+QUIET_SECONDS = 15.0
+
+
+def open_store(ctx: click.Context) -> Store:
+    """The store named before the command. Raises InvalidInputError when none was named."""
+    return Store.open(store_uri(ctx))
+
+
+def store_uri(ctx: click.Context) -> str:
+    """The URI given with `--store`, `-s` or ATTRIBASE_STORE."""
+    uri = ctx.find_root().obj
+    if not uri:
+        raise InvalidInputError(
+            "no store was named", hint="put `--store FOLDER` before the command, or set ATTRIBASE_STORE"
+        )
+    return str(uri)
+
+
+def draw(steps: Iterable[Step]) -> Step | None:
+    """Run a job to its end while drawing its progress on stderr; the last step, or None when there was none."""
+    return _draw_bars(steps) if sys.stderr.isatty() else _draw_lines(steps)
+
+
+def _draw_bars(steps: Iterable[Step]) -> Step | None:
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    last: Step | None = None
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bars: dict[str, Any] = {}
+        for last in steps:
+            if last.stage not in bars:
+                bars[last.stage] = progress.add_task(last.stage, total=last.total, note="")
+            progress.update(bars[last.stage], completed=last.done, total=last.total, note=last.note)
+    return last
+
+
+def _draw_lines(steps: Iterable[Step]) -> Step | None:
+    """Without a terminal: a line when a stage starts, every so often, and when it ends."""
+    from time import monotonic
+
+    last, shown, stage = None, 0.0, ""
+    for last in steps:
+        now = monotonic()
+        if last.stage != stage or last.done >= last.total or now - shown >= QUIET_SECONDS:
+            click.echo(f"{last.stage}: {last.done}/{last.total} {last.note}".rstrip(), err=True)
+            shown, stage = now, last.stage
+    return last
+
+
+def say(message: str) -> None:
+    """A message for the person, on stderr."""
+    click.echo(message, err=True)
+
+
+def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None:
+    """Rows on stdout, as a table to read or as JSON to pipe."""
+    if fmt == "json":
+        click.echo(json.dumps(rows, sort_keys=True, default=str))
+        return
+    table = Table(title=title or None)
+    for name in rows[0] if rows else ():
+        table.add_column(name, overflow="fold", justify="right" if _is_number(rows[0][name]) else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    Console().print(table)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def counted(steps: Iterator[Step]) -> tuple[int, Step | None]:
+    """Draw a job; how many steps it took (0: there was nothing to do) and its last one."""
+    count = 0
+
+    def counting() -> Iterator[Step]:
+        nonlocal count
+        for step in steps:
+            count += 1
+            yield step
+
+    return (lambda last: (count, last))(draw(counting()))

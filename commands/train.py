@@ -1,0 +1,60 @@
+"""`attribase train`: mappers (eq. 3 and 4) and calibrations (eq. 5 and 6)."""
+
+from typing import Any
+
+import click
+
+from .shared import counted, open_store, say
+
+encoder_option = click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features.")
+
+
+@click.group()
+def train() -> None:
+    """Learn mappers and calibrations from what was ingested."""
+
+
+@train.command()
+@encoder_option
+@click.option("--name", default="tuned", show_default=True, help="What to call the mapper.")
+@click.option("--recipe", type=click.Choice(["best", "paper"]), default="best", show_default=True, help="Where the defaults come from; `paper` is C.1.")
+@click.option("--kinds", type=click.Choice(["object", "style", "both"]), default="both", show_default=True, help="Which models to learn from.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the train models.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Adam's learning rate.")
+@click.option("--temperature", type=click.FloatRange(0, min_open=True), help="nu of eq. 3.")
+@click.option("--regulariser", type=click.FloatRange(0), help="Weight of eq. 4; 0 leaves it out.")
+@click.option("--views", type=click.IntRange(1), help="Augmented views cached for each image.")
+@click.option("--seed", type=int, help="Same seed, same weights.")
+@click.pass_context
+def mapper(ctx: click.Context, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
+    """Learn h and h~ by contrasting samples with the exemplars of their own models.
+
+    Example: attribase -s my.store train mapper --name tuned
+    """
+    from ..ingest.embed import embed_views
+    from ..train import BEST, PAPER, train_mapper
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    chosen = (kinds,) if kinds != "both" else ("object", "style")
+    config = (PAPER if recipe == "paper" else BEST).with_changes(name=name, kinds=chosen, **given)
+    store = open_store(ctx)
+    counted(embed_views(store, encoder, views=config.views))
+    _, last = counted(train_mapper(store, encoder, config))
+    say(last.note if last else f"mapper {name!r} is up to date")
+
+
+@train.command()
+@encoder_option
+@click.option("--mapper", "mapper_name", default="tuned", show_default=True, help="Which mapper, or `none` for raw features.")
+@click.option("--steps", type=click.IntRange(1), help="Optimiser steps.")
+@click.pass_context
+def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int | None) -> None:
+    """Fit tau and lambda so that influence matches what is known, on the validation models.
+
+    Example: attribase -s my.store train calibration --mapper tuned
+    """
+    from ..train import CalibrationConfig, train_calibration
+
+    config = CalibrationConfig() if steps is None else CalibrationConfig(steps=steps)
+    _, last = counted(train_calibration(open_store(ctx), encoder, mapper_name, config))
+    say(last.note if last else "calibration is up to date")

@@ -1,0 +1,96 @@
+"""The pipeline of the demo: every stage resumes by itself, so the demo is their plain sequence."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..store import Step, Store
+from .settings import DemoSettings, read_marker, write_marker
+
+MAPPERS = ("paper", "unregularised", "tuned")
+Rows = list[dict[str, Any]]
+
+
+def is_done(settings: DemoSettings) -> bool:
+    """Whether these very settings ran to the end and the tables have not changed since."""
+    marker = read_marker(settings)
+    if marker is None or marker.get("settings") != settings.what() or not settings.report.exists():
+        return False
+    return bool(Store.open(settings.store).versions() == marker.get("versions"))
+
+
+def run_demo(settings: DemoSettings) -> Iterator[Step]:
+    """All stages in order; stopped anywhere, the next run goes on after what was committed."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    store = Store.create(settings.store)
+    for stage in (_images, _generate, _embed, _train, _evaluate):
+        yield from stage(store, settings)
+    yield from _report(store, settings)
+    write_marker(settings, store.versions())
+
+
+def _images(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    del settings
+    from ..ingest.images import ingest_images, open_source
+
+    for source, collection in (("world:gallery", "gallery"), ("world:exemplars", "exemplars")):
+        yield from ingest_images(store, open_source(source), collection)
+
+
+def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    from ..ingest.customize import customize, defaults_for
+    from ..ingest.sample import sample, sample_defaults_for
+    from .plan import planned_specs
+
+    specs = planned_specs(settings.models, settings.samples)
+    base = defaults_for("world")
+    yield from customize(store, specs, base, workers=settings.workers)
+    yield from sample(store, specs, base, sample_defaults_for("world"), workers=settings.workers)
+
+
+def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    from ..ingest.embed import embed
+    from ..ingest.encoders import ensure_exported
+
+    ensure_exported(store, settings.encoder)
+    yield from embed(store, settings.encoder)
+
+
+def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    """The paper's recipe, ours, and ours without the regulariser; each with its calibration, and raw."""
+    from ..ingest.embed import embed_views
+    from ..train import BEST, PAPER, CalibrationConfig, train_calibration, train_mapper
+
+    configs = {
+        "paper": replace(PAPER, name="paper"),
+        "unregularised": replace(BEST, name="unregularised", regulariser=0.0),
+        "tuned": replace(BEST, name="tuned"),
+    }
+    yield from embed_views(store, settings.encoder, views=BEST.views)
+    for name in MAPPERS:
+        yield from train_mapper(store, settings.encoder, configs[name])
+    for name in ("none", *MAPPERS):
+        yield from train_calibration(store, settings.encoder, name, CalibrationConfig())
+
+
+def _evaluate(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    from ..query import evaluate
+
+    yield from evaluate(store, settings.encoder)
+
+
+def _report(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    from .report import write_report
+
+    yield Step("report", 0, 1)
+    write_report(store, settings)
+    yield Step("report", 1, 1, str(settings.report))
+
+
+def summary(settings: DemoSettings) -> list[tuple[str, Rows]]:
+    """What the terminal shows at the end: short tables, each with its title."""
+    from .findings import SUMMARIES
+
+    store = Store.open(settings.store)
+    tables: list[tuple[str, Callable[[Store, str], Rows]]] = list(SUMMARIES)
+    return [(title, rows(store, settings.encoder)) for title, rows in tables]
