@@ -1,0 +1,26 @@
+"""Ask the store: SQL, evaluation, attribution, influence and how sure all that is.
+
+Writes nothing of its own but ranks. Imports neither `ingest` nor `train`, and no torch; DuckDB and the ONNX
+runtime are loaded by the first call that needs them.
+"""
+
+from .answer import Answer, Result, Share, influence_by
+from .attribution import attribute
+from .connection import connect
+from .evaluation import evaluate
+from .formatting import format_table
+from .sql_runner import run_sql
+from .statements import load_sql
+
+__all__ = [
+    "Answer",
+    "Result",
+    "Share",
+    "attribute",
+    "connect",
+    "evaluate",
+    "format_table",
+    "influence_by",
+    "load_sql",
+    "run_sql",
+]

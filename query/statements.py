@@ -1,0 +1,23 @@
+"""The SQL files beside this module: one statement each, with a header that says what it reads and returns."""
+
+from pathlib import Path
+
+from ..store.errors import NotFoundError
+
+SQL_DIR = Path(__file__).parent / "sql"
+
+VIEWS = ("latest_runs", "per_sample", "metrics")
+"""The files that define views, in the order in which they build on each other."""
+
+
+def load_sql(name: str) -> str:
+    """The text of `sql/<name>.sql`. Raises NotFoundError that lists the statements there are."""
+    known = statement_names()
+    if name not in known:
+        raise NotFoundError(f"there is no SQL statement {name!r}", hint=f"use one of {', '.join(known)}")
+    return (SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def statement_names() -> list[str]:
+    """Every statement and view there is, sorted."""
+    return sorted(path.stem for path in SQL_DIR.glob("*.sql"))
