@@ -1,0 +1,76 @@
+"""CLIP image towers of open_clip, as `open_clip:ARCH/TAG`; feature: the projected, unnormalised embedding."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import Preprocessing
+from ...store.errors import InvalidInputError, NotFoundError
+from .spec import EncoderSpec
+from .weights import hub_file, load_checked
+
+if TYPE_CHECKING:
+    import torch
+
+PREFIX = "open_clip:"
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module:
+    """The image tower of `arch` as trained for `tag`, from `weights` or from the hub."""
+    import open_clip
+
+    config = open_clip.get_pretrained_cfg(arch, tag)
+    name = f"open_clip {arch}/{tag}"
+    path = weights
+    if path is None:
+        repository = str(config.get("hf_hub", "")).rstrip("/")
+        if repository.count("/") != 1:
+            raise InvalidInputError(f"{name} is not on the hub", hint="pass its weights with --weights FILE")
+        path = hub_file(name, repository, FILES)
+
+    def create() -> Any:
+        # Given a file, open_clip does not look at the tag: say which activation it was trained with.
+        return open_clip.create_model(
+            arch, pretrained=str(path), force_quick_gelu=bool(config.get("quick_gelu", False))
+        )
+
+    before = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # it narrates on the root logger
+    try:
+        tower: torch.nn.Module = load_checked(name, path, create).visual
+    finally:
+        logging.root.setLevel(before)
+    return tower.eval()
+
+
+def spec(name: str) -> EncoderSpec:
+    """The spec of `open_clip:ARCH/TAG`, from open_clip's own description. Downloads nothing."""
+    import open_clip
+
+    arch, _, tag = name.removeprefix(PREFIX).partition("/")
+    model, weights = open_clip.get_model_config(arch), open_clip.get_pretrained_cfg(arch, tag)
+    if model is None or not weights:
+        known = open_clip.list_pretrained_tags_by_model(arch) if model else open_clip.list_models()
+        raise NotFoundError(
+            f"open_clip has no {arch}/{tag}",
+            hint=f"use open_clip:ARCH/TAG; known: {', '.join(known[:12])}, ...",
+        )
+    size = int(model["vision_cfg"]["image_size"])
+    return EncoderSpec(
+        name=name,
+        dim=int(model["embed_dim"]),
+        preprocessing=Preprocessing(
+            size,
+            resize=None if weights.get("resize_mode") == "squash" else size,
+            interpolation=weights.get("interpolation", "bicubic"),
+            mean=tuple(weights["mean"]),
+            std=tuple(weights["std"]),
+        ),
+        source=f"open_clip {arch}/{tag}, hub {str(weights.get('hf_hub', '')).rstrip('/')}",
+        license="see the publisher of the weights",
+        load=partial(load, arch=arch, tag=tag),
+    )
