@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from lance.commit import CommitConflictError
+
 from .errors import ConflictError
 
 Result = TypeVar("Result")
@@ -13,8 +15,8 @@ ATTEMPTS = 12
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 2.0
 
-# Lance has no exception type for a lost race: an OSError or RuntimeError with one of these in its text.
-CONFLICTS = ("commit conflict", "conflicting", "concurrent", "retryable", "too many", "contention")
+# Not every lost race comes as Lance's CommitConflictError: some are plain errors with one of these words.
+CONFLICTS = ("commit conflict", "concurrent", "please retry")
 
 
 def with_retries(what: str, commit: Callable[[], Result]) -> Result:
@@ -43,5 +45,7 @@ def with_retries(what: str, commit: Callable[[], Result]) -> Result:
 
 def is_conflict(error: Exception) -> bool:
     """Whether Lance failed because of another writer, so that a new attempt can succeed."""
+    if isinstance(error, CommitConflictError):
+        return bool(error.retryable)
     text = str(error).lower()
     return any(phrase in text for phrase in CONFLICTS)

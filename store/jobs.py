@@ -4,6 +4,7 @@ A worker writes a shard's rows first (their ids are deterministic, so writing tw
 marks the shard done after. A kill in between repeats one shard and leaves the same tables.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from .errors import InvalidInputError
+from .commits import with_retries
+from .errors import ConflictError, InvalidInputError
 from .ids import canonical_json, key_id
 from .lookup import quote
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PLANNED = "planned"
 DONE = "done"
+TIDY_EVERY = 64  # shards
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How far a job is, in items."""
+    """How far a job is, in items. `updated` is when it was planned or last finished a shard, UTC."""
 
     job_id: str
     kind: str
@@ -44,9 +47,9 @@ class JobStatus:
     updated: datetime
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
-    """A planned job. `done_items` counts what is committed, other processes' shards included, when read."""
+    """A planned job. Picklable, so worker processes can finish its shards."""
 
     job_id: str
     kind: str
@@ -55,26 +58,39 @@ class Job:
 
     def pending(self) -> list[Shard]:
         """The shards that are not done, in order."""
-        where = f"job_id = {quote(self.job_id)} AND state = '{PLANNED}'"
+        where = f"job_id = {quote(self.job_id)} AND state = {quote(PLANNED)}"
         rows = self.store.read("jobs", ["shard", "items"], where).sort_by("shard").to_pylist()
         return [Shard(self.job_id, row["shard"], tuple(row["items"])) for row in rows]
 
     def finish(self, shard: Shard) -> None:
-        """Say that the rows of `shard` are committed. Saying it twice changes nothing."""
-        where = f"job_id = {quote(shard.job_id)} AND shard = {shard.index}"
-        row = self.store.read("jobs", where=where).to_pylist()
-        if not row or shard.job_id != self.job_id:
+        """Say that the rows of `shard` are committed. Saying it twice changes nothing.
+
+        Raises InvalidInputError for a shard of another job, ConflictError as `Store.upsert`.
+        """
+        where = f"job_id = {quote(self.job_id)} AND shard = {shard.index}"
+        if shard.job_id != self.job_id or not self.store.count("jobs", where):
             raise InvalidInputError(
-                f"job {self.job_id} has no shard {shard.index}", hint="plan the job again"
+                f"job {self.job_id} has no shard {shard.index}", hint="finish only what `pending` named"
             )
-        if row[0]["state"] != DONE:
-            self.store.upsert("jobs", [{**row[0], "state": DONE, "updated": now()}], update=True)
+        values = {"state": quote(DONE), "updated": f"cast({quote(now().isoformat())} as timestamp)"}
+
+        def commit() -> None:
+            self.store.dataset("jobs").update(values, where=f"{where} AND state = {quote(PLANNED)}")
+
+        with_retries(f"finishing shard {shard.index} of job {self.job_id}", commit)
+        if shard.index % TIDY_EVERY == TIDY_EVERY - 1:
+            self._tidy()
 
     @property
     def done_items(self) -> int:
-        """How many items are committed."""
-        where = f"job_id = {quote(self.job_id)} AND state = '{DONE}'"
+        """How many items are committed now, by whichever process."""
+        where = f"job_id = {quote(self.job_id)} AND state = {quote(DONE)}"
         return int(pc.sum(self.store.read("jobs", ["count"], where)["count"]).as_py() or 0)
+
+    def _tidy(self) -> None:
+        """Put together the one-row fragments that finishing leaves: each makes every later read slower."""
+        with contextlib.suppress(ConflictError):  # others are at it; this is only upkeep
+            with_retries("tidying jobs", lambda: self.store.dataset("jobs").optimize.compact_files())
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,8 @@ class Jobs:
     def plan(self, kind: str, spec: Mapping[str, Any], items: Sequence[str], shard_size: int) -> Job:
         """The job that does `items` as `spec` says; the same arguments give the same job, as far as it is.
 
+        Name all items that the job is about, done or not: that makes the run after a kill the same job.
+
         Args:
             kind: "embed", "sample", ...
             spec: what determines the result, as JSON values.
@@ -96,28 +114,41 @@ class Jobs:
             raise InvalidInputError(f"shard size {shard_size} is no positive number", hint="use 1 or more")
         distinct = list(dict.fromkeys(items))
         job = Job(key_id(kind, spec, distinct), kind, len(distinct), self.store)
-        common = {"job_id": job.job_id, "kind": kind, "spec": canonical_json(spec), "state": PLANNED}
-        cuts = [distinct[start : start + shard_size] for start in range(0, len(distinct), shard_size)]
-        known = self.store.existing("jobs", [job.job_id])
-        if cuts and not known:  # one commit: a job is planned whole or not at all
+        if distinct and not self.store.existing("jobs", [job.job_id]):
+            cuts = [distinct[start : start + shard_size] for start in range(0, len(distinct), shard_size)]
+            common = {"job_id": job.job_id, "kind": kind, "spec": canonical_json(spec), "state": PLANNED}
             at = now()
-            self.store.upsert(
-                "jobs",
-                [
-                    {**common, "shard": index, "items": cut, "count": len(cut), "updated": at}
-                    for index, cut in enumerate(cuts)
-                ],
-            )
+            rows = [
+                {**common, "shard": n, "items": cut, "count": len(cut), "updated": at}
+                for n, cut in enumerate(cuts)
+            ]
+            self.store.upsert("jobs", rows)  # one commit: a job is planned whole or not at all
         return job
 
     def unfinished(self) -> list[JobStatus]:
-        """The jobs with shards left to do, oldest first."""
-        columns = ["job_id", "kind", "spec", "count", "state", "updated"]
+        """The jobs with shards left to do, oldest first.
+
+        A job counts as replaced when a later one of the same kind and spec shares an item with it: then the
+        later one says what is left.
+        """
         jobs: dict[str, list[dict[str, Any]]] = {}
-        for row in self.store.read("jobs", columns).to_pylist():
+        for row in self.store.read("jobs").to_pylist():
             jobs.setdefault(row["job_id"], []).append(row)
-        found = [_status(rows) for rows in jobs.values() if any(row["state"] == PLANNED for row in rows)]
+        left = [rows for rows in jobs.values() if any(row["state"] == PLANNED for row in rows)]
+        found = [_status(rows) for rows in left if not any(_replaces(other, rows) for other in jobs.values())]
         return sorted(found, key=lambda status: (status.updated, status.job_id))
+
+
+def _replaces(other: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the job `other` was planned after the job `rows` and does some of the same."""
+    same = other[0]["job_id"] != rows[0]["job_id"] and all(
+        other[0][key] == rows[0][key] for key in ("kind", "spec")
+    )
+    planned = max(row["updated"] for row in rows if row["state"] == PLANNED)
+    if not same or min(row["updated"] for row in other) <= planned:
+        return False
+    items = {item for row in rows for item in row["items"]}
+    return any(item in items for row in other for item in row["items"])
 
 
 def _status(rows: Sequence[Mapping[str, Any]]) -> JobStatus:

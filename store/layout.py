@@ -60,9 +60,23 @@ class Layout:
             raise InvalidInputError(f"{'/'.join(parts)!r} leads out of the store", hint="use plain names")
         return path
 
+    def make_folder(self) -> None:
+        """Make the store's folder. Raises InvalidInputError where none can be."""
+        if self.local:
+            try:
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InvalidInputError(
+                    f"cannot make a folder at {self.uri}: {error.strerror}", hint="name another place"
+                ) from error
+
+    def marked(self) -> bool:
+        """Whether the folder says that it is a store. Remote stores never do."""
+        return self.local and Path(self.uri, MARKER).is_file()
+
     def write_marker(self) -> None:
         """Say that this folder is a store. Does nothing when it says so already, or when remote."""
-        if self.local and not Path(self.uri, MARKER).exists():
+        if self.local and not self.marked():
             write_atomically(Path(self.uri, MARKER), json.dumps({"attribase": {"format": FORMAT}}).encode())
 
     def check_marker(self) -> None:

@@ -6,7 +6,7 @@ import lance
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FEW = 500  # beyond, parsing `IN (...)` costs more than reading the key column
+FEW = 1000  # beyond, parsing `IN (...)` costs more than reading the key column
 
 
 def quote(value: str | int) -> str:

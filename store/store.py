@@ -18,6 +18,7 @@ from .layout import SUFFIX, Layout, not_a_store, write_atomically
 from .lookup import rows_with
 from .upsert import upsert
 
+BLOB_ROWS = 64
 STORAGE_VERSION = (
     "2.1"  # the newest whose blob columns are plain large_binary; 2.0 cannot filter `bytes is null`
 )
@@ -38,8 +39,9 @@ class Store:
         Raises ConflictError for a newer format.
         """
         store = cls(Layout.of(uri))
-        if store.layout.local:
-            Path(store.uri).mkdir(parents=True, exist_ok=True)
+        if store.layout.marked():
+            store.layout.check_marker()
+        store.layout.make_folder()
         for table, wanted in schema.TABLES.items():
             store._create_table(table, wanted)
         store.layout.write_marker()
@@ -198,6 +200,7 @@ class Store:
                 f"{table} has no column {', '.join(map(repr, unknown))}",
                 hint=f"its columns are {', '.join(dataset.schema.names)}",
             )
-        return dataset.scanner(
-            columns=list(columns), filter=where, batch_size=batch_rows, blob_handling="all_binary"
-        )
+        options: dict[str, int] = {} if batch_rows is None else {"batch_size": batch_rows}
+        if set(columns) & set(schema.blob_columns(dataset.schema)):  # rows may be megabytes: read few ahead
+            options = {"batch_size": min(batch_rows or BLOB_ROWS, BLOB_ROWS), "batch_readahead": 2}
+        return dataset.scanner(columns=list(columns), filter=where, blob_handling="all_binary", **options)

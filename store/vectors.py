@@ -1,6 +1,6 @@
 """Vector tables: one an encoder, created when its width is known, with one more column a mapper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import lance
@@ -10,12 +10,15 @@ import pyarrow as pa
 from . import schema
 from .commits import with_retries
 from .errors import ConflictError, InvalidInputError
+from .lookup import quote
 
 if TYPE_CHECKING:
     from .store import Store
 
 Compute = Callable[[pa.RecordBatch], np.ndarray]
+
 SCAN_ROWS = 8192
+SAME = 1e-6  # of unit-length vectors: what another batch size or thread count changes is no change
 
 
 def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
@@ -27,9 +30,8 @@ def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
     if table not in store.tables():
         store._create_table(table, wanted)
     found = store.schema(table)
-    owner = (found.metadata or {}).get(schema.ENCODER_METADATA, b"").decode()
-    encoder = wanted.metadata[schema.ENCODER_METADATA].decode()
-    if owner and owner != encoder:
+    owner, encoder = encoder_of(found), encoder_of(wanted)
+    if owner != encoder:
         raise ConflictError(
             f"the encoders {owner!r} and {encoder!r} would both be kept in {table}", hint="rename one of them"
         )
@@ -42,24 +44,90 @@ def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
     return table
 
 
+def encoder_of(table_schema: pa.Schema) -> str:
+    """The encoder that a vector or view table belongs to, named as it was given."""
+    name: bytes = (table_schema.metadata or {}).get(schema.ENCODER_METADATA, b"")
+    return name.decode()
+
+
 def set_column(store: "Store", table: str, column: str, compute: Compute) -> int:
-    """See Store.set_vector_column."""
-    kind = store.schema(table).field("base").type
-    if column not in store.schema(table).names:
-        with_retries(f"adding {table}.{column}", lambda: _add_null_column(store, table, column, kind))
-    changed = 0
-    for batch in store.scan(table, ["item_id", "item_kind", "base", column], batch_rows=SCAN_ROWS):
-        fresh = np.asarray(compute(batch.select(["item_id", "item_kind", "base"])), np.float32)
-        values = pa.FixedSizeListArray.from_arrays(pa.array(fresh.reshape(-1)), kind.list_size)
-        rows = pa.table(
-            [batch["item_id"], batch["item_kind"], batch["base"], values],
-            names=["item_id", "item_kind", "base", column],
+    """Make `column` what `compute` says of every row, in one commit. See Store.set_vector_column.
+
+    Readers see the old column or the new one, never a mixture: the new values are written beside the
+    table and committed at once. Rows that others append meanwhile stay null until the next call.
+    """
+    _check_column(store, table, column)
+    return with_retries(f"writing {table}.{column}", lambda: _set_column(store, table, column, compute))
+
+
+def _check_column(store: "Store", table: str, column: str) -> None:
+    table_schema = store.schema(table)
+    if not table.startswith("vectors_") or not column.startswith("mapped_"):
+        raise InvalidInputError(
+            f"{table}.{column} is no mapped column",
+            hint="use vectors_table(encoder) and mapped_column(mapper)",
         )
-        changed += store.upsert(table, rows, update=True)
-    return changed
+    where = f"encoder = {quote(encoder_of(table_schema))}"
+    names = store.read("mappers", ["mapper"], where)["mapper"].to_pylist()
+    sharing = sorted(name for name in names if schema.mapped_column(name) == column)
+    if len(sharing) > 1:
+        raise ConflictError(
+            f"the mappers {' and '.join(map(repr, sharing))} would both be kept in {table}.{column}",
+            hint="give one of them another name",
+        )
 
 
-def _add_null_column(store: "Store", table: str, column: str, kind: pa.DataType) -> None:
-    dataset: lance.LanceDataset = store.dataset(table)
+def _set_column(store: "Store", table: str, column: str, compute: Compute) -> int:
+    dataset = store.dataset(table)
+    kind = dataset.schema.field("base").type
     if column not in dataset.schema.names:
-        dataset.add_columns(pa.field(column, kind))
+        dataset.add_columns(pa.field(column, kind))  # all null: only the schema is written
+        dataset = store.dataset(table)
+    fragments, fields, rows = [], set(), 0
+    for fragment in dataset.get_fragments():
+        changed = list(_changed(fragment, column, kind, compute))
+        if changed:
+            metadata, touched = fragment.update_columns(pa.Table.from_batches(changed))
+            fragments.append(metadata)
+            fields.update(touched)
+            rows += sum(batch.num_rows for batch in changed)
+    if rows:
+        update = lance.LanceOperation.Update(
+            updated_fragments=fragments, fields_modified=sorted(fields), update_mode="rewrite_columns"
+        )
+        # conflicts with whatever touched these fragments since `dataset` was opened, not with appends
+        lance.LanceDataset.commit(store.layout.table(table), update, read_version=dataset.version)
+    return rows
+
+
+def _changed(
+    fragment: lance.LanceFragment, column: str, kind: pa.DataType, compute: Compute
+) -> Iterator[pa.RecordBatch]:
+    """(_rowid, column) of the rows of `fragment` whose vector is null or not what `compute` says."""
+    columns = ["item_id", "item_kind", "base", column]
+    for batch in fragment.to_batches(columns=columns, with_row_id=True, batch_size=SCAN_ROWS):
+        fresh = _computed(batch, column, kind, compute)
+        before = batch[column]
+        differs = np.ones(batch.num_rows, bool)
+        stored = np.asarray(before.is_valid())
+        old = before.filter(before.is_valid()).flatten().to_numpy(zero_copy_only=False)
+        differs[stored] = (np.abs(fresh[stored] - old.reshape(-1, kind.list_size)) > SAME).any(axis=1)
+        if differs.any():
+            values = pa.FixedSizeListArray.from_arrays(pa.array(fresh[differs].reshape(-1)), kind.list_size)
+            rows = batch["_rowid"].filter(pa.array(differs))
+            yield pa.record_batch([rows, values], names=["_rowid", column])
+
+
+def _computed(batch: pa.RecordBatch, column: str, kind: pa.DataType, compute: Compute) -> np.ndarray:
+    """What `compute` says, checked: (rows, dim) finite float32."""
+    fresh = np.ascontiguousarray(compute(batch.select(["item_id", "item_kind", "base"])), np.float32)
+    if fresh.shape != (batch.num_rows, kind.list_size):
+        raise InvalidInputError(
+            f"{column} came as {fresh.shape}, not as {(batch.num_rows, kind.list_size)}",
+            hint="is the mapper one of this encoder's?",
+        )
+    if not np.isfinite(fresh).all():
+        raise InvalidInputError(
+            f"{column} has NaN or infinite values", hint="train the mapper again with a smaller learning rate"
+        )
+    return fresh
