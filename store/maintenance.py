@@ -1,0 +1,111 @@
+"""Upkeep: what a store holds, whether it fits together, and making it small and fast again."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import lance
+
+from .checks import Problem, check
+from .commits import with_retries
+from .progress import Step
+from .schema import blob_columns
+from .store import Store
+
+__all__ = ["Problem", "TableInfo", "check", "compact", "info"]
+
+KEEP = timedelta(days=1)
+PIN = "pinned-v"
+VECTOR_ROWS = 1 << 17  # a fragment: refreshing a mapped column holds one fragment's vectors in memory
+BLOB_BATCH = 32  # rows in memory while blobs, which may be megabytes each, are rewritten
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """One table. `versions` and `bytes` count what is on disk, old versions included; None when remote."""
+
+    table: str
+    rows: int
+    version: int
+    versions: int | None
+    fragments: int
+    bytes: int | None
+
+
+def info(store: Store) -> list[TableInfo]:
+    """What the store holds, by table name. For jobs left to do ask `store.jobs.unfinished()`."""
+    return [_table_info(store, table) for table in store.tables()]
+
+
+def _table_info(store: Store, table: str) -> TableInfo:
+    dataset = store.dataset(table)
+    versions = size = None
+    if store.layout.local:
+        folder = Path(store.layout.table(table))
+        versions = len(list(folder.glob("_versions/*.manifest")))
+        size = sum(_size(path) for path in folder.rglob("*"))
+    return TableInfo(
+        table=table,
+        rows=int(dataset.count_rows()),
+        version=int(dataset.version),
+        versions=versions,
+        fragments=len(dataset.get_fragments()),
+        bytes=size,
+    )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for folders and for what another process removed meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0
+
+
+def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
+    """Put small fragments together, bring indexes up to date, drop old versions; a step a table.
+
+    Versions that runs, mappers or calibrations name as what they were made from stay readable, and so
+    does what is younger than `keep`. Safe beside writers; interrupted, it leaves the tables as they were.
+    """
+    pins = pinned_versions(store)
+    tables = store.tables()
+    for done, table in enumerate(tables, start=1):
+        with_retries(f"compacting {table}", lambda table=table: _compact_files(store, table))  # type: ignore[misc]
+        dataset = store.dataset(table)
+        if dataset.list_indices():
+            dataset.optimize.optimize_indices()
+        _pin(dataset, pins.get(table, set()))
+        removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
+        yield Step("compact", done, len(tables), f"{table}: {removed.bytes_removed >> 10} KiB freed")
+
+
+def _compact_files(store: Store, table: str) -> None:
+    dataset = store.dataset(table)
+    options = {"batch_size": BLOB_BATCH} if blob_columns(dataset.schema) else {}
+    if table.startswith(("vectors_", "views_")):
+        options["target_rows_per_fragment"] = VECTOR_ROWS
+    dataset.optimize.compact_files(**options)
+
+
+def pinned_versions(store: Store) -> dict[str, set[int]]:
+    """The versions of each table that stored results name as what they were made from."""
+    pins: dict[str, set[int]] = {}
+    for table in ("runs", "mappers", "calibrations"):
+        for text in store.read(table, ["table_versions"])["table_versions"].to_pylist():
+            for name, version in json.loads(text or "{}").items():
+                pins.setdefault(name, set()).add(int(version))
+    return pins
+
+
+def _pin(dataset: lance.LanceDataset, versions: set[int]) -> None:
+    """Tag exactly `versions`, those that still exist, so that cleaning up leaves them."""
+    tagged = {name for name in dataset.tags.list() if name.startswith(PIN)}
+    wanted = {f"{PIN}{version}": version for version in versions}
+    for name in tagged - wanted.keys():
+        dataset.tags.delete(name)
+    for name in wanted.keys() - tagged:
+        with contextlib.suppress(ValueError, OSError):  # the version is gone, or another process was first
+            dataset.tags.create(name, wanted[name])
