@@ -20,6 +20,8 @@ INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
 }
 
+MAX_ASPECT = 32
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -65,6 +67,7 @@ class Preprocessing:
         image = image if image.mode == "RGB" else image.convert("RGB")
         if self.resize is None:
             return image.resize((self.size, self.size), filter_)
+        image = _middle(image)
         width, height = image.size
         shorter = min(width, height)
         # Truncated, not rounded, and the crop's corner rounded: torchvision's arithmetic, which the
@@ -96,6 +99,16 @@ class Preprocessing:
             raise InvalidInputError(
                 f"this is no preprocessing: {error}", hint="export the encoder again"
             ) from error
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """Cut what no centre crop can reach off a very long picture, which would grow huge when resized."""
+    width, height = image.size
+    longest = MAX_ASPECT * min(width, height)
+    if max(width, height) <= longest:
+        return image
+    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
+    return image.crop((left, top, left + min(width, longest), top + min(height, longest)))
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:

@@ -1,0 +1,81 @@
+"""Train h and h~ on pairs (eq. 3 and 4), keep the best epoch, and map every item with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..runtime import MapperPair
+from ..store import Step, Store, key_id, mapped_column, vectors_table, views_table
+from ..store.jobs import now
+from .config import MapperConfig
+from .data import load_data
+from .features import to_rows
+from .fitting import fit, start_maps
+
+STAGE = "train-mapper"
+READS = ("members", "models", "samples")
+
+
+def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[Step]:
+    """Train the mapper `config.name`, write its `mappers` row and fill its column for every item.
+
+    The epoch with the best Recall@10 on the `val` models is kept (the smaller validation loss where two
+    are equal, epoch 0 being the start); without `val` models, the last. The same seed and tables give
+    the same weights on the same machine.
+
+    Raises:
+        NotFoundError: nothing is embedded. InvalidInputError: fewer than two models to learn from, or
+        views that are not embedded.
+    """
+    read = [*READS, vectors_table(encoder), *([views_table(encoder)] if config.views else [])]
+    data = load_data(store, encoder, config)
+    versions = {table: version for table, version in store.versions().items() if table in read}
+    real, synth = start_maps(data, config)
+    history: list[dict[str, Any]] = []
+    best, best_epoch = (real.frozen(), synth.frozen()), 0
+    for record, improved in fit(real, synth, data, config):
+        history.append(record)
+        if improved:
+            best, best_epoch = (real.frozen(), synth.frozen()), int(record["epoch"])
+        yield Step(STAGE, int(record["epoch"]), config.epochs, _note(record))
+    pair = MapperPair(*best)
+    row = {
+        "mapper_id": key_id(encoder, config.name),
+        "encoder": encoder,
+        "mapper": config.name,
+        "kind": "linear",
+        "weights": pair.to_bytes(),
+        "config": json.dumps(asdict(config), sort_keys=True),
+        "history": json.dumps(history, sort_keys=True),
+        "best_epoch": best_epoch,
+        "table_versions": json.dumps(versions, sort_keys=True),
+        "created": now(),
+    }
+    store.upsert("mappers", [row], update=True)
+    fill_column(store, encoder, config.name, pair)
+    yield Step(STAGE, config.epochs, config.epochs, f"kept epoch {best_epoch}")
+
+
+def fill_column(store: Store, encoder: str, mapper: str, pair: MapperPair) -> int:
+    """Fill the mapper's column: h for images, h~ for samples, unit length. Returns the rows changed."""
+
+    def compute(batch: pa.RecordBatch) -> NDArray[np.float32]:
+        base = to_rows(batch["base"])
+        samples = np.array([kind == "sample" for kind in batch["item_kind"].to_pylist()], dtype=bool)
+        mapped = np.empty_like(base)
+        mapped[~samples], mapped[samples] = pair.real(base[~samples]), pair.synth(base[samples])
+        return mapped
+
+    return store.set_vector_column(vectors_table(encoder), mapped_column(mapper), compute)
+
+
+def _note(record: dict[str, Any]) -> str:
+    parts = [f"{name} {record[name]:.4f}" for name in ("loss", "val_recall_10") if name in record]
+    return ", ".join(parts)
