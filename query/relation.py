@@ -37,13 +37,18 @@ class Relation(pds.Dataset):  # type: ignore[misc]
     ) -> Any:
         """A scanner of `columns` (all readable ones by default) of the rows where `filter` holds."""
         names = list(self._schema.names) if columns is None else list(columns)
-        try:
-            scan = self._dataset.scanner(columns=names, filter=filter, **options)
-        except (pa.ArrowException, ValueError, TypeError, OSError):
-            if filter is None:
-                raise
+        if filter is not None and self._refuses(filter):
             return self._filtered_here(names, filter)
+        scan = self._dataset.scanner(columns=names, filter=filter, **options)
         return scan if self._same_types(names) else self._cast(scan.to_batches(), names)
+
+    def _refuses(self, condition: Any) -> bool:
+        """Whether Lance cannot evaluate a filter; it tells some when they are set, others when planned."""
+        try:
+            self._dataset.scanner(columns=[], filter=condition, with_row_id=True).explain_plan()
+        except (pa.ArrowException, ValueError, TypeError, OSError):
+            return True
+        return False
 
     def _same_types(self, names: list[str]) -> bool:
         return all(self._schema.field(name).type == self._dataset.schema.field(name).type for name in names)
@@ -62,7 +67,7 @@ def _is_blob(field: pa.Field) -> bool:
     kind = field.type
     if isinstance(kind, pa.BaseExtensionType):
         return str(kind.extension_name).startswith("lance.blob")
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_struct(kind))
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _readable(field: pa.Field) -> pa.Field:

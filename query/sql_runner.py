@@ -32,6 +32,8 @@ def run_sql(
     try:
         # Names in a statement are tables of the store, never Python variables that happen to be in scope.
         con.execute("set python_enable_replacements = false")
+        if not duckdb.extract_statements(statement):
+            raise InvalidInputError("there is no statement to run", hint='for example "from metrics"')
         answer = con.sql(statement, params=params or None)
         return pa.table({}) if answer is None else answer.to_arrow_table()
     except duckdb.Error as error:

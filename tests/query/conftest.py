@@ -1,12 +1,13 @@
 """Small synthetic stores: random vectors, no pictures."""
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from attribase.store import Store, key_id
 
 DIM = 16
@@ -19,7 +20,7 @@ class Fake:
     store: Store
     encoder: str = "enc"
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    vectors: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.store.upsert("encoders", [{"encoder": self.encoder, "dim": DIM}])
@@ -109,12 +110,14 @@ class Fake:
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Fake:
+    """An empty store with one encoder."""
     return Fake(Store.create(tmp_path / "a.store"))
 
 
-@pytest.fixture
-def small(fake: Fake) -> Fake:
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Fake:
     """Two cases, a control, a train model, an exemplar that is in the gallery too, copies that tie."""
+    fake = Fake(Store.create(tmp_path_factory.mktemp("made") / "a.store"))
     gallery = [f"g{i:03d}" for i in range(200)]
     vectors = fake.rng.normal(size=(200, DIM))
     vectors[150:160] = vectors[0:10]  # copies: ties
@@ -135,5 +138,9 @@ def small(fake: Fake) -> Fake:
 
 
 @pytest.fixture
-def unit() -> Callable[[np.ndarray], np.ndarray]:
-    return lambda rows: rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def small(made_once: Fake, tmp_path: Path) -> Fake:
+    """A copy of `made_once` that a test may change."""
+    store = Store.open(shutil.copytree(made_once.store.uri, tmp_path / "a.store"))
+    copy = object.__new__(Fake)
+    copy.__dict__.update(deepcopy({**vars(made_once), "store": store}))
+    return copy

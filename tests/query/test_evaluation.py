@@ -1,11 +1,14 @@
 """Ranks in the store: pools, ties, resuming, and doing nothing twice."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
-
 from attribase.query import connect, evaluate
-from attribase.store import ConflictError, NotFoundError
+from attribase.store import ConflictError, NotFoundError, Store
+from sklearn.metrics import average_precision_score
 
 
 def sorted_ranks(fake, sample, exemplars, real=None, synth=None):
@@ -146,10 +149,6 @@ def test_force_computes_again_and_changes_no_rank(small):
 
 
 def test_stopped_and_run_again_it_ends_with_the_same_tables(small, tmp_path):
-    import shutil
-
-    from attribase.store import Store
-
     copy = Store.open(shutil.copytree(small.store.uri, tmp_path / "b.store"))
     list(evaluate(copy, shard_size=2))
     for stop in (1, 2, 4):
@@ -228,3 +227,23 @@ def test_items_embedded_after_the_mapper_are_an_error(small):
     small.model("late", ["e02"])
     with pytest.raises(ConflictError, match="tuned"):
         list(evaluate(small.store, mapper="tuned"))
+
+
+KILLED = """
+import os, sys
+from attribase.query import evaluate
+from attribase.store import Store
+for number, step in enumerate(evaluate(Store.open(sys.argv[1]), shard_size=2)):
+    if number == 3:
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_killed_and_run_again_it_ends_with_the_same_tables(small, tmp_path):
+    copy = Store.open(shutil.copytree(small.store.uri, tmp_path / "b.store"))
+    list(evaluate(copy, shard_size=2))
+    done = subprocess.run([sys.executable, "-c", KILLED, small.store.uri], check=False)
+    assert done.returncode == -9
+    assert 0 < small.store.count("ranks") < copy.count("ranks")
+    list(evaluate(small.store, shard_size=2))
+    assert contents(small.store, "ranks", "runs") == contents(copy, "ranks", "runs")

@@ -1,0 +1,158 @@
+"""How sure a mean is: bootstrap intervals that resample models, not samples.
+
+Samples of one model share its exemplars and its training, so they are not independent; a model (or a set of
+models of the same exemplars) is drawn with all its samples or not at all.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..store.errors import InvalidInputError
+
+RESAMPLES = 2000
+_AT_ONCE = 4_000_000  # drawn indices held in memory
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and where it lies with `confidence`: percentiles of the bootstrap distribution."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    samples: int
+    groups: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether `value` lies outside the interval."""
+        return not self.low <= value <= self.high
+
+
+def interval(
+    values: ArrayLike,
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean of `values` with its bootstrap interval.
+
+    Args:
+        values: (samples,) finite numbers.
+        groups: (samples,) the model of each sample, or whatever is independent of the others.
+        confidence: of the interval, between 0 and 1.
+        resamples: how often groups are drawn, with replacement, as many as there are.
+        seed: same seed, same interval.
+
+    Raises:
+        InvalidInputError: no values, other lengths, not finite, or a confidence out of range.
+    """
+    numbers, codes = _checked(values, groups, confidence)
+    totals = np.stack([np.bincount(codes, numbers), np.bincount(codes).astype(np.float64)])
+    drawn = _drawn_sums(totals, resamples, seed)
+    return _interval(float(numbers.mean()), drawn[0] / drawn[1], confidence, numbers.size, totals.shape[1])
+
+
+def paired_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean of `second - first`, two measurements of the same samples, with its bootstrap interval.
+
+    Arguments and errors as for `interval`.
+    """
+    before, after = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if before.shape != after.shape:
+        raise InvalidInputError(
+            f"{before.size} and {after.size} values are no pairs", hint="measure the same samples twice"
+        )
+    return interval(after - before, groups, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def difference(
+    values: ArrayLike,
+    control: ArrayLike,
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean of `values` outside the control less the mean inside, with its bootstrap interval.
+
+    Both arms of a group (a set of exemplars) are drawn together, so what they share cancels.
+
+    Args:
+        values: (samples,) finite numbers.
+        control: (samples,) which samples are the control's.
+        groups: (samples,) what is drawn.
+        confidence: of the interval, between 0 and 1.
+        resamples: how often groups are drawn.
+        seed: same seed, same interval.
+
+    Raises:
+        InvalidInputError: as for `interval`, or an arm without samples.
+    """
+    numbers, codes = _checked(values, groups, confidence)
+    inside = np.asarray(control, np.bool_)
+    if inside.shape != numbers.shape or inside.all() or not inside.any():
+        raise InvalidInputError(
+            "a comparison needs samples of both kinds", hint="sample the untouched base too"
+        )
+    rows = [
+        np.bincount(codes, weights)
+        for weights in (numbers * ~inside, ~inside * 1.0, numbers * inside, inside * 1.0)
+    ]
+    drawn = _drawn_sums(np.stack(rows), resamples, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        differences = drawn[0] / drawn[1] - drawn[2] / drawn[3]
+    differences = differences[np.isfinite(differences)]  # a draw may miss one arm altogether
+    estimate = float(numbers[~inside].mean() - numbers[inside].mean())
+    return _interval(estimate, differences, confidence, numbers.size, len(rows[0]))
+
+
+def _checked(
+    values: ArrayLike, groups: Sequence[Hashable], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The values and the number of each one's group."""
+    numbers = np.asarray(values, np.float64)
+    if numbers.ndim != 1 or not numbers.size or len(groups) != numbers.size:
+        raise InvalidInputError(
+            f"{numbers.size} values and {len(groups)} groups make no interval",
+            hint="give one group for each value, and one value at least",
+        )
+    if not np.isfinite(numbers).all():
+        raise InvalidInputError("a value is not finite", hint="leave out samples that were not measured")
+    if not 0 < confidence < 1:
+        raise InvalidInputError(f"the confidence is {confidence}", hint="use a number such as 0.95")
+    known: dict[Hashable, int] = {}
+    return numbers, np.array([known.setdefault(group, len(known)) for group in groups], np.int64)
+
+
+def _drawn_sums(totals: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Sums over groups drawn with replacement: (rows, groups) to (rows, resamples)."""
+    rng = np.random.default_rng(seed)
+    count = totals.shape[1]
+    step = max(1, _AT_ONCE // count)
+    parts = [
+        totals[:, rng.integers(count, size=(min(step, resamples - start), count))].sum(axis=2)
+        for start in range(0, resamples, step)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _interval(
+    estimate: float, drawn: NDArray[np.float64], confidence: float, samples: int, groups: int
+) -> Interval:
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(estimate, float(low), float(high), confidence, samples, groups)
