@@ -13,7 +13,7 @@ from . import __version__
 from .commands import demo, ingest, maintain, query, train
 from .store import AttribaseError
 
-MAINTENANCE = (maintain.init, maintain.info, maintain.check)
+MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
 
 
 class ErrorsAsExits(click.Group):
@@ -29,18 +29,24 @@ class ErrorsAsExits(click.Group):
                 click.echo(f"next:  {error.hint}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\ninterrupted: what was committed is kept; the same command goes on from there", err=True)
+            click.echo(
+                "\ninterrupted: what was committed is kept; the same command goes on from there", err=True
+            )
             ctx.exit(130)
 
 
 @click.group(cls=ErrorsAsExits, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--store", "-s", envvar="ATTRIBASE_STORE", metavar="URI", help="The store: a folder. [env: ATTRIBASE_STORE]"
+    "--store",
+    "-s",
+    envvar="ATTRIBASE_STORE",
+    metavar="URI",
+    help="The store: a folder. [env: ATTRIBASE_STORE]",
 )
 @click.version_option(__version__, prog_name="attribase")
 @click.pass_context
 def cli(ctx: click.Context, store: str | None) -> None:
-    """Which training images made this picture, how much did each contribute, and can that be trusted.
+    r"""Which training images made this picture, how much did each contribute, and can that be trusted.
 
     \b
     Example: attribase demo

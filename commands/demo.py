@@ -9,7 +9,9 @@ from .shared import print_rows, say
 
 @click.command()
 @click.argument("folder", default="attribase-demo", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--models", type=click.IntRange(8), default=168, show_default=True, help="Customized generators.")
+@click.option(
+    "--models", type=click.IntRange(8), default=168, show_default=True, help="Customized generators."
+)
 @click.option("--samples", type=click.IntRange(2), default=16, show_default=True, help="Samples of each.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core.")
 def demo(folder: Path, models: int, samples: int, workers: int | None) -> None:

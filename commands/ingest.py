@@ -7,7 +7,9 @@ import click
 
 from .shared import counted, open_store, say
 
-workers_option = click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU).")
+workers_option = click.option(
+    "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
+)
 plan_option = click.option(
     "--plan",
     "plan_file",
@@ -24,8 +26,12 @@ def ingest() -> None:
 
 @ingest.command()
 @click.argument("source")
-@click.option("--collection", required=True, metavar="NAME", help="Which collection the images belong to, e.g. gallery.")
-@click.option("--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them.")
+@click.option(
+    "--collection", required=True, metavar="NAME", help="Which collection the images belong to, e.g. gallery."
+)
+@click.option(
+    "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
+)
 @click.pass_context
 def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | None) -> None:
     """Take in SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
@@ -36,16 +42,32 @@ def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | 
 
     store = open_store(ctx)
     settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    steps, last = counted(ingest_images(store, open_source(source), collection, **settings))
-    say(f"{source}: {last.done} images in {collection!r}" if last else f"{source}: nothing new for {collection!r}")
+    _steps, last = counted(ingest_images(store, open_source(source), collection, **settings))
+    say(
+        f"{source}: {last.done} images in {collection!r}"
+        if last
+        else f"{source}: nothing new for {collection!r}"
+    )
     _tell_failures(store, "images")
 
 
 @ingest.command()
 @click.option("--collection", default="exemplars", show_default=True, help="Where the exemplars are.")
-@click.option("--kind", type=click.Choice(["object", "style"]), required=True, help="One exemplar a model, or 5-10 by one creator.")
-@click.option("--prompts", "prompts_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Written captions with {concept}, a line each: the scheme `gpt`.")
-@click.option("--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model.")
+@click.option(
+    "--kind",
+    type=click.Choice(["object", "style"]),
+    required=True,
+    help="One exemplar a model, or 5-10 by one creator.",
+)
+@click.option(
+    "--prompts",
+    "prompts_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Written captions with {concept}, a line each: the scheme `gpt`.",
+)
+@click.option(
+    "--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
@@ -108,13 +130,19 @@ def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, 
 
     given = {key: value for key, value in settings.items() if value is not None}
     config = sample_defaults_for(base).with_changes(**given)
-    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), defaults_for(base), config, workers=workers))
+    steps, _ = counted(
+        run(open_store(ctx), read_specs(plan_file), defaults_for(base), config, workers=workers)
+    )
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
 
 
 @ingest.command()
 @click.option("--encoder", default="efficientnet-lite0", show_default=True, help="See docs/encoders.md.")
-@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A weights file, instead of the hub.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A weights file, instead of the hub.",
+)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True)
 @click.pass_context
 def embed(ctx: click.Context, encoder: str, weights: Path | None, batch: int) -> None:
@@ -123,16 +151,22 @@ def embed(ctx: click.Context, encoder: str, weights: Path | None, batch: int) ->
     Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
     """
     from ..ingest.embed import embed as run
-    from ..ingest.encoders import ensure_exported
+    from ..ingest.encoders import ensure_encoder
 
     store = open_store(ctx)
-    ensure_exported(store, encoder, weights)
+    ensure_encoder(store, encoder, weights)
     steps, last = counted(run(store, encoder, batch=batch))
-    say(last.note if last and last.note else "vectors are ready" if steps else "nothing to do: everything is embedded")
+    say(
+        last.note
+        if last and last.note
+        else "vectors are ready"
+        if steps
+        else "nothing to do: everything is embedded"
+    )
     _tell_failures(store, "embed")
 
 
 def _tell_failures(store: Any, stage: str) -> None:
     failed = store.read("failures", ["reason"], where=f"stage = '{stage}'").column("reason").to_pylist()
     for reason in sorted(set(failed)):
-        say(f"left out, {reason}: {failed.count(reason)} (attribase query sql \"from failures\")")
+        say(f'left out, {reason}: {failed.count(reason)} (attribase query sql "from failures")')

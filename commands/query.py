@@ -45,10 +45,18 @@ def evaluate_command(
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
 @click.option("--encoder", help="Which features; left out, the store's own.")
 @click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
-@click.option("--pool", type=click.Choice(["all", "gallery"]), default="all", show_default=True, help="The gallery and every exemplar, or the gallery alone.")
+@click.option(
+    "--pool",
+    type=click.Choice(["all", "gallery"]),
+    default="all",
+    show_default=True,
+    help="The gallery and every exemplar, or the gallery alone.",
+)
 @format_option
 @click.pass_context
-def attribute(ctx: click.Context, item: str, k: int, encoder: str | None, mapper: str | None, pool: str, fmt: str) -> None:
+def attribute(
+    ctx: click.Context, item: str, k: int, encoder: str | None, mapper: str | None, pool: str, fmt: str
+) -> None:
     """Name the training images that influenced ITEM (an image file or a sample), best first.
 
     Example: attribase -s my.store query attribute sunset.png -k 5
@@ -67,12 +75,29 @@ def attribute(ctx: click.Context, item: str, k: int, encoder: str | None, mapper
 
 @query.command()
 @click.argument("statement", required=False)
-@click.option("--file", "-f", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read the statement from a file.")
+@click.option(
+    "--file",
+    "-f",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the statement from a file.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Bound to $NAME.")
-@click.option("--format", "fmt", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
-@click.option("--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows.")
+@click.option(
+    "--format", "fmt", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+@click.option(
+    "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
+)
 @click.pass_context
-def sql(ctx: click.Context, statement: str | None, file: Path | None, params: tuple[str, ...], fmt: str, max_rows: int) -> None:
+def sql(
+    ctx: click.Context,
+    statement: str | None,
+    file: Path | None,
+    params: tuple[str, ...],
+    fmt: str,
+    max_rows: int,
+) -> None:
     """Run STATEMENT (or a file, or standard input) over all tables and views.
 
     Example: attribase -s my.store query sql "from metrics"

@@ -7,13 +7,22 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from ..store import InvalidInputError, Step, Store
 
 FORMATS = click.Choice(["table", "json"])
-format_option = click.option("--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets.")
+format_option = click.option(
+    "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."
+)
 QUIET_SECONDS = 15.0
 
 
@@ -33,7 +42,7 @@ def store_uri(ctx: click.Context) -> str:
 
 
 def draw(steps: Iterable[Step]) -> Step | None:
-    """Run a job to its end while drawing its progress on stderr; the last step, or None when there was none."""
+    """Run a job while drawing its progress on stderr; its last step, or None when it had none."""
     return _draw_bars(steps) if sys.stderr.isatty() else _draw_lines(steps)
 
 

@@ -1,12 +1,15 @@
 """`attribase train`: mappers (eq. 3 and 4) and calibrations (eq. 5 and 6)."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from .shared import counted, open_store, say
 
-encoder_option = click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features.")
+encoder_option = click.option(
+    "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
+)
 
 
 @click.group()
@@ -17,8 +20,20 @@ def train() -> None:
 @train.command()
 @encoder_option
 @click.option("--name", default="tuned", show_default=True, help="What to call the mapper.")
-@click.option("--recipe", type=click.Choice(["best", "paper"]), default="best", show_default=True, help="Where the defaults come from; `paper` is C.1.")
-@click.option("--kinds", type=click.Choice(["object", "style", "both"]), default="both", show_default=True, help="Which models to learn from.")
+@click.option(
+    "--recipe",
+    type=click.Choice(["world", "paper"]),
+    default="world",
+    show_default=True,
+    help="Where the defaults come from; `paper` is C.1.",
+)
+@click.option(
+    "--kinds",
+    type=click.Choice(["object", "style", "both"]),
+    default="both",
+    show_default=True,
+    help="Which models to learn from.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the train models.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Adam's learning rate.")
 @click.option("--temperature", type=click.FloatRange(0, min_open=True), help="nu of eq. 3.")
@@ -31,12 +46,12 @@ def mapper(ctx: click.Context, encoder: str, name: str, recipe: str, kinds: str,
 
     Example: attribase -s my.store train mapper --name tuned
     """
-    from ..ingest.embed import embed_views
-    from ..train import BEST, PAPER, train_mapper
+    from ..ingest.embed_views import embed_views
+    from ..train import PAPER, WORLD, train_mapper
 
     given = {key: value for key, value in settings.items() if value is not None}
     chosen = (kinds,) if kinds != "both" else ("object", "style")
-    config = (PAPER if recipe == "paper" else BEST).with_changes(name=name, kinds=chosen, **given)
+    config = replace(PAPER if recipe == "paper" else WORLD, name=name, kinds=chosen, **given)
     store = open_store(ctx)
     counted(embed_views(store, encoder, views=config.views))
     _, last = counted(train_mapper(store, encoder, config))
@@ -45,7 +60,13 @@ def mapper(ctx: click.Context, encoder: str, name: str, recipe: str, kinds: str,
 
 @train.command()
 @encoder_option
-@click.option("--mapper", "mapper_name", default="tuned", show_default=True, help="Which mapper, or `none` for raw features.")
+@click.option(
+    "--mapper",
+    "mapper_name",
+    default="tuned",
+    show_default=True,
+    help="Which mapper, or `none` for raw features.",
+)
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps.")
 @click.pass_context
 def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int | None) -> None:

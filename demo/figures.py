@@ -39,7 +39,16 @@ def recall_plot(bars: Sequence[RecallBar], chance: float) -> str:
         middle = np.array([value[0] for value in values])
         spread = np.abs(np.array([[m - low, high - m] for m, low, high in values]).T)
         axes.bar(places + offset, 100 * middle, 0.38, color=colour, label=name, zorder=2)
-        axes.errorbar(places + offset, 100 * middle, 100 * spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5, zorder=3)
+        axes.errorbar(
+            places + offset,
+            100 * middle,
+            100 * spread,
+            fmt="none",
+            ecolor=INK,
+            elinewidth=1,
+            capsize=2.5,
+            zorder=3,
+        )
     axes.axhline(100 * chance, color=SOFT, linestyle="--", linewidth=1, label=f"chance ({100 * chance:.2f}%)")
     axes.set_xticks(places, [bar.label for bar in bars])
     axes.set_ylabel("Recall@10 of the exemplars, %")
@@ -66,7 +75,14 @@ def creator_plot(bars: Sequence[CreatorBar]) -> str:
     """Horizontal bars: influence given to a creator when the exemplar is theirs, and when it is not."""
     figure, axes = _figure(5.1, max(2.2, 0.36 * len(bars) + 1.0))
     places = np.arange(len(bars))
-    axes.barh(places - 0.2, [100 * bar.own for bar in bars], 0.38, color=TRUE, label="their work was the exemplar", zorder=2)
+    axes.barh(
+        places - 0.2,
+        [100 * bar.own for bar in bars],
+        0.38,
+        color=TRUE,
+        label="their work was the exemplar",
+        zorder=2,
+    )
     axes.barh(places + 0.2, [100 * bar.others for bar in bars], 0.38, color=RAW, label="it was not", zorder=2)
     axes.set_yticks(places, [bar.creator for bar in bars])
     axes.invert_yaxis()

@@ -38,7 +38,7 @@ def controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
 
 
 def _without_token(samples: Sequence[SampleSpec]) -> tuple[SampleSpec, ...]:
-    """Evenly over the schemes, at most CONTROL_SAMPLES: the base needs no more to show that it finds nothing."""
+    """Evenly over the schemes, about CONTROL_SAMPLES: the base needs no more to show what it finds."""
     step = max(1, len(samples) // CONTROL_SAMPLES)
     return tuple(
         SampleSpec(s.scheme, " ".join(s.prompt.replace("V*", "").split()), s.seed) for s in samples[::step]

@@ -1,7 +1,6 @@
 """What a demo run is made of, and where it puts things."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ def write_marker(settings: DemoSettings, versions: Mapping[str, int]) -> None:
     text = json.dumps({"settings": settings.what(), "versions": dict(versions)}, indent=2, sort_keys=True)
     partial = settings.marker.with_suffix(".partial")
     partial.write_text(text)
-    os.replace(partial, settings.marker)
+    partial.replace(settings.marker)
 
 
 def read_marker(settings: DemoSettings) -> dict[str, Any] | None:

@@ -50,23 +50,23 @@ def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
     from ..ingest.embed import embed
-    from ..ingest.encoders import ensure_exported
+    from ..ingest.encoders import ensure_encoder
 
-    ensure_exported(store, settings.encoder)
+    ensure_encoder(store, settings.encoder)
     yield from embed(store, settings.encoder)
 
 
 def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
     """The paper's recipe, ours, and ours without the regulariser; each with its calibration, and raw."""
-    from ..ingest.embed import embed_views
-    from ..train import BEST, PAPER, CalibrationConfig, train_calibration, train_mapper
+    from ..ingest.embed_views import embed_views
+    from ..train import PAPER, WORLD, CalibrationConfig, train_calibration, train_mapper
 
     configs = {
         "paper": replace(PAPER, name="paper"),
-        "unregularised": replace(BEST, name="unregularised", regulariser=0.0),
-        "tuned": replace(BEST, name="tuned"),
+        "unregularised": replace(WORLD, name="unregularised", regulariser=0.0),
+        "tuned": replace(WORLD, name="tuned"),
     }
-    yield from embed_views(store, settings.encoder, views=BEST.views)
+    yield from embed_views(store, settings.encoder, views=WORLD.views)
     for name in MAPPERS:
         yield from train_mapper(store, settings.encoder, configs[name])
     for name in ("none", *MAPPERS):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..query import attribute, connect, load_sql
+from ..query import attribute, connect, influence_by, load_sql
 from ..store import Store
 
 HITS = 8
@@ -71,8 +71,10 @@ class Story:
 
 
 def tell_stories(store: Store, encoder: str) -> list[Story]:
-    """For each test case a model at the upper and one at the lower quartile of mapped AP: chosen by rule, not by eye."""
-    rows = connect(store.uri).execute(load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"})
+    """For each test case a model at the upper and one at the lower quartile of mapped AP."""
+    rows = connect(store.uri).execute(
+        load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"}
+    )
     by_case: dict[str, list[dict[str, Any]]] = {}
     for row in rows.to_arrow_table().to_pylist():
         by_case.setdefault(row["case_name"], []).append(row)
@@ -133,13 +135,16 @@ def _answer(
 def _creators(store: Store, encoder: str, sample_id: str, exemplars: set[str]) -> list[CreatorShare]:
     answer = attribute(store, sample_id, encoder=encoder, mapper="tuned", k=HITS)
     owners = {row["creator"] for row in _images(store, list(exemplars))}
-    shares = answer.by("creator")[:5]
-    most = max((row["influence"] for row in shares), default=1.0) or 1.0
+    shares = influence_by(store, answer, "creator")[:5]
+    most = max((share.influence for share in shares), default=1.0) or 1.0
     return [
         CreatorShare(
-            row["creator"] or "unknown", _percent(row["influence"]), 100 * row["influence"] / most, row["creator"] in owners
+            share.name or "unknown",
+            _percent(share.influence),
+            100 * share.influence / most,
+            share.name in owners,
         )
-        for row in shares
+        for share in shares
     ]
 
 
@@ -147,7 +152,9 @@ def _drawn(store: Store, model_id: str | None) -> list[Picture]:
     """Up to eight samples of a model, as many of each scheme."""
     if model_id is None:
         return []
-    rows = store.read("samples", ["sample_id", "scheme", "prompt", "seed"], where=f"model_id = '{model_id}'").to_pylist()
+    rows = store.read(
+        "samples", ["sample_id", "scheme", "prompt", "seed"], where=f"model_id = '{model_id}'"
+    ).to_pylist()
     rows.sort(key=lambda row: (row["seed"], row["scheme"], row["sample_id"]))
     data = _data_uris(store, "samples", [row["sample_id"] for row in rows[:SAMPLES]])
     return [Picture(data[row["sample_id"]], row["prompt"]) for row in rows[:SAMPLES]]
@@ -178,4 +185,3 @@ def _percent(share: float | None) -> str:
     if share is None:
         return "not calibrated"
     return f"{100 * share:.1f}%" if share >= 0.0005 else "<0.1%" if share > 0 else "0%"
-

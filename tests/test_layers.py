@@ -59,12 +59,15 @@ def test_every_package_is_in_the_wheel():
     found = {
         ".".join(("attribase", *path.parent.relative_to(ROOT).parts))
         for path in ROOT.rglob("__init__.py")
-        if not ({part for part in path.relative_to(ROOT).parts} & skipped) and not any(p.startswith(".") for p in path.relative_to(ROOT).parts)
+        if not (set(path.relative_to(ROOT).parts) & skipped)
+        and not any(p.startswith(".") for p in path.relative_to(ROOT).parts)
     }
     assert listed == found
 
 
 def test_files_stay_short():
-    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     long = [name for name in tracked.stdout.split() if len((ROOT / name).read_text().splitlines()) > 300]
     assert long == []

@@ -1,0 +1,35 @@
+"""Mean influence by rank, before and after calibration: the shape of figure 11."""
+
+import numpy as np
+
+from ..query import attribute
+from ..query.connection import connect
+from ..query.statements import load_sql
+from ..store import Store
+
+DEPTH = 200
+SAMPLES = 40
+
+
+def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[float]]:
+    """(before, after), each the mean influence of rank 1 to DEPTH over test samples; mapped features.
+
+    Before is a plain softmax over the same similarities (tau = 1, lambda = 0 in eq. 6).
+    """
+    before, after = [], []
+    for sample_id in _some_samples(store, encoder):
+        whole = attribute(store, sample_id, encoder=encoder, mapper="tuned", k=1_000_000)
+        scores = np.array([result.similarity for result in whole.results])
+        plain = np.exp(scores - scores[0])
+        before.append((plain / plain.sum())[:DEPTH])
+        after.append(np.array([result.influence or 0.0 for result in whole.results[:DEPTH]]))
+    return np.mean(before, axis=0).tolist(), np.mean(after, axis=0).tolist()
+
+
+def _some_samples(store: Store, encoder: str) -> list[str]:
+    """The middle sample of up to SAMPLES test models, evenly over the list."""
+    rows = connect(store.uri).execute(
+        load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"}
+    )
+    ids = [row["sample_id"] for row in rows.to_arrow_table().to_pylist()]
+    return ids[:: max(1, len(ids) // SAMPLES)]

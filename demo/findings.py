@@ -1,0 +1,152 @@
+"""The facts of the report, each from the store: recall, the control, calibration, influence by creator."""
+
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+from ..query import compare_control, connect, influence_table, load_sql, metric_intervals
+from ..query.bootstrap import paired_difference
+from ..store import Store
+
+Rows = list[dict[str, Any]]
+RAW, BEST = "none", "tuned"
+OTHERS = ("paper", "unregularised")
+
+
+def recall_rows(store: Store, encoder: str, metric: str = "recall_10") -> Rows:
+    """A row for each test case and scheme: raw and mapped with intervals, the gain with its interval.
+
+    Means in [0, 1]; intervals are 95% bootstrap over sets of exemplars, `low` and `high`.
+    """
+    con = connect(store.uri)
+    cells = {
+        (key["case_name"], key["scheme"], key["mapper"]): found
+        for key, found in metric_intervals(con, encoder, metric=metric)
+        if key["split"] == "test"
+    }
+    gains = _gains(con, encoder, metric)
+    rows = []
+    for case, scheme in sorted({key[:2] for key in cells}):
+        raw, best = cells[case, scheme, RAW], cells[case, scheme, BEST]
+        gain = gains[case, scheme]
+        rows.append(
+            {
+                "case": case,
+                "scheme": scheme,
+                "models": raw.groups,
+                "samples": raw.samples,
+                "raw": raw.estimate,
+                "raw_low": raw.low,
+                "raw_high": raw.high,
+                "mapped": best.estimate,
+                "mapped_low": best.low,
+                "mapped_high": best.high,
+                "gain": gain.estimate,
+                "gain_low": gain.low,
+                "gain_high": gain.high,
+                **{name: cells[case, scheme, name].estimate for name in OTHERS},
+            }
+        )
+    return rows
+
+
+def _gains(con: Any, encoder: str, metric: str) -> dict[tuple[str, str], Any]:
+    """Mapped less raw on the same samples, per case and scheme, with its interval."""
+    params = {"encoder": encoder, "first": RAW, "second": BEST, "split": "test", "case_name": None}
+    rows = con.execute(load_sql("paired_samples"), params).to_arrow_table().to_pylist()
+    rows.sort(key=_case_and_scheme)
+    found = {}
+    for key, members in groupby(rows, key=_case_and_scheme):
+        pairs = list(members)
+        found[key] = paired_difference(
+            [row[f"first_{metric}"] for row in pairs],
+            [row[f"second_{metric}"] for row in pairs],
+            [row["exemplar_set"] for row in pairs],
+        )
+    return found
+
+
+def _case_and_scheme(row: dict[str, Any]) -> tuple[str, str]:
+    return str(row["case_name"]), str(row["scheme"])
+
+
+def control_rows(store: Store, encoder: str) -> Rows:
+    """Per case, raw features: Recall@10 with V*, of the untouched base without it, and by chance."""
+    con = connect(store.uri)
+    gallery = store.count("members", "collection = 'gallery'")
+    return [
+        {
+            "case": found.case_name,
+            "with V*": found.second_mean,
+            "untouched base": found.first_mean,
+            "chance": 10 / (gallery + 1),
+            "difference": found.difference.estimate,
+            "low": found.difference.low,
+            "high": found.difference.high,
+        }
+        for found in compare_control(con, encoder, RAW)
+    ]
+
+
+def calibration_rows(store: Store, encoder: str) -> Rows:
+    """Per mapper and case, test samples: influence on the exemplars, KL of eq. 5, before and after."""
+    fitted = {
+        row["mapper"]: row
+        for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist()
+        if row["encoder"] == encoder
+    }
+    return [
+        {
+            "mapper": mapper,
+            "case": row.case_name,
+            "tau": fitted[mapper]["tau"],
+            "lambda": fitted[mapper]["lambda"],
+            "chance": row.chance,
+            "influence before": row.influence_before,
+            "influence after": row.influence_after,
+            "KL before": row.kl_before,
+            "KL after": row.kl_after,
+        }
+        for mapper in (RAW, BEST)
+        for row in influence_table(store, encoder, mapper)
+    ]
+
+
+def _recall_summary(store: Store, encoder: str) -> Rows:
+    return [
+        {
+            "case": row["case"],
+            "scheme": row["scheme"],
+            "samples": row["samples"],
+            "raw": percent(row["raw"]),
+            "mapped": percent(row["mapped"]),
+            "gain (95% interval)": points(row["gain"], row["gain_low"], row["gain_high"]),
+            "paper's recipe": percent(row["paper"]),
+            "no regulariser": percent(row["unregularised"]),
+        }
+        for row in recall_rows(store, encoder)
+    ]
+
+
+def _control_summary(store: Store, encoder: str) -> Rows:
+    return [
+        {name: value if name == "case" else percent(value, 2) for name, value in row.items()}
+        for row in control_rows(store, encoder)
+    ]
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] for people."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def points(estimate: float, low: float, high: float) -> str:
+    """A difference of shares in percentage points, with its interval."""
+    return f"{100 * estimate:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+SUMMARIES: tuple[tuple[str, Callable[[Store, str], Rows]], ...] = (
+    ("Recall@10 of the exemplars, test models", _recall_summary),
+    ("Recall@10, raw features: samples with V* against the untouched base", _control_summary),
+    ("Influence on the true exemplars, test samples", calibration_rows),
+)
