@@ -6,6 +6,9 @@ runtime are loaded by the first call that needs them.
 
 from .answer import Answer, Result, Share, influence_by
 from .attribution import attribute
+from .bootstrap import Interval
+from .calibration_effect import InfluenceRow, influence_table
+from .comparison import Comparison, compare_control, compare_mappers, metric_intervals
 from .connection import connect
 from .evaluation import evaluate
 from .formatting import format_table
@@ -14,13 +17,20 @@ from .statements import load_sql
 
 __all__ = [
     "Answer",
+    "Comparison",
+    "InfluenceRow",
+    "Interval",
     "Result",
     "Share",
     "attribute",
+    "compare_control",
+    "compare_mappers",
     "connect",
     "evaluate",
     "format_table",
     "influence_by",
+    "influence_table",
     "load_sql",
+    "metric_intervals",
     "run_sql",
 ]

@@ -180,7 +180,7 @@ def test_a_run_pins_the_versions_of_what_it_read(small):
     for run in small.store.read("runs").to_pylist():
         pinned = json.loads(run["table_versions"])
         assert pinned == {t: versions[t] for t in ("members", "models", "samples", "vectors_enc")}
-        assert "+query." in run["code_version"]
+        assert "+ranks." in run["code_version"]
 
 
 def test_progress_ends_complete(small):

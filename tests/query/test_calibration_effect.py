@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attribase.query.influence_table import influence_table, sample_influence
+from attribase.query.calibration_effect import influence_table, sample_influence
 from attribase.runtime import influence
 from attribase.store import NotFoundError
 
@@ -47,7 +47,7 @@ def test_rows_are_means_over_samples(small):
 
 
 def test_shards_and_blocks_do_not_show(small, monkeypatch):
-    import attribase.query.influence_table as module
+    import attribase.query.calibration_effect as module
 
     small.calibrate(0.3, 0.2)
     whole = influence_table(small.store)
