@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,6 +72,7 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
     Versions that runs, mappers or calibrations name as what they were made from stay readable, and so
     does what is younger than `keep`. Safe beside writers; interrupted, it leaves the tables as they were.
     """
+    _remove_leftovers(store, keep)
     pins = pinned_versions(store)
     tables = store.tables()
     for done, table in enumerate(tables, start=1):
@@ -88,6 +91,21 @@ def _compact_files(store: Store, table: str) -> None:
     if table.startswith(("vectors_", "views_")):
         options["target_rows_per_fragment"] = VECTOR_ROWS
     dataset.optimize.compact_files(**options)
+
+
+def _remove_leftovers(store: Store, keep: timedelta) -> None:
+    """Remove what killed processes left half written, unless it is young: then one may be at it now."""
+    if not store.layout.local:
+        return
+    root = Path(store.uri)
+    for path in [*root.glob(".*.part"), *root.glob("files/**/.*.part")]:
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime < keep.total_seconds():
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def pinned_versions(store: Store) -> dict[str, set[int]]:

@@ -14,14 +14,12 @@ from . import schema, vectors
 from .conform import Rows, conform
 from .errors import InvalidInputError, NotFoundError
 from .jobs import Jobs
-from .layout import SUFFIX, Layout, not_a_store, write_atomically
+from .layout import Layout, not_a_store, write_atomically
 from .lookup import rows_with
+from .tables import create_table, list_tables
 from .upsert import upsert
 
 BLOB_ROWS = 64
-STORAGE_VERSION = (
-    "2.1"  # the newest whose blob columns are plain large_binary; 2.0 cannot filter `bytes is null`
-)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Store:
             store.layout.check_marker()
         store.layout.make_folder()
         for table, wanted in schema.TABLES.items():
-            store._create_table(table, wanted)
+            create_table(store.layout, table, wanted)
         store.layout.write_marker()
         return cls.open(uri)
 
@@ -68,13 +66,7 @@ class Store:
 
     def tables(self) -> list[str]:
         """The names of all tables, sorted."""
-        if not self.layout.local:
-            import lancedb
-
-            return sorted(lancedb.connect(self.uri).table_names(limit=100_000))
-        # a folder without a manifest is what a kill left of a table's creation
-        found = Path(self.uri).glob(f"*{SUFFIX}/_versions")
-        return sorted(path.parent.name.removesuffix(SUFFIX) for path in found if any(path.glob("*.manifest")))
+        return list_tables(self.layout)
 
     def versions(self) -> dict[str, int]:
         """The newest version of each table."""
@@ -171,21 +163,6 @@ class Store:
         path = self.file(*parts)
         write_atomically(path, data)
         return path
-
-    def _create_table(self, table: str, wanted: pa.Schema) -> None:
-        """Create an empty table unless somebody has."""
-        if table in self.tables():
-            return
-        try:
-            lance.write_dataset(
-                wanted.empty_table(),
-                self.layout.table(table),
-                mode="create",
-                data_storage_version=STORAGE_VERSION,
-            )
-        except OSError as error:
-            if "already exists" not in str(error):
-                raise
 
     def _scanner(
         self, table: str, columns: Sequence[str] | None, where: str | None, batch_rows: int | None

@@ -11,6 +11,7 @@ from . import schema
 from .commits import with_retries
 from .errors import ConflictError, InvalidInputError
 from .lookup import quote
+from .tables import create_table
 
 if TYPE_CHECKING:
     from .store import Store
@@ -27,8 +28,7 @@ def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
     Raises InvalidInputError when it is there with another dimension, ConflictError when another encoder
     whose name reads the same in SQL has it.
     """
-    if table not in store.tables():
-        store._create_table(table, wanted)
+    create_table(store.layout, table, wanted)
     found = store.schema(table)
     owner, encoder = encoder_of(found), encoder_of(wanted)
     if owner != encoder:

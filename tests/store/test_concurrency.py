@@ -1,0 +1,109 @@
+"""Several processes write one store at once; it ends as if they had taken turns."""
+
+import subprocess
+from collections import Counter
+
+import numpy as np
+import pytest
+from attribase.store import Store, mapped_column
+from attribase.store import commits as commits_module
+from attribase.store.commits import ATTEMPTS, with_retries
+from attribase.store.errors import ConflictError
+from attribase.store.schema import TABLES
+
+from . import writer
+
+
+def results(children: list[subprocess.Popen[str]]) -> list[str]:
+    """What each child printed last; fails when one failed."""
+    answers = [child.communicate(timeout=60)[0].strip() for child in children]
+    assert [child.returncode for child in children] == [0] * len(children)
+    return answers
+
+
+def test_two_writers_of_the_same_keys_leave_each_key_once(store, start):
+    inserted = results(start(store.uri, *2 * [("images", 60, 6)]))
+    ids = store.read("images", ["image_id"])["image_id"].to_pylist()
+    assert sorted(ids) == sorted(str(writer.image(n)["image_id"]) for n in range(60))
+    assert sum(map(int, inserted)) == 60
+    assert dict(store.blobs("images", "bytes", ids)) == {
+        writer.image(n)["image_id"]: writer.payload(n) for n in range(60)
+    }
+
+
+def test_three_writers_of_the_same_composite_keys_leave_each_key_once(store, start):
+    inserted = results(start(store.uri, *3 * [("ranks", 6)]))
+    keys = store.read("ranks", ["run_id", "sample_id", "image_id"]).to_pylist()
+    assert Counter(map(str, keys)).most_common(1)[0][1] == 1
+    assert store.count("ranks") == sum(map(int, inserted)) == 6 * 20
+
+
+def test_writers_that_replace_one_row_leave_one_row_of_one_of_them(store, start):
+    assert results(start(store.uri, *3 * [("replace", 6)])) == ["1"] * 3
+    (row,) = store.read("images", ["image_id", "uri"]).to_pylist()
+    assert row["uri"] in {f"{number}/5" for number in range(3)}
+
+
+def test_processes_that_create_one_store_at_once_all_get_it(tmp_path, start):
+    uri = str(tmp_path / "new" / "store")
+    assert results(start(uri, *3 * [("create",)])) == [str(len(TABLES))] * 3
+    assert Store.open(uri).tables() == sorted(TABLES)
+
+
+def test_processes_finish_shards_of_one_job_exactly_once(store, start):
+    assert sum(map(int, results(start(store.uri, *3 * [("finish", 3)])))) == 80
+    job = store.jobs.plan("test", {"a": 1}, [str(n) for n in range(80)], 1)
+    assert (job.done_items, job.pending(), store.count("jobs")) == (80, [], 80)
+
+
+def test_filling_a_column_beside_appends_and_compaction_loses_nothing(store, start):
+    table = store.ensure_vectors("test", writer.DIM)
+    assert results(start(store.uri, ("append", 25), ("fill", 5), ("tidy", 2)))[0] == "25"
+    store.set_vector_column(table, mapped_column("double"), writer.double)
+    rows = store.read(table).to_pylist()
+    assert sorted(row["item_id"] for row in rows) == sorted(f"0/{n}" for n in range(25))
+    for row in rows:
+        assert np.array_equal(row["mapped_double"], 2 * np.array(row["base"]))
+
+
+class Races:
+    """A commit that loses `losses` times, then wins."""
+
+    def __init__(self, losses: int, error: Exception) -> None:
+        self.losses, self.error, self.tries = losses, error, 0
+
+    def __call__(self) -> str:
+        self.tries += 1
+        if self.tries <= self.losses:
+            raise self.error
+        return "won"
+
+
+@pytest.fixture
+def pauses(monkeypatch) -> list[float]:
+    taken: list[float] = []
+    monkeypatch.setattr(commits_module.time, "sleep", taken.append)
+    return taken
+
+
+def test_a_lost_race_is_run_again_after_growing_pauses(pauses):
+    race = Races(5, OSError("Retryable commit conflict for version 3: ... Please retry."))
+    assert with_retries("writing", race) == "won"
+    assert len(pauses) == 5
+    assert pauses[4] > pauses[0]
+
+
+def test_losing_every_race_is_a_conflict_that_says_what_to_do(pauses):
+    race = Races(1000, OSError("Commit conflict for version 3"))
+    with pytest.raises(ConflictError, match="writing") as caught:
+        with_retries("writing", race)
+    assert race.tries == ATTEMPTS
+    assert caught.value.hint
+    assert sum(pauses) < 60
+
+
+def test_other_errors_are_not_run_again(pauses):
+    race = Races(1, OSError("No space left on device"))
+    with pytest.raises(OSError, match="No space left"):
+        with_retries("writing", race)
+    assert (race.tries, pauses) == (1, [])

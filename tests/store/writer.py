@@ -1,0 +1,131 @@
+"""What child processes of the tests do: python writer.py ACTION URI [ARGUMENT...] NUMBER.
+
+Says `ready` when everything is imported, waits for a line, acts, and prints the result.
+"""
+
+import sys
+
+import numpy as np
+import pyarrow as pa
+from attribase.store import Store, content_id, mapped_column, vectors_table
+from attribase.store.maintenance import compact
+
+BLOB_BYTES = 3000
+DIM = 4
+
+
+def payload(number: int) -> bytes:
+    """The bytes of image `number`."""
+    return np.random.default_rng(number).bytes(BLOB_BYTES)
+
+
+def image(number: int) -> dict[str, object]:
+    data = payload(number)
+    return {"image_id": content_id(data), "uri": f"image-{number}", "bytes": data, "width": number}
+
+
+def create(uri: str, _: str) -> object:
+    return len(Store.create(uri).tables())
+
+
+def images(uri: str, count: str, batch: str, _: str) -> object:
+    """Upsert the same images as every other child; returns how many this child inserted."""
+    store, rows = Store.open(uri), [image(number) for number in range(int(count))]
+    return sum(
+        store.upsert("images", rows[start : start + int(batch)]) for start in range(0, len(rows), int(batch))
+    )
+
+
+def ranks(uri: str, batches: str, _: str) -> object:
+    """The same rows under a key of three columns."""
+    store = Store.open(uri)
+    total = 0
+    for batch in range(int(batches)):
+        names = [{"run_id": "r", "sample_id": f"s{batch}", "image_id": f"i{n}"} for n in range(20)]
+        total += store.upsert("ranks", [{**name, "rank": n} for n, name in enumerate(names, start=1)])
+    return total
+
+
+def replace(uri: str, rounds: str, number: str) -> object:
+    """Replace one row again and again: the hardest contention there is."""
+    store = Store.open(uri)
+    for turn in range(int(rounds)):
+        store.upsert("images", [{"image_id": "hot", "uri": f"{number}/{turn}"}], update=True)
+    return store.count("images")
+
+
+def finish(uri: str, children: str, number: str) -> object:
+    """Finish every `children`-th shard of one job."""
+    store = Store.open(uri)
+    job = store.jobs.plan("test", {"a": 1}, [str(n) for n in range(80)], 1)
+    mine = [shard for shard in job.pending() if shard.index % int(children) == int(number)]
+    for shard in mine:
+        job.finish(shard)
+    return len(mine)
+
+
+def work(uri: str, count: str, shard_size: str, _: str) -> object:
+    """A whole job: images with bytes, then vectors, shard by shard. Killed and run again by a test."""
+    store = Store.create(uri)
+    table = store.ensure_vectors("test", DIM)
+    job = store.jobs.plan("work", {"v": 1}, [str(n) for n in range(int(count))], int(shard_size))
+    for shard in job.pending():
+        rows = [image(int(item)) for item in shard.items]
+        store.upsert("images", rows)
+        vectors = [
+            {"item_id": row["image_id"], "item_kind": "image", "base": [float(row["width"])] * DIM}  # type: ignore[arg-type]
+            for row in rows
+        ]
+        store.upsert(table, vectors)
+        store.record_failures("work", [(f"bad-{shard.index}", "empty", "no bytes")])
+        job.finish(shard)
+    store.set_vector_column(table, mapped_column("double"), double)
+    return job.done_items
+
+
+def double(batch: pa.RecordBatch) -> np.ndarray:
+    return 2 * batch["base"].flatten().to_numpy().reshape(-1, DIM)
+
+
+def fill(uri: str, rounds: str, _: str) -> object:
+    """Fill a mapped column again and again while others append."""
+    store = Store.open(uri)
+    return [
+        store.set_vector_column(vectors_table("test"), mapped_column("double"), double)
+        for _ in range(int(rounds))
+    ]
+
+
+def append(uri: str, rounds: str, number: str) -> object:
+    """Append vectors, one commit each."""
+    store = Store.open(uri)
+    rows = [
+        {"item_id": f"{number}/{n}", "item_kind": "image", "base": [float(n)] * DIM}
+        for n in range(int(rounds))
+    ]
+    return sum(store.upsert(vectors_table("test"), [row]) for row in rows)
+
+
+def tidy(uri: str, rounds: str, _: str) -> object:
+    """Compact again and again."""
+    store = Store.open(uri)
+    return sum(len(list(compact(store))) for _ in range(int(rounds)))
+
+
+ACTIONS = (create, images, ranks, replace, finish, work, fill, append, tidy)
+
+
+def main() -> None:
+    action = next(action for action in ACTIONS if action.__name__ == sys.argv[1])
+    say("ready")
+    sys.stdin.readline()
+    say(action(*sys.argv[2:]))
+
+
+def say(answer: object) -> None:
+    sys.stdout.write(f"{answer}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
