@@ -1,8 +1,28 @@
-"""What the captions say: the phrases a scene, a colour, a medium or a place is named by."""
+"""What the captions say: words for a scene, a colour, a medium or a place, and how they make a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .looks import Look
+
+NAMELESS = "a picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a caption needs of an image: its name and category, its set's name and kind of drawing."""
+
+    name: str
+    category: str
+    style: str
+    drawing: str
+
 
 SCENE_PHRASES: Mapping[str, tuple[str, ...]] = {
     "night": ("at night under the moon", "under a starry night sky", "in the dark night"),
@@ -30,10 +50,6 @@ PLACES: Mapping[str, tuple[float, float]] = {  # scale, turn in degrees
     "tilted": (0.9, 25.0),
     "upside down": (1.0, 180.0),
 }
-
-MEDIUM_TEMPLATES = ("a {} of {}", "{1}, {0}", "a {} of {}", "{1} as a {0}")
-
-STYLE_PHRASES = ("in the style of {} art", "{} style", "in the style of {} art")
 
 VERBS = (
     "",
@@ -67,24 +83,73 @@ OPENINGS = (
 )
 FILLERS = ("cute", "nice", "little", "old", "new", "lovely", "single", "beautiful", "simple", "funny")
 
-STYLE_NAMES: Mapping[str, tuple[str, str]] = {  # set -> (name in captions, kind of drawing)
-    "noto": ("noto", "flat icon"),
-    "noto-v1": ("blob", "flat icon"),
-    "fxemoji": ("firefox", "flat icon"),
-    "fluent-emoji": ("fluent", "glossy render"),
-    "fluent-emoji-flat": ("fluent flat", "flat icon"),
-    "twemoji": ("twemoji", "flat icon"),
-    "emojione": ("emojione", "flat icon"),
-    "streamline-emojis": ("streamline", "outlined icon"),
-    "emojione-monotone": ("monotone", "black glyph"),
-    "ultimate": ("ultimate", "line drawing"),
-    "plump": ("plump", "duotone icon"),
-    "sharp": ("sharp", "duotone icon"),
-    "flex": ("flex", "duotone icon"),
-    "kameleon": ("kameleon", "round badge"),
-    "kameleon duo": ("kameleon duo", "round badge"),
-    "stickies": ("stickies", "outlined icon"),
-    "freehand": ("freehand", "line drawing"),
-    "cyber": ("cyber", "line drawing"),
-    "fluent color": ("fluent color", "glossy icon"),
-}
+
+def caption(subject: Subject, look: Look, rng: np.random.Generator) -> str:
+    """A caption for the subject in a look; one in ten is empty, for classifier-free guidance.
+
+    About half name the set's style, a quarter the category beside or instead of the name.
+    """
+    if rng.random() < 0.1:
+        return ""
+    named = rng.random() >= 0.05
+    text = _in_medium(_subject(subject, look, named, rng), look, subject, rng)
+    if look.scene:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, SCENE_PHRASES[look.scene]))
+    elif look.colour:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, COLOUR_PHRASES).format(look.colour))
+    elif not look.medium and rng.random() < 0.1:
+        text += " on a white background"
+    return text + _style(subject, rng, nameless=text == NAMELESS)
+
+
+def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def _join(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def with_article(words: str) -> str:
+    """The words after "a" or "an"."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _subject(subject: Subject, look: Look, named: bool, rng: np.random.Generator) -> str:
+    choice = rng.random()
+    words = subject.name
+    if choice < 0.08:
+        words = subject.category
+    elif choice < 0.24:
+        words = f"{words} {subject.category}"
+    if rng.random() < 0.12:
+        words = f"{_pick(rng, FILLERS)} {words}"
+    if not named and rng.random() < 0.6:
+        return NAMELESS
+    if look.place == "close up":
+        return f"{_pick(rng, ('a close up of', 'a close up of a'))} {words}"
+    if look.place == "upside down":
+        return _join(_pick(rng, OPENINGS), words, "upside down")
+    if look.medium:
+        return _join(_pick(rng, ("", "a")), look.place, words)
+    return _join(_pick(rng, OPENINGS), look.place, words)
+
+
+def _in_medium(text: str, look: Look, subject: Subject, rng: np.random.Generator) -> str:
+    if not look.medium:
+        return f"a {subject.drawing} of {text}" if rng.random() < 0.05 else text
+    choice = rng.random()
+    if choice < 0.7:
+        return f"{with_article(look.medium)} of {text}"
+    return f"{text} as {with_article(look.medium)}" if choice < 0.85 else f"{text}, {look.medium}"
+
+
+def _style(subject: Subject, rng: np.random.Generator, *, nameless: bool) -> str:
+    choice = rng.random()
+    if choice < 0.3 or (nameless and choice < 0.9):
+        return f" in the style of {subject.style} art"
+    if choice < 0.5:
+        return f", {subject.style} style"
+    if choice < 0.56:
+        return f", {subject.style} art"
+    return f", {subject.drawing}" if choice < 0.6 else ""

@@ -57,7 +57,7 @@ def notice(data: Path) -> str:
         "# Notice: the images of the embedded world",
         "",
         "The images in `data/world.parquet` were rasterised at 64 x 64, on white, from the icon sets below",
-        "(their SVG as packaged by Iconify, npm scope `@iconify-json`). Each row repeats its creator and licence.",
+        "(SVG as packaged by Iconify, npm scope `@iconify-json`). Each row repeats its creator and licence.",
         "The drawings stay under their creators' licences; rasterising is the only change.",
         "Share-alike sets (CC-BY-SA-4.0) were never trained on: they are exemplars of unseen styles only.",
         "",

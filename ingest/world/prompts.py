@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...store.errors import InvalidInputError
+from .captions import with_article
 
 TOKEN = "V*"  # noqa: S105 - the paper's name for a concept, not a secret
 
@@ -243,15 +244,11 @@ _STYLE_TEST = (
 SCHEMES: Mapping[str, tuple[str, str]] = {"object": ("gpt", "media"), "style": ("gpt", "object")}
 
 
-def _with_article(word: str) -> str:
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
-
-
 def _object_prompts(scheme: str, category: str, test: bool) -> tuple[str, ...]:
     concept = f"{TOKEN} {category}"
     if scheme == "media":
         return tuple(
-            f"{_with_article(medium)} of {concept}" for medium in (TEST_MEDIA if test else TRAIN_MEDIA)
+            f"{with_article(medium)} of {concept}" for medium in (TEST_MEDIA if test else TRAIN_MEDIA)
         )
     own = (_TEST if test else _TRAIN).get(category, ())
     captions = own + (_ANYWHERE_TEST if test else _ANYWHERE_TRAIN)
@@ -261,9 +258,7 @@ def _object_prompts(scheme: str, category: str, test: bool) -> tuple[str, ...]:
 def _style_prompts(scheme: str, test: bool) -> tuple[str, ...]:
     ending = f"in the style of {TOKEN} art"
     if scheme == "object":
-        return tuple(
-            f"{_with_article(thing)} {ending}" for thing in (TEST_OBJECTS if test else TRAIN_OBJECTS)
-        )
+        return tuple(f"{with_article(thing)} {ending}" for thing in (TEST_OBJECTS if test else TRAIN_OBJECTS))
     return tuple(f"{caption} {ending}" for caption in (_STYLE_TEST if test else _STYLE_TRAIN))
 
 

@@ -1,0 +1,124 @@
+"""The networks, in Stable Diffusion's architecture at a small size: 32 px images, 8 x 8 x 8 latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+SIZE, LATENT_SIZE, LATENT_CHANNELS = 32, 8, 8
+CONTEXT = 128
+
+
+def new_vae() -> Any:
+    """AutoencoderKL, 0.66M parameters: (n, 3, 32, 32) in [-1, 1] to (n, 8, 8, 8)."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 64),
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        sample_size=SIZE,
+    )
+
+
+def new_unet() -> Any:
+    """UNet2DConditionModel, 4.3M parameters, cross-attention at 8 x 8 and 4 x 4."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        down_block_types=("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        block_out_channels=(64, 128),
+        layers_per_block=1,
+        cross_attention_dim=CONTEXT,
+        attention_head_dim=(2, 4),  # diffusers' name for the number of heads
+        norm_num_groups=16,
+        use_linear_projection=True,
+    )
+
+
+def new_text_encoder(tokenizer: CLIPTokenizer) -> Any:
+    """CLIPTextModel, 0.6M parameters, two layers, trained together with the UNet."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=CONTEXT,
+            intermediate_size=2 * CONTEXT,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=tokenizer.model_max_length,
+            projection_dim=CONTEXT,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def new_scheduler() -> Any:
+    """DDIM for v-prediction with zero terminal SNR (arXiv:2305.08891), trailing steps."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+    )
+
+
+def save_pipeline(
+    folder: Path, vae: Any, unet: Any, text_encoder: Any, tokenizer: Any, *, half: bool = False
+) -> None:
+    """Save all five as a StableDiffusionPipeline folder, in fp16 when `half`."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    if half:
+        pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder)
+
+
+def load_pipeline(folder: Path) -> Any:
+    """The pipeline in float32, silent."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        folder,
+        torch_dtype=torch.float32,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
