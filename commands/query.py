@@ -34,9 +34,8 @@ def evaluate_command(
     steps, _ = counted(evaluate(store, encoder, mapper, case_name, force=force))
     if not steps:
         say("ranks are up to date: the tables have not changed since (--force computes again)")
-    rows = connect(store.uri).execute(
-        load_sql("metrics_of"), {"encoder": encoder, "mapper": mapper, "case_name": case_name}
-    )
+    params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
+    rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
     print_rows(rows.to_arrow_table().to_pylist(), fmt)
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 
 from ..query import attribute
-from ..query.connection import connect
-from ..query.statements import load_sql
 from ..store import Store
+from .findings import BEST, middle_samples
 
 DEPTH = 200
 SAMPLES = 40
@@ -18,7 +17,7 @@ def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[floa
     """
     before, after = [], []
     for sample_id in _some_samples(store, encoder):
-        whole = attribute(store, sample_id, encoder=encoder, mapper="tuned", k=1_000_000)
+        whole = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=1_000_000)
         scores = np.array([result.similarity for result in whole.results])
         plain = np.exp(scores - scores[0])
         before.append((plain / plain.sum())[:DEPTH])
@@ -28,8 +27,5 @@ def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[floa
 
 def _some_samples(store: Store, encoder: str) -> list[str]:
     """The middle sample of up to SAMPLES test models, evenly over the list."""
-    rows = connect(store.uri).execute(
-        load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"}
-    )
-    ids = [row["sample_id"] for row in rows.to_arrow_table().to_pylist()]
+    ids = [row["sample_id"] for row in middle_samples(store, encoder)]
     return ids[:: max(1, len(ids) // SAMPLES)]

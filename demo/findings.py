@@ -53,7 +53,7 @@ def recall_rows(store: Store, encoder: str, metric: str = "recall_10") -> Rows:
 def _gains(con: Any, encoder: str, metric: str) -> dict[tuple[str, str], Any]:
     """Mapped less raw on the same samples, per case and scheme, with its interval."""
     params = {"encoder": encoder, "first": RAW, "second": BEST, "split": "test", "case_name": None}
-    rows = con.execute(load_sql("paired_samples"), params).to_arrow_table().to_pylist()
+    rows = con.sql(load_sql("paired_samples"), params=params).to_arrow_table().to_pylist()
     rows.sort(key=_case_and_scheme)
     found = {}
     for key, members in groupby(rows, key=_case_and_scheme):
@@ -68,6 +68,14 @@ def _gains(con: Any, encoder: str, metric: str) -> dict[tuple[str, str], Any]:
 
 def _case_and_scheme(row: dict[str, Any]) -> tuple[str, str]:
     return str(row["case_name"]), str(row["scheme"])
+
+
+def middle_samples(store: Store, encoder: str) -> Rows:
+    """Each test model with the sample in the middle of its own; per case, best found first (mapped AP)."""
+    params = {"encoder": encoder, "mapper": BEST}
+    found = connect(store.uri).sql(load_sql("models_by_precision"), params=params)
+    rows: Rows = found.to_arrow_table().to_pylist()
+    return rows
 
 
 def control_rows(store: Store, encoder: str) -> Rows:

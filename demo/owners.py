@@ -4,10 +4,9 @@ from collections import defaultdict
 from statistics import mean
 
 from ..query import attribute, influence_by
-from ..query.connection import connect
-from ..query.statements import load_sql
 from ..store import Store
 from .figures import CreatorBar
+from .findings import BEST, middle_samples
 
 
 def creator_bars(store: Store, encoder: str, most: int = 10) -> list[CreatorBar]:
@@ -15,18 +14,15 @@ def creator_bars(store: Store, encoder: str, most: int = 10) -> list[CreatorBar]
 
     Over the middle sample of each test model, mapped and calibrated; creators with most exemplars first.
     """
-    rows = connect(store.uri).execute(
-        load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"}
-    )
     creators = {
         row["image_id"]: row["creator"] for row in store.read("images", ["image_id", "creator"]).to_pylist()
     }
     own: dict[str, list[float]] = defaultdict(list)
     others: dict[str, list[float]] = defaultdict(list)
     answers = []
-    for row in rows.to_arrow_table().to_pylist():
+    for row in middle_samples(store, encoder):
         owners = {creators[item] for item in row["exemplar_ids"]}
-        answer = attribute(store, row["sample_id"], encoder=encoder, mapper="tuned", k=1)
+        answer = attribute(store, row["sample_id"], encoder=encoder, mapper=BEST, k=1)
         answers.append(
             (owners, {share.name: share.influence for share in influence_by(store, answer, "creator")})
         )

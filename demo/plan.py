@@ -53,6 +53,6 @@ def _spec(model: PlannedModel) -> ModelSpec:
         case_name=model.case_name,
         split=model.split,
         exemplar_ids=model.exemplars,
-        training_prompts=model.train_prompts,
+        training_prompts=(model.train_prompt,),
         samples=tuple(SampleSpec(*sample) for sample in model.samples),
     )

@@ -28,7 +28,7 @@ def _facts(store: Store, settings: DemoSettings) -> dict[str, Any]:
     """Everything that the template names."""
     encoder = settings.encoder
     recall, control = recall_rows(store, encoder), control_rows(store, encoder)
-    counts = connect(store.uri).execute(load_sql("counts")).to_arrow_table().to_pylist()[0]
+    counts = connect(store.uri).sql(load_sql("counts")).to_arrow_table().to_pylist()[0]
     before, after = influence_curves(store, encoder)
     return {
         "counts": counts,

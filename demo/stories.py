@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..query import attribute, connect, influence_by, load_sql
+from ..query import attribute, influence_by
 from ..store import Store
+from .findings import BEST, RAW, middle_samples
 
 HITS = 8
 SAMPLES = 8
-MAPPERS = (("none", "raw features say"), ("tuned", "mapped and calibrated"))
+MAPPERS = ((RAW, "raw features say"), (BEST, "mapped and calibrated"))
 LARGEST, SMALLEST = 112, 40
 PLACES = ((0.25, "a good case (upper quartile)"), (0.75, "a poor case (lower quartile)"))
 
@@ -72,11 +73,8 @@ class Story:
 
 def tell_stories(store: Store, encoder: str) -> list[Story]:
     """For each test case a model at the upper and one at the lower quartile of mapped AP."""
-    rows = connect(store.uri).execute(
-        load_sql("models_by_precision"), {"encoder": encoder, "mapper": "tuned"}
-    )
     by_case: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.to_arrow_table().to_pylist():
+    for row in middle_samples(store, encoder):
         by_case.setdefault(row["case_name"], []).append(row)
     return [
         _story(store, encoder, models[min(int(share * len(models)), len(models) - 1)], place)
@@ -133,7 +131,7 @@ def _answer(
 
 
 def _creators(store: Store, encoder: str, sample_id: str, exemplars: set[str]) -> list[CreatorShare]:
-    answer = attribute(store, sample_id, encoder=encoder, mapper="tuned", k=HITS)
+    answer = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=HITS)
     owners = {row["creator"] for row in _images(store, list(exemplars))}
     shares = influence_by(store, answer, "creator")[:5]
     most = max((share.influence for share in shares), default=1.0) or 1.0

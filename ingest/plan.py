@@ -1,18 +1,26 @@
 """A plan over a person's own exemplars: which models to customize, what to draw with each."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..store import InvalidInputError, Store
-from .specs import ModelSpec, SampleSpec
+from .specs import TOKEN, ModelSpec, SampleSpec
 
 STYLE_SIZES = (5, 10)
 SPLITS = (("test", 0.2), ("val", 0.1))
 MEDIA = {
-    "train": ("painting", "drawing", "watercolor", "sculpture", "tattoo", "mosaic", "cartoon", "pencil sketch"),
+    "train": (
+        "painting",
+        "drawing",
+        "watercolor",
+        "sculpture",
+        "tattoo",
+        "mosaic",
+        "cartoon",
+        "pencil sketch",
+    ),
     "test": ("digital art", "poster", "stained glass", "origami", "embroidery", "charcoal drawing"),
 }
 OBJECTS = {
@@ -31,7 +39,13 @@ class _Exemplars:
 
 
 def plan_models(
-    store: Store, collection: str, kind: str, *, prompts_file: Path | None = None, samples: int = 16, seed: int = 0
+    store: Store,
+    collection: str,
+    kind: str,
+    *,
+    prompts_file: Path | None = None,
+    samples: int = 16,
+    seed: int = 0,
 ) -> list[ModelSpec]:
     """One model an image (`object`) or a group of 5-10 images by one creator (`style`), split 70/10/20.
 
@@ -58,7 +72,9 @@ def plan_models(
 
 def _objects(store: Store, collection: str) -> list[_Exemplars]:
     return [
-        _Exemplars(row["caption"] or row["category"] or "object", row["category"] or "object", (row["image_id"],))
+        _Exemplars(
+            row["caption"] or row["category"] or "object", row["category"] or "object", (row["image_id"],)
+        )
         for row in _images(store, collection)
     ]
 
@@ -79,7 +95,9 @@ def _styles(store: Store, collection: str) -> list[_Exemplars]:
 
 def _images(store: Store, collection: str) -> list[dict[str, Any]]:
     quoted = collection.replace("'", "''")
-    wanted = set(store.read("members", ["image_id"], where=f"collection = '{quoted}'").column("image_id").to_pylist())
+    wanted = set(
+        store.read("members", ["image_id"], where=f"collection = '{quoted}'").column("image_id").to_pylist()
+    )
     rows = store.read("images", ["image_id", "caption", "category", "creator"]).to_pylist()
     return sorted((row for row in rows if row["image_id"] in wanted), key=lambda row: str(row["image_id"]))
 
@@ -89,7 +107,9 @@ def _captions(file: Path | None) -> dict[str, tuple[str, ...]]:
     lines = [line.strip() for line in file.read_text().splitlines() if line.strip()] if file else []
     for number, line in enumerate(lines, 1):
         if "{concept}" not in line:
-            raise InvalidInputError(f"{file}, caption {number} has no {{concept}}", hint="write e.g. `{concept} at the beach`")
+            raise InvalidInputError(
+                f"{file}, caption {number} has no {{concept}}", hint="write e.g. `{concept} at the beach`"
+            )
     cut = -(-2 * len(lines) // 3)
     return {"train": tuple(lines[:cut]), "test": tuple(lines[cut:])}
 
@@ -105,18 +125,32 @@ def _spec(
 ) -> ModelSpec:
     side = "test" if split == "test" else "train"
     if kind == "object":
-        concept = f"V* {group.category}"
+        concept = f"{TOKEN} {group.category}"
         schemes = {"media": [f"A {medium} of {concept}" for medium in MEDIA[side]]}
-        training: Sequence[str] = (concept,)
+        training = (concept,)
     else:
-        concept = "V* art"
+        concept = f"{TOKEN} art"
         schemes = {"object": [f"A picture of {thing} in the style of {concept}" for thing in OBJECTS[side]]}
         training = (f"A picture in the style of {concept}",)
     if captions[side]:
         schemes["gpt"] = [caption.format(concept=concept) for caption in captions[side]]
-    names = sorted(schemes)
-    drawn = tuple(
-        SampleSpec(names[i % len(names)], schemes[names[i % len(names)]][i // len(names) % len(schemes[names[i % len(names)]])], i)
-        for i in range(samples)
+    return ModelSpec(
+        concept_kind=kind,
+        concept=group.concept,
+        category=group.category,
+        case_name=case,
+        split=split,
+        exemplar_ids=group.image_ids,
+        training_prompts=training,
+        samples=_samples(schemes, samples),
     )
-    return ModelSpec(kind, group.concept, group.category, case, split, group.image_ids, tuple(training), drawn)
+
+
+def _samples(schemes: dict[str, list[str]], count: int) -> tuple[SampleSpec, ...]:
+    """`count` samples in turn over the schemes, each scheme going round its prompts; the seed is the place."""
+    drawn = []
+    for place in range(count):
+        scheme = sorted(schemes)[place % len(schemes)]
+        prompts = schemes[scheme]
+        drawn.append(SampleSpec(scheme, prompts[place // len(schemes) % len(prompts)], place))
+    return tuple(drawn)

@@ -1,0 +1,64 @@
+"""Plans over a person's own exemplars."""
+
+import pytest
+from attribase.ingest.plan import plan_models
+from attribase.ingest.specs import read_specs, write_specs
+from attribase.store import InvalidInputError, Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.create(tmp_path / "store")
+    images = [
+        {
+            "image_id": f"{i:02}",
+            "uri": f"{i}.png",
+            "caption": f"thing {i}",
+            "category": "toy",
+            "creator": "ab"[i % 2],
+        }
+        for i in range(30)
+    ]
+    store.upsert("images", images)
+    store.upsert("members", [{"collection": "exemplars", "image_id": row["image_id"]} for row in images])
+    return store
+
+
+def test_objects_are_one_image_a_model_split_over_models(store):
+    specs = plan_models(store, "exemplars", "object")
+    assert sorted(spec.exemplar_ids for spec in specs) == [(f"{i:02}",) for i in range(30)]
+    assert [sum(spec.split == name for spec in specs) for name in ("train", "val", "test")] == [21, 3, 6]
+
+
+def test_styles_are_five_to_ten_images_of_one_creator(store):
+    specs = plan_models(store, "exemplars", "style")
+    for spec in specs:
+        assert 5 <= len(spec.exemplar_ids) <= 10
+        assert {int(item) % 2 for item in spec.exemplar_ids} == {"ab".index(spec.concept)}
+
+
+def test_test_prompts_are_not_train_prompts(store, tmp_path):
+    captions = tmp_path / "captions.txt"
+    captions.write_text("\n".join(f"{{concept}} in place {i}" for i in range(9)))
+    specs = plan_models(store, "exemplars", "object", prompts_file=captions)
+    prompts = {
+        side: {s.prompt for spec in specs if (spec.split == "test") is side for s in spec.samples}
+        for side in (True, False)
+    }
+    assert not prompts[True] & prompts[False]
+    assert {sample.scheme for spec in specs for sample in spec.samples} == {"gpt", "media"}
+
+
+def test_the_same_seed_gives_the_same_plan_and_it_survives_its_file(store, tmp_path):
+    specs = plan_models(store, "exemplars", "object", seed=3)
+    write_specs(tmp_path / "plan.jsonl", specs)
+    assert read_specs(tmp_path / "plan.jsonl") == specs == plan_models(store, "exemplars", "object", seed=3)
+    assert specs != plan_models(store, "exemplars", "object", seed=4)
+
+
+def test_nothing_to_plan_and_captions_without_a_slot_are_told(store, tmp_path):
+    with pytest.raises(InvalidInputError, match="nothing to plan"):
+        plan_models(store, "nowhere", "object")
+    (tmp_path / "captions.txt").write_text("no slot here")
+    with pytest.raises(InvalidInputError, match="caption 1"):
+        plan_models(store, "exemplars", "object", prompts_file=tmp_path / "captions.txt")
