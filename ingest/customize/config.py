@@ -1,0 +1,94 @@
+"""What a customization is made with, and the defaults for each base."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...store import InvalidInputError
+
+WORLD = "world"
+AUGMENTATIONS = ("none", "shift", "resize")
+CATEGORY = "category"
+
+
+@dataclass(frozen=True)
+class CustomizeConfig:
+    """Settings of Custom Diffusion (arXiv:2212.04488): the K and V projections of cross-attention and V* train.
+
+    Attributes:
+        base: `world`, a folder in diffusers' layout, or a hub id.
+        iterations: optimiser steps a model.
+        lr: learning rate of K and V.
+        token_lr: learning rate of the embedding of V*.
+        batch_size: views of the exemplars a step.
+        augment: 'none', 'shift' (by one pixel, for tiny images) or 'resize' (Custom Diffusion's own).
+        resolution: pixels a side that exemplars are brought to.
+        views: augmented views that are encoded once and drawn from, at least (per exemplar for 'shift': five).
+        warmup: steps over which both learning rates rise linearly to their values.
+        weight_decay: of K and V, never of V*.
+        rank: keep the difference to the base as a product of this rank; None keeps whole tensors.
+        init_token: word whose embedding V* starts from; 'category' is the words of the model's category.
+        modifier_token: how V* is called in the tokenizer.
+    """
+
+    base: str
+    iterations: int = 125
+    lr: float = 8e-5
+    token_lr: float = 8e-5
+    batch_size: int = 4
+    augment: str = "resize"
+    resolution: int = 512
+    views: int = 32
+    warmup: int = 0
+    weight_decay: float = 0.01
+    rank: int | None = None
+    init_token: str = "ktn"  # noqa: S105 - the first of Custom Diffusion's rare tokens
+    modifier_token: str = "<new1>"  # noqa: S105
+
+    def __post_init__(self) -> None:
+        counts = {"iterations": self.iterations, "batch_size": self.batch_size, "views": self.views}
+        counts |= {"resolution": self.resolution} | ({} if self.rank is None else {"rank": self.rank})
+        for name, value in counts.items():
+            if value < 1:
+                raise InvalidInputError(f"{name} is {value}", hint="use 1 or more")
+        for name in ("lr", "token_lr"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InvalidInputError(f"{name} is {getattr(self, name)}", hint="use a positive number")
+        if self.augment not in AUGMENTATIONS:
+            raise InvalidInputError(
+                f"augment is {self.augment!r}", hint=f"use one of {', '.join(AUGMENTATIONS)}"
+            )
+        if not self.modifier_token.startswith("<") or not self.modifier_token.endswith(">"):
+            raise InvalidInputError(
+                f"the modifier token is {self.modifier_token!r}", hint="write it as <name>, e.g. <new1>"
+            )
+
+    def with_changes(self, **changes: Any) -> "CustomizeConfig":
+        """A copy with some settings changed."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return asdict(self)
+
+
+# V* starts from the category because the world's vocabulary holds no word that means nothing.
+_WORLD: Mapping[str, Any] = {
+    "iterations": 125,
+    "lr": 5e-3,
+    "token_lr": 2.5e-2,
+    "batch_size": 8,
+    "augment": "shift",
+    "resolution": 32,
+    "warmup": 10,
+    "init_token": CATEGORY,
+}
+
+
+def defaults_for(base: str) -> CustomizeConfig:
+    """Settings that work for `base`: `world`, or any Stable Diffusion 1.x or 2.x.
+
+    For Stable Diffusion: Custom Diffusion's effective learning rate (1e-5 times a batch of 8) and
+    the iterations of arXiv:2306.09345, which uses no regularisation set.
+    """
+    return CustomizeConfig(base, **_WORLD) if base == WORLD else CustomizeConfig(base)

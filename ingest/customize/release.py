@@ -1,0 +1,127 @@
+"""The layout that Custom Diffusion models are released in: attention processors and the embedding of V*.
+
+    DIR/pytorch_custom_diffusion_weights.pt   {"...attn2.processor.to_k_custom_diffusion.weight": tensor, ...}
+    DIR/<new1>.bin                            {"<new1>": tensor (hidden,)}
+
+As diffusers' custom_diffusion example writes them. Self-attention has empty entries there, which diffusers needs
+to build its processors. A projection's bias, which Stable Diffusion has not and diffusers cannot load, is kept
+as `..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...store import DataError, InvalidInputError, NotFoundError, Store, content_id, key_id
+from ..specs import ModelSpec
+from .config import CustomizeConfig
+from .job import Origin, metadata_of, model_row
+
+WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt", ".bin", ".safetensors"))
+ADDED = "_custom_diffusion"
+
+
+def export_release_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
+    """Write a stored model as those two files; low-rank differences are multiplied out with the base.
+
+    Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
+    """
+    import torch
+
+    from .pipeline import load_pipeline
+    from .weights import apply, unpack
+
+    row = _model_row_of(store, model_id)
+    tensors, _ = unpack(row["weights"])
+    token, whole = row["modifier_token"], {name: tensor for name, tensor in tensors.items() if "." in name}
+    origin = Origin.of(row["base_model"])
+    pipeline = load_pipeline(Path(origin.folder), token)
+    apply(pipeline, tensors)
+    if set(whole) != set(pipeline.kv):
+        whole = {name: parameter.detach() for name, parameter in pipeline.kv.items()}
+    state: dict[str, Any] = {_released_name(name): tensor.float() for name, tensor in whole.items()}
+    state |= {name: {} for name in pipeline.unet.attn_processors if ".attn1." in name}
+    folder = Path(out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / WEIGHTS_NAMES[0], folder / f"{token}.bin"]
+    torch.save(state, files[0])
+    torch.save({token: tensors["modifier_token"].float()}, files[1])
+    return files
+
+
+def import_release_layout(store: Store, in_dir: str | Path, spec: ModelSpec, config: CustomizeConfig) -> str:
+    """Store a released model as the model of `spec`, customized from `config.base`; returns its model id.
+
+    Raises NotFoundError when a file is missing, DataError for files that hold code or no tensors,
+    InvalidInputError when they do not fit the base.
+    """
+    from .pipeline import load_pipeline
+    from .weights import TOKEN_KEY, apply, pack
+
+    folder, token = Path(in_dir), config.modifier_token
+    state = _load_tensors(_first(folder, WEIGHTS_NAMES))
+    embeddings = _load_tensors(_first(folder, (f"{token}.bin", f"{token}.pt", f"{token}.safetensors")))
+    if token not in embeddings:
+        raise DataError(f"the embedding file has no {token}", hint=f"it has {', '.join(embeddings)}")
+    weights = {_own_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
+    weights[TOKEN_KEY] = embeddings[token].reshape(-1).contiguous()
+    origin = Origin.of(config.base)
+    pipeline = load_pipeline(Path(origin.folder), token)
+    apply(pipeline, weights)
+    if all((pipeline.kv[name] == pipeline.original[name]).all() for name in pipeline.kv):
+        raise DataError(f"{folder} holds the base's own weights", hint="check that it is a customized model")
+    data = pack(weights, metadata_of(token, origin.base_id))
+    name = key_id(spec.identity(), content_id(data), origin.base_id)
+    store.upsert("models", [model_row(name, spec, config=config, origin=origin, weights=data)])
+    return name
+
+
+def _released_name(name: str) -> str:
+    """`....attn2.to_k.weight` -> `....attn2.processor.to_k_custom_diffusion.weight`."""
+    layer, projection, kind = name.rsplit(".", 2)
+    return f"{layer}.processor.{projection}{ADDED}.{kind}"
+
+
+def _own_name(name: str) -> str:
+    return name.replace(".processor.", ".").replace(ADDED, "")
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise NotFoundError(f"{folder} has no {names[0]}", hint="give the folder of one released model")
+
+
+def _load_tensors(path: Path) -> Mapping[str, Any]:
+    """{name: tensor} from safetensors or a pickle of tensors; entries without values are left out."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load as safetensors_load
+
+    data = path.read_bytes()
+    try:
+        state = safetensors_load(data)  # diffusers' example writes safetensors under the name .bin, too
+    except SafetensorError:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{path} holds something other than tensors: {str(error).splitlines()[0]}",
+                hint="such a file could run code when it is opened; ask for safetensors",
+            ) from error
+    if not isinstance(state, Mapping):
+        raise DataError(f"{path} is no dictionary of tensors", hint="give a released Custom Diffusion model")
+    return {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def _model_row_of(store: Store, model_id: str) -> dict[str, Any]:
+    quoted = model_id.replace("'", "''")
+    columns = ["base_model", "modifier_token", "weights"]
+    rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = '{quoted}'").to_pylist()
+    if not rows:
+        raise NotFoundError(f"there is no model {model_id!r}", hint="see `query sql \"from models\"`")
+    if rows[0]["weights"] is None:
+        raise InvalidInputError(f"model {model_id} has no weights: it is the untouched base", hint="export another")
+    return rows[0]

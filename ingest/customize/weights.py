@@ -1,0 +1,101 @@
+"""A customized model's weights: only what changed, as safetensors bytes, whole or low-rank.
+
+Keys are the UNet's own parameter names and `modifier_token`; a low-rank difference of a parameter is
+`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision: what training leaves is
+rounded first and then applied, so that a model in memory and a model from the store are the same.
+"""
+
+import json
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as safetensors_load
+from safetensors.torch import save as safetensors_save
+from torch import Tensor
+
+from ...store import AttribaseError, DataError, InvalidInputError
+from .pipeline import Pipeline
+
+TOKEN_KEY = "modifier_token"  # noqa: S105
+STORED = torch.float16
+UP, DOWN = ".up", ".down"
+
+
+def extract(pipeline: Pipeline, rank: int | None = None) -> dict[str, Tensor]:
+    """What is to be stored of a trained model, on the CPU.
+
+    Raises AttribaseError when training diverged or changed nothing.
+    """
+    trained = {name: parameter.detach().float().cpu() for name, parameter in pipeline.kv.items()}
+    trained[TOKEN_KEY] = pipeline.token_row.float().cpu()
+    if not all(bool(torch.isfinite(tensor.to(STORED)).all()) for tensor in trained.values()):
+        raise AttribaseError("training diverged: the weights are not finite", hint="lower the learning rates")
+    before = {name: pipeline.original[name].cpu() for name in pipeline.kv}
+    if not any((trained[name].to(STORED) != before[name].to(STORED)).any() for name in before):
+        raise AttribaseError(
+            "training changed no K or V projection", hint="raise the learning rate or the number of iterations"
+        )
+    stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)}
+    for name, tensor in trained.items():
+        stored |= _factors(name, tensor - before[name], rank) if rank and tensor.ndim == 2 else {name: tensor.to(STORED)}
+    return {name: tensor.contiguous() for name, tensor in stored.items()}
+
+
+def apply(pipeline: Pipeline, weights: Mapping[str, Tensor]) -> None:
+    """Make the base in memory the model that `weights` describe, whatever it was before.
+
+    Raises InvalidInputError when they belong to another base.
+    """
+    parts = {name: _parts_of(name, weights) for name in pipeline.kv}
+    expected = {TOKEN_KEY, *(key for keys in parts.values() for key in keys)}
+    if set(weights) != expected:
+        odd = sorted(expected ^ set(weights))
+        raise _misfit(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
+    with torch.no_grad():
+        for name, keys in parts.items():
+            tensors = [weights[key].to(pipeline.device, torch.float32) for key in keys]
+            value = pipeline.original[name] + tensors[0] @ tensors[1] if len(keys) == 2 else tensors[0]
+            _copy(name, pipeline.kv[name], value)
+        _copy(TOKEN_KEY, pipeline.token_row, weights[TOKEN_KEY].to(pipeline.device, torch.float32))
+
+
+def pack(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The bytes to store; equal weights give equal bytes."""
+    data: bytes = safetensors_save(dict(weights), metadata=dict(metadata))
+    return data
+
+
+def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """(weights, metadata) from stored bytes. Raises DataError."""
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return safetensors_load(data), header.get("__metadata__", {})
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"the stored weights are no safetensors: {error}", hint="delete the model's row and customize it again"
+        ) from error
+
+
+def _factors(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
+    """The best approximation of `difference` (out, in) of that rank, singular values split between both."""
+    left, values, right = torch.linalg.svd(difference.double(), full_matrices=False)
+    root = values[:rank].sqrt()
+    up, down = left[:, :rank] * root, root[:, None] * right[:rank]
+    return {name + UP: up.to(STORED), name + DOWN: down.to(STORED)}
+
+
+def _parts_of(name: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return (name + UP, name + DOWN) if name + UP in weights else (name,)
+
+
+def _copy(name: str, target: Tensor, value: Tensor) -> None:
+    if target.shape != value.shape:
+        raise _misfit(f"{name} is {tuple(value.shape)}, not {tuple(target.shape)}")
+    target.copy_(value)
+
+
+def _misfit(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"the weights do not fit this base: {what}", hint="name the base that the model was customized from"
+    )
