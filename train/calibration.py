@@ -114,7 +114,7 @@ def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator
     )
     rng = torch.Generator().manual_seed(config.seed)
     for step in range(config.steps + 1):
-        record: dict[str, Any] = {"step": step, "tau": 1 / float(inverse_tau), "lambda": float(lam)}
+        record: dict[str, Any] = {"step": step, "tau": 1 / inverse_tau.item(), "lambda": lam.item()}
         if step % config.check_every == 0 or step == config.steps:
             record["kl"] = exact_kl(similarities, record["tau"], record["lambda"], config.epsilon)
         every = count <= config.batch

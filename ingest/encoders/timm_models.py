@@ -31,12 +31,28 @@ def load(weights: Path | None = None, *, model: str) -> torch.nn.Module:
             )
         path = hub_file(f"timm {model}", config.hf_hub_id, FILES)
 
-    def create() -> Any:
-        overlay = {"file": str(path)}
-        return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
-
-    module: torch.nn.Module = load_checked(f"timm {model}", path, create)
+    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path))
     return module.eval()
+
+
+def _create(model: str, path: Path) -> Any:
+    """Create it twice from different random numbers: timm leaves what the file does not hold at random."""
+    import timm
+    import torch
+
+    built = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            overlay = {"file": str(path)}
+            built.append(
+                timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
+            )
+    first, second = (one.state_dict() for one in built)
+    missing = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    if missing:
+        raise ValueError(f"it does not hold {missing[0]} and {len(missing) - 1} others")
+    return built[0]
 
 
 def spec(name: str) -> EncoderSpec:

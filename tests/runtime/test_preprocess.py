@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from attribase.runtime import Preprocessing
+from attribase.store.errors import InvalidInputError
+from PIL import Image
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def picture(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(width * height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (97, 41), (33, 120), (256, 300), (31, 31)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_it_equals_torchvision(size, interpolation):
+    from torchvision import transforms
+
+    mode = transforms.InterpolationMode(interpolation)
+    expected = transforms.Compose(
+        [
+            transforms.Resize(37, mode),
+            transforms.CenterCrop(32),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )(picture(*size))
+    found = Preprocessing(32, 37, interpolation, MEAN, STD)(picture(*size))
+    assert np.abs(found - expected.numpy()).max() < 1e-5
+
+
+def test_without_resize_the_whole_picture_is_stretched():
+    from torchvision import transforms
+
+    expected = transforms.Resize((32, 32), transforms.InterpolationMode.BICUBIC)(picture(80, 20))
+    assert np.array_equal(np.asarray(Preprocessing(32, None).crop(picture(80, 20))), np.asarray(expected))
+
+
+def test_a_batch_is_its_images():
+    how, images = Preprocessing(16, 18), [picture(20, 30), picture(64, 64)]
+    assert np.array_equal(how.batch(images), np.stack([how(image) for image in images]))
+    assert how.batch([]).shape == (0, 3, 16, 16)
+
+
+def test_grey_images_work():
+    assert Preprocessing(8, 8)(Image.new("L", (9, 9), 255)).shape == (3, 8, 8)
+
+
+def test_a_very_long_picture_does_not_grow():
+    """Resized whole, this one would be 4 gigapixels."""
+    how = Preprocessing(224, 256)
+    line = Image.new("RGB", (65_000, 1), (10, 20, 30))
+    assert np.asarray(how.crop(line)).reshape(-1, 3).tolist() == [[10, 20, 30]] * (224 * 224)
+
+
+def test_json_says_it_all():
+    how = Preprocessing(224, 256, "bilinear", MEAN, STD)
+    assert Preprocessing.from_json(how.to_json()) == how
+    assert Preprocessing.from_json(Preprocessing(8, None).to_json()) == Preprocessing(8, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"size": 8}', '{"mean": [1], "std": [1, 1, 1], "size": 8, "resize": 8}']
+)
+def test_other_json_is_refused(text):
+    with pytest.raises(InvalidInputError, match="preprocessing"):
+        Preprocessing.from_json(text)
+
+
+@pytest.mark.parametrize("fields", [(0, None), (32, 16), (8, 8, "guess")])
+def test_impossible_settings_are_refused(fields):
+    with pytest.raises(InvalidInputError):
+        Preprocessing(*fields)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+from attribase.train.losses import contrastive_loss, orthogonality
+
+
+def rows(seed: int, count: int = 9, dim: int = 6) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, dim))).double()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
+def test_it_is_twice_the_loss_of_clip(temperature):
+    """CLIP's loss is the mean of the two directions, eq. 3 their sum."""
+    from open_clip.loss import ClipLoss
+
+    real, synth = rows(0), rows(1)
+    unit_real, unit_synth = (side / side.norm(dim=1, keepdim=True) for side in (real, synth))
+    expected = 2 * ClipLoss()(unit_real, unit_synth, torch.tensor(1 / temperature))
+    assert contrastive_loss(real, synth, temperature).item() == pytest.approx(expected.item())
+
+
+def test_it_is_the_sum_over_both_directions_of_the_ntxent_of_metric_learning():
+    from pytorch_metric_learning.losses import NTXentLoss, SelfSupervisedLoss
+
+    real, synth = rows(2), rows(3)
+    loss = SelfSupervisedLoss(NTXentLoss(temperature=0.2), symmetric=False)
+    one_way, other_way = loss(real, synth), loss(synth, real)
+    assert contrastive_loss(real, synth, 0.2).item() == pytest.approx((one_way + other_way).item(), rel=1e-6)
+
+
+def test_it_is_equation_three_written_out():
+    real, synth, nu = rows(4).numpy(), rows(5).numpy(), 0.5
+    t, s = (side / np.linalg.norm(side, axis=1)[:, None] for side in (real, synth))
+    terms = []
+    for i in range(len(t)):
+        over_samples = sum(np.exp(t[i] @ s[j] / nu) for j in range(len(t)))
+        over_exemplars = sum(np.exp(t[j] @ s[i] / nu) for j in range(len(t)))
+        own = np.exp(t[i] @ s[i] / nu)
+        terms.append(-(np.log(own / over_samples) + np.log(own / over_exemplars)))
+    found = contrastive_loss(torch.from_numpy(real), torch.from_numpy(synth), nu)
+    assert found.item() == pytest.approx(np.mean(terms))
+
+
+def test_matching_pairs_cost_less_than_shuffled_ones():
+    real = rows(6)
+    assert contrastive_loss(real, real, 0.1) < contrastive_loss(real, real.roll(1, 0), 0.1)
+
+
+def test_the_regulariser_is_equation_four_written_out():
+    real, synth = rows(7, 6).numpy(), rows(8, 6).numpy()
+    eye = np.eye(6)
+    expected = 0.5 * (
+        np.sqrt(((real.T @ real - eye) ** 2).sum()) + np.sqrt(((synth.T @ synth - eye) ** 2).sum())
+    )
+    found = orthogonality(torch.from_numpy(real), torch.from_numpy(synth))
+    assert found.item() == pytest.approx(expected)
+
+
+def test_rotations_cost_nothing_and_the_start_has_a_gradient_of_zero():
+    rotation = torch.linalg.qr(rows(9, 6)).Q
+    assert orthogonality(rotation, rotation).item() == pytest.approx(0, abs=1e-12)
+    weight = torch.eye(6, requires_grad=True)
+    orthogonality(weight, weight).backward()
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, torch.zeros(6, 6))

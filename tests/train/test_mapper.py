@@ -1,0 +1,164 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from attribase.runtime import MapperPair
+from attribase.store import Store, key_id
+from attribase.store.errors import InvalidInputError, NotFoundError
+from attribase.train import PAPER, MapperConfig, train_mapper
+from attribase.train.data import load_data
+from attribase.train.features import embedded_items, load_features, load_views
+from attribase.train.maps import LinearMap
+from attribase.train.pairs import load_models
+from attribase.train.validation import Validation
+
+FAST = MapperConfig(temperature=0.1, lr=1e-2, epochs=60, draws=4, views=0)
+
+
+def train(store: Store, config: MapperConfig = FAST) -> MapperPair:
+    list(train_mapper(store, "made", config))
+    return MapperPair.load(store, "made", config.name)
+
+
+def recall_at_10(store: Store, pair: MapperPair, split: str) -> float:
+    """By sorting, sample by sample."""
+    features = load_features(store, "made", embedded_items(store, "made"))
+    gallery = pair.real(features.of([item for item in features.index if item.startswith("g")]).numpy())
+    hits = []
+    for model in load_models(store, split, set(features.index)):
+        exemplars = pair.real(features.of(model.exemplars).numpy())
+        for query in pair.synth(features.of(model.sample_ids()).numpy()):
+            pool = np.concatenate([gallery, exemplars]) @ query
+            top = np.argsort(-pool)[:10]
+            hits.append((top >= len(gallery)).sum() / len(exemplars))
+    return float(np.mean(hits))
+
+
+def test_it_finds_exemplars_of_models_it_never_saw_where_raw_features_do_not(made):
+    raw, mapped = recall_at_10(made, MapperPair(), "test"), recall_at_10(made, train(made), "test")
+    assert raw < 0.2
+    assert mapped > 0.9
+
+
+def test_inside_a_few_directions_it_learns_too(made):
+    pair = train(made, replace(FAST, rank=15, centre=True))
+    assert recall_at_10(made, pair, "test") > 0.8
+
+
+def test_the_paper_is_the_default():
+    assert (PAPER.epochs, PAPER.batch, PAPER.lr, PAPER.temperature) == (100, 1024, 1e-3, 1.0)
+    assert (PAPER.regulariser, PAPER.draws, PAPER.centre, PAPER.rank) == (0.05, 1, False, None)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(make_store):
+    stores = [make_store() for name in "abc"]
+    config = replace(FAST, epochs=10)
+    same = [train(store, config).to_bytes() for store in stores[:2]]
+    assert same[0] == same[1]
+    assert train(stores[2], replace(config, seed=1)).to_bytes() != same[0]
+
+
+def test_what_is_stored_says_how_it_came_about(made):
+    train(made)
+    row = made.read("mappers").to_pylist()[0]
+    assert row["mapper_id"] == key_id("made", "tuned")
+    history = json.loads(row["history"])
+    assert [record["epoch"] for record in history] == list(range(61))
+    assert history[-1]["contrastive"] < history[1]["contrastive"]
+    scores = {record["epoch"]: record["val_recall_10"] for record in history if "val_recall_10" in record}
+    assert scores[row["best_epoch"]] == max(scores.values())
+    assert json.loads(row["config"])["temperature"] == 0.1
+    assert json.loads(row["table_versions"])["vectors_made"] >= 1
+
+
+def test_every_item_gets_its_unit_vector(made):
+    pair = train(made)
+    rows = made.read("vectors_made", ["item_id", "item_kind", "base", "mapped_tuned"]).to_pylist()
+    images = [row for row in rows if row["item_kind"] == "image"]
+    samples = [row for row in rows if row["item_kind"] == "sample"]
+    for group, mapped in ((images, pair.real), (samples, pair.synth)):
+        base = np.array([row["base"] for row in group], np.float32)
+        stored = np.array([row["mapped_tuned"] for row in group])
+        assert stored == pytest.approx(mapped(base), abs=1e-5)
+        assert np.linalg.norm(stored, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_second_mapper_leaves_the_first_one_alone(made):
+    config = replace(FAST, epochs=2)
+    train(made, config)
+    before = made.read("vectors_made", ["item_id", "mapped_tuned"]).sort_by("item_id")
+    train(made, replace(config, name="objects", kinds=("object",)))
+    after = made.read("vectors_made", ["item_id", "mapped_tuned"]).sort_by("item_id")
+    assert after.equals(before)
+    names = {row["mapper"] for row in made.read("mappers").to_pylist()}
+    assert names == {"tuned", "objects"}
+
+
+def test_kinds_decide_what_it_learns_from(made):
+    config = replace(FAST, epochs=1)
+    kinds = {
+        kind: load_data(made, "made", replace(config, kinds=(kind,))).models for kind in ("object", "style")
+    }
+    assert {model.kind for model in kinds["style"]} == {"style"}
+    assert len(kinds["style"]) + len(kinds["object"]) == 60
+
+
+def test_recall_in_training_is_recall_by_sorting(make_store):
+    """With several exemplars, and with exemplars that are in the gallery as well."""
+    store = make_store(exemplars=3, noise=0.8, gallery=40)
+    data = load_data(store, "made", FAST)
+    validation = Validation.build(data.held_out, data.features, data.gallery, 1.0)
+    identity = LinearMap(16)
+    found = validation.recall(identity, identity)
+    assert 0 < found < 1
+    assert found == pytest.approx(recall_at_10(store, MapperPair(), "val"))
+    own = [image for model in data.held_out for image in model.exemplars]
+    doubled = Validation.build(data.held_out[:1], data.features, data.gallery + own[:3], 1.0)
+    single = Validation.build(data.held_out[:1], data.features, data.gallery, 1.0)
+    assert doubled.recall(identity, identity) == pytest.approx(single.recall(identity, identity))
+
+
+def test_views_are_drawn_from_when_they_are_there(make_store):
+    store = make_store(views=2)
+    known = embedded_items(store, "made")
+    features = load_features(store, "made", known)
+    stacked = load_views(store, "made", features, 2)
+    assert stacked.shape == (len(known), 3, 16)
+    assert torch.equal(stacked[:, 0], features.rows)
+    assert 0.01 < (stacked[:, 1] - stacked[:, 0]).std() < 0.1
+    assert recall_at_10(store, train(store, replace(FAST, views=2)), "test") > 0.9
+
+
+def test_views_that_were_never_embedded_are_asked_for(made):
+    with pytest.raises(InvalidInputError, match="2 augmented views"):
+        train(made, replace(FAST, views=2))
+
+
+def test_without_held_out_models_the_last_epoch_counts(make_store):
+    store = make_store(val=0)
+    train(store, replace(FAST, epochs=7))
+    assert store.read("mappers").to_pylist()[0]["best_epoch"] == 7
+
+
+def test_batches_hold_each_model_once(make_store):
+    store = make_store(train=10)
+    steps = list(train_mapper(store, "made", replace(FAST, epochs=3, batch=4)))
+    assert [step.done for step in steps] == [0, 1, 2, 3, 3]
+
+
+def test_too_few_models_are_an_error_that_says_so(make_store):
+    store = make_store(train=1)
+    with pytest.raises(InvalidInputError, match="1 embedded training models"):
+        train(store)
+    with pytest.raises(NotFoundError, match="nothing is embedded"):
+        list(train_mapper(store, "other", FAST))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "none"}, {"name": "?"}, {"temperature": 0}, {"batch": 1}, {"draws": 0}, {"rank": 0}]
+)
+def test_settings_that_cannot_work_are_refused(fields):
+    with pytest.raises(InvalidInputError):
+        MapperConfig(**fields)
