@@ -77,14 +77,14 @@ class Store:
         try:
             return lance.dataset(self.layout.table(table), version=version)
         except (ValueError, OSError) as error:
-            if "not found" not in str(error).lower():
-                raise
-            if version is not None and table in self.tables():
+            if table not in self.tables():
                 raise NotFoundError(
-                    f"{table} has no version {version}", hint="old versions go when a store is compacted"
+                    f"there is no table {table!r} in {self.uri}", hint=f"there are {', '.join(self.tables())}"
                 ) from error
+            if version is None or "not found" not in str(error).lower():
+                raise
             raise NotFoundError(
-                f"there is no table {table!r} in {self.uri}", hint=f"there are {', '.join(self.tables())}"
+                f"{table} has no version {version}", hint="old versions go when a store is compacted"
             ) from error
 
     def schema(self, table: str) -> pa.Schema:

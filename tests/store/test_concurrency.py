@@ -2,11 +2,14 @@
 
 import subprocess
 from collections import Counter
+from types import SimpleNamespace
 
+import lance
 import numpy as np
 import pytest
 from attribase.store import Store, mapped_column
 from attribase.store import commits as commits_module
+from attribase.store import upsert as upsert_module
 from attribase.store.commits import ATTEMPTS, with_retries
 from attribase.store.errors import ConflictError
 from attribase.store.schema import TABLES
@@ -44,10 +47,39 @@ def test_writers_that_replace_one_row_leave_one_row_of_one_of_them(store, start)
     assert row["uri"] in {f"{number}/5" for number in range(3)}
 
 
-def test_processes_that_create_one_store_at_once_all_get_it(tmp_path, start):
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("update", [False, True])
+def test_a_writer_that_comes_between_reading_and_committing_does_not_double_a_key(
+    store, monkeypatch, indexed, update
+):
+    if indexed:
+        store.upsert("images", [{"image_id": "indexed"}])
+        store.dataset("images").create_scalar_index("image_id", "BTREE")
+    opened = []
+
+    def dataset(uri):
+        """The first one opened is old before it is used."""
+        opened.append(lance.dataset(uri))
+        if len(opened) == 1:
+            store.upsert("images", [{"image_id": "a", "uri": "first"}, {"image_id": "b", "uri": "first"}])
+            return opened[0]
+        return opened[-1]
+
+    monkeypatch.setattr(upsert_module, "lance", SimpleNamespace(dataset=dataset))
+    store.upsert(
+        "images", [{"image_id": "a", "uri": "second"}, {"image_id": "c", "uri": "second"}], update=update
+    )
+    rows = store.read("images", ["image_id", "uri"], "image_id != 'indexed'").to_pylist()
+    winner = "second" if update else "first"
+    assert sorted(map(tuple, map(dict.values, rows))) == [("a", winner), ("b", "first"), ("c", "second")]
+
+
+def test_processes_that_create_one_store_at_once_all_get_it_and_lose_no_row(tmp_path, start):
     uri = str(tmp_path / "new" / "store")
-    assert results(start(uri, *3 * [("create",)])) == [str(len(TABLES))] * 3
-    assert Store.open(uri).tables() == sorted(TABLES)
+    assert results(start(uri, *3 * [("create",)])) == ["4"] * 3
+    vectors = [f"vectors_e{n}" for n in range(4)]
+    assert Store.open(uri).tables() == sorted([*TABLES, *vectors])
+    assert [Store.open(uri).count(table) for table in vectors] == [3] * 4
 
 
 def test_processes_finish_shards_of_one_job_exactly_once(store, start):

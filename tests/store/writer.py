@@ -24,8 +24,11 @@ def image(number: int) -> dict[str, object]:
     return {"image_id": content_id(data), "uri": f"image-{number}", "bytes": data, "width": number}
 
 
-def create(uri: str, _: str) -> object:
-    return len(Store.create(uri).tables())
+def create(uri: str, number: str) -> object:
+    """Create the store and vector tables, and write into each at once."""
+    store = Store.create(uri)
+    row = {"item_id": number, "item_kind": "image", "base": [1.0] * DIM}
+    return sum(store.upsert(store.ensure_vectors(f"e{n}", DIM), [row]) for n in range(4))
 
 
 def images(uri: str, count: str, batch: str, _: str) -> object:
