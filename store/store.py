@@ -19,7 +19,7 @@ from .lookup import rows_with
 from .tables import create_table, list_tables
 from .upsert import upsert
 
-BLOB_ROWS = 64
+BLOB_ROWS = 32  # read at once when they carry blobs
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -197,3 +198,17 @@ def test_compaction_keeps_versions_that_results_name(sound):
 def test_compaction_keeps_young_versions(sound):
     list(compact(sound))
     assert sound.dataset("images", 1).count_rows() == 0
+
+
+def test_compaction_removes_what_killed_processes_left_once_it_is_old(sound):
+    left = [Path(sound.uri, ".images.0.part"), Path(sound.uri, "files", "onnx", ".e.onnx.0.part")]
+    left[0].mkdir()
+    (left[0] / "data").touch()
+    left[1].touch()
+    list(compact(sound))
+    assert [path.exists() for path in left] == [True, True]
+    for path in left:
+        os.utime(path, (0, 0))
+    list(compact(sound))
+    assert [path.exists() for path in left] == [False, False]
+    assert check(sound) == []
