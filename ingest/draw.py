@@ -1,8 +1,9 @@
 """Drawing samples: text encoder, UNet, DDIM and VAE in one plain loop.
 
-The same numbers as StableDiffusionPipeline's, without what it does besides. A batch always has the same shape:
-short ones are filled up, texts are encoded one by one, every sample has a noise generator of its own. Kernels pick
-their order of additions by shape, not by content, so a sample's bytes do not depend on what it is drawn with.
+The same numbers as StableDiffusionPipeline's, without what it does besides. A batch always has the same
+shape: short ones are filled up, texts are encoded one by one, every sample has a noise generator of its own.
+Kernels choose their order of additions by shape, not by content, so on one machine a sample's bytes do not
+depend on what else is drawn with it.
 """
 
 import io
@@ -16,11 +17,16 @@ from .customize.pipeline import Pipeline
 from .sample import SampleConfig
 from .specs import TOKEN
 
-def draw(pipeline: Pipeline, prompts: Sequence[str], seeds: Sequence[int], config: SampleConfig) -> list[bytes]:
+
+def draw(
+    pipeline: Pipeline, prompts: Sequence[str], seeds: Sequence[int], config: SampleConfig
+) -> list[bytes]:
     """PNG bytes for each prompt (`V*` is put in) and seed, with the weights that are in memory."""
     texts = [prompt.replace(TOKEN, pipeline.token) for prompt in prompts]
     with torch.inference_mode():
-        states = {text: pipeline.encode_text(pipeline.tokenize([text])) for text in dict.fromkeys([*texts, ""])}
+        states = {
+            text: pipeline.encode_text(pipeline.tokenize([text])) for text in dict.fromkeys([*texts, ""])
+        }
         images = []
         for start in range(0, len(texts), config.batch_size):
             batch = list(range(start, min(start + config.batch_size, len(texts))))
@@ -41,7 +47,7 @@ def _noise(pipeline: Pipeline, seed: int, resolution: int) -> Tensor:
 def _denoise(
     pipeline: Pipeline, conditions: Tensor, empty: Tensor, noise: Tensor, config: SampleConfig
 ) -> list[Tensor]:
-    """(batch, length, hidden) conditions and (batch, channels, h, w) noise to (side, side, 3) uint8 images."""
+    """(batch, length, hidden) conditions, (batch, channels, h, w) noise -> (side, side, 3) uint8 images."""
     from diffusers import DDIMScheduler
 
     scheduler = DDIMScheduler.from_config(pipeline.scheduler_config)
@@ -52,7 +58,9 @@ def _denoise(
     latents = noise.to(pipeline.device) * scheduler.init_noise_sigma
     for time in scheduler.timesteps:
         latents_in = torch.cat([latents, latents]) if guided else latents
-        latents_in = scheduler.scale_model_input(latents_in, time).contiguous(memory_format=torch.channels_last)
+        latents_in = scheduler.scale_model_input(latents_in, time).contiguous(
+            memory_format=torch.channels_last
+        )
         with pipeline.autocast():
             predicted = pipeline.unet(latents_in, time, conditions, return_dict=False)[0].float()
         if guided:

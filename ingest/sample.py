@@ -43,7 +43,9 @@ class SampleConfig:
         if not 0 <= self.guidance < float("inf"):
             raise InvalidInputError(f"guidance is {self.guidance}", hint="use a number from 0")
         if self.scheduler not in SCHEDULERS:
-            raise InvalidInputError(f"there is no scheduler {self.scheduler!r}", hint=f"use {', '.join(SCHEDULERS)}")
+            raise InvalidInputError(
+                f"there is no scheduler {self.scheduler!r}", hint=f"use {', '.join(SCHEDULERS)}"
+            )
 
     def with_changes(self, **changes: Any) -> "SampleConfig":
         """A copy with some settings changed."""
@@ -78,12 +80,19 @@ def sample(
     Raises NotFoundError for models that are not in the store, ConflictError when only the base is given
     and a model was made from it in several ways.
     """
-    by_base = isinstance(customize_config, str)
-    origin = Origin.of(customize_config if by_base else customize_config.base)
-    models = _find(store, specs, customize_config, origin) if by_base else model_ids(specs, customize_config, origin)
+    if isinstance(customize_config, str):
+        origin = Origin.of(customize_config)
+        models = _find(store, specs, customize_config, origin)
+    else:
+        origin = Origin.of(customize_config.base)
+        models = model_ids(specs, customize_config, origin)
     _check_made(store, models)
     wanted = {name: _sample_ids(name, spec.samples, config) for name, spec in models.items()}
-    spec = {"config": asdict(config), "base_id": origin.base_id, "samples": key_id(wanted_ids := sorted(_flat(wanted)))}
+    spec = {
+        "config": asdict(config),
+        "base_id": origin.base_id,
+        "samples": key_id(wanted_ids := sorted(_flat(wanted))),
+    }
     job = store.jobs.plan(STAGE, spec, list(wanted), 1)
     known = store.existing("samples", wanted_ids)
     left = {}
@@ -100,7 +109,9 @@ def sample(
     tasks = (_task(store, models[name], name, missing) for name, (_, missing) in left.items())
     for task, images in run_tasks(_setup, (origin, config), tasks, count=len(left), workers=workers):
         shard, missing = left[task.key]
-        rows = [_row(task.key, *item, data, config) for item, data in zip(missing.items(), images, strict=True)]
+        rows = [
+            _row(task.key, *item, data, config) for item, data in zip(missing.items(), images, strict=True)
+        ]
         store.upsert("samples", rows)
         job.finish(shard)
         done += len(missing)
@@ -146,7 +157,9 @@ def _check_made(store: Store, models: Mapping[str, ModelSpec]) -> None:
     missing = sorted(set(models) - store.existing("models", list(models)))
     if missing:
         raise NotFoundError(
-            f"{len(missing)} of {len(models)} models are not in the store, e.g. {models[missing[0]].concept!r}", hint=_MAKE
+            f"{len(missing)} of {len(models)} models are not in the store,"
+            f" e.g. {models[missing[0]].concept!r}",
+            hint=_MAKE,
         )
 
 
@@ -166,7 +179,9 @@ def _setup(shared: tuple[Origin, SampleConfig], device: str) -> Callable[[Any], 
     return partial(_draw, load_pipeline(Path(origin.folder), token, device), config)
 
 
-def _draw(pipeline: Any, config: SampleConfig, task: tuple[bytes | None, Sequence[str], Sequence[int]]) -> list[bytes]:
+def _draw(
+    pipeline: Any, config: SampleConfig, task: tuple[bytes | None, Sequence[str], Sequence[int]]
+) -> list[bytes]:
     from .customize.weights import apply, unpack
     from .draw import draw
 

@@ -126,7 +126,9 @@ def _build(kind: type, value: Any, what: str) -> Any:
     optional = {"method", "seed"} if kind is ModelSpec else set()
     missing, unknown = set(names) - given - optional, given - set(names)
     if missing or unknown:
-        problem = "lacks " + ", ".join(sorted(missing)) if missing else "has unknown " + ", ".join(sorted(unknown))
+        problem = (
+            "lacks " + ", ".join(sorted(missing)) if missing else "has unknown " + ", ".join(sorted(unknown))
+        )
         raise _wrong(f"{what} {problem}")
     return kind(**value)
 

@@ -1,8 +1,8 @@
 """Spawned worker processes that load a base once and then do one task after another.
 
-Workers never touch the store: the parent hands them bytes and commits what they hand back. They are spawned, not
-forked (the store is open), ignore Ctrl-C (the parent stops them) and die with the parent, however it dies. On
-the CPU each runs on one thread, so results do not depend on how many there are.
+Workers never touch the store: the parent hands them bytes and commits what they hand back. They are
+spawned, not forked (the store is open), ignore Ctrl-C (the parent stops them) and die with the parent,
+however it dies. On the CPU each runs on one thread, so results do not depend on how many there are.
 """
 
 import ctypes
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -69,14 +70,16 @@ def run_tasks(
         count: how many tasks there are; no more workers than that start.
         workers: processes; None is one a device, 0 does the work in this process.
 
-    Raises AttribaseError that names the task when it fails or its worker dies. Nothing outlives the generator.
+    Raises AttribaseError that names the task when it fails or its worker dies. No process outlives this.
     """
     places = devices()
     if workers == 0:
-        with _one_thread(places[0]):
-            handler = setup(shared, places[0])
-            for task in tasks:
-                yield task, _named(handler, task.name, task.payload)
+        handler: Handler | None = None
+        for task in tasks:
+            with _one_thread(places[0]):
+                handler = handler or setup(shared, places[0])
+                result = _named(handler, task.name, task.payload)
+            yield task, result
         return
     number = min(workers or len(places), count)
     pool = [_start(setup, shared, places[index % len(places)]) for index in range(number)]
@@ -92,10 +95,10 @@ def _drive(pool: list[_Worker], tasks: Iterator[Task]) -> Iterator[tuple[Task, A
     while busy := {worker.connection: worker for worker in pool if worker.task}:
         for ready in wait(list(busy)):
             worker = busy[ready]  # type: ignore[index]
-            task, result = worker.task, _receive(worker)
+            done = worker.task, _receive(worker)
             _assign(worker, tasks)
-            assert task is not None  # noqa: S101 - it was busy
-            yield task, result
+            if done[0]:
+                yield done[0], done[1]
 
 
 def _assign(worker: _Worker, tasks: Iterator[Task]) -> None:
@@ -149,15 +152,14 @@ def _serve(setup: Setup, shared: Any, device: str, connection: Connection) -> No
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _keep_memory()
     handler: Handler | None = None
-    with _one_thread(device), suppress(EOFError, OSError):
+    with _one_thread(device), suppress(EOFError, OSError):  # the parent is done with us, or gone
         while True:
             name, payload = connection.recv()
             try:
-                handler = handler or setup(shared, device)
-                answer = (None, _named(handler, name, payload))
+                handler = handler or _named(partial(setup, shared), name, device)
+                connection.send((None, _named(handler, name, payload)))
             except AttribaseError as error:
-                answer = (error, None)
-            connection.send(answer)
+                connection.send((error, None))
 
 
 def _named(handler: Handler, name: str, payload: Any) -> Any:
@@ -167,7 +169,9 @@ def _named(handler: Handler, name: str, payload: Any) -> Any:
     except AttribaseError as error:
         raise type(error)(f"{name}: {error}", hint=error.hint) from error
     except Exception as error:
-        wrapped = AttribaseError(f"{name}: {type(error).__name__}: {error}", hint="this is likely a bug; report it")
+        wrapped = AttribaseError(
+            f"{name}: {type(error).__name__}: {error}", hint="this is likely a bug; report it"
+        )
         wrapped.add_note(traceback.format_exc())
         raise wrapped from error
 

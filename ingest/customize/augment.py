@@ -33,12 +33,17 @@ class View:
     box: tuple[int, int, int, int]
 
 
-def make_views(images: Sequence[Image.Image], config: CustomizeConfig, rng: np.random.Generator) -> list[View]:
+def make_views(
+    images: Sequence[Image.Image], config: CustomizeConfig, rng: np.random.Generator
+) -> list[View]:
     """At least one view of each exemplar; the same `rng` gives the same views."""
     squares = [_square(image) for image in images]
     size = config.resolution
     if config.augment == "resize":
-        return [_resized(squares[i % len(squares)], i % len(squares), size, rng) for i in range(_count(config, squares))]
+        return [
+            _resized(squares[i % len(squares)], i % len(squares), size, rng)
+            for i in range(_count(config, squares))
+        ]
     shifts = SHIFTS if config.augment == "shift" else SHIFTS[:1]
     whole = [_pixels(square.resize((size, size), Image.Resampling.LANCZOS)) for square in squares]
     box = (0, 0, size, size)
@@ -70,9 +75,11 @@ def _shifted(pixels: Tensor, down: int, right: int) -> Tensor:
 
 
 def _resized(image: Image.Image, exemplar: int, size: int, rng: np.random.Generator) -> View:
-    """Custom Diffusion's resize-and-caption: two in three shrunk onto grey, one in three enlarged and cropped."""
+    """Custom Diffusion's resize-and-caption: two in three shrunk onto grey, the others enlarged and cut."""
     shrink = rng.uniform() < 0.66
-    scale = int(rng.integers(size // 3, size + 1) if shrink else rng.integers(int(1.2 * size), int(1.4 * size) + 1))
+    scale = int(
+        rng.integers(size // 3, size + 1) if shrink else rng.integers(int(1.2 * size), int(1.4 * size) + 1)
+    )
     scaled = _pixels(image.resize((scale, scale), Image.Resampling.BILINEAR))
     top, left = (int(value) for value in rng.integers(0, abs(size - scale) + 1, 2))
     prefix = str(rng.choice(SMALL) if scale < 0.6 * size else rng.choice(LARGE) if scale > size else "")

@@ -41,9 +41,15 @@ def check_layout(folder: Path, base: str) -> None:
         what = ", ".join(missing) or "model_index.json"
         raise InvalidInputError(f"{base} is no Stable Diffusion pipeline: it lacks {what}", hint=_SUPPORTED)
     if "text_encoder_2" in _json(folder / "model_index.json"):
-        raise InvalidInputError(f"{base} has two text encoders (SDXL), which is not supported", hint=_SUPPORTED)
+        raise InvalidInputError(
+            f"{base} has two text encoders (SDXL), which is not supported", hint=_SUPPORTED
+        )
     config = _json(folder / "unet" / "config.json")
-    blocks = [config.get("mid_block_type"), *config.get("down_block_types", ()), *config.get("up_block_types", ())]
+    blocks = [
+        config.get("mid_block_type"),
+        *config.get("down_block_types", ()),
+        *config.get("up_block_types", ()),
+    ]
     if not any("CrossAttn" in str(block) and "Simple" not in str(block) for block in blocks):
         raise no_cross_attention(base)
 
@@ -56,9 +62,11 @@ def no_cross_attention(base: str) -> InvalidInputError:
 
 
 def fingerprint(folder: Path) -> str:
-    """The id of a base's contents: its files' relative names and hashes. A copy elsewhere is the same base."""
+    """The id of a base's contents: its files' relative names and hashes. A copy is the same base."""
     files = [path for part in PARTS for path in sorted((folder / part).rglob("*")) if path.is_file()]
-    return key_id([(path.relative_to(folder).as_posix(), _digest(path, path.stat().st_mtime_ns)) for path in files])
+    return key_id(
+        [(path.relative_to(folder).as_posix(), _digest(path, path.stat().st_mtime_ns)) for path in files]
+    )
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ CATEGORY = "category"
 
 @dataclass(frozen=True)
 class CustomizeConfig:
-    """Settings of Custom Diffusion (arXiv:2212.04488): the K and V projections of cross-attention and V* train.
+    """Settings of Custom Diffusion (arXiv:2212.04488): K and V of cross-attention, and V*, are trained.
 
     Attributes:
         base: `world`, a folder in diffusers' layout, or a hub id.
@@ -23,7 +23,7 @@ class CustomizeConfig:
         batch_size: views of the exemplars a step.
         augment: 'none', 'shift' (by one pixel, for tiny images) or 'resize' (Custom Diffusion's own).
         resolution: pixels a side that exemplars are brought to.
-        views: augmented views that are encoded once and drawn from, at least (per exemplar for 'shift': five).
+        views: augmented views that 'resize' makes and steps draw from ('shift' makes five an exemplar).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
         rank: keep the difference to the base as a product of this rank; None keeps whole tensors.

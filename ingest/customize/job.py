@@ -37,13 +37,14 @@ def model_id(spec: ModelSpec, config: CustomizeConfig) -> str:
 
 
 def model_ids(specs: Sequence[ModelSpec], config: CustomizeConfig, origin: Origin) -> dict[str, ModelSpec]:
-    """Model id -> spec, in order. Raises InvalidInputError when a model is planned twice with other samples."""
+    """Model id -> spec, in order. Raises InvalidInputError for a model planned twice with other samples."""
     found: dict[str, ModelSpec] = {}
     for spec in specs:
         name = _model_id(spec, config, origin)
         if found.setdefault(name, spec) != spec:
             raise InvalidInputError(
-                f"{spec.concept!r} is planned twice with different samples", hint="put all its samples in one line"
+                f"{spec.concept!r} is planned twice with different samples",
+                hint="put all its samples in one line",
             )
     return found
 
@@ -91,7 +92,9 @@ def customize(
     done = len(trained) - len(shards)
     yield Step(STAGE, done, len(trained))
     tasks = (_task(store, name, planned[name]) for name in shards)
-    for task, (weights, seconds) in run_tasks(_setup, (origin, config), tasks, count=len(shards), workers=workers):
+    for task, (weights, seconds) in run_tasks(
+        _setup, (origin, config), tasks, count=len(shards), workers=workers
+    ):
         spec = planned[task.key]
         store.upsert("models", [row(task.key, spec, weights=weights, seconds=seconds)])
         job.finish(shards[task.key])
@@ -110,7 +113,11 @@ def model_row(
 ) -> dict[str, Any]:
     """The row of a model. `config` JSON also holds what finds it again: spec_id, base_id, all prompts."""
     made_with = {} if spec.method == "none" else _settings(config)
-    about = {"spec_id": spec.spec_id, "base_id": origin.base_id, "training_prompts": list(spec.training_prompts)}
+    about = {
+        "spec_id": spec.spec_id,
+        "base_id": origin.base_id,
+        "training_prompts": list(spec.training_prompts),
+    }
     return {
         "model_id": name,
         "method": spec.method,
@@ -135,7 +142,8 @@ def _check_exemplars(store: Store, specs: Any) -> None:
     missing = sorted(set(wanted) - store.existing("images", list(wanted)))
     if missing:
         raise NotFoundError(
-            f"{len(missing)} exemplars are not in the store, e.g. {missing[0]} of {wanted[missing[0]].concept!r}",
+            f"{len(missing)} exemplars are not in the store, e.g. {missing[0]}"
+            f" of {wanted[missing[0]].concept!r}",
             hint="ingest the exemplar images first",
         )
 
@@ -148,7 +156,9 @@ def _task(store: Store, name: str, spec: ModelSpec) -> Task:
             f"exemplar {absent[0]} of {spec.concept!r} is stored without its bytes",
             hint="ingest it from a file; a reference cannot be trained on",
         )
-    return Task(name, f"{spec.concept!r} (model {name[:12]})", (spec, [data[image] for image in spec.exemplar_ids]))
+    return Task(
+        name, f"{spec.concept!r} (model {name[:12]})", (spec, [data[image] for image in spec.exemplar_ids])
+    )
 
 
 def _setup(shared: tuple[Origin, CustomizeConfig], device: str) -> Callable[[Any], tuple[bytes, float]]:

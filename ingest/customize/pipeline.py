@@ -86,7 +86,9 @@ def load_pipeline(folder: Path, token: str, device: str = "cpu") -> Pipeline:
     parts = _load_parts(folder)
     unet, text_encoder, tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
     if not tokenizer.add_tokens([token]):
-        raise InvalidInputError(f"the base knows the token {token} already", hint="choose another modifier token")
+        raise InvalidInputError(
+            f"the base knows the token {token} already", hint="choose another modifier token"
+        )
     text_encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     for part in (unet, text_encoder, parts.vae):
         part.to(device=device, dtype=torch.float32, memory_format=torch.channels_last)
@@ -95,6 +97,10 @@ def load_pipeline(folder: Path, token: str, device: str = "cpu") -> Pipeline:
     hidden = text_encoder.config.hidden_size
     if not kv or any(p.ndim == 2 and p.shape[1] != hidden for p in kv.values()):
         raise no_cross_attention(str(folder))
+    if unet.config.in_channels != parts.vae.config.latent_channels:
+        raise InvalidInputError(
+            f"{folder} draws from more than text and noise", hint="use a text-to-image base"
+        )
     return Pipeline(
         tokenizer=tokenizer,
         text_encoder=text_encoder,
@@ -118,5 +124,9 @@ def _load_parts(folder: Path) -> Any:
         logging.disable_progress_bar()
         logging.set_verbosity_error()
     return diffusers.StableDiffusionPipeline.from_pretrained(
-        folder, safety_checker=None, feature_extractor=None, requires_safety_checker=False, local_files_only=True
+        folder,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        local_files_only=True,
     )

@@ -3,9 +3,9 @@
     DIR/pytorch_custom_diffusion_weights.pt   {"...attn2.processor.to_k_custom_diffusion.weight": tensor, ...}
     DIR/<new1>.bin                            {"<new1>": tensor (hidden,)}
 
-As diffusers' custom_diffusion example writes them. Self-attention has empty entries there, which diffusers needs
-to build its processors. A projection's bias, which Stable Diffusion has not and diffusers cannot load, is kept
-as `..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
+As diffusers' custom_diffusion example writes them. Self-attention has empty entries there, which
+diffusers needs to build its processors. A projection's bias, which Stable Diffusion has not and diffusers
+cannot load, is kept as `..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
 """
 
 import pickle
@@ -121,7 +121,9 @@ def _model_row_of(store: Store, model_id: str) -> dict[str, Any]:
     columns = ["base_model", "modifier_token", "weights"]
     rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = '{quoted}'").to_pylist()
     if not rows:
-        raise NotFoundError(f"there is no model {model_id!r}", hint="see `query sql \"from models\"`")
+        raise NotFoundError(f"there is no model {model_id!r}", hint='see `query sql "from models"`')
     if rows[0]["weights"] is None:
-        raise InvalidInputError(f"model {model_id} has no weights: it is the untouched base", hint="export another")
+        raise InvalidInputError(
+            f"model {model_id} has no weights: it is the untouched base", hint="export another"
+        )
     return rows[0]

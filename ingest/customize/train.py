@@ -1,7 +1,7 @@
 """Custom Diffusion (arXiv:2212.04488) on one model: the loop, and what it draws from.
 
-Views are encoded once and prompts tokenised once; a step draws views, prompts, times and noise from one seeded
-CPU generator, so the same seed gives the same weights on the same kind of machine. The embedding of V* is a
+Views are encoded once and prompts tokenised once; a step draws views, prompts, times and noise from one
+seeded CPU generator, so the same seed gives the same weights on the same machine. The embedding of V* is a
 parameter of its own, put into the text encoder's lookup by a hook: no other row has a gradient or decays.
 """
 
@@ -30,20 +30,22 @@ class Material:
 
     Attributes:
         latents: (views, channels, h, w) scaled latents.
-        masks: (views, 1, h, w), 1 where the loss counts, or None when it counts everywhere.
+        masks: (views, 1, h, w), 1 where the loss counts.
         ids: (texts, length) token ids of every distinct prompt.
         text: (views, prompts) the row of `ids` for a view and a prompt.
         own_prompt: (views,) the prompt of a view's exemplar, or None when prompts are cycled.
     """
 
     latents: Tensor
-    masks: Tensor | None
+    masks: Tensor
     ids: Tensor
     text: Tensor
     own_prompt: Tensor | None
 
 
-def train(pipeline: Pipeline, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig) -> None:
+def train(
+    pipeline: Pipeline, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
+) -> None:
     """Turn the base in memory into the model of `spec`; the caller resets it afterwards.
 
     As many training prompts as exemplars are paired with them; otherwise the prompts are cycled.
@@ -64,10 +66,14 @@ def train(pipeline: Pipeline, spec: ModelSpec, images: Sequence[Image.Image], co
 
 
 def _optimise(
-    pipeline: Pipeline, vector: nn.Parameter, material: Material, config: CustomizeConfig, generator: torch.Generator
+    pipeline: Pipeline,
+    vector: nn.Parameter,
+    material: Material,
+    config: CustomizeConfig,
+    generator: torch.Generator,
 ) -> None:
     noiser = _noiser(pipeline)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": list(pipeline.kv.values()), "lr": config.lr, "weight_decay": config.weight_decay},
         {"params": [vector], "lr": config.token_lr, "weight_decay": 0.0},
     ]
@@ -77,9 +83,11 @@ def _optimise(
     for step in range(config.iterations):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / (config.warmup + 1))
-        loss = _loss(pipeline, noiser, material, _draw(material, config.batch_size, step, generator), generator)
+        loss = _loss(
+            pipeline, noiser, material, _draw(material, config.batch_size, step, generator), generator
+        )
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.step(optimizer)
         scaler.update()
 
@@ -114,10 +122,9 @@ def _loss(
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         predicted = pipeline.unet(noisy, times, states, return_dict=False)[0].float()
     error = (predicted - target).square()
-    if material.masks is None:
-        return error.mean()
     mask = material.masks[views].to(device)
-    return ((error * mask).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3))).mean()
+    each: Tensor = (error * mask).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3))
+    return each.mean()
 
 
 def _noiser(pipeline: Pipeline) -> Any:
@@ -127,7 +134,9 @@ def _noiser(pipeline: Pipeline) -> Any:
     scheduler = DDPMScheduler.from_config(pipeline.scheduler_config)
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
-        raise InvalidInputError(f"the base predicts {kind!r}", hint="use a base that predicts epsilon or v_prediction")
+        raise InvalidInputError(
+            f"the base predicts {kind!r}", hint="use a base that predicts epsilon or v_prediction"
+        )
     return scheduler
 
 
@@ -162,13 +171,12 @@ def _encode(pipeline: Pipeline, views: Sequence[View]) -> Tensor:
         pixels = torch.stack([view.pixels for view in views[start : start + ENCODE_BATCH]])
         pixels = pixels.to(pipeline.device).contiguous(memory_format=torch.channels_last)
         parts.append(pipeline.vae.encode(pixels).latent_dist.mode().cpu())
-    return torch.cat(parts).contiguous() * pipeline.vae.config.scaling_factor
+    latents: Tensor = torch.cat(parts).contiguous() * pipeline.vae.config.scaling_factor
+    return latents
 
 
-def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor | None:
+def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor:
     """(views, 1, cells, cells): 1 for latent cells well inside a view's box."""
-    if all(view.box == (0, 0, resolution, resolution) for view in views):
-        return None
     factor = resolution // cells
     masks = torch.zeros(len(views), 1, cells, cells)
     for mask, view in zip(masks, views, strict=True):

@@ -1,8 +1,8 @@
 """A customized model's weights: only what changed, as safetensors bytes, whole or low-rank.
 
 Keys are the UNet's own parameter names and `modifier_token`; a low-rank difference of a parameter is
-`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision: what training leaves is
-rounded first and then applied, so that a model in memory and a model from the store are the same.
+`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision; a model in memory is
+always what `apply` makes of what is stored.
 """
 
 import json
@@ -34,11 +34,16 @@ def extract(pipeline: Pipeline, rank: int | None = None) -> dict[str, Tensor]:
     before = {name: pipeline.original[name].cpu() for name in pipeline.kv}
     if not any((trained[name].to(STORED) != before[name].to(STORED)).any() for name in before):
         raise AttribaseError(
-            "training changed no K or V projection", hint="raise the learning rate or the number of iterations"
+            "training changed no K or V projection",
+            hint="raise the learning rate or the number of iterations",
         )
     stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)}
     for name, tensor in trained.items():
-        stored |= _factors(name, tensor - before[name], rank) if rank and tensor.ndim == 2 else {name: tensor.to(STORED)}
+        stored |= (
+            _factors(name, tensor - before[name], rank)
+            if rank and tensor.ndim == 2
+            else {name: tensor.to(STORED)}
+        )
     return {name: tensor.contiguous() for name, tensor in stored.items()}
 
 
@@ -73,7 +78,8 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
         return safetensors_load(data), header.get("__metadata__", {})
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"the stored weights are no safetensors: {error}", hint="delete the model's row and customize it again"
+            f"the stored weights are no safetensors: {error}",
+            hint="delete the model's row and customize it again",
         ) from error
 
 

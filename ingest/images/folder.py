@@ -1,0 +1,85 @@
+"""Images in a folder and its subfolders."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...store import InvalidInputError, key_id
+from .source import ImageRecord, Unreadable
+
+ENDINGS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".ppm",
+    ".pgm",
+)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Every file with an image's ending; hidden ones are skipped.
+
+    An item is the path below the folder. The folder it lies in, when it is not the top, is its category;
+    a text file of the same name is its caption.
+    """
+
+    folder: Path
+
+    def describe(self) -> Mapping[str, Any]:
+        """The folder, and its files' names, sizes and times as one digest."""
+        files = [(item, *_state(self.folder / item)) for item in self.items()]
+        return {"folder": str(self.folder), "files": key_id(files)}
+
+    def items(self) -> Sequence[str]:
+        """Paths below the folder, sorted."""
+        found = [path.relative_to(self.folder) for path in self.folder.rglob("*") if _is_image(path)]
+        visible = sorted(
+            path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)
+        )
+        if not visible:
+            raise InvalidInputError(
+                f"{self.folder} holds no images", hint=f"files must end in {', '.join(ENDINGS)}"
+            )
+        return visible
+
+    def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
+        """Each file's bytes."""
+        for item in items:
+            path = self.folder / item
+            try:
+                yield item, ImageRecord(str(path), path.read_bytes(), _caption(path), _category(item))
+            except OSError as error:
+                yield item, Unreadable("unreadable", str(error))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and (path.is_file() or path.is_symlink())
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # a link to nothing; reading it becomes a failure
+        return (0, 0)
+    return (stat.st_size, stat.st_mtime_ns)
+
+
+def _caption(path: Path) -> str | None:
+    beside = path.with_suffix(".txt")
+    return (
+        (beside.read_text(encoding="utf-8", errors="replace").strip() or None) if beside.is_file() else None
+    )
+
+
+def _category(item: str) -> str | None:
+    return item.split("/")[-2] if "/" in item else None

@@ -1,0 +1,114 @@
+"""The job: images of a source into a collection, shard by shard, what cannot be read into the failures."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeAlias
+
+from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
+from ...store import Step, Store, content_id
+from .source import ImageRecord, ImageSource, Unreadable
+
+STAGE = "images"
+COMMIT_BYTES = 64 << 20
+READ_AHEAD = 64
+
+Failure: TypeAlias = tuple[str, str, str]
+
+
+def ingest_images(
+    store: Store,
+    source: ImageSource,
+    collection: str,
+    *,
+    pixel_limit: int = PIXEL_LIMIT,
+    shard_size: int = 512,
+) -> Iterator[Step]:
+    """Take in what is not there yet; every image is decoded once to know that it can be.
+
+    Args:
+        store: gets a row an image, keyed by its content: a picture met twice is one row, the first one's.
+        source: see `open_source`.
+        collection: which the images belong to. The same image can be in several.
+        pixel_limit: larger images are refused by their header, before decoding.
+        shard_size: images between two points to resume at.
+
+    What cannot be used is left out and recorded: 'empty', 'not-an-image', 'truncated', 'too-many-pixels',
+    'unreadable'.
+    """
+    spec = {"source": dict(source.describe()), "collection": collection, "pixel_limit": pixel_limit}
+    job = store.jobs.plan(STAGE, spec, source.items(), shard_size)
+    shards = job.pending()
+    if not shards:
+        return
+    done, failed = job.done_items, 0
+    yield Step(STAGE, done, job.total_items)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for shard in shards:
+            failures = _commit(store, source, shard.items, collection, pixel_limit, pool)
+            job.finish(shard)
+            failed += len(failures)
+            done += len(shard.items)
+            yield Step(STAGE, done, job.total_items, f"{failed} left out" if failed else "")
+
+
+def _commit(
+    store: Store,
+    source: ImageSource,
+    items: Sequence[str],
+    collection: str,
+    pixel_limit: int,
+    pool: ThreadPoolExecutor,
+) -> list[Failure]:
+    """Write one shard's rows, memberships and failures. Holds about COMMIT_BYTES of images, at least one."""
+    rows: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    held = 0
+
+    def write() -> None:
+        store.upsert("images", rows)
+        store.upsert("members", [{"collection": collection, "image_id": row["image_id"]} for row in rows])
+        rows.clear()
+
+    records = source.read(items)
+    while ahead := list(islice(records, READ_AHEAD)):
+        checked = pool.map(lambda record: _row(record, pixel_limit), [record for _, record in ahead])
+        for (item, _), result in zip(ahead, checked, strict=True):
+            if isinstance(result, Unreadable):
+                failures.append((item, result.reason, result.detail))
+                continue
+            rows.append(result)
+            held += len(result["bytes"] or b"")
+            if held > COMMIT_BYTES:
+                write()
+                held = 0
+    if rows:
+        write()
+    store.record_failures(STAGE, failures)
+    return failures
+
+
+def _row(record: ImageRecord | Unreadable, pixel_limit: int) -> dict[str, Any] | Unreadable:
+    """The image's row, or why there is none."""
+    if isinstance(record, Unreadable):
+        return record
+    width = height = None
+    if record.data is not None:
+        try:
+            width, height = decode_image(record.data, pixel_limit).size
+        except BadImageError as error:
+            return Unreadable(error.reason, str(error))
+    return {
+        "image_id": content_id(record.uri.encode() if record.data is None else record.data),
+        "uri": record.uri,
+        "caption": record.caption,
+        "category": record.category,
+        "creator": record.creator,
+        "license": record.license,
+        "width": width,
+        "height": height,
+        "bytes": record.data,
+        "metadata": json.dumps(dict(record.metadata), sort_keys=True) if record.metadata else None,
+    }
