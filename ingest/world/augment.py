@@ -210,7 +210,7 @@ def placed(icon: Rgba, scale: float = 1.0, turn: float = 0.0, dx: float = 0.0, d
     soft[..., :3] *= soft[..., 3:]
     angle = np.deg2rad(turn)
     c, s = np.cos(angle) / scale, np.sin(angle) / scale
-    mid = (size - 1) / 2
+    mid = size / 2  # Pillow counts from the corner of the first pixel
     ox, oy = mid + dx * size, mid + dy * size
     matrix = (c, s, mid - c * ox - s * oy, -s, c, mid + s * ox - c * oy)
     bands = [

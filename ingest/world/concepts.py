@@ -116,7 +116,7 @@ SEEN: Mapping[str, str] = {
     "food": "hamburger strawberry watermelon cherries doughnut pineapple eggplant taco cupcake",
     "vehicle": "sailboat rocket bicycle helicopter tractor",
     "building": "castle circus-tent ferris-wheel",
-    "object": "crown television light-bulb key umbrella hammer backpack anchor",
+    "object": "crown television light-bulb hammer backpack anchor",
     "toy": "guitar trophy wrapped-gift=gift teddy-bear",
     "face": "robot ghost",
 }

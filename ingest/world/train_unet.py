@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...store.progress import Step
+from .attention import Float32Attention, bfloat16_is_fast
 from .captions import caption
 from .checkpoint import load_checkpoint, save_checkpoint
 from .corpus import Corpus, load_corpus
@@ -51,6 +52,9 @@ class Trainer:
         self.corpus, self.latents, self.tokenizer, self.config = corpus, latents, tokenizer, config
         torch.manual_seed(config.seed)
         self.unet, self.text = new_unet(), new_text_encoder(tokenizer)
+        self.bfloat16 = bfloat16_is_fast()
+        if self.bfloat16:
+            self.unet.set_attn_processor(Float32Attention())
         self.alphas: Tensor = new_scheduler().alphas_cumprod
         self.weights: list[Any] = [*self.unet.parameters(), *self.text.parameters()]
         self.optimizer = torch.optim.AdamW(self.weights, lr=config.rate, betas=(0.9, 0.99), weight_decay=1e-3)
@@ -103,8 +107,10 @@ class Trainer:
         noise = torch.randn_like(latents)
         noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
         velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-        context = self.text(tokens).last_hidden_state
-        error = (self.unet(noisy, times, context).sample - velocity).square().mean((1, 2, 3))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            context = self.text(tokens).last_hidden_state
+            guess = self.unet(noisy, times, context).sample
+        error = (guess.float() - velocity).square().mean((1, 2, 3))
         snr = (alpha / (1 - alpha)).flatten()
         return error, snr.clamp(max=SNR_CAP) / (snr + 1) + _SNR_FLOOR
 
