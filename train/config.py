@@ -17,7 +17,8 @@ class MapperConfig:
     temperature: nu of eq. 3. regulariser: weight of eq. 4. batch: models a step, all different.
     epochs, draws: an epoch draws `draws` pairs from each model. views: augmented views to draw from
     beside the plain picture (0: the plain picture alone).
-    centre: start the biases at minus the mean feature instead of zero (the weights start at identity).
+    centre: start both biases at minus the gallery's mean feature instead of zero: what all images share
+    tells none apart.
     rank: learn inside the `rank` leading principal directions of the gallery, identity outside; None
     learns the whole matrix. weight_decay: of AdamW, towards identity. gallery: the collection that
     validation searches, `validation_images` of it at most; every `validate_every` epochs.

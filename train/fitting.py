@@ -20,13 +20,9 @@ from .validation import Validation
 def start_maps(data: Data, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
     """Identity maps, with the biases and directions that `config` asks for."""
     images = data.features.of(data.gallery or sorted({i for m in data.models for i in m.exemplars}))
-    samples = data.features.of(sorted({i for m in data.models for i in m.sample_ids()}))
     basis = principal_directions(images, config.rank) if config.rank else None
-    dim = images.shape[1]
-    return (
-        LinearMap(dim, images.mean(0) if config.centre else None, basis),
-        LinearMap(dim, samples.mean(0) if config.centre else None, basis),
-    )
+    centre = images.mean(0) if config.centre else None
+    return LinearMap(images.shape[1], centre, basis), LinearMap(images.shape[1], centre, basis)
 
 
 def fit(

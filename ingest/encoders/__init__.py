@@ -17,7 +17,6 @@ _OPENAI = Preprocessing(
 
 ENCODERS: tuple[EncoderSpec, ...] = (
     efficientnet.spec("efficientnet-lite0", size=224),
-    efficientnet.spec("efficientnet-lite0-128", size=128),
     EncoderSpec(
         "clip-vit-b16",
         dim=512,

@@ -270,7 +270,7 @@ def test_an_encoder_is_exported_when_it_is_first_asked_for(spec, tmp_path, monke
 def test_the_packaged_encoder_recognises_what_is_in_a_picture(tmp_path):
     """The real weights, end to end: flat discs of two colours are nearer to each other than to stripes."""
     store = Store.create(tmp_path / "store")
-    spec = get_encoder("efficientnet-lite0-128")
+    spec = efficientnet.spec("small", size=128)
     parity = export_encoder(store, spec, None, pictures())
     assert parity.min_cosine > 0.99999
     y, x = np.mgrid[:64, :64]
