@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize
@@ -26,11 +28,26 @@ def contrastive_loss(real: Tensor, synth: Tensor, temperature: float = 1.0) -> T
 
 def orthogonality(real_weight: Tensor, synth_weight: Tensor) -> Tensor:
     """Eq. 4's regulariser: 1/2 (||W'W - I||_F + ||W~'W~ - I||_F), for square W (dim, dim)."""
-    return (_distance(real_weight) + _distance(synth_weight)) / 2
+    total: Tensor = _Distance.apply(real_weight) + _Distance.apply(synth_weight)
+    return total / 2
 
 
-def _distance(weight: Tensor) -> Tensor:
-    identity = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
-    # At W = I, where training starts, the norm has no gradient; torch's convention there is zero.
-    distance: Tensor = torch.linalg.matrix_norm(weight.T @ weight - identity)
-    return distance
+class _Distance(torch.autograd.Function):
+    """||W'W - I||_F. G = W'W - I is symmetric: the gradient 2 W G / ||G||_F takes one product, autograd two.
+
+    They are most of a step's time. At W = I, where training starts, there is no gradient: zero is taken.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        gram = weight.T @ weight
+        gram.diagonal().sub_(1)
+        norm: Tensor = torch.linalg.matrix_norm(gram)
+        ctx.save_for_backward(weight, gram, norm)
+        return norm
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        weight, gram, norm = ctx.saved_tensors
+        slope: Tensor = weight @ gram
+        return slope.mul_(2 * gradients[0] / norm) if norm > 0 else torch.zeros_like(weight)

@@ -56,6 +56,14 @@ def test_the_regulariser_is_equation_four_written_out():
     assert found.item() == pytest.approx(expected)
 
 
+def test_the_gradient_of_the_regulariser_is_that_of_autograd():
+    real, synth = (rows(seed, 5, 5).requires_grad_() for seed in (10, 11))
+    assert torch.autograd.gradcheck(orthogonality, (real, synth))
+    norm = torch.linalg.matrix_norm(real.T @ real - torch.eye(5).double()) / 2
+    expected = torch.autograd.grad(3 * norm, real)[0]
+    assert torch.allclose(torch.autograd.grad(3 * orthogonality(real, synth), real)[0], expected)
+
+
 def test_rotations_cost_nothing_and_the_start_has_a_gradient_of_zero():
     rotation = torch.linalg.qr(rows(9, 6)).Q
     assert orthogonality(rotation, rotation).item() == pytest.approx(0, abs=1e-12)
