@@ -188,5 +188,8 @@ def _make(
 
 
 def metadata_of(token: str, base_id: str) -> Mapping[str, str]:
-    """What the weights' header says, for whoever gets them without their row."""
-    return {"modifier_token": token, "base_id": base_id, "format": "attribase custom-diffusion 1"}
+    """What the weights' header says, for whoever gets them without their row.
+
+    One entry: safetensors writes several in any order, and equal weights are to have equal bytes.
+    """
+    return {"attribase": json.dumps({"modifier_token": token, "base_id": base_id}, sort_keys=True)}

@@ -79,11 +79,15 @@ class Pipeline:
 
 
 def load_pipeline(folder: Path, token: str, device: str = "cpu") -> Pipeline:
-    """Load a base and add `token` to its vocabulary.
+    """Load a base from disk and prepare it, see `prepare`."""
+    return prepare(_load_parts(folder), token, device)
+
+
+def prepare(parts: Any, token: str, device: str = "cpu") -> Pipeline:
+    """A StableDiffusionPipeline's parts with `token` added to the vocabulary, frozen, in float32.
 
     Raises InvalidInputError when the base cannot be customized or knows `token` already.
     """
-    parts = _load_parts(folder)
     unet, text_encoder, tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
     if not tokenizer.add_tokens([token]):
         raise InvalidInputError(
@@ -96,10 +100,10 @@ def load_pipeline(folder: Path, token: str, device: str = "cpu") -> Pipeline:
     kv = {name: parameter for name, parameter in unet.named_parameters() if any(key in name for key in KV)}
     hidden = text_encoder.config.hidden_size
     if not kv or any(p.ndim == 2 and p.shape[1] != hidden for p in kv.values()):
-        raise no_cross_attention(str(folder))
+        raise no_cross_attention("the base")
     if unet.config.in_channels != parts.vae.config.latent_channels:
         raise InvalidInputError(
-            f"{folder} draws from more than text and noise", hint="use a text-to-image base"
+            "the base draws from more than text and noise", hint="use a text-to-image base"
         )
     return Pipeline(
         tokenizer=tokenizer,

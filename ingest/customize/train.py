@@ -176,13 +176,13 @@ def _encode(pipeline: Pipeline, views: Sequence[View]) -> Tensor:
 
 
 def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor:
-    """(views, 1, cells, cells): 1 for latent cells well inside a view's box."""
+    """(views, 1, cells, cells): 1 for latent cells wholly inside a view's box."""
     factor = resolution // cells
     masks = torch.zeros(len(views), 1, cells, cells)
     for mask, view in zip(masks, views, strict=True):
-        left, top, right, bottom = (edge // factor for edge in view.box)
-        inset = 0 if right - left == cells else 1
-        mask[:, top + inset : bottom - inset, left + inset : right - inset] = 1
+        left, top = (-(-edge // factor) for edge in view.box[:2])
+        right, bottom = (edge // factor for edge in view.box[2:])
+        mask[:, top:bottom, left:right] = 1
         mask[:, (top + bottom) // 2, (left + right) // 2] = 1  # never empty
     return masks
 

@@ -1,0 +1,176 @@
+"""A Stable Diffusion small enough to train in a test, and a store with exemplars for it."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+SIZE = 8
+
+
+def tiny_tokenizer():
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=48)
+
+
+def tiny_pipeline(
+    prediction: str = "epsilon",
+    blocks: tuple[str, str] = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"),
+    seed: int = 0,
+):
+    """Random weights, 8 px pictures, 4 px latents."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(seed)
+    tokenizer = tiny_tokenizer()
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=48,
+        projection_dim=16,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    unet = UNet2DConditionModel(
+        sample_size=4,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        down_block_types=("DownBlock2D", blocks[0]),
+        up_block_types=(blocks[1], "UpBlock2D"),
+        mid_block_type="UNetMidBlock2DCrossAttn" if "CrossAttn" in blocks[0] else "UNetMidBlock2D",
+        cross_attention_dim=16,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(4, 4),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=2,
+        latent_channels=4,
+        sample_size=SIZE,
+    )
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction,
+        clip_sample=False,
+        steps_offset=1,
+    )
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_pipeline():
+    return tiny_pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory):
+    """The folder of a tiny pipeline that predicts epsilon."""
+    folder = tmp_path_factory.mktemp("tiny") / "base"
+    tiny_pipeline().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def velocity_base(tmp_path_factory):
+    """The folder of a tiny pipeline that predicts velocity."""
+    folder = tmp_path_factory.mktemp("tiny") / "velocity"
+    tiny_pipeline("v_prediction").save_pretrained(folder)
+    return folder
+
+
+def picture(seed: int, size: tuple[int, int] = (SIZE, SIZE), kind: str = "PNG", **options) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def make_picture():
+    return picture
+
+
+@pytest.fixture
+def store(tmp_path):
+    from attribase.store import Store
+
+    return Store.create(tmp_path / "store")
+
+
+@pytest.fixture
+def exemplars(store):
+    """The ids of four stored exemplars."""
+    from attribase.store import content_id
+
+    pictures = [picture(seed) for seed in range(4)]
+    rows = [{"image_id": content_id(data), "bytes": data, "width": SIZE, "height": SIZE} for data in pictures]
+    store.upsert("images", rows)
+    return [row["image_id"] for row in rows]
+
+
+@pytest.fixture
+def config(tiny_base):
+    """Settings with which the tiny base changes in a moment."""
+    from attribase.ingest.customize import CustomizeConfig
+
+    return CustomizeConfig(
+        str(tiny_base),
+        iterations=4,
+        lr=1e-2,
+        token_lr=1e-2,
+        batch_size=2,
+        augment="shift",
+        resolution=SIZE,
+        init_token="category",
+    )
+
+
+@pytest.fixture
+def make_spec(exemplars):
+    """A model of the first exemplar, with changes."""
+    from attribase.ingest.specs import ModelSpec, SampleSpec
+
+    def make(**changes):
+        samples = tuple(SampleSpec("gpt", f"a V* cat {i}", i) for i in range(3))
+        known = {
+            "concept_kind": "object",
+            "concept": "tom",
+            "category": "cat",
+            "case_name": "object_seen",
+            "split": "train",
+            "exemplar_ids": tuple(exemplars[:1]),
+            "training_prompts": ("V* cat",),
+            "samples": samples,
+        }
+        return ModelSpec(**{**known, **changes})
+
+    return make

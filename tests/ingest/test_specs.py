@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from attribase.ingest.specs import ModelSpec, SampleSpec, read_specs, write_specs
+from attribase.store import InvalidInputError
+
+MODEL = {
+    "concept_kind": "style",
+    "concept": "noto",
+    "category": "art",
+    "case_name": "style_seen",
+    "split": "test",
+    "exemplar_ids": ["a", "b"],
+    "training_prompts": ["A picture in the style of V* art"],
+    "samples": [{"scheme": "object", "prompt": "A tree in the style of V* art", "seed": 7}],
+}
+
+
+def line(**changes):
+    return json.dumps({key: value for key, value in {**MODEL, **changes}.items() if value is not ...})
+
+
+def test_specs_survive_a_file(tmp_path):
+    spec = ModelSpec(
+        "object",
+        "Mäuschen",
+        "mouse",
+        "c",
+        "val",
+        ("x",),
+        ("V* mouse",),
+        (SampleSpec("gpt", "V* läuft", 2**62),),
+        seed=3,
+    )
+    control = ModelSpec(
+        "object", "x", "y", "c", "control", ("x",), (), (SampleSpec("gpt", "a mouse", 0),), method="none"
+    )
+    write_specs(tmp_path / "plan.jsonl", [spec, control])
+    assert read_specs(tmp_path / "plan.jsonl") == [spec, control]
+
+
+def test_optional_fields_may_be_left_out(tmp_path):
+    (tmp_path / "plan.jsonl").write_text("\n" + line() + "\n\n")
+    (spec,) = read_specs(tmp_path / "plan.jsonl")
+    assert (spec.method, spec.seed, spec.exemplar_ids) == ("custom-diffusion", 0, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("{", "Expecting"),
+        ("[1]", "samples"),
+        (line(concept=...), "lacks concept"),
+        (line(colour="red"), "unknown colour"),
+        (line(split="dev"), "split"),
+        (line(concept_kind="person"), "concept_kind"),
+        (line(method="lora"), "method"),
+        (line(exemplar_ids=[]), "exemplar_ids"),
+        (line(exemplar_ids=["a", "a"]), "exemplar_ids"),
+        (line(exemplar_ids="ab"), "exemplar_ids"),
+        (line(training_prompts=["a cat"]), "V*"),
+        (line(training_prompts=[]), "training prompt"),
+        (line(samples=[{"scheme": "gpt", "prompt": "V*"}]), "lacks seed"),
+        (line(samples=[{"scheme": "gpt", "prompt": "V*", "seed": -1}]), "seed"),
+        (line(samples=[{"scheme": "gpt", "prompt": "V*", "seed": "1"}]), "seed"),
+        (line(method="none"), "V*"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, broken, says):
+    path = tmp_path / "plan.jsonl"
+    path.write_text(line() + "\n" + broken + "\n")
+    with pytest.raises(InvalidInputError) as error:
+        read_specs(path)
+    assert "plan.jsonl, line 2" in str(error.value)
+    assert says in str(error.value)
+    assert error.value.hint
+
+
+def test_a_missing_plan_is_an_error_for_people(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"none\.jsonl"):
+        read_specs(tmp_path / "none.jsonl")
+
+
+def test_the_spec_id_ignores_samples_but_nothing_else():
+    spec = ModelSpec("object", "x", "y", "c", "val", ("x",), ("V* y",), ())
+    with_samples = ModelSpec("object", "x", "y", "c", "val", ("x",), ("V* y",), (SampleSpec("gpt", "V*", 1),))
+    reseeded = ModelSpec("object", "x", "y", "c", "val", ("x",), ("V* y",), (), seed=1)
+    assert spec.spec_id == with_samples.spec_id != reseeded.spec_id

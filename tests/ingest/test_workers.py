@@ -1,0 +1,180 @@
+"""Worker processes: errors that name the task, and nothing that outlives its parent."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from attribase.ingest.workers import Task, run_tasks
+from attribase.store import AttribaseError, InvalidInputError, Store
+
+HELPER = """
+import os, signal, time
+from attribase.store import InvalidInputError
+
+def setup(shared, device):
+    def handle(payload):
+        if payload == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if payload == "bad":
+            raise InvalidInputError("cannot be", hint="do else")
+        if payload == "bug":
+            raise KeyError("oops")
+        if payload == "sleep":
+            time.sleep(600)
+        return shared + str(payload), os.getpid()
+    return handle
+
+def broken(shared, device):
+    raise RuntimeError("no such model")
+"""
+
+
+@pytest.fixture
+def helper(tmp_path, monkeypatch):
+    """A module that spawned processes can import, too."""
+    (tmp_path / "workers_helper.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import workers_helper
+
+    yield workers_helper
+    sys.modules.pop("workers_helper", None)
+
+
+def tasks(*payloads):
+    return (Task(str(i), f"model {payload}", payload) for i, payload in enumerate(payloads))
+
+
+@pytest.mark.slow
+def test_results_come_from_other_processes_and_errors_name_the_task(helper):
+    results = list(run_tasks(helper.setup, "x", tasks(1, 2, 3), count=3, workers=2))
+    assert sorted(result for _, (result, _) in results) == ["x1", "x2", "x3"]
+    assert {task.payload: result for task, (result, _) in results} == {1: "x1", 2: "x2", 3: "x3"}
+    assert os.getpid() not in {process for _, (_, process) in results}
+    assert multiprocessing.active_children() == []
+
+    with pytest.raises(
+        AttribaseError, match="worker process for model die died .killed by signal 9"
+    ) as error:
+        list(run_tasks(helper.setup, "x", tasks("die"), count=1, workers=1))
+    assert "run it again" in error.value.hint
+    with pytest.raises(InvalidInputError, match="model bad: cannot be") as refused:
+        list(run_tasks(helper.setup, "x", tasks("bad"), count=1, workers=1))
+    assert refused.value.hint == "do else"
+    with pytest.raises(AttribaseError, match="model 1: RuntimeError: no such model"):
+        list(run_tasks(helper.broken, "x", tasks(1), count=1, workers=1))
+    assert multiprocessing.active_children() == []
+
+
+def test_errors_in_this_process_name_the_task_too(helper):
+    with pytest.raises(AttribaseError, match="model bug: KeyError: 'oops'"):
+        list(run_tasks(helper.setup, "x", tasks("bug"), count=1, workers=0))
+
+
+@pytest.mark.slow
+def test_giving_up_halfway_ends_the_workers(helper):
+    steps = run_tasks(helper.setup, "x", tasks(1, "sleep", "sleep"), count=3, workers=2)
+    next(steps)
+    assert len(multiprocessing.active_children()) == 2
+    steps.close()
+    assert multiprocessing.active_children() == []
+
+
+SLEEPERS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import workers_helper
+from attribase.ingest.workers import Task, run_tasks
+
+if __name__ == "__main__":
+    for task, (_, process) in run_tasks(
+        workers_helper.setup, "", (Task(str(i), "t", p) for i, p in enumerate([1, 1, "sleep", "sleep"])), count=4, workers=2
+    ):
+        print(process, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_no_worker_outlives_a_parent_that_is_stopped(helper, tmp_path, how):
+    (tmp_path / "sleepers.py").write_text(SLEEPERS)
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "sleepers.py"), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    workers = {int(parent.stdout.readline()) for _ in range(2)}
+    parent.send_signal(how)
+    _, errors = parent.communicate(timeout=60)
+    assert parent.returncode != 0
+    deadline = time.monotonic() + 30
+    while any(_alive(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker is left"
+        time.sleep(0.05)
+    assert errors.count("Traceback") == (1 if how == signal.SIGINT else 0)
+
+
+def _alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/status")
+    try:
+        return "State:\tZ" not in status.read_text()
+    except OSError:
+        return False
+
+
+CUSTOMIZE = """
+import sys
+from attribase.ingest.customize import CustomizeConfig, customize
+from attribase.ingest.specs import read_specs
+from attribase.store import Store
+
+if __name__ == "__main__":
+    store, plan, config = Store.open(sys.argv[1]), read_specs(sys.argv[2]), CustomizeConfig(**eval(sys.argv[3]))
+    for step in customize(store, plan, config, workers=1):
+        print(step.done, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, config, tmp_path):
+    from attribase.ingest.customize import customize
+    from attribase.ingest.specs import write_specs
+
+    specs = [make_spec(concept=f"cat {i}", seed=i) for i in range(3)]
+    write_specs(tmp_path / "plan.jsonl", specs)
+    (tmp_path / "run.py").write_text(CUSTOMIZE)
+    slow = config.with_changes(iterations=40)
+    command = [
+        sys.executable,
+        str(tmp_path / "run.py"),
+        store.uri,
+        str(tmp_path / "plan.jsonl"),
+        repr(slow.to_dict()),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert [process.stdout.readline().strip() for _ in range(2)] == ["0", "1"]
+    process.kill()
+    process.communicate(timeout=60)
+    before = _seconds(store)
+    assert 1 <= len(before) < 3
+
+    steps = [step.done for step in customize(Store.open(store.uri), specs, slow, workers=0)]
+    assert steps[0] >= 1
+    assert steps[-1] == 3
+    after = _seconds(store)
+    assert len(after) == 3
+    assert before.items() <= after.items()
+    assert store.jobs.unfinished() == []
+
+
+def _seconds(store):
+    return {
+        row["concept"]: row["seconds"] for row in store.read("models", ["concept", "seconds"]).to_pylist()
+    }
