@@ -1,6 +1,6 @@
 """Rebuild the world step by step: `python -m attribase.ingest.world.build STEP --work DIR`.
 
-Steps, each resumable: fetch, rasterise, tokenizer, vae, unet, export.
+Steps, each resumable: fetch, rasterise, tokenizer, vae, unet, export; `sheets` draws what came out.
 """
 
 from __future__ import annotations
@@ -134,6 +134,23 @@ def export_command(work: Path, target: Path) -> None:
     export_images(work, target)
     numbers = export_model(work, target / "model")
     click.echo(f"exported step {numbers['step']:.0f}: {numbers['images']:.0f} images seen", err=True)
+
+
+@build.command("sheets")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
+)
+def sheets_command(target: Path) -> None:
+    """Draw the packaged sets and base samples as contact sheets.
+
+    Example: python -m attribase.ingest.world.build sheets --to docs
+    """
+    from . import images_path, model_path
+    from .contact_sheet import base_sheet, sets_sheet
+
+    target.mkdir(parents=True, exist_ok=True)
+    sets_sheet(images_path()).save(target / "world-sets.png", optimize=True)
+    base_sheet(model_path()).save(target / "world-base.png", optimize=True)
 
 
 if __name__ == "__main__":

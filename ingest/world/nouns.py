@@ -18,7 +18,8 @@ _PLAIN = """
     carrot lettuce onion pepper potato tomato radish apple orange lemon lime melon peach
 """
 _HELD_OUT = """
-    bike bot bulb burger cherry cup-cake donut grape idea lightbulb plant tv whale tiger-head tiger-face umbrella key
+    bike bot bulb burger cherry cup-cake donut grape idea lightbulb plant tv whale tiger-head tiger-face
+    umbrella key
 """
 
 EXTRA_NOUNS = tuple(_PLAIN.split())

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ...store.errors import InvalidInputError
 from ...store.ids import content_id
 from . import images_path
+from .captions import with_article
 from .prompts import SCHEMES, TOKEN, prompts
 
 STYLE_EXEMPLARS = (5, 10)
@@ -25,7 +26,10 @@ _TEST_SHARE, _VAL_SHARE, _OBJECT_SHARE = 17 / 168, 16 / 168, 2 / 3  # test: of e
 
 @dataclass(frozen=True, slots=True)
 class PlannedModel:
-    """One model to customize; `exemplars` are image ids, `samples` are (scheme, prompt, seed)."""
+    """One model to customize; `exemplars` are image ids, `samples` are (scheme, prompt, seed).
+
+    `train_prompts` holds one prompt an exemplar, in the order of `exemplars`.
+    """
 
     kind: str
     concept: str
@@ -33,8 +37,13 @@ class PlannedModel:
     case_name: str
     split: str
     exemplars: tuple[str, ...]
-    train_prompt: str
+    train_prompts: tuple[str, ...]
     samples: tuple[tuple[str, str, int], ...]
+
+    @property
+    def train_prompt(self) -> str:
+        """The first of `train_prompts`: for an object the only one."""
+        return self.train_prompts[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class _Drawing:
     image_id: str
     concept: str
     category: str
+    name: str
 
 
 def plan(models: int = 168, samples: int = 16, seed: int = 0) -> list[PlannedModel]:
@@ -88,8 +98,8 @@ def _drawings(kind: str, hint: str) -> list[_Drawing]:
     mask = pc.and_(pc.equal(table["role"], kind), pc.equal(table["split_hint"], hint))
     rows = table.filter(mask).to_pylist()
     if kind == "object":
-        return [_Drawing(content_id(row["image"]), row["name"], row["category"]) for row in rows]
-    return [_Drawing(content_id(row["image"]), row["set"], "style") for row in rows]
+        return [_Drawing(content_id(row["image"]), row["name"], row["category"], row["name"]) for row in rows]
+    return [_Drawing(content_id(row["image"]), row["set"], "style", row["name"]) for row in rows]
 
 
 def _shuffled_groups(drawings: Iterable[_Drawing], rng: random.Random) -> list[list[_Drawing]]:
@@ -139,7 +149,12 @@ def _model(
     kind: str, case: str, split: str, group: Sequence[_Drawing], samples: int, rng: random.Random
 ) -> PlannedModel:
     concept, category = group[0].concept, group[0].category
-    train_prompt = f"{TOKEN} {category}" if kind == "object" else f"a picture in the style of {TOKEN} art"
+    if kind == "object":
+        train_prompts = tuple(f"{TOKEN} {category}" for _ in group)
+    else:
+        train_prompts = tuple(
+            f"{with_article(drawing.name)} in the style of {TOKEN} art" for drawing in group
+        )
     drawn: list[tuple[str, str, int]] = []
     for scheme in SCHEMES[kind]:
         known = list(prompts(kind, scheme, category, split))
@@ -147,4 +162,4 @@ def _model(
         texts = (known * (samples // len(known) + 1))[: samples // 2]
         drawn += [(scheme, text, rng.randrange(2**31)) for text in texts]
     exemplars = tuple(drawing.image_id for drawing in group)
-    return PlannedModel(kind, concept, category, case, split, exemplars, train_prompt, tuple(drawn))
+    return PlannedModel(kind, concept, category, case, split, exemplars, train_prompts, tuple(drawn))

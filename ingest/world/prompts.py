@@ -1,8 +1,8 @@
 """The prompts that the planned models are sampled with: written captions, media, and objects in a style.
 
-Train prompts (validation shares them) and test prompts never coincide, and test captions lean on scenes
-and colours that no train caption names (sunset, desert, forest, dots; purple, brown, orange), test media
-on drawing kinds that no train prompt asks for. All of the scenes are in the generator's own captions.
+Train prompts (validation shares them) and test prompts never coincide: test captions name scenes and
+colours that no train caption does (sunset, desert, forest, dots; purple, brown, orange), test media are
+other media. Some captions leave the background white. All of the scenes are in the generator's captions.
 `{concept}` becomes "V* <category>" for objects; for styles the captions end in "in the style of V* art".
 """
 
@@ -16,20 +16,28 @@ from .captions import with_article
 TOKEN = "V*"  # noqa: S105 - the paper's name for a concept, not a secret
 
 _ANYWHERE_TRAIN = (
+    "a photo of a cute {concept}",
+    "a small {concept} alone",
+    "a close up of {concept}",
+    "a drawing of an old {concept}",
+    "a tilted {concept}",
+    "one new {concept} on a white background",
     "a nice {concept} on a green meadow under a blue sky",
     "{concept} alone on a sandy beach",
     "{concept} standing under a starry night sky",
     "a picture of {concept} floating in dark space",
-    "the {concept} in falling snow",
     "a cute {concept} on a striped background",
     "{concept} placed on a checkered cloth",
     "a small {concept} inside a small room",
     "{concept} in front of a blue wall",
     "a photo of {concept} on yellow paper",
     "a lovely {concept} on a pink background",
-    "{concept} seen in a blue sky with clouds",
 )
 _ANYWHERE_TEST = (
+    "an icon of a beautiful {concept}",
+    "a tiny {concept}",
+    "a picture of the single {concept} on a white background",
+    "a drawing of a funny {concept}",
     "a beautiful {concept} in front of a red evening sky",
     "{concept} left on dry desert sand",
     "a simple {concept} among green trees",
@@ -209,33 +217,33 @@ TEST_OBJECTS = (
 )
 
 _STYLE_TRAIN = (
-    "a cat resting on a green meadow under a blue sky",
-    "a car on a sandy beach",
-    "a house at night under the moon",
-    "a tree on a cold winter day",
-    "a cute dog head on a striped background",
-    "a red apple on a checkered cloth",
-    "a star floating in dark space",
-    "a ship on the open sea",
-    "an airplane high among white clouds",
-    "a book in a room on a wooden floor",
-    "a flower on the grass",
-    "a frog on green paper",
-    "a birthday cake on a pink background",
-    "a camera in front of a blue wall",
+    "a small cat alone",
+    "a drawing of an old house",
+    "a cute dog head on a white background",
+    "a close up of a car",
+    "a photo of a lovely flower",
+    "a tilted book",
+    "a simple star",
+    "a new ship left alone",
+    "a funny frog sitting",
+    "an icon of a nice camera",
+    "a single red apple lying on a white background",
+    "a beautiful birthday cake",
+    "a bear standing on a green meadow under a blue sky",
     "a red heart on yellow paper",
-    "a bear in falling snow",
-    "a train in a sunny meadow",
+    "a train in front of a blue wall",
     "a fish floating in the ocean",
+    "an airplane in a blue sky with clouds",
+    "a tree on a cold winter day",
 )
 _STYLE_TEST = (
-    "a panda in a dark forest",
-    "a palm tree at sunset",
-    "a bus in a hot desert",
-    "a cookie on a dotted background",
-    "a church in the warm evening sun",
-    "a pear on orange paper",
-    "a rabbit head among green trees",
+    "a cute panda resting",
+    "a picture of a beautiful palm tree",
+    "an old bus on a white background",
+    "a tiny cookie",
+    "a close up of a church",
+    "a lovely pear alone",
+    "a drawing of a little rabbit head",
     "glasses on a brown background",
     "a soccer ball on dry desert sand",
     "a pencil in front of a purple wall",

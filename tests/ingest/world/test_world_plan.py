@@ -59,6 +59,15 @@ def test_objects_have_one_exemplar_and_styles_five_to_ten_of_one_set(default_pla
         assert len({images[exemplar]["set"] for exemplar in model.exemplars}) == 1
 
 
+def test_every_exemplar_has_a_training_prompt_that_names_it_and_the_token(default_plan, images):
+    for model in default_plan:
+        assert len(model.train_prompts) == len(model.exemplars)
+        for prompt, exemplar in zip(model.train_prompts, model.exemplars, strict=True):
+            assert prompt.count("V*") == 1
+            assert images[exemplar]["category" if model.kind == "object" else "name"] in prompt
+        assert model.train_prompt == model.train_prompts[0]
+
+
 def test_samples_are_split_evenly_over_two_schemes_and_test_prompts_are_never_train_prompts(default_plan):
     said = defaultdict(set)
     for model in default_plan:
