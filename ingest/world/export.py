@@ -39,6 +39,6 @@ def export_model(work: Path, folder: Path) -> dict[str, float]:
 
 def export_images(work: Path, world: Path) -> None:
     """Copy the Parquet file into the package and write NOTICE.md beside it."""
-    (world / "data").mkdir(exist_ok=True)
+    (world / "data").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(work / "world.parquet", world / "data" / "world.parquet")
     (world / "NOTICE.md").write_text(notice(work / "packages"))

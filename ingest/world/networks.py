@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 SIZE, LATENT_SIZE, LATENT_CHANNELS = 32, 8, 8
 CONTEXT = 128
+NAME = "attribase-world"
 
 
 def new_vae() -> Any:
@@ -93,6 +94,8 @@ def save_pipeline(
     import torch
     from diffusers import StableDiffusionPipeline
 
+    for part in (vae, unet):
+        part.register_to_config(_name_or_path=NAME)  # not where the builder had it
     pipeline = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
@@ -105,6 +108,7 @@ def save_pipeline(
     )
     if half:
         pipeline.to(dtype=torch.float16)
+    pipeline.register_to_config(_name_or_path=NAME)
     pipeline.save_pretrained(folder)
 
 
