@@ -16,6 +16,7 @@ from ..store.errors import InvalidInputError
 from ..store.jobs import now
 from .mapper import READS
 from .similarities import Similarities, load_similarities
+from .unchanged import same_inputs, trained_row
 
 STAGE = "train-calibration"
 CLIP = (1e-3, 1e6)  # of 1/tau
@@ -58,12 +59,15 @@ def train_calibration(
     """Fit tau and lambda for `mapper` ('none': raw features) and write the `calibrations` row.
 
     kl_before and kl_after are mean KL(S || P) over all held-out samples with the exact relu, at
-    tau = 1, lambda = 0 and at the result.
+    tau = 1, lambda = 0 and at the result. Yields nothing when this was done before on the same rows.
 
     Raises:
         NotFoundError: nothing is embedded. InvalidInputError: no held-out model, no gallery, no such mapper.
     """
     config = config or CalibrationConfig()
+    settings = json.dumps(asdict(config), sort_keys=True)
+    if _stands(store, encoder, mapper, settings):
+        return
     read = (*READS, vectors_table(encoder), "mappers")
     versions = {table: version for table, version in store.versions().items() if table in read}
     similarities = load_similarities(
@@ -88,7 +92,7 @@ def train_calibration(
         "mapper": mapper,
         "tau": best["tau"],
         "lambda": best["lambda"],
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": settings,
         "history": json.dumps(history, sort_keys=True),
         "kl_before": history[0]["kl"],
         "kl_after": best["kl"],
@@ -97,6 +101,14 @@ def train_calibration(
     }
     store.upsert("calibrations", [row], update=True)
     yield Step(STAGE, config.steps, config.steps, f"tau {best['tau']:.4f}, lambda {best['lambda']:.4f}")
+
+
+def _stands(store: Store, encoder: str, mapper: str, settings: str) -> bool:
+    """Whether this was calibrated before on the same rows, and the mapper not trained since."""
+    before, trained = (trained_row(store, table, encoder, mapper) for table in ("calibrations", "mappers"))
+    if before is None or not same_inputs(store, before, encoder, settings):
+        return False
+    return trained is None or bool(trained["created"] <= before["created"])
 
 
 def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator[dict[str, Any]]:

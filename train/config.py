@@ -62,5 +62,5 @@ class MapperConfig:
 PAPER = MapperConfig()
 """arXiv:2306.09345, C.1: 100 epochs of one pair a model, batch 1024, temperature 1."""
 
-WORLD = MapperConfig(temperature=0.1, lr=1e-3, draws=4, centre=True, rank=256)
+WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre=True, rank=256)
 """For the embedded world's few dozen models: a batch holds them all."""

@@ -18,6 +18,7 @@ from .config import MapperConfig
 from .data import load_data
 from .features import to_rows
 from .fitting import fit, start_maps
+from .unchanged import column_is_full, same_inputs, trained_row
 
 STAGE = "train-mapper"
 READS = ("members", "models", "samples")
@@ -28,12 +29,20 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
 
     The epoch with the best Recall@10 on the `val` models is kept (the smaller validation loss where two
     are equal, epoch 0 being the start); without `val` models, the last. The same seed and tables give
-    the same weights on the same machine.
+    the same weights on the same machine. Yields nothing when this was done before on the same rows.
 
     Raises:
         NotFoundError: nothing is embedded. InvalidInputError: fewer than two models to learn from, or
         views that are not embedded.
     """
+    settings = json.dumps(asdict(config), sort_keys=True)
+    before = trained_row(store, "mappers", encoder, config.name)
+    if (
+        before
+        and same_inputs(store, before, encoder, settings)
+        and column_is_full(store, encoder, config.name)
+    ):
+        return
     read = [*READS, vectors_table(encoder), *([views_table(encoder)] if config.views else [])]
     data = load_data(store, encoder, config)
     versions = {table: version for table, version in store.versions().items() if table in read}
@@ -52,14 +61,14 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         "mapper": config.name,
         "kind": "linear",
         "weights": pair.to_bytes(),
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": settings,
         "history": json.dumps(history, sort_keys=True),
         "best_epoch": best_epoch,
         "table_versions": json.dumps(versions, sort_keys=True),
         "created": now(),
     }
+    fill_column(store, encoder, config.name, pair)  # first: a mapper that is listed is one that is ready
     store.upsert("mappers", [row], update=True)
-    fill_column(store, encoder, config.name, pair)
     yield Step(STAGE, config.epochs, config.epochs, f"kept epoch {best_epoch}")
 
 
