@@ -123,7 +123,6 @@ def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, 
 
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
     """
-    from ..ingest.customize import defaults_for
     from ..ingest.sample import sample as run
     from ..ingest.sample import sample_defaults_for
     from ..ingest.specs import read_specs
@@ -131,7 +130,7 @@ def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, 
     given = {key: value for key, value in settings.items() if value is not None}
     config = sample_defaults_for(base).with_changes(**given)
     steps, _ = counted(
-        run(open_store(ctx), read_specs(plan_file), defaults_for(base), config, workers=workers)
+        run(open_store(ctx), read_specs(plan_file), base, config, workers=workers)
     )
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
 

@@ -53,6 +53,6 @@ def _spec(model: PlannedModel) -> ModelSpec:
         case_name=model.case_name,
         split=model.split,
         exemplar_ids=model.exemplars,
-        training_prompts=(model.train_prompt,),
+        training_prompts=model.train_prompts,
         samples=tuple(SampleSpec(*sample) for sample in model.samples),
     )

@@ -147,7 +147,7 @@ def _spec(
 
 
 def _samples(schemes: dict[str, list[str]], count: int) -> tuple[SampleSpec, ...]:
-    """`count` samples in turn over the schemes, each scheme going round its prompts; the seed is the place."""
+    """`count` samples in turn over the schemes, each going round its prompts; the seed is the place."""
     drawn = []
     for place in range(count):
         scheme = sorted(schemes)[place % len(schemes)]

@@ -55,7 +55,7 @@ class SampleConfig:
 def sample_defaults_for(base: str) -> SampleConfig:
     """Settings that work for `base`: `world`, or any Stable Diffusion (guidance as in Custom Diffusion)."""
     if base == WORLD:
-        return SampleConfig(steps=25, guidance=3.0, batch_size=8, resolution=32)
+        return SampleConfig(steps=14, guidance=3.0, batch_size=8, resolution=32)
     return SampleConfig()
 
 

@@ -75,8 +75,8 @@ class CustomizeConfig:
 # V* starts from the category because the world's vocabulary holds no word that means nothing.
 _WORLD: Mapping[str, Any] = {
     "iterations": 125,
-    "lr": 5e-3,
-    "token_lr": 2.5e-2,
+    "lr": 1e-2,
+    "token_lr": 5e-2,
     "batch_size": 8,
     "augment": "shift",
     "resolution": 32,
