@@ -71,7 +71,7 @@ def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | 
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
-def plan(ctx: click.Context, output: Path, **settings: Any) -> None:
+def plan(ctx: click.Context, /, output: Path, **settings: Any) -> None:
     """Plan models over a collection of exemplars: OUTPUT gets one JSON line a model, to be read and edited.
 
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
@@ -95,7 +95,9 @@ def plan(ctx: click.Context, output: Path, **settings: Any) -> None:
 @click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
 @workers_option
 @click.pass_context
-def customize(ctx: click.Context, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
+def customize(
+    ctx: click.Context, /, plan_file: Path, base: str, workers: int | None, **settings: Any
+) -> None:
     """Customize a generator on the exemplars of every model in the plan (Custom Diffusion: K, V and V*).
 
     Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
@@ -118,7 +120,7 @@ def customize(ctx: click.Context, plan_file: Path, base: str, workers: int | Non
 @click.option("--batch-size", type=click.IntRange(1))
 @workers_option
 @click.pass_context
-def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
+def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
     """Draw every prompt of the plan with its model.
 
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
@@ -129,9 +131,7 @@ def sample(ctx: click.Context, plan_file: Path, base: str, workers: int | None, 
 
     given = {key: value for key, value in settings.items() if value is not None}
     config = sample_defaults_for(base).with_changes(**given)
-    steps, _ = counted(
-        run(open_store(ctx), read_specs(plan_file), base, config, workers=workers)
-    )
+    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
 
 

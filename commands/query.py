@@ -1,6 +1,7 @@
 """`attribase query`: evaluate, attribute and ask in SQL."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def sql(
     """
     from ..query import format_table, run_sql
 
-    text = statement or (file.read_text() if file else click.get_text_stream("stdin").read())
+    text = statement or (file.read_text() if file else sys.stdin.read())
     bound: dict[str, Any] = dict(_name_and_value(param) for param in params)
     click.echo(format_table(run_sql(store_uri(ctx), text, bound), fmt, max_rows), nl=False)
 

@@ -41,7 +41,7 @@ def train() -> None:
 @click.option("--views", type=click.IntRange(1), help="Augmented views cached for each image.")
 @click.option("--seed", type=int, help="Same seed, same weights.")
 @click.pass_context
-def mapper(ctx: click.Context, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
+def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
     """Learn h and h~ by contrasting samples with the exemplars of their own models.
 
     Example: attribase -s my.store train mapper --name tuned
