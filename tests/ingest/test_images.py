@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-
 from attribase.ingest.images import ingest_images, open_source
 from attribase.store import InvalidInputError, NotFoundError, content_id
+from PIL import Image
 
 
 def ingest(store, source, collection="gallery", **options):

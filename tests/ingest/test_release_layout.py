@@ -3,13 +3,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
 from attribase.ingest.customize import customize, export_release_layout, import_release_layout
 from attribase.ingest.customize.pipeline import load_pipeline
 from attribase.ingest.customize.train import train
 from attribase.ingest.customize.weights import apply, extract, unpack
 from attribase.store import DataError, InvalidInputError, NotFoundError, Store
+from PIL import Image
 
 TOKEN = "<new1>"
 WEIGHTS = "pytorch_custom_diffusion_weights.pt"

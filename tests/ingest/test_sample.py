@@ -3,14 +3,14 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
 from attribase.ingest.customize import customize
 from attribase.ingest.customize.pipeline import load_pipeline
 from attribase.ingest.draw import draw
 from attribase.ingest.sample import SampleConfig, sample, sample_defaults_for
 from attribase.ingest.specs import SampleSpec
+from attribase.ingest.world import model_path
 from attribase.store import ConflictError, InvalidInputError, NotFoundError
+from PIL import Image
 
 SETTINGS = SampleConfig(steps=4, guidance=3.0, batch_size=4, resolution=8)
 
@@ -68,6 +68,16 @@ def test_bytes_do_not_depend_on_what_else_is_drawn(pipeline):
     assert [draw(pipeline, [prompt], [i], SETTINGS)[0] for i, prompt in enumerate(prompts)] == together
     backwards = draw(pipeline, prompts[::-1], list(range(7))[::-1], SETTINGS)
     assert backwards[::-1] == together
+
+
+@pytest.mark.skipif(not model_path().is_dir(), reason="the world's model is not packaged yet")
+def test_the_world_draws_a_sample_the_same_alone_and_in_company():
+    world, settings = (
+        load_pipeline(model_path(), "<new1>"),
+        sample_defaults_for("world").with_changes(steps=3),
+    )
+    together = draw(world, ["a red heart", "a cat", "a tree"], [1, 2, 3], settings)
+    assert draw(world, ["a tree"], [3], settings) == together[2:]
 
 
 def test_prompt_seed_and_token_all_count(pipeline):

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from attribase.ingest.specs import ModelSpec, SampleSpec, read_specs, write_specs
 from attribase.store import InvalidInputError
 

@@ -1,5 +1,6 @@
 """Worker processes: errors that name the task, and nothing that outlives its parent."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -9,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from attribase.ingest.workers import Task, run_tasks
 from attribase.store import AttribaseError, InvalidInputError, Store
 
@@ -59,7 +59,7 @@ def test_results_come_from_other_processes_and_errors_name_the_task(helper):
     assert multiprocessing.active_children() == []
 
     with pytest.raises(
-        AttribaseError, match="worker process for model die died .killed by signal 9"
+        AttribaseError, match=r"worker process for model die died \(killed by signal 9\)"
     ) as error:
         list(run_tasks(helper.setup, "x", tasks("die"), count=1, workers=1))
     assert "run it again" in error.value.hint
@@ -92,17 +92,17 @@ import workers_helper
 from attribase.ingest.workers import Task, run_tasks
 
 if __name__ == "__main__":
-    for task, (_, process) in run_tasks(
-        workers_helper.setup, "", (Task(str(i), "t", p) for i, p in enumerate([1, 1, "sleep", "sleep"])), count=4, workers=2
-    ):
+    tasks = (Task(str(i), "t", payload) for i, payload in enumerate([1, 1, "sleep", "sleep"]))
+    for task, (_, process) in run_tasks(workers_helper.setup, "", tasks, count=4, workers=2):
         print(process, flush=True)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("helper")
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_no_worker_outlives_a_parent_that_is_stopped(helper, tmp_path, how):
+def test_no_worker_outlives_a_parent_that_is_stopped(tmp_path, how):
     (tmp_path / "sleepers.py").write_text(SLEEPERS)
     parent = subprocess.Popen(
         [sys.executable, str(tmp_path / "sleepers.py"), str(tmp_path)],
@@ -130,14 +130,14 @@ def _alive(process: int) -> bool:
 
 
 CUSTOMIZE = """
-import sys
+import json, sys
 from attribase.ingest.customize import CustomizeConfig, customize
 from attribase.ingest.specs import read_specs
 from attribase.store import Store
 
 if __name__ == "__main__":
-    store, plan, config = Store.open(sys.argv[1]), read_specs(sys.argv[2]), CustomizeConfig(**eval(sys.argv[3]))
-    for step in customize(store, plan, config, workers=1):
+    config = CustomizeConfig(**json.loads(sys.argv[3]))
+    for step in customize(Store.open(sys.argv[1]), read_specs(sys.argv[2]), config, workers=1):
         print(step.done, flush=True)
 """
 
@@ -156,7 +156,7 @@ def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, c
         str(tmp_path / "run.py"),
         store.uri,
         str(tmp_path / "plan.jsonl"),
-        repr(slow.to_dict()),
+        json.dumps(slow.to_dict()),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert [process.stdout.readline().strip() for _ in range(2)] == ["0", "1"]
