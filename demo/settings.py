@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
+
 
 @dataclass(frozen=True)
 class DemoSettings:
@@ -33,8 +35,9 @@ class DemoSettings:
         return self.folder / "demo.json"
 
     def what(self) -> dict[str, Any]:
-        """The settings that decide the result (not where, nor with how many processes)."""
-        return {k: v for k, v in asdict(self).items() if k not in ("folder", "workers")}
+        """The settings that decide the result (not where, nor with how many processes), and what ran them."""
+        chosen = {k: v for k, v in asdict(self).items() if k not in ("folder", "workers")}
+        return chosen | {"attribase": __version__}
 
 
 def write_marker(settings: DemoSettings, versions: Mapping[str, int]) -> None:

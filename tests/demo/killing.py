@@ -1,0 +1,108 @@
+"""Run a demo, kill it at random moments, run it again; compare its tables with an undisturbed run's.
+
+As a script, for a demo of any size:
+
+    python tests/demo/killing.py --kills 10 --models 168 --samples 16 UNDISTURBED KILLED
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from attribase.store import Store
+
+KEYS = {
+    "images": "image_id",
+    "members": "collection, image_id",
+    "models": "model_id",
+    "samples": "sample_id",
+    "vectors_efficientnet_lite0": "item_id",
+    "views_efficientnet_lite0": "item_id, view",
+    "mappers": "mapper_id",
+    "calibrations": "calibration_id",
+    "ranks": "run_id, sample_id, image_id",
+    "runs": "run_id",
+}
+PATIENCE = 3600
+
+
+def command(folder, models, samples):
+    code = "from attribase.cli import main; main()"
+    return [
+        sys.executable,
+        "-c",
+        code,
+        "demo",
+        str(folder),
+        "--models",
+        str(models),
+        "--samples",
+        str(samples),
+    ]
+
+
+def finish(folder, models, samples):
+    """Run the demo to its end; what it said."""
+    done = subprocess.run(command(folder, models, samples), capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def kill_after(seconds, folder, models, samples):
+    """Start the demo, kill it and all its workers after so long. Whether it was still running."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command(folder, models, samples), start_new_session=True, **quiet)
+    time.sleep(seconds)
+    running = process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL) if running else None
+    process.wait()
+    return running
+
+
+def keys(folder):
+    """The sorted keys of every table that a demo fills; a key that is there twice is there twice."""
+    store = Store.open(Path(folder) / "store")
+    found = {}
+    for table, key in KEYS.items():
+        names = key.split(", ")
+        rows = store.read(table, names).to_pylist()
+        found[table] = sorted(tuple(row[name] for name in names) for row in rows)
+    return found
+
+
+def differences(one, other):
+    """Table -> (rows of one, rows of the other, keys in only one of them), where they differ."""
+    first, second = keys(one), keys(other)
+    return {
+        table: (len(first[table]), len(second[table]), len(set(first[table]) ^ set(second[table])))
+        for table in KEYS
+        if first[table] != second[table]
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("undisturbed", type=Path)
+    parser.add_argument("killed", type=Path)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--models", type=int, default=12)
+    parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--longest", type=float, default=60, help="seconds before a kill, at most")
+    given = parser.parse_args()
+    finish(given.undisturbed, given.models, given.samples)
+    moments = random.Random(0)
+    for number in range(given.kills):
+        seconds = moments.uniform(3, given.longest)
+        running = kill_after(seconds, given.killed, given.models, given.samples)
+        print(f"kill {number + 1} after {seconds:.1f} s: {'running' if running else 'had ended'}", flush=True)
+    finish(given.killed, given.models, given.samples)
+    print("differences:", differences(given.undisturbed, given.killed) or "none")
+
+
+if __name__ == "__main__":
+    main()
