@@ -162,7 +162,7 @@ def embed(ctx: click.Context, encoder: str, weights: Path | None, batch: int) ->
         if steps
         else "nothing to do: everything is embedded"
     )
-    _tell_failures(store, "embed")
+    _tell_failures(store, f"embed:{encoder}")
 
 
 def _tell_failures(store: Any, stage: str) -> None:
