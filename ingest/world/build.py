@@ -149,8 +149,8 @@ def sheets_command(target: Path) -> None:
     from .contact_sheet import base_sheet, sets_sheet
 
     target.mkdir(parents=True, exist_ok=True)
-    sets_sheet(images_path()).save(target / "world-sets.png", optimize=True)
-    base_sheet(model_path()).save(target / "world-base.png", optimize=True)
+    for name, page in (("sets", sets_sheet(images_path())), ("base", base_sheet(model_path()))):
+        page.quantize(256).save(target / f"world-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
