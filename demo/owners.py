@@ -1,7 +1,8 @@
 """Influence per creator over many samples: does it go to whose work it was?"""
 
-from collections import defaultdict
-from statistics import mean
+from typing import cast
+
+import polars as pl
 
 from ..query import attribute, influence_by
 from ..store import Store
@@ -14,20 +15,33 @@ def creator_bars(store: Store, encoder: str, most: int = 10) -> list[CreatorBar]
 
     Over the middle sample of each test model, mapped and calibrated; creators with most exemplars first.
     """
-    creators = {
-        row["image_id"]: row["creator"] for row in store.read("images", ["image_id", "creator"]).to_pylist()
-    }
-    own: dict[str, list[float]] = defaultdict(list)
-    others: dict[str, list[float]] = defaultdict(list)
-    answers = []
-    for row in middle_samples(store, encoder):
-        owners = {creators[item] for item in row["exemplar_ids"]}
-        answer = attribute(store, row["sample_id"], encoder=encoder, mapper=BEST, k=1)
-        answers.append(
-            (owners, {share.name: share.influence for share in influence_by(store, answer, "creator")})
+    owners, shares = _owners_and_shares(store, encoder)
+    every = owners.select("sample_id").unique().join(owners.select("creator").unique(), how="cross")
+    bars = (
+        every.join(shares, on=["sample_id", "creator"], how="left")
+        .join(owners.with_columns(own=pl.lit(True)), on=["sample_id", "creator"], how="left")
+        .with_columns(pl.col("influence").fill_null(0.0), pl.col("own").fill_null(False))
+        .group_by("creator")
+        .agg(
+            pl.col("own").sum().alias("models"),
+            pl.col("influence").filter(pl.col("own")).mean().alias("theirs"),
+            pl.col("influence").filter(~pl.col("own")).mean().fill_null(0.0).alias("others"),
         )
-    for creator in {name for owners, _ in answers for name in owners}:
-        for owners, shares in answers:
-            (own if creator in owners else others)[creator].append(shares.get(creator, 0.0))
-    order = sorted(own, key=lambda creator: (-len(own[creator]), creator))[:most]
-    return [CreatorBar(name, mean(own[name]), mean(others[name]) if others[name] else 0.0) for name in order]
+        .sort(["models", "creator"], descending=[True, False])
+    )
+    return [CreatorBar(row["creator"], row["theirs"], row["others"]) for row in bars.head(most).to_dicts()]
+
+
+def _owners_and_shares(store: Store, encoder: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(sample_id, creator) of the exemplars, and (sample_id, creator, influence) of the answers."""
+    images = cast(pl.DataFrame, pl.from_arrow(store.read("images", ["image_id", "creator"])))
+    models = pl.DataFrame(middle_samples(store, encoder)).select("sample_id", "exemplar_ids")
+    owners = models.explode("exemplar_ids").join(images, left_on="exemplar_ids", right_on="image_id")
+    shares = []
+    for sample_id in models["sample_id"]:
+        answer = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=1)
+        shares += [
+            (sample_id, share.name, share.influence) for share in influence_by(store, answer, "creator")
+        ]
+    schema = {"sample_id": pl.String, "creator": pl.String, "influence": pl.Float64}
+    return owners.select("sample_id", "creator").unique(), pl.DataFrame(shares, schema=schema, orient="row")
