@@ -136,7 +136,12 @@ def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | Non
 
 
 @ingest.command()
-@click.option("--encoder", default="efficientnet-lite0", show_default=True, help="See docs/encoders.md.")
+@click.option(
+    "--encoder",
+    default="efficientnet-lite0",
+    show_default=True,
+    help="efficientnet-lite0, clip-vit-b16, clip-vit-b32, dino-vit-b16, timm:NAME or open_clip:ARCH/TAG.",
+)
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
