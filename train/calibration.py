@@ -146,8 +146,10 @@ def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator
 def smooth_shares(values: Tensor, inverse_tau: Tensor, lam: Tensor, beta: float) -> Tensor:
     """Eq. 6 with softplus for relu: (samples, candidates) similarities to shares that sum to 1 a row."""
     best = values.max(dim=1, keepdim=True).values
-    weights = softplus(torch.exp((values - best) * inverse_tau) - lam, beta=beta)
-    weights = weights.masked_fill(values == -torch.inf, 0.0)
+    padding = values == -torch.inf
+    # padding is taken out before the product: -inf * 1/tau has no gradient but NaN
+    below = (values - best).masked_fill(padding, 0.0)
+    weights = softplus(torch.exp(below * inverse_tau) - lam, beta=beta).masked_fill(padding, 0.0)
     return weights / weights.sum(dim=1, keepdim=True)
 
 

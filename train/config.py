@@ -8,6 +8,8 @@ from ..runtime.mapper import RAW
 from ..store.errors import InvalidInputError
 from ..store.schema import mapped_column
 
+CENTRES = ("none", "gallery", "each")
+
 
 @dataclass(frozen=True)
 class MapperConfig:
@@ -17,8 +19,8 @@ class MapperConfig:
     temperature: nu of eq. 3. regulariser: weight of eq. 4. batch: models a step, all different.
     epochs, draws: an epoch draws `draws` pairs from each model. views: augmented views to draw from
     beside the plain picture (0: the plain picture alone).
-    centre: start both biases at minus the gallery's mean feature instead of zero: what all images share
-    tells none apart.
+    centre: where biases start: at zero ("none"), both at minus the gallery's mean feature ("gallery": what
+    all images share tells none apart), or h there and h~ at minus the mean of the samples ("each").
     rank: learn inside the `rank` leading principal directions of the gallery, identity outside; None
     learns the whole matrix. weight_decay: of AdamW, towards identity. gallery: the collection that
     validation searches, `validation_images` of it at most; every `validate_every` epochs.
@@ -34,7 +36,7 @@ class MapperConfig:
     batch: int = 1024
     draws: int = 1
     views: int = 4
-    centre: bool = False
+    centre: str = "none"
     rank: int | None = None
     seed: int = 0
     gallery: str = "gallery"
@@ -44,6 +46,8 @@ class MapperConfig:
     def __post_init__(self) -> None:
         if self.name == RAW:
             raise InvalidInputError(f"{RAW!r} means raw features", hint="choose another name for the mapper")
+        if self.centre not in CENTRES:
+            raise InvalidInputError(f"centre is {self.centre!r}", hint=f"use one of {', '.join(CENTRES)}")
         mapped_column(self.name)  # raises for a name that no column can have
         numbers = {
             "temperature": self.temperature,
@@ -62,5 +66,6 @@ class MapperConfig:
 PAPER = MapperConfig()
 """arXiv:2306.09345, C.1: 100 epochs of one pair a model, batch 1024, temperature 1."""
 
-WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre=True, rank=256)
-"""For the embedded world's few dozen models: a batch holds them all."""
+WORLD = MapperConfig(temperature=0.05, regulariser=0.3, lr=3e-4, draws=4, centre="each", rank=128)
+"""For the embedded world's few dozen models, a batch of all of them. Chosen by three-fold cross-validation over
+the train models, concepts kept together; there every restriction of the maps helped (docs/world.md)."""

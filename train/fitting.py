@@ -21,8 +21,11 @@ def start_maps(data: Data, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
     """Identity maps, with the biases and directions that `config` asks for."""
     images = data.features.of(data.gallery or sorted({i for m in data.models for i in m.exemplars}))
     basis = principal_directions(images, config.rank) if config.rank else None
-    centre = images.mean(0) if config.centre else None
-    return LinearMap(images.shape[1], centre, basis), LinearMap(images.shape[1], centre, basis)
+    real = None if config.centre == "none" else images.mean(0)
+    synth = real
+    if config.centre == "each":
+        synth = data.features.of([item for model in data.models for item in model.sample_ids()]).mean(0)
+    return LinearMap(images.shape[1], real, basis), LinearMap(images.shape[1], synth, basis)
 
 
 def fit(

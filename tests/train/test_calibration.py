@@ -126,3 +126,16 @@ def test_what_is_missing_is_named(mapped):
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(InvalidInputError):
         CalibrationConfig(steps=0)
+
+
+def test_rows_padded_to_the_widest_exemplar_set_are_fitted_too():
+    whole = drawn_from_softmax(0.1)
+    padding = torch.full((len(whole.values), 3), -torch.inf)
+    padded = Similarities(
+        torch.cat([padding, whole.values], dim=1),
+        torch.cat([torch.zeros_like(padding, dtype=torch.bool), whole.exemplar], dim=1),
+    )
+    config = CalibrationConfig(steps=40)
+    for plain, filled in zip(calibrate(whole, config), calibrate(padded, config), strict=True):
+        assert filled["tau"] == pytest.approx(plain["tau"], rel=1e-3)
+        assert np.isfinite(filled["loss"])

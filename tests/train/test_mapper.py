@@ -43,13 +43,13 @@ def test_it_finds_exemplars_of_models_it_never_saw_where_raw_features_do_not(mad
 
 
 def test_inside_a_few_directions_it_learns_too(made):
-    pair = train(made, replace(FAST, rank=15, centre=True))
+    pair = train(made, replace(FAST, rank=15, centre="gallery"))
     assert recall_at_10(made, pair, "test") > 0.8
 
 
 def test_the_paper_is_the_default():
     assert (PAPER.epochs, PAPER.batch, PAPER.lr, PAPER.temperature) == (100, 1024, 1e-3, 1.0)
-    assert (PAPER.regulariser, PAPER.draws, PAPER.centre, PAPER.rank) == (0.05, 1, False, None)
+    assert (PAPER.regulariser, PAPER.draws, PAPER.centre, PAPER.rank) == (0.05, 1, "none", None)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(make_store):
