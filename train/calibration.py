@@ -85,22 +85,30 @@ def train_calibration(
         history.append(record)
         if "kl" in record:
             yield Step(STAGE, int(record["step"]), config.steps, f"KL {record['kl']:.4f}")
-    best = min((record for record in history if "kl" in record), key=lambda record: record["kl"])
+    kl, tau, lam = min(_candidates(history))
     row = {
         "calibration_id": key_id(encoder, mapper),
         "encoder": encoder,
         "mapper": mapper,
-        "tau": best["tau"],
-        "lambda": best["lambda"],
+        "tau": tau,
+        "lambda": lam,
         "config": settings,
         "history": json.dumps(history, sort_keys=True),
         "kl_before": history[0]["kl"],
-        "kl_after": best["kl"],
+        "kl_after": kl,
         "table_versions": json.dumps(versions, sort_keys=True),
         "created": now(),
     }
     store.upsert("calibrations", [row], update=True)
-    yield Step(STAGE, config.steps, config.steps, f"tau {best['tau']:.4f}, lambda {best['lambda']:.4f}")
+    yield Step(STAGE, config.steps, config.steps, f"tau {tau:.4f}, lambda {lam:.4f}")
+
+
+def _candidates(history: list[dict[str, Any]]) -> Iterator[tuple[float, float, float]]:
+    """(exact KL, tau, lambda) of every check, with lambda and without: a cut can cost more than it gains."""
+    for record in history:
+        if "kl" in record:
+            yield record["kl"], record["tau"], record["lambda"]
+            yield record["kl_uncut"], record["tau"], 0.0
 
 
 def _stands(store: Store, encoder: str, mapper: str, settings: str) -> bool:
@@ -114,7 +122,8 @@ def _stands(store: Store, encoder: str, mapper: str, settings: str) -> bool:
 def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator[dict[str, Any]]:
     """Yield a record a step, the start first: step, tau, lambda, softplus loss, and at times the exact KL.
 
-    The smallest exact KL is the result: the smooth loss can go on falling while the exact one rises.
+    The smallest exact KL, with lambda or without, is the result:
+    the smooth loss can go on falling while the exact one rises.
     """
     count = len(similarities.values)
     inverse_tau, lam = torch.tensor(1.0, requires_grad=True), torch.tensor(0.0, requires_grad=True)
@@ -129,6 +138,7 @@ def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator
         record: dict[str, Any] = {"step": step, "tau": 1 / inverse_tau.item(), "lambda": lam.item()}
         if step % config.check_every == 0 or step == config.steps:
             record["kl"] = exact_kl(similarities, record["tau"], record["lambda"], config.epsilon)
+            record["kl_uncut"] = exact_kl(similarities, record["tau"], 0.0, config.epsilon)
         every = count <= config.batch
         chosen = torch.arange(count) if every else torch.randperm(count, generator=rng)[: config.batch]
         part = Similarities(similarities.values[chosen], similarities.exemplar[chosen])

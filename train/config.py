@@ -66,6 +66,6 @@ class MapperConfig:
 PAPER = MapperConfig()
 """arXiv:2306.09345, C.1: 100 epochs of one pair a model, batch 1024, temperature 1."""
 
-WORLD = MapperConfig(temperature=0.05, regulariser=0.3, lr=3e-4, draws=4, centre="each", rank=128)
-"""For the embedded world's few dozen models, a batch of all of them. Chosen by three-fold cross-validation
-over the train models, concepts kept together: what restricts the maps helped (docs/world.md)."""
+WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=256)
+"""For the embedded world's few dozen models, a batch of all of them; the best on its validation models
+(docs/world.md)."""

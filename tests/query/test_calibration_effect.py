@@ -14,7 +14,7 @@ def by_hand(fake, sample, exemplars, tau, lam):
     scores = rows @ query / np.linalg.norm(rows, axis=1) / np.linalg.norm(query)
     shares = dict(zip(pool, influence(scores, tau, lam), strict=True))
     mine = np.array([shares[e] for e in exemplars])
-    kl = np.mean(np.log(1 / len(mine)) - np.log(np.maximum(mine, 1e-12)))
+    kl = np.mean(np.log(1 / len(mine)) - np.log(np.maximum(mine, 1e-8)))
     return mine.sum(), kl, len(mine) / len(pool)
 
 
