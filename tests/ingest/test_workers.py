@@ -86,7 +86,8 @@ def test_giving_up_halfway_ends_the_workers(helper):
 
 
 SLEEPERS = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 sys.path.insert(0, sys.argv[1])
 import workers_helper
 from attribase.ingest.workers import Task, run_tasks
