@@ -116,4 +116,5 @@ def counted(steps: Iterator[Step]) -> tuple[int, Step | None]:
             count += 1
             yield step
 
-    return (lambda last: (count, last))(draw(counting()))
+    last = draw(counting())
+    return count, last

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..query import attribute, influence_by
+from ..query import Answer, attribute, influence_by
 from ..store import Store
 from .findings import BEST, RAW, middle_samples
 
@@ -86,8 +86,12 @@ def tell_stories(store: Store, encoder: str) -> list[Story]:
 def _story(store: Store, encoder: str, model: dict[str, Any], place: str) -> Story:
     """`model`: a row of models_by_precision: its ids, its middle sample, and its control's id."""
     exemplars = set(model["exemplar_ids"])
-    credit = sorted({f"{row['creator']} ({row['license']})" for row in _images(store, list(exemplars))})
-    answers = [_answer(store, encoder, name, label, model["sample_id"], exemplars) for name, label in MAPPERS]
+    images = _images(store, list(exemplars))
+    credit = sorted({f"{row['creator']} ({row['license']})" for row in images})
+    given = {
+        mapper: attribute(store, model["sample_id"], encoder=encoder, mapper=mapper, k=HITS)
+        for mapper, _ in MAPPERS
+    }
     return Story(
         title=_title(model),
         case=str(model["case_name"]).replace("_", ", "),
@@ -97,8 +101,8 @@ def _story(store: Store, encoder: str, model: dict[str, Any], place: str) -> Sto
         samples=_drawn(store, model["model_id"]),
         controls=_drawn(store, model["control_id"]),
         query=_pictures(store, "samples", [model["sample_id"]], model["prompt"])[0],
-        answers=answers,
-        creators=_creators(store, encoder, model["sample_id"], exemplars),
+        answers=[_answered(store, given[mapper], label, exemplars) for mapper, label in MAPPERS],
+        creators=_creators(store, given[BEST], {row["creator"] for row in images}),
     )
 
 
@@ -108,11 +112,8 @@ def _title(model: dict[str, Any]) -> str:
     return f"One picture: {model['concept']}"
 
 
-def _answer(
-    store: Store, encoder: str, mapper: str, label: str, sample_id: str, exemplars: set[str]
-) -> Answered:
-    answer = attribute(store, sample_id, encoder=encoder, mapper=mapper, k=HITS).to_dict()
-    hits = answer["results"]
+def _answered(store: Store, answer: Answer, label: str, exemplars: set[str]) -> Answered:
+    hits = answer.to_dict()["results"]
     most = max((hit["influence"] or 0.0 for hit in hits), default=0.0) or 1.0
     data = _data_uris(store, "images", [hit["image_id"] for hit in hits])
     shown = [
@@ -130,9 +131,7 @@ def _answer(
     return Answered(label, shown, f"+ {_percent(rest)} spread over all others")
 
 
-def _creators(store: Store, encoder: str, sample_id: str, exemplars: set[str]) -> list[CreatorShare]:
-    answer = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=HITS)
-    owners = {row["creator"] for row in _images(store, list(exemplars))}
+def _creators(store: Store, answer: Answer, owners: set[str]) -> list[CreatorShare]:
     shares = influence_by(store, answer, "creator")[:5]
     most = max((share.influence for share in shares), default=1.0) or 1.0
     return [
