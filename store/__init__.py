@@ -4,7 +4,7 @@ from .errors import AttribaseError, ConflictError, DataError, InvalidInputError,
 from .ids import content_id, key_id
 from .jobs import Job, Jobs, JobStatus, Shard
 from .progress import Step
-from .schema import mapped_column, vectors_table, views_table
+from .schema import mapped_column, run_number, vectors_table, views_table
 from .store import Store
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "content_id",
     "key_id",
     "mapped_column",
+    "run_number",
     "vectors_table",
     "views_table",
 ]

@@ -146,6 +146,10 @@ RANKS = pa.schema(
         pa.field("rank", pa.int64(), nullable=False),  # 1 is best
         pa.field("similarity", pa.float32()),
         pa.field("pool_size", pa.int64()),
+        # Numbers, so that metrics over 10^7 ranks group and weigh without touching a string.
+        pa.field("run_number", pa.int64()),  # run_number(run_id)
+        pa.field("place", pa.int32()),  # 1 is the best ranked of the sample's exemplars
+        pa.field("exemplars", pa.int32()),  # how many exemplars the sample has
     ]
 )
 
@@ -161,6 +165,9 @@ RUNS = pa.schema(
         text("code_version"),
         pa.field("started", TIMESTAMP),
         pa.field("seconds", pa.float64()),
+        text("scheme"),
+        pa.field("run_number", pa.int64()),  # what ranks are grouped by
+        pa.field("samples", pa.int64()),  # ranked ones
     ]
 )
 
@@ -201,6 +208,11 @@ TABLES: dict[str, pa.Schema] = {
     "jobs": JOBS,
 }
 """The tables that every store has, whatever encoders it knows."""
+
+
+def run_number(run_id: str) -> int:
+    """The number that `ranks` and `runs` are joined by: the first 60 bits of the id, never negative."""
+    return int(run_id[:15], 16)
 
 
 def vectors(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:

@@ -16,7 +16,7 @@ from .errors import InvalidInputError, NotFoundError
 from .jobs import Jobs
 from .layout import Layout, not_a_store, write_atomically
 from .lookup import rows_with
-from .tables import create_table, list_tables
+from .tables import add_later_columns, create_table, list_tables
 from .upsert import upsert
 
 BLOB_ROWS = 32  # read at once when they carry blobs
@@ -94,7 +94,7 @@ class Store:
     def upsert(self, table: str, rows: Rows, *, update: bool = False) -> int:
         """Insert the rows whose key is new; with `update` also replace, whole, those whose key is there.
 
-        Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
+        A table from before its newest columns gets them first. Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
 
         Returns:
             Rows inserted or replaced by this call.
@@ -102,6 +102,8 @@ class Store:
         Raises InvalidInputError for rows that do not fit the table (nothing is written), ConflictError
         when other writers won too often.
         """
+        if table in schema.TABLES and set(schema.TABLES[table].names) - set(self.schema(table).names):
+            add_later_columns(self.layout, table, schema.TABLES[table])
         fitting = conform(table, self.schema(table), rows)
         return upsert(table, self.layout.table(table), fitting, update=update) if fitting.num_rows else 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import lance
 import pyarrow as pa
 
+from .commits import with_retries
 from .errors import ConflictError
 from .layout import SUFFIX, Layout
 
@@ -64,3 +65,15 @@ def create_table(layout: Layout, table: str, schema: pa.Schema) -> None:
 
 def _write_empty(uri: str, schema: pa.Schema) -> None:
     lance.write_dataset(schema.empty_table(), uri, mode="create", data_storage_version=STORAGE_VERSION)
+
+
+def add_later_columns(layout: Layout, table: str, schema: pa.Schema) -> None:
+    """Give a table that an older version made the columns that `schema` has gained since, all null."""
+
+    def commit() -> None:
+        dataset = lance.dataset(layout.table(table))
+        later = [field for field in schema if field.name not in dataset.schema.names]
+        if later:
+            dataset.add_columns(pa.schema(later))
+
+    with_retries(f"adding columns to {table}", commit)
