@@ -94,7 +94,8 @@ class Store:
     def upsert(self, table: str, rows: Rows, *, update: bool = False) -> int:
         """Insert the rows whose key is new; with `update` also replace, whole, those whose key is there.
 
-        A table from before its newest columns gets them first. Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
+        Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
+        A table from before its newest columns gets them first.
 
         Returns:
             Rows inserted or replaced by this call.
