@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .shared import counted, open_store, say
+from .shared import counted, open_or_create_store, open_store, say
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
@@ -40,9 +40,10 @@ def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | 
     """
     from ..ingest.images import ingest_images, open_source
 
-    store = open_store(ctx)
+    opened = open_source(source)
+    store = open_or_create_store(ctx)
     settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    _steps, last = counted(ingest_images(store, open_source(source), collection, **settings))
+    _steps, last = counted(ingest_images(store, opened, collection, **settings))
     say(
         f"{source}: {last.done} images in {collection!r}"
         if last

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ..store import InvalidInputError, Step, Store
+from ..store import InvalidInputError, NotFoundError, Step, Store
 
 FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
@@ -29,6 +29,17 @@ QUIET_SECONDS = 15.0
 def open_store(ctx: click.Context) -> Store:
     """The store named before the command. Raises InvalidInputError when none was named."""
     return Store.open(store_uri(ctx))
+
+
+def open_or_create_store(ctx: click.Context) -> Store:
+    """The store named before the command; a new one, which is told, where there is none."""
+    uri = store_uri(ctx)
+    try:
+        return Store.open(uri)
+    except NotFoundError:
+        store = Store.create(uri)
+        say(f"created a new store at {store.uri}")
+        return store
 
 
 def store_uri(ctx: click.Context) -> str:

@@ -98,3 +98,14 @@ def test_every_command_shows_an_example():
 
     missing = [path for path, command in walk(cli, "attribase") if "Example: " not in (command.help or "")]
     assert missing == []
+
+
+def test_taking_images_in_makes_the_store_and_says_so(tmp_path):
+    Image.new("RGB", (9, 7), "red").save(tmp_path / "red.png")
+    uri = tmp_path / "new.store"
+    assert run("-s", uri, "ingest", "images", tmp_path / "none", "--collection", "gallery").exit_code == 1
+    assert not uri.exists()
+    result = run("-s", uri, "ingest", "images", tmp_path, "--collection", "gallery")
+    assert result.exit_code == 0, result.stderr
+    assert "created a new store" in result.stderr
+    assert Store.open(uri).count("images") == 1
