@@ -6,6 +6,7 @@ models of the same exemplars) is drawn with all its samples or not at all.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..store.errors import InvalidInputError
 
 RESAMPLES = 2000
-_AT_ONCE = 4_000_000  # drawn indices held in memory
+_AT_ONCE = 2_000_000  # drawn counts held in memory
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,31 @@ def interval(
     totals = np.stack([np.bincount(codes, numbers), np.bincount(codes).astype(np.float64)])
     drawn = _drawn_sums(totals, resamples, seed)
     return _interval(float(numbers.mean()), drawn[0] / drawn[1], confidence, numbers.size, totals.shape[1])
+
+
+def bounds(
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where several means over the same samples lie, from sums over each group: the same draws for all.
+
+    Args:
+        sums: (groups, metrics) sums over the samples of each group.
+        counts: (groups,) its samples.
+        confidence: of the intervals.
+        resamples: how often groups are drawn.
+        seed: same seed and order of groups, same intervals.
+
+    Returns:
+        The lower and the upper ends, (metrics,) each.
+    """
+    drawn = _drawn_sums(np.concatenate([sums.T, counts[None].astype(np.float64)]), resamples, seed)
+    low, high = np.quantile(drawn[:-1] / drawn[-1], [(1 - confidence) / 2, (1 + confidence) / 2], axis=1)
+    return low, high
 
 
 def paired_difference(
@@ -141,14 +167,27 @@ def _checked(
 
 def _drawn_sums(totals: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
     """Sums over groups drawn with replacement: (rows, groups) to (rows, resamples)."""
-    rng = np.random.default_rng(seed)
     count = totals.shape[1]
+    if count * resamples <= _AT_ONCE:
+        return totals @ _times_drawn(count, resamples, seed)
+    rng = np.random.default_rng(seed)
     step = max(1, _AT_ONCE // count)
-    parts = [
-        totals[:, rng.integers(count, size=(min(step, resamples - start), count))].sum(axis=2)
-        for start in range(0, resamples, step)
-    ]
+    parts = [totals @ _times(rng, count, min(step, resamples - start)) for start in range(0, resamples, step)]
     return np.concatenate(parts, axis=1)
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(count: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """Draws depend on nothing but these numbers, so all metrics of all mappers on a case share them."""
+    return _times(np.random.default_rng(seed), count, resamples)
+
+
+def _times(rng: np.random.Generator, count: int, resamples: int) -> NDArray[np.float64]:
+    """How often each group is drawn in each resample: (groups, resamples)."""
+    drawn = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
+    return (
+        np.bincount(drawn.ravel(), minlength=count * resamples).reshape(resamples, count).T.astype(np.float64)
+    )
 
 
 def _interval(

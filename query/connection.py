@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..store import Store
 from ..store.errors import NotFoundError
+from ..store.schema import TABLES
+from .functions import register_functions
+from .published import published
 from .relation import Relation
 from .statements import VIEWS, load_sql
 
@@ -39,7 +42,9 @@ def connect(uri: str | Path, at: Mapping[str, int] | datetime | None = None) -> 
     con = duckdb.connect()
     try:
         for table, version in versions.items():
-            con.register(table, Relation(store.dataset(table, version)))
+            con.register(table, Relation(store.dataset(table, version), TABLES.get(table)))
+        con.register("published", published())
+        register_functions(con)
         for view in VIEWS:
             con.execute(load_sql(view))
     except BaseException:

@@ -13,16 +13,20 @@ import pyarrow.dataset as pds
 
 
 class Relation(pds.Dataset):  # type: ignore[misc]
-    """A Lance dataset without its blobs and with float16 read as float32.
+    """A Lance dataset without its blobs, with float16 read as float32, and later columns as nulls.
 
     Projection and filter go down to Lance. A filter that Lance refuses (DuckDB relies on its being
     applied) is applied by pyarrow on the scanned columns instead: slower, never wrong.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, today: pa.Schema | None = None) -> None:
+        """`today`: columns that the table has by now and an older version of it may lack."""
         # No super().__init__: pyarrow forbids it, and Lance's own dataset class does the same.
         self._dataset = dataset
-        self._schema = pa.schema([_readable(field) for field in dataset.schema if not _is_blob(field)])
+        self._stored = set(dataset.schema.names)
+        later = [field for field in today or () if field.name not in self._stored]
+        fields = [_readable(field) for field in (*dataset.schema, *later) if not _is_blob(field)]
+        self._schema = pa.schema(fields)
 
     @property
     def schema(self) -> pa.Schema:
@@ -39,8 +43,9 @@ class Relation(pds.Dataset):  # type: ignore[misc]
         names = list(self._schema.names) if columns is None else list(columns)
         if filter is not None and self._refuses(filter):
             return self._filtered_here(names, filter)
-        scan = self._dataset.scanner(columns=names, filter=filter, **options)
-        return scan if self._same_types(names) else self._cast(scan.to_batches(), names)
+        there = [name for name in names if name in self._stored]
+        scan = self._dataset.scanner(columns=there, filter=filter, **options)
+        return scan if self._as_stored(names) else self._completed(scan.to_batches(), names)
 
     def _refuses(self, condition: Any) -> bool:
         """Whether Lance cannot evaluate a filter; it tells some when they are set, others when planned."""
@@ -50,17 +55,33 @@ class Relation(pds.Dataset):  # type: ignore[misc]
             return True
         return False
 
-    def _same_types(self, names: list[str]) -> bool:
-        return all(self._schema.field(name).type == self._dataset.schema.field(name).type for name in names)
+    def _as_stored(self, names: list[str]) -> bool:
+        stored = self._dataset.schema
+        return all(
+            name in self._stored and self._schema.field(name).type == stored.field(name).type
+            for name in names
+        )
 
-    def _cast(self, batches: Iterator[pa.RecordBatch], names: list[str], **options: Any) -> Any:
+    def _completed(self, batches: Iterator[pa.RecordBatch], names: list[str], **options: Any) -> Any:
+        """A scanner of `batches` with the types that SQL sees, and nulls for columns that came later."""
         schema = pa.schema([self._schema.field(name) for name in names])
-        return pds.Scanner.from_batches((batch.cast(schema) for batch in batches), schema=schema, **options)
+
+        def complete(batch: pa.RecordBatch) -> pa.RecordBatch:
+            columns = [
+                batch[field.name].cast(field.type)
+                if field.name in self._stored
+                else pa.nulls(batch.num_rows, field.type)
+                for field in schema
+            ]
+            return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+        return pds.Scanner.from_batches((complete(batch) for batch in batches), schema=schema, **options)
 
     def _filtered_here(self, names: list[str], condition: Any) -> Any:
         everything = list(self._schema.names)  # which columns a pyarrow expression names cannot be asked
-        batches = self._dataset.scanner(columns=everything).to_batches()
-        return self._cast(batches, everything, filter=condition, columns=names)
+        stored = [name for name in everything if name in self._stored]
+        batches = self._dataset.scanner(columns=stored).to_batches()
+        return self._completed(batches, everything, filter=condition, columns=names)
 
 
 def _is_blob(field: pa.Field) -> bool:

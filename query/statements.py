@@ -6,7 +6,15 @@ from ..store.errors import NotFoundError
 
 SQL_DIR = Path(__file__).parent / "sql"
 
-VIEWS = ("latest_runs", "per_sample", "metrics")
+VIEWS = (
+    "latest_runs",
+    "metrics",
+    "per_sample",
+    "per_concept",
+    "per_prompt",
+    "intervals",
+    "differences",
+)
 """The files that define views, in the order in which they build on each other."""
 
 

@@ -5,35 +5,34 @@
 --          (equal for models of the same exemplars), exemplars BIGINT, best_rank BIGINT, pool_size BIGINT,
 --          recall_5, recall_10, recall_100, ap DOUBLE in [0, 1]
 -- source   arXiv:2306.09345 section 5: recall@K is the share of the exemplars in the top K; a stored rank
---          counts all pool items, so average precision is the mean over the exemplars of hit / rank
+--          counts all pool items, so average precision is the mean over the exemplars of place / rank
 create or replace temp view per_sample as
-with placed as (
+with scored as (
     select
-        run_id, sample_id, rank, pool_size,
-        row_number() over (partition by run_id, sample_id order by rank) as hit
-    from ranks
-    where run_id in (select run_id from latest_runs)
-),
-scored as (
-    select
-        run_id, sample_id,
+        run_number, sample_id,
         count(*) as exemplars,
         min(rank) as best_rank,
         any_value(pool_size) as pool_size,
         count(*) filter (where rank <= 5) / count(*) as recall_5,
         count(*) filter (where rank <= 10) / count(*) as recall_10,
         count(*) filter (where rank <= 100) / count(*) as recall_100,
-        avg(hit / rank) as ap
-    from placed
-    group by run_id, sample_id
+        avg(place / rank) as ap
+    from ranks
+    where run_number is not null
+    group by run_number, sample_id
+),
+made as (
+    select
+        model_id, method,
+        md5(array_to_string(list_sort(list_distinct(exemplar_ids)), ',')) as exemplar_set
+    from models
 )
 select
     latest_runs.encoder, latest_runs.mapper, latest_runs.case_name, latest_runs.split,
-    samples.scheme, models.method, samples.model_id, scored.sample_id,
-    md5(array_to_string(list_sort(list_distinct(models.exemplar_ids)), ',')) as exemplar_set,
+    latest_runs.scheme, made.method, made.model_id, scored.sample_id, made.exemplar_set,
     scored.exemplars, scored.best_rank, scored.pool_size,
     scored.recall_5, scored.recall_10, scored.recall_100, scored.ap
 from scored
-join latest_runs using (run_id)
+join latest_runs using (run_number)
 join samples using (sample_id)
-join models using (model_id)
+join made using (model_id)
