@@ -9,7 +9,7 @@
 create or replace temp view per_sample as
 with scored as (
     select
-        run_number, sample_id,
+        encoder, mapper, case_name, split, scheme, sample_id,
         count(*) as exemplars,
         min(rank) as best_rank,
         any_value(pool_size) as pool_size,
@@ -18,8 +18,8 @@ with scored as (
         count(*) filter (where rank <= 100) / count(*) as recall_100,
         avg(place / rank) as ap
     from ranks
-    where run_number is not null
-    group by run_number, sample_id
+    join latest_runs using (run_number)
+    group by encoder, mapper, case_name, split, scheme, sample_id
 ),
 made as (
     select
@@ -28,11 +28,10 @@ made as (
     from models
 )
 select
-    latest_runs.encoder, latest_runs.mapper, latest_runs.case_name, latest_runs.split,
-    latest_runs.scheme, made.method, made.model_id, scored.sample_id, made.exemplar_set,
+    scored.encoder, scored.mapper, scored.case_name, scored.split, scored.scheme,
+    made.method, made.model_id, scored.sample_id, made.exemplar_set,
     scored.exemplars, scored.best_rank, scored.pool_size,
     scored.recall_5, scored.recall_10, scored.recall_100, scored.ap
 from scored
-join latest_runs using (run_number)
 join samples using (sample_id)
 join made using (model_id)
