@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..runtime import BadImageError, MapperPair, OnnxEncoder, decode_image, load_encoder
 from ..runtime.encoder import cores
+from ..runtime.mapping import fill_column
 from ..store import Job, Step, Store, mapped_column
 
 KIND = "embed"
@@ -55,6 +56,9 @@ def embed(
     """
     model = load_encoder(store, encoder)
     table = store.ensure_vectors(encoder, model.dim)
+    for mapper in mapper_names(store, encoder):  # one that came before there was any vector has no column
+        if mapped_column(mapper) not in store.schema(table).names:
+            fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
     stage = f"{KIND}:{encoder}"
     jobs = _jobs(store, encoder, table, stage, shard_size)
     total, done, failed = sum(job.total_items for job in jobs), sum(job.done_items for job in jobs), 0

@@ -6,14 +6,17 @@ Imports `store` only, so a query or a service starts without a deep-learning fra
 from .decode import PIXEL_LIMIT, BadImageError, decode_image
 from .encoder import OnnxEncoder, load_encoder
 from .influence import cutoff, influence
-from .mapper import LinearMapper, MapperPair, normalise
+from .mapper import MapperPair, normalise
+from .maps import ChannelMapper, LinearMapper, MlpMapper
 from .preprocess import Preprocessing
 
 __all__ = [
     "PIXEL_LIMIT",
     "BadImageError",
+    "ChannelMapper",
     "LinearMapper",
     "MapperPair",
+    "MlpMapper",
     "OnnxEncoder",
     "Preprocessing",
     "cutoff",

@@ -86,6 +86,11 @@ def load_encoder(store: Store, name: str, *, threads: int | None = None) -> Onnx
     if not rows:
         raise NotFoundError(f"the encoder {name!r} is not in this store", hint=f"export it: {again}")
     row = rows[0]
+    if not row["onnx_file"]:
+        raise NotFoundError(
+            f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
+            hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
+        )
     path = store.file(*row["onnx_file"].split("/"))
     if not path.is_file():
         raise NotFoundError(f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {again}")

@@ -1,4 +1,4 @@
-"""The learned pair of linear maps on top of an encoder: h for real images, h~ for samples."""
+"""The learned pair of maps on top of an encoder: h for real images, h~ for samples."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import DataError, InvalidInputError, NotFoundError
 from ..store.ids import key_id
+from .maps import Array, FeatureMap, map_from
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -19,37 +20,38 @@ RAW = "none"
 """The mapper name that stands for raw features: h = h~ = identity."""
 
 
-def normalise(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of (items, dim) scaled to unit length; a row of zeros stays zero."""
-    rows = np.asarray(features, dtype=np.float32)
+def normalise(features: Array) -> NDArray[np.float32]:
+    """Rows of (items, dim) scaled to unit length in float64 and rounded once; a row of zeros stays zero."""
+    rows = np.asarray(features, dtype=np.float64)
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(length, np.finfo(np.float32).tiny), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class LinearMapper:
-    """x W' + b. `weight` is (dim, dim), `bias` (dim,), both float32."""
-
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw features (items, dim) to mapped ones, not normalised. InvalidInputError when dim differs."""
-        rows = np.asarray(features, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.weight.shape[1]:
-            raise InvalidInputError(
-                f"the mapper takes features of {self.weight.shape[1]} dimensions, these are {rows.shape}",
-                hint="use the mapper with the encoder that it was trained on",
-            )
-        return np.asarray(rows @ self.weight.T + self.bias, dtype=np.float32)
+    return np.asarray(rows / np.maximum(length, np.finfo(np.float64).tiny), dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class MapperPair:
-    """h and h~ of one (encoder, mapper); None means identity."""
+    """h and h~ of one (encoder, mapper), of one kind and width; None means identity."""
 
-    h_real: LinearMapper | None = None
-    h_synth: LinearMapper | None = None
+    h_real: FeatureMap | None = None
+    h_synth: FeatureMap | None = None
+
+    def __post_init__(self) -> None:
+        real, synth = self.h_real, self.h_synth
+        shapes = [one and (one.kind, one.dim_in, one.dim_out) for one in (real, synth)]
+        if shapes[0] != shapes[1]:
+            raise InvalidInputError(
+                f"the maps of real images and of samples differ: {shapes[0]} and {shapes[1]}",
+                hint="both have to be of one kind and size, or their vectors cannot be compared",
+            )
+
+    @property
+    def kind(self) -> str:
+        """'linear', 'channel', 'mlp', or 'none' for the identity."""
+        return self.h_real.kind if self.h_real else RAW
+
+    @property
+    def dim_out(self) -> int | None:
+        """Length of the mapped vectors; None for the identity, which takes any."""
+        return self.h_real.dim_out if self.h_real else None
 
     def real(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of real images (items, dim), raw, to unit rows. Map first, normalise after."""
@@ -75,28 +77,29 @@ class MapperPair:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MapperPair:
-        """From safetensors with real.weight, real.bias, synth.weight, synth.bias. DataError when broken."""
+        """From safetensors: `real.` or `synth.` before each key of a map's state. DataError when broken."""
         try:
             parts = safetensors.numpy.load(data)
-            pair = cls(
-                LinearMapper(parts["real.weight"], parts["real.bias"]),
-                LinearMapper(parts["synth.weight"], parts["synth.bias"]),
-            )
+            sides = {name.partition(".")[0] for name in parts}
+            if sides != {"real", "synth"}:
+                raise ValueError(f"they are for {', '.join(sorted(sides)) or 'nothing'}")
+            return cls(*(map_from(_of(side, parts)) for side in ("real", "synth")))
         except Exception as error:  # safetensors raises its own error class, which is not exported
             raise DataError(f"the mapper's weights are broken: {error}", hint="train it again") from error
-        return pair
 
     def to_bytes(self) -> bytes:
         """Safetensors that `from_bytes` reads. InvalidInputError for the identity, which has no weights."""
         if self.h_real is None or self.h_synth is None:
             raise InvalidInputError("the identity has no weights to write", hint="use the mapper 'none'")
         parts = {
-            "real.weight": self.h_real.weight,
-            "real.bias": self.h_real.bias,
-            "synth.weight": self.h_synth.weight,
-            "synth.bias": self.h_synth.bias,
+            f"{side}.{name}": np.ascontiguousarray(part)
+            for side, one in (("real", self.h_real), ("synth", self.h_synth))
+            for name, part in one.state().items()
         }
-        data: bytes = safetensors.numpy.save(
-            {name: np.ascontiguousarray(part) for name, part in parts.items()}
-        )
+        data: bytes = safetensors.numpy.save(parts)
         return data
+
+
+def _of(side: str, parts: dict[str, Array]) -> dict[str, Array]:
+    """The state of one side, its prefix removed."""
+    return {name.partition(".")[2]: part for name, part in parts.items() if name.startswith(f"{side}.")}

@@ -145,13 +145,19 @@ class Store:
         return vectors.ensure(self, schema.views_table(encoder), schema.views(dim, encoder=encoder))
 
     def set_vector_column(
-        self, table: str, column: str, compute: Callable[[pa.RecordBatch], np.ndarray]
+        self,
+        table: str,
+        column: str,
+        compute: Callable[[pa.RecordBatch], np.ndarray],
+        *,
+        dim: int | None = None,
     ) -> int:
         """Add or refresh a mapped column from batches of (item_id, item_kind, base).
 
-        `compute` returns (rows, dim) float32 for a batch. Returns the rows whose vector changed.
+        `compute` returns (rows, dim) float32 for a batch; `dim` is that of `base` when left out. A column
+        of another width is replaced. Returns the rows whose vector changed.
         """
-        return vectors.set_column(self, table, column, compute)
+        return vectors.set_column(self, table, column, compute, dim)
 
     def record_failures(self, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
         """Keep (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""

@@ -50,14 +50,15 @@ def encoder_of(table_schema: pa.Schema) -> str:
     return name.decode()
 
 
-def set_column(store: "Store", table: str, column: str, compute: Compute) -> int:
+def set_column(store: "Store", table: str, column: str, compute: Compute, dim: int | None = None) -> int:
     """Make `column` what `compute` says of every row, in one commit. See Store.set_vector_column.
 
     Readers see the old column or the new one, never a mixture: the new values are written beside the
-    table and committed at once. Rows that others append meanwhile stay null until the next call.
+    table and committed at once. Rows that others append meanwhile stay null until the next call. Only a
+    column that changes its width is gone for a moment: it is dropped first, and added anew.
     """
     _check_column(store, table, column)
-    return with_retries(f"writing {table}.{column}", lambda: _set_column(store, table, column, compute))
+    return with_retries(f"writing {table}.{column}", lambda: _set_column(store, table, column, compute, dim))
 
 
 def _check_column(store: "Store", table: str, column: str) -> None:
@@ -77,12 +78,9 @@ def _check_column(store: "Store", table: str, column: str) -> None:
         )
 
 
-def _set_column(store: "Store", table: str, column: str, compute: Compute) -> int:
-    dataset = store.dataset(table)
-    kind = dataset.schema.field("base").type
-    if column not in dataset.schema.names:
-        dataset.add_columns(pa.field(column, kind))  # all null: only the schema is written
-        dataset = store.dataset(table)
+def _set_column(store: "Store", table: str, column: str, compute: Compute, dim: int | None) -> int:
+    dataset = _with_column(store, table, column, dim)
+    kind = dataset.schema.field(column).type
     fragments, fields, rows = [], set(), 0
     for fragment in dataset.get_fragments():
         changed = list(_changed(fragment, column, kind, compute))
@@ -98,6 +96,19 @@ def _set_column(store: "Store", table: str, column: str, compute: Compute) -> in
         # conflicts with whatever touched these fragments since `dataset` was opened, not with appends
         lance.LanceDataset.commit(store.layout.table(table), update, read_version=dataset.version)
     return rows
+
+
+def _with_column(store: "Store", table: str, column: str, dim: int | None) -> lance.LanceDataset:
+    """The newest `table`, given a `column` of vectors of length `dim` where it has none."""
+    dataset = store.dataset(table)
+    kind = pa.list_(pa.float32(), dim or dataset.schema.field("base").type.list_size)
+    if column in dataset.schema.names and dataset.schema.field(column).type != kind:
+        dataset.drop_columns([column])
+        dataset = store.dataset(table)
+    if column not in dataset.schema.names:
+        dataset.add_columns(pa.field(column, kind))  # all null: only the schema is written
+        dataset = store.dataset(table)
+    return dataset
 
 
 def _changed(

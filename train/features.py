@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..runtime.mapping import to_rows
 from ..store import Store, vectors_table, views_table
 from ..store.errors import InvalidInputError, NotFoundError
 
@@ -49,7 +50,7 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
         for place in picked:
             index[ids[place]] = len(index)
         blocks.append(to_rows(vectors))
-    dim = store.schema(_table(store, encoder)).field("base").type.list_size
+    dim = store.schema(_table(store, encoder)).field(column).type.list_size
     rows = np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
     return Features(index, torch.from_numpy(rows))
 
@@ -79,13 +80,6 @@ def load_views(store: Store, encoder: str, features: Features, views: int) -> Te
             hint="embed the views first, or train with views=0",
         )
     return stacked
-
-
-def to_rows(column: pa.Array) -> NDArray[np.float32]:
-    """An Arrow column of float32 vectors as (items, dim)."""
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    rows = np.asarray(flat, dtype=np.float32).reshape(len(column), column.type.list_size)
-    return rows if rows.flags.writeable else rows.copy()
 
 
 def _table(store: Store, encoder: str) -> str:

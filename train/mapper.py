@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from ..runtime import MapperPair
-from ..store import Step, Store, key_id, mapped_column, vectors_table, views_table
+from ..runtime.mapping import column_is_full, fill_column
+from ..store import Step, Store, key_id, vectors_table, views_table
 from ..store.jobs import now
 from .config import MapperConfig
 from .data import load_data
-from .features import to_rows
 from .fitting import fit, start_maps
-from .unchanged import column_is_full, same_inputs, trained_row
+from .unchanged import same_inputs, trained_row
 
 STAGE = "train-mapper"
 READS = ("members", "models", "samples")
@@ -59,7 +55,7 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         "mapper_id": key_id(encoder, config.name),
         "encoder": encoder,
         "mapper": config.name,
-        "kind": "linear",
+        "kind": pair.kind,
         "weights": pair.to_bytes(),
         "config": settings,
         "history": json.dumps(history, sort_keys=True),
@@ -70,19 +66,6 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     fill_column(store, encoder, config.name, pair)  # first: a mapper that is listed is one that is ready
     store.upsert("mappers", [row], update=True)
     yield Step(STAGE, config.epochs, config.epochs, f"kept epoch {best_epoch}")
-
-
-def fill_column(store: Store, encoder: str, mapper: str, pair: MapperPair) -> int:
-    """Fill the mapper's column: h for images, h~ for samples, unit length. Returns the rows changed."""
-
-    def compute(batch: pa.RecordBatch) -> NDArray[np.float32]:
-        base = to_rows(batch["base"])
-        samples = np.array([kind == "sample" for kind in batch["item_kind"].to_pylist()], dtype=bool)
-        mapped = np.empty_like(base)
-        mapped[~samples], mapped[samples] = pair.real(base[~samples]), pair.synth(base[samples])
-        return mapped
-
-    return store.set_vector_column(vectors_table(encoder), mapped_column(mapper), compute)
 
 
 def _note(record: dict[str, Any]) -> str:

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..runtime.mapper import RAW
+from ..runtime.mapping import to_rows
 from ..store import Store, mapped_column, vectors_table
 from ..store.errors import InvalidInputError
-from .features import embedded_items, load_features, to_rows
+from .features import embedded_items, load_features
 from .pairs import load_models
 
 BLOCK = 4096

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..store import NotFoundError, Store, mapped_column, vectors_table
+from ..store import NotFoundError, Store, vectors_table
 from ..store.lookup import quote
 
 ROW_COLUMNS = ("config", "table_versions", "created")
@@ -35,9 +35,3 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
     except NotFoundError:
         return False
     return bool(before == store.count(vectors))
-
-
-def column_is_full(store: Store, encoder: str, mapper: str) -> bool:
-    """Whether every vector has its mapped form."""
-    table, column = vectors_table(encoder), mapped_column(mapper)
-    return column in store.schema(table).names and not store.count(table, f"{column} is null")

@@ -1,0 +1,239 @@
+"""The maps that h and h~ can be: linear, one factor a channel, or an MLP with BatchNorm, without torch.
+
+Each is made from the state dict that torch saves (`map_from`) and gives it back (`state`). All are
+evaluated in float64, so that what is rounded to float32 in the end does not depend on how items are batched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import InvalidInputError
+
+Array: TypeAlias = NDArray[np.floating]
+State: TypeAlias = Mapping[str, Array]
+
+BATCHNORM_EPS = 1e-5
+COUNTER = "num_batches_tracked"  # of BatchNorm; plays no part in evaluation
+NORM = ("running_mean", "running_var", "weight", "bias")
+BLOCK = 4  # an MLP layer in torch's Sequential: Linear, BatchNorm1d, ReLU, Dropout
+
+
+class FeatureMap(Protocol):
+    """What maps raw features (items, dim_in) to (items, dim_out), not normalised."""
+
+    @property
+    def kind(self) -> str:
+        """'linear', 'channel' or 'mlp'."""
+
+    @property
+    def dim_in(self) -> int:
+        """Length of the features that it takes."""
+
+    @property
+    def dim_out(self) -> int:
+        """Length of the vectors that it makes."""
+
+    def __call__(self, features: Array) -> NDArray[np.float64]:
+        """Map (items, dim_in). InvalidInputError for another length."""
+
+    def state(self) -> dict[str, Array]:
+        """The state dict that `map_from` reads."""
+
+
+@dataclass(frozen=True)
+class LinearMapper:
+    """x W' + b. `weight` is (dim_out, dim_in), `bias` (dim_out,)."""
+
+    weight: Array
+    bias: Array
+    kind = "linear"
+
+    def __post_init__(self) -> None:
+        _expect(self.weight.ndim == 2, "weight", self.weight)
+        _expect(self.bias.shape == self.weight.shape[:1], "bias", self.bias)
+
+    @property
+    def dim_in(self) -> int:
+        """Length of the features that it takes."""
+        return int(self.weight.shape[1])
+
+    @property
+    def dim_out(self) -> int:
+        """Length of the vectors that it makes."""
+        return int(self.weight.shape[0])
+
+    def __call__(self, features: Array) -> NDArray[np.float64]:
+        """Map (items, dim_in) to (items, dim_out)."""
+        return _rows(features, self.dim_in) @ self.weight.T.astype(np.float64) + self.bias
+
+    def state(self) -> dict[str, Array]:
+        """As torch.nn.Linear's."""
+        return {"weight": self.weight, "bias": self.bias}
+
+
+@dataclass(frozen=True)
+class ChannelMapper:
+    """x * w, one factor a channel. `weights` is (1, dim)."""
+
+    weights: Array
+    kind = "channel"
+
+    def __post_init__(self) -> None:
+        _expect(self.weights.ndim == 2 and len(self.weights) == 1, "weights", self.weights)
+
+    @property
+    def dim_in(self) -> int:
+        """Length of the features that it takes."""
+        return int(self.weights.shape[1])
+
+    @property
+    def dim_out(self) -> int:
+        """Length of the vectors that it makes."""
+        return self.dim_in
+
+    def __call__(self, features: Array) -> NDArray[np.float64]:
+        """Map (items, dim) to (items, dim)."""
+        return _rows(features, self.dim_in) * self.weights
+
+    def state(self) -> dict[str, Array]:
+        """As the release's channel-wise layer."""
+        return {"weights": self.weights}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of an MLP: x W' (+ bias), then BatchNorm with its running statistics where there is one."""
+
+    weight: Array
+    bias: Array | None = None
+    norm: Mapping[str, Array] | None = None
+
+    def __post_init__(self) -> None:
+        _expect(self.weight.ndim == 2, "weight", self.weight)
+        parts = dict(self.norm or {}) | ({} if self.bias is None else {"linear bias": self.bias})
+        for name, part in parts.items():
+            _expect(part.shape == self.weight.shape[:1], name, part)
+        if self.norm is not None:
+            _expect(bool((self.norm["running_var"] >= 0).all()), "running_var", self.norm["running_var"])
+
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(items, in) to (items, out)."""
+        out: NDArray[np.float64] = rows @ self.weight.T.astype(np.float64)
+        if self.bias is not None:
+            out += self.bias
+        if self.norm is not None:
+            out -= self.norm["running_mean"]
+            out /= np.sqrt(self.norm["running_var"].astype(np.float64) + BATCHNORM_EPS)
+            if "weight" in self.norm:
+                out *= self.norm["weight"]
+            if "bias" in self.norm:
+                out += self.norm["bias"]
+        return out
+
+
+@dataclass(frozen=True)
+class MlpMapper:
+    """Layers with a ReLU between them, as torch evaluates them (`eval()`: running statistics, no dropout)."""
+
+    layers: tuple[Layer, ...]
+    kind = "mlp"
+
+    def __post_init__(self) -> None:
+        for first, second in zip(self.layers, self.layers[1:], strict=False):
+            _expect(second.weight.shape[1] == first.weight.shape[0], "weight", second.weight)
+
+    @property
+    def dim_in(self) -> int:
+        """Length of the features that it takes."""
+        return int(self.layers[0].weight.shape[1])
+
+    @property
+    def dim_out(self) -> int:
+        """Length of the vectors that it makes."""
+        return int(self.layers[-1].weight.shape[0])
+
+    def __call__(self, features: Array) -> NDArray[np.float64]:
+        """Map (items, dim_in) to (items, dim_out)."""
+        rows = self.layers[0](_rows(features, self.dim_in))
+        for layer in self.layers[1:]:
+            rows = layer(np.maximum(rows, 0.0))
+        return rows
+
+    def state(self) -> dict[str, Array]:
+        """As torch.nn.Sequential's, without the counters of batches seen."""
+        found: dict[str, Array] = {}
+        for place, layer in enumerate(self.layers):
+            found[f"{BLOCK * place}.weight"] = layer.weight
+            if layer.bias is not None:
+                found[f"{BLOCK * place}.bias"] = layer.bias
+            found |= {f"{BLOCK * place + 1}.{name}": part for name, part in (layer.norm or {}).items()}
+        return found
+
+
+def map_from(state: State) -> FeatureMap:
+    """The map whose state dict this is, recognised by its keys.
+
+    linear: `weight`, `bias`. channel: `weights`. MLP: a Sequential of Linear, BatchNorm1d, ReLU, Dropout a
+    layer, the last one without the latter two: `0.weight`, `1.running_mean`, ..., `4.weight`, ...
+
+    Raises InvalidInputError for other keys, shapes that do not fit each other, and values that are not finite.
+    """
+    for name, part in state.items():
+        if not np.isfinite(part).all():
+            raise InvalidInputError(f"{name} has NaN or infinite values", hint="get the weights again")
+    if set(state) == {"weight", "bias"}:
+        return LinearMapper(state["weight"], state["bias"])
+    if set(state) == {"weights"}:
+        return ChannelMapper(state["weights"])
+    return _mlp(state)
+
+
+def _mlp(state: State) -> MlpMapper:
+    modules: dict[int, dict[str, Array]] = {}
+    for name, part in state.items():
+        match = re.fullmatch(r"(\d{1,4})\.(\w+)", name)
+        known = ("weight", "bias") if match and int(match[1]) % BLOCK == 0 else (*NORM, COUNTER)
+        if not match or int(match[1]) % BLOCK > 1 or match[2] not in known:
+            raise _unknown(state)
+        modules.setdefault(int(match[1]), {})[match[2]] = part
+    count = 1 + max(modules, default=0) // BLOCK
+    layers = []
+    for place in range(0, BLOCK * count, BLOCK):
+        linear, norm = modules.get(place, {}), modules.get(place + 1)
+        if "weight" not in linear or (norm and not {"running_mean", "running_var"} <= set(norm)):
+            raise _unknown(state)
+        kept = {name: part for name, part in norm.items() if name != COUNTER} if norm else None
+        layers.append(Layer(linear["weight"], linear.get("bias"), kept))
+    return MlpMapper(tuple(layers))
+
+
+def _unknown(state: State) -> InvalidInputError:
+    return InvalidInputError(
+        f"these are no mapper's keys: {', '.join(sorted(state)) or 'none'}",
+        hint="a mapper is linear (weight, bias), channel (weights) or an MLP (0.weight, 1.running_mean, ...)",
+    )
+
+
+def _rows(features: Array, dim: int) -> NDArray[np.float64]:
+    rows = np.asarray(features, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        raise InvalidInputError(
+            f"the mapper takes features of {dim} dimensions, these are {rows.shape}",
+            hint="use the mapper with the encoder that it was trained on",
+        )
+    return rows
+
+
+def _expect(holds: bool, name: str, part: Array) -> None:
+    if not holds:
+        raise InvalidInputError(
+            f"{name} of shape {tuple(part.shape)} does not fit the mapper's other parts",
+            hint="get the weights again",
+        )
