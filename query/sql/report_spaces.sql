@@ -10,7 +10,7 @@ with spaces as (
 )
 select
     spaces.encoder, spaces.mapper, encoders.dim, encoders.source, encoders.license, spaces.kind, spaces.created,
-    calibrations.tau, calibrations.lambda
+    calibrations.tau, calibrations."lambda"
 from spaces
 left join encoders using (encoder)
 left join calibrations on calibrations.encoder = spaces.encoder and calibrations.mapper = spaces.mapper

@@ -1,0 +1,9 @@
+"""The measured figures beside the published ones, as a page and as Markdown, with plots.
+
+Reads the views `metrics`, `intervals`, `differences` and `published`, and tables for the head. The same store gives
+the same bytes: nothing in a report depends on when or where it is written.
+"""
+
+from .writing import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,165 @@
+"""The report as Markdown, with its plots in files beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from .content import Content, best_text
+from .facts import METRICS
+from .tables import Cell, PlaceTable, Row, place_text, signed, space_text
+
+
+def render_markdown(content: Content, figures: Mapping[str, str]) -> str:
+    """The report; `figures` says under which path each plot is, by its name. Names from the store are escaped."""
+    parts = [
+        f"# {content.title}",
+        f"Attribase report on {plain(content.store)}",
+        plain(content.lead),
+        *_head(content),
+        *_plots(content, figures),
+        *_tables(content),
+        *_gains(content),
+        *_bullets("What is missing", content.missing),
+        *_published(content),
+        *_origins(content),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plain(text: str) -> str:
+    """`text` as it is, whatever it has that Markdown or HTML would take for their own."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", text)
+    return re.sub(r"\s+", " ", text)
+
+
+def _head(content: Content) -> Iterable[str]:
+    if not content.tables:
+        return
+    yield "\n".join(f"- {name}: **{value}**" for value, name in content.tiles)
+    yield "\n".join(f"- {plain(finding)}" for finding in content.findings)
+    yield "## Best in each case"
+    rows = [
+        [
+            plain(best.place.case or "no case"),
+            plain(best.place.scheme),
+            *(plain(told) for told in best_text(best)),
+        ]
+        for best in content.best
+    ]
+    yield _table(["case", "prompts", "best", "Recall@10", "second"], rows, left=5)
+
+
+def _plots(content: Content, figures: Mapping[str, str]) -> Iterable[str]:
+    for section in content.plots:
+        if not section.plots:
+            continue
+        yield f"## {section.title}"
+        yield plain(section.text)
+        for plot in section.plots:
+            yield f"**{plain(plot.title)}** {plain(plot.note)}".strip()
+            yield f"![{plain(section.title)}: {plain(plot.title)}]({figures[plot.name]})"
+        yield from (plain(note) for note in section.notes)
+
+
+def _tables(content: Content) -> Iterable[str]:
+    if not content.tables:
+        return
+    yield "## All figures, beside the published ones"
+    yield (
+        "Columns as in Tables 3 and 4 of the paper. **Bold**: best measured. In brackets after a measured figure its 95%"
+        " interval over models; after a published one how far ours is from it: `=` same to three decimals, a"
+        " difference with `!` is outside our interval."
+    )
+    for table in content.tables:
+        yield f"### {plain(place_text(table.place))}"
+        yield plain(table.samples)
+        yield _table(["features", *METRICS.values()], list(_place_rows(table)))
+
+
+def _place_rows(table: PlaceTable) -> Iterable[list[str]]:
+    for encoder, rows in table.groups:
+        for row in rows:
+            yield [_row_name(encoder, row), *(_figure(cell) for cell in row.cells)]
+
+
+def _row_name(encoder: str, row: Row) -> str:
+    name = f"{plain(encoder)} {plain(row.name)}" + (f" ({plain(row.note)})" if row.note else "")
+    return f"*{name}*" if row.published else name
+
+
+def _figure(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    told = cell.under + (" !" if cell.mark == "outside" else "")
+    return f"{text} ({told})" if told.strip() else text
+
+
+def _gains(content: Content) -> Iterable[str]:
+    if not content.gains:
+        return
+    yield "## What a mapper changes"
+    yield (
+        "Each mapper against raw features of the same encoder, on the same samples; in brackets the difference's 95%"
+        " interval, **bold** where it leaves out zero."
+    )
+    rows = []
+    for row in content.gains:
+        cells = [text for trio in row.cells for text in (trio[0].text, trio[1].text, _difference(trio[2]))]
+        rows.append([plain(place_text(row.place)), plain(space_text(row.space)), *cells])
+    names = ["raw R@10", "mapped", "difference", "raw mAP", "mapped", "difference"]
+    yield _table(["case", "mapper", *names], rows, left=2)
+
+
+def _difference(cell: Cell) -> str:
+    text = signed(cell.value or 0.0)
+    text = f"**{text}**" if cell.mark else text
+    return f"{text} ({cell.under})" if cell.under else text
+
+
+def _bullets(title: str, sentences: Sequence[str]) -> Iterable[str]:
+    if sentences:
+        yield f"## {title}"
+        yield "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+
+
+def _published(content: Content) -> Iterable[str]:
+    if content.published:
+        yield "## All published figures"
+    for table in content.published:
+        yield f"### {plain(table.source)}"
+        for number, place in enumerate(table.places):
+            yield f"**{plain(place_text(place))}**"
+            width = len(METRICS)
+            rows = [
+                [
+                    plain(space_text(space)),
+                    *(cell.text for cell in cells[number * width : (number + 1) * width]),
+                ]
+                for space, cells in table.rows
+            ]
+            yield _table(["features", *METRICS.values()], rows)
+
+
+def _origins(content: Content) -> Iterable[str]:
+    yield "## Where the figures come from"
+    yield plain(content.splits) if content.origins else "There are no runs in this store."
+    if content.origins:
+        names = ["features", "encoder", "mapper", "calibration", "ranked", "when", "code", "tables read"]
+        rows = [
+            [space_text(o.space), o.features, o.mapping, o.calibration, o.ranked, o.when, o.code, o.tables]
+            for o in content.origins
+        ]
+        yield _table(names, [[plain(text) for text in row] for row in rows], left=len(names))
+    if content.versions:
+        told = ", ".join(f"{plain(name)} {number}" for name, number in content.versions)
+        yield f"Read from the store's tables at these versions: {told}."
+    yield (
+        'Metrics follow "Evaluating Data Attribution for Text-to-Image Models", ICCV 2023, arXiv:2306.09345, section 5.'
+        " Intervals resample models, because samples of one model are not independent."
+    )
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    marks = ["---" if place < left else "---:" for place in range(len(names))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [names, marks, *rows])

@@ -1,0 +1,114 @@
+"""Feature spaces as points of two cases, and as bars of one: what the plots draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..features import RAW
+from .domains import Pairing
+from .facts import MAIN, Facts, Place, Score, Space
+
+METRIC = "recall_10"
+XY = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An encoder from raw to mapped; either end may be unknown. `others` are its further mappers."""
+
+    encoder: str
+    colour: int
+    measured: bool
+    raw: XY | None
+    mapped: XY | None
+    others: tuple[tuple[str, XY], ...] = ()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One feature space in one place: measured, published, or both."""
+
+    space: Space
+    score: Score | None
+    published: float | None
+
+
+@dataclass(frozen=True)
+class BarGroup:
+    """Raw beside mapped for one encoder and scheme."""
+
+    scheme: str
+    encoder: str
+    colour: int
+    raw: Bar | None
+    mapped: Bar | None
+
+
+def colours(facts: Facts) -> dict[str, int]:
+    """A number for each encoder, the same in every plot."""
+    names = [space.encoder for space, _ in facts.published] + facts.encoders()
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
+
+
+def arrows(facts: Facts, pairing: Pairing) -> list[Arrow]:
+    """Every encoder that is measured or published in both cases: means over each case's schemes."""
+    mine = {key: cell.scores[METRIC].value for key, cell in facts.measured.items()}
+    paper = {key: row[METRIC] for key, row in facts.published.items()}
+    found = []
+    for encoder, colour in colours(facts).items():
+        main = facts.main_mapper(encoder)
+        raw, mapped = (_point(mine, Space(encoder, name or ""), pairing) for name in (RAW, main))
+        others = tuple(
+            (name, point)
+            for name in facts.mappers(encoder)
+            if name not in (RAW, main) and (point := _point(mine, Space(encoder, name), pairing))
+        )
+        if raw or mapped or others:
+            found.append(Arrow(encoder, colour, True, raw, mapped, others))
+        raw, mapped = (_point(paper, Space(encoder, name), pairing) for name in (RAW, MAIN))
+        if raw or mapped:
+            found.append(Arrow(encoder, colour, False, raw, mapped))
+    return found
+
+
+def _point(values: Mapping[tuple[Space, Place], float], space: Space, pairing: Pairing) -> XY | None:
+    """The means of `space` over the schemes of both cases; None unless it has every scheme there is."""
+    ends = []
+    for case in (pairing.x, pairing.y):
+        places = {place for _, place in values if place.case == case}
+        found = [values[space, place] for place in places if (space, place) in values]
+        if not found or len(found) < len(places):
+            return None
+        ends.append(sum(found) / len(found))
+    return ends[0], ends[1]
+
+
+def bar_groups(facts: Facts, case: str) -> list[BarGroup]:
+    """What is measured or published in `case`, by scheme and then by encoder, measured ones first."""
+    number, mine = colours(facts), facts.encoders()
+    schemes = sorted({place.scheme for _, place in (*facts.measured, *facts.published) if place.case == case})
+    found = []
+    for scheme in schemes:
+        place = Place(case, scheme)
+        for encoder in (*mine, *(name for name in number if name not in mine)):
+            raw = _bar(facts, Space(encoder, RAW), place)
+            mapped = _bar(facts, Space(encoder, facts.main_mapper(encoder) or MAIN), place)
+            if raw or mapped:
+                found.append(BarGroup(scheme, encoder, number[encoder], raw, mapped))
+    return found
+
+
+def _bar(facts: Facts, space: Space, place: Place) -> Bar | None:
+    """The bar of `space` in `place`; None where it is neither measured nor published."""
+    cell, known = facts.measured.get((space, place)), facts.published_as(space)
+    published = facts.published.get((known, place)) if known else None
+    if cell is None and published is None:
+        return None
+    return Bar(space, cell.scores[METRIC] if cell else None, published[METRIC] if published else None)
+
+
+def left_out(facts: Facts, drawn: Sequence[Arrow]) -> list[str]:
+    """Measured encoders that are not among `drawn`."""
+    there = {arrow.encoder for arrow in drawn if arrow.measured}
+    return [name for name in facts.encoders() if name not in there]
