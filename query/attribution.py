@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ..store.errors import ConflictError, InvalidInputError, NotFoundError
 from ..store.ids import content_id
 from .answer import DETAILS, Answer, Result, collect, image_details
+from .candidates import Candidates
 from .cases import gallery_ids
-from .features import Candidates, Features, Pinned
+from .features import Features, Pinned
 from .registry import calibration, choose_encoder, choose_mapper
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _query_vector(
         if isinstance(query, Path):
             raise NotFoundError(f"cannot read {query}: {error.strerror}", hint="name another file") from error
     sample = _find_sample(store, str(query))
-    if features.positions([sample])[0].is_valid:
+    if features.positions([sample])[0] >= 0:
         return str(query), features.rows([sample])[0]
     ((_, data),) = store.blobs("samples", "bytes", [sample])
     if data is None:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import ConflictError
+from .candidates import Candidates
 from .cases import gallery_ids, read_cases
-from .features import Candidates, Features, Pinned
+from .features import Features, Pinned, unit
 from .registry import Calibration, calibration, choose_encoder, choose_mapper
-from .shards import Shard, load_shard
+from .shards import Shard, answerable, load_shard
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -115,17 +116,16 @@ def sample_influence(
     fitted = calibration(store, encoder, mapper)
     found = []
     for place in read_cases(pinned, case, [split]):
-        starts = range(0, len(place.samples), SHARD)
-        shards = [
-            load_shard(place, range(start, min(start + SHARD, len(place.samples))), features, gallery)
-            for start in starts
-        ]
-        shards = [shard for shard in shards if shard.samples]
-        if not shards:
+        samples = answerable(place.samples, features)
+        if not samples:
             raise ConflictError(
-                f"no sample of {place.name} has a {encoder} vector",
+                f"no sample of {place.name} has a {encoder} vector and exemplars",
                 hint=f"attribase -s STORE ingest embed --encoder {encoder}",
             )
+        shards = [
+            load_shard(samples[start : start + SHARD], features, gallery)
+            for start in range(0, len(samples), SHARD)
+        ]
         found.append(_measure(place.name, split, shards, gallery, fitted))
     return found
 
@@ -133,9 +133,8 @@ def sample_influence(
 def _measure(
     name: str, split: str, shards: list[Shard], gallery: Candidates, fitted: Calibration | None
 ) -> SampleInfluence:
-    chance = [
-        np.array([len(ids) for ids in shard.exemplars]) / shard.pool_sizes(len(gallery)) for shard in shards
-    ]
+    chance = [np.diff(shard.pools.offsets) / shard.pool_sizes(len(gallery)) for shard in shards]
+    samples = [sample for shard in shards for sample in shard.samples]
     before = [exemplar_influence(shard, gallery, UNCALIBRATED) for shard in shards]
     after = [exemplar_influence(shard, gallery, fitted) for shard in shards] if fitted else None
     return SampleInfluence(
@@ -143,9 +142,9 @@ def _measure(
         mapper=gallery.features.mapper,
         case_name=name,
         split=split,
-        samples=tuple(sample for shard in shards for sample in shard.samples),
-        models=tuple(model for shard in shards for model in shard.models),
-        schemes=tuple(scheme for shard in shards for scheme in shard.schemes),
+        samples=tuple(sample.sample_id for sample in samples),
+        models=tuple(sample.model_id for sample in samples),
+        schemes=tuple(sample.scheme for sample in samples),
         chance=np.concatenate(chance),
         before=_joined(before),
         after=_joined(after) if after else None,
@@ -154,21 +153,22 @@ def _measure(
 
 def exemplar_influence(shard: Shard, gallery: Candidates, fitted: Calibration) -> ExemplarInfluence:
     """Eq. 6 on the exemplars of a shard of samples, in two passes over the gallery: its largest, its sum."""
-    own = shard.similarities.astype(np.float64)
-    largest = np.nanmax(own, axis=1)
+    owners, own = shard.owners, shard.pools.similarities
+    starts, counts = shard.pools.offsets[:-1], np.diff(shard.pools.offsets)
+    largest = np.maximum.reduceat(own, starts)
     for scores, _ in _gallery_scores(shard, gallery):
         largest = np.maximum(largest, scores.max(axis=1))
-    weights = np.nan_to_num(_weight(own, largest, fitted), nan=0.0)
-    total = weights.sum(axis=1)
+    weights = _weight(own, largest[owners], fitted)
+    total = np.add.reduceat(weights, starts)
     for scores, mine in _gallery_scores(shard, gallery):
-        others = _weight(scores, largest, fitted)
+        others = _weight(scores, largest[:, None], fitted)
         others[mine] = 0.0  # counted above, as exemplars
         total += others.sum(axis=1)
-    shares = weights / total[:, None]
-    given = ~np.isnan(own)
-    counts = given.sum(axis=1)
-    logs = np.where(given, np.log(np.maximum(shares, EPSILON)), 0.0)
-    return ExemplarInfluence(share=shares.sum(axis=1), kl=-np.log(counts) - logs.sum(axis=1) / counts)
+    shares = weights / total[owners]
+    logs = np.log(np.maximum(shares, EPSILON))
+    return ExemplarInfluence(
+        share=np.add.reduceat(shares, starts), kl=-np.log(counts) - np.add.reduceat(logs, starts) / counts
+    )
 
 
 def _gallery_scores(
@@ -178,11 +178,11 @@ def _gallery_scores(
 
     There the score is -inf: exemplars are counted with their own similarities.
     """
-    start = 0
+    start, samples = 0, unit(shard.pools.samples)
     for block in gallery.blocks():
-        scores = (shard.queries @ block.T).astype(np.float64)
-        inside = (shard.own[:, 1] >= start) & (shard.own[:, 1] < start + len(block))
-        mine = (shard.own[inside, 0], shard.own[inside, 1] - start)
+        scores = (samples @ block.T).astype(np.float64)
+        inside = (shard.places >= start) & (shard.places < start + len(block))
+        mine = (shard.owners[inside], shard.places[inside] - start)
         scores[mine] = -np.inf
         yield scores, mine
         start += len(block)
@@ -192,7 +192,7 @@ def _weight(
     scores: NDArray[np.float64], largest: NDArray[np.float64], fitted: Calibration
 ) -> NDArray[np.float64]:
     """relu(exp((s - s0) / tau) - lambda), unnormalised."""
-    return np.maximum(np.exp((scores - largest[:, None]) / fitted.tau) - fitted.lam, 0.0)
+    return np.maximum(np.exp((scores - largest) / fitted.tau) - fitted.lam, 0.0)
 
 
 def _joined(parts: list[ExemplarInfluence]) -> ExemplarInfluence:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,16 +17,22 @@ GALLERY = "gallery"
 """The collection of the images that the base model was trained on."""
 
 
+class Sample(NamedTuple):
+    """A sample that is asked about; its exemplars are the right answers, sorted by image id."""
+
+    sample_id: str
+    model_id: str
+    scheme: str  # '' where it has none
+    exemplars: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Case:
-    """The samples of one test case and split, ordered by model and id; `exemplars` by model id, sorted."""
+    """The samples of one test case and split, ordered by model and id."""
 
     name: str
     split: str
-    samples: tuple[str, ...]
-    models: tuple[str, ...]  # the model of each sample
-    schemes: tuple[str, ...]
-    exemplars: dict[str, tuple[str, ...]]
+    samples: tuple[Sample, ...]
 
 
 def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None) -> list[Case]:
@@ -40,38 +48,32 @@ def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | 
         and (name is None or row["case_name"] == name)
         and (row["split"] != "train" if splits is None else row["split"] in splits)
     }
-    grouped: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
+    grouped: dict[tuple[str, str], list[Sample]] = {}
     for row in pinned.rows("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
         if model := chosen.get(row["model_id"]):
-            place = (model["case_name"], model["split"] or "")
-            grouped.setdefault(place, []).append((row["model_id"], row["sample_id"], row["scheme"] or ""))
+            sample = Sample(
+                row["sample_id"], row["model_id"], row["scheme"] or "", exemplars[row["model_id"]]
+            )
+            grouped.setdefault((model["case_name"], model["split"] or ""), []).append(sample)
     if not grouped:
         known = sorted({row["case_name"] for row in models if row["case_name"]})
         raise NotFoundError(
             "there are no samples to evaluate" + (f" in the case {name!r}" if name else ""),
             hint=f"the cases are {', '.join(known)}" if known else "ingest models and samples first",
         )
-    return [_case(*place, sorted(members), chosen) for place, members in sorted(grouped.items())]
-
-
-def _case(
-    name: str, split: str, members: list[tuple[str, str, str]], models: dict[str, dict[str, list[str]]]
-) -> Case:
-    exemplars = {model: tuple(sorted(set(models[model]["exemplar_ids"]))) for model, _, _ in members}
-    return Case(
-        name=name,
-        split=split,
-        samples=tuple(sample for _, sample, _ in members),
-        models=tuple(model for model, _, _ in members),
-        schemes=tuple(scheme for _, _, scheme in members),
-        exemplars=exemplars,
-    )
+    return [
+        Case(*place, tuple(sorted(members, key=attrgetter("model_id", "sample_id"))))
+        for place, members in sorted(grouped.items())
+    ]
 
 
 def gallery_ids(pinned: Pinned) -> pa.Array:
     """Image ids of the gallery. Raises ConflictError when it is empty."""
-    members = pinned.rows("members", ["collection", "image_id"])
-    ids = members.filter(pc.equal(members["collection"], GALLERY))["image_id"].combine_chunks()
+    members = pinned.dataset("members").scanner(
+        columns=["image_id"], filter=pc.field("collection") == GALLERY
+    )
+    ids = members.to_table()["image_id"].combine_chunks()
     if not len(ids):
         raise ConflictError(
             "the gallery is empty", hint=f"attribase -s STORE ingest images FOLDER --collection {GALLERY}"

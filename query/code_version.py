@@ -5,7 +5,18 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-RANKING = ("cases.py", "evaluation.py", "features.py", "ranking.py", "shards.py")
+RANKING = (
+    "candidates.py",
+    "cases.py",
+    "counting.py",
+    "evaluation.py",
+    "features.py",
+    "kernels.py",
+    "ranking.py",
+    "runs.py",
+    "shards.py",
+    "torch_counting.py",
+)
 
 
 @cache

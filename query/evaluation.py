@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ..store.errors import NotFoundError
-from ..store.ids import key_id
 from ..store.progress import Step
-from ..store.schema import RANKS, vectors_table
-from .cases import GALLERY, Case, gallery_ids, read_cases
-from .code_version import code_version
-from .features import RAW, Candidates, Features, Pinned
-from .ranking import exemplar_ranks
-from .registry import encoders, mappers
-from .shards import Shard, load_shard
+from ..store.schema import RANKS, run_number
+from .candidates import Candidates
+from .cases import Sample, gallery_ids
+from .devices import block_rows, choose_device
+from .features import Features, Pinned
+from .ranking import Ranking
+from .runs import Run, all_runs, unfinished_runs
+from .shards import Shard, answerable, load_shard
 
 if TYPE_CHECKING:
     from ..store import Store
 
-
-@dataclass(frozen=True)
-class Run:
-    """One case and split to be ranked with one encoder and mapper, at the table versions it reads."""
-
-    encoder: str
-    mapper: str
-    case: Case
-    versions: dict[str, int]
-
-    @property
-    def run_id(self) -> str:
-        """The same question of the same table versions has the same id."""
-        return key_id(self.encoder, self.mapper, self.case.name, self.case.split, self.versions)
+SHOWN_SECONDS = 0.5
+"""How often a pass over the gallery tells how far it is."""
 
 
 def evaluate(
@@ -50,14 +37,16 @@ def evaluate(
     case: str | None = None,
     *,
     force: bool = False,
-    block: int = 8192,
-    shard_size: int = 2048,
+    block: int | None = None,
+    shard_size: int = 8192,
+    device: str | None = None,
 ) -> Iterator[Step]:
     """Rank every exemplar of every sample in its pool: the gallery and its own model's exemplars.
 
     Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but train.
-    Each shard of samples is committed to `ranks` at once, and a run's row to `runs` when it is complete:
-    stopped, the same call goes on where it was; done, it yields nothing while the tables read are unchanged.
+    The gallery is streamed once for each shard of samples, whatever cases they are of. A shard is committed
+    to `ranks` at once, and a run's row to `runs` when its last sample is: stopped, the same call goes on
+    where it was; done, it yields nothing while the tables read are unchanged.
 
     Args:
         store: the store.
@@ -65,109 +54,119 @@ def evaluate(
         mapper: only this one, or `none` for raw features.
         case: only this one.
         force: compute again even where nothing changed.
-        block: gallery images compared at once.
-        shard_size: samples committed at once.
+        block: gallery images compared at once; what suits the device when left out.
+        shard_size: samples ranked in one pass over the gallery and committed at once.
+        device: `cpu`, `cuda` or `mps`; left out, a graphics card where there is one.
 
     Raises:
         NotFoundError: no such encoder, mapper or case, or no samples.
         ConflictError: no gallery, an exemplar without a vector, or vectors that a mapper has not mapped.
+        DataError: a vector that is not finite.
+        InvalidInputError: the device is not there.
 
-    Source: arXiv:2306.09345 section 5.
+    Source: arXiv:2306.09345 section 5. Ranks do not depend on `block`, `shard_size` or `device`.
     """
+    chosen = choose_device(device)
     pinned = Pinned.now(store)
-    pairs = _pairs(store, encoder, mapper)
-    finished = set() if force else set(pinned.rows("runs", ["run_id"])["run_id"].to_pylist())
-    runs = [
-        run
-        for name, by in pairs
-        for run in (Run(name, by, found, _versions(pinned, name, by)) for found in read_cases(pinned, case))
-        if run.run_id not in finished
-    ]
-    total, done = sum(len(run.case.samples) for run in runs), 0
-    for name, by in dict.fromkeys((run.encoder, run.mapper) for run in runs):
+    wanted = all_runs if force else unfinished_runs
+    runs = list(wanted(store, pinned, encoder, mapper, case))
+    done, total = 0, sum(len(run.samples) for run in runs)
+    for (name, by), group in groupby(runs, key=attrgetter("encoder", "mapper")):
+        mine = list(group)
         features = Features(pinned, name, by)
-        gallery = Candidates(features, gallery_ids(pinned), block)
-        for run in (run for run in runs if (run.encoder, run.mapper) == (name, by)):
-            note = _note(run, features, gallery)
-            for count in _rank(store, run, features, gallery, force, shard_size):
-                done += count
-                yield Step("evaluate", done, total, note)
+        gallery = Candidates(features, gallery_ids(pinned), block or block_rows(chosen))
+        work = _Work(store, mine, features, gallery, chosen, force)
+        for ranked, note in work.passes(shard_size):
+            yield Step("evaluate", done + ranked, total, note)
+        done += sum(len(run.samples) for run in mine)
 
 
-def _pairs(store: Store, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
-    """Every (encoder, mapper) asked for. Raises NotFoundError when there is none."""
-    known = encoders(store)
-    every = [(name, by) for name in known for by in (RAW, *sorted(mappers(store, name)))]
-    pairs = [pair for pair in every if encoder in (None, pair[0]) and mapper in (None, pair[1])]
-    if not pairs:
-        raise NotFoundError(
-            f"the store has no vectors of encoder {encoder or 'any'!r} with mapper {mapper or 'any'!r}",
-            hint="it has " + ", ".join(f"{name} with {by}" for name, by in every),
+class _Work:
+    """What is left to rank with one encoder and mapper."""
+
+    def __init__(
+        self, store: Store, runs: list[Run], features: Features, gallery: Candidates, device: str, force: bool
+    ) -> None:
+        self._store, self._features, self._gallery = store, features, gallery
+        self._device, self._force = device, force
+        self._open = runs  # those without a row yet
+        self._started = datetime.now(UTC).replace(tzinfo=None)
+        self._seconds: dict[str, float] = defaultdict(float)  # of each run, its samples' share of the passes
+        self._known: Counter[str] = Counter()  # of each run, the samples that can be ranked
+        self._left: list[tuple[Run, Sample]] = []
+        for run in runs:
+            samples = answerable(run.samples, features)
+            ranked = set() if force else run.ranked(store)
+            self._known[run.run_id] = len(samples)
+            self._left += [(run, sample) for sample in samples if sample.sample_id not in ranked]
+        self._done = sum(len(run.samples) for run in runs) - len(self._left)
+        self._note = self._about(runs)
+
+    def passes(self, shard_size: int) -> Iterator[tuple[int, str]]:
+        """Rank shard by shard and commit each; yields how many samples are done, and what to say of it."""
+        self._finish(self._left)
+        yield self._done, self._note
+        for start in range(0, len(self._left), shard_size):
+            part = self._left[start : start + shard_size]
+            clock = time.monotonic()
+            shard = load_shard([sample for _, sample in part], self._features, self._gallery)
+            ranking = Ranking(shard.pools, self._device)
+            for share, note in self._counted(ranking):
+                yield self._done + int(share * len(part)), note
+            rows = _rank_rows([run for run, _ in part], shard, ranking, len(self._gallery))
+            self._store.upsert("ranks", rows, update=self._force)
+            each = (time.monotonic() - clock) / len(part)
+            for run, count in Counter(run.run_id for run, _ in part).items():
+                self._seconds[run] += each * count
+            self._finish(self._left[start + shard_size :])
+            self._done += len(part)
+            yield self._done, self._note
+
+    def _counted(self, ranking: Ranking) -> Iterator[tuple[float, str]]:
+        """One pass over the gallery; yields now and then which share of it is counted, and how fast."""
+        start = shown = time.monotonic()
+        rows = 0
+        for count in ranking.run(self._gallery.raw_blocks()):
+            rows += count
+            if (now := time.monotonic()) - shown > SHOWN_SECONDS:
+                shown = now
+                yield rows / len(self._gallery), f"{self._note}; {rows / (now - start):,.0f} images/s"
+
+    def _finish(self, left: list[tuple[Run, Sample]]) -> None:
+        """Commit the rows of the runs that have no sample left."""
+        waiting = {run.run_id for run, _ in left}
+        complete = [run for run in self._open if run.run_id not in waiting]
+        self._open = [run for run in self._open if run.run_id in waiting]
+        rows = [
+            run.row(self._started, self._seconds[run.run_id], self._known[run.run_id]) for run in complete
+        ]
+        self._store.upsert("runs", rows, update=True)
+
+    def _about(self, runs: list[Run]) -> str:
+        """What is being ranked, and how much had to be left out."""
+        lost = {
+            "samples": sum(len(run.samples) for run in runs) - self._known.total(),
+            "gallery images": self._gallery.missing,
+        }
+        cases = ", ".join(dict.fromkeys(f"{run.case_name} {run.split}" for run in runs))
+        return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
+            f"; {count} {what} have no vector" for what, count in lost.items() if count
         )
-    return pairs
 
 
-def _versions(pinned: Pinned, encoder: str, mapper: str) -> dict[str, int]:
-    """Versions of the tables that a run reads; not of those it writes, which change while it runs."""
-    tables = ["members", "models", "samples", vectors_table(encoder)]
-    return {table: pinned.versions[table] for table in tables + (["mappers"] if mapper != RAW else [])}
-
-
-def _rank(
-    store: Store, run: Run, features: Features, gallery: Candidates, force: bool, shard_size: int
-) -> Iterator[int]:
-    """Commit the missing shards of a run, then its row; yields how many samples each shard had.
-
-    Shards are fixed by their size, not by what is missing, so a resumed run computes what an
-    uninterrupted one does.
-    """
-    started, clock = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
-    ranked = set() if force else _ranked(store, run.run_id)
-    for start in range(0, len(run.case.samples), shard_size):
-        indices = range(start, min(start + shard_size, len(run.case.samples)))
-        if not ranked.issuperset(run.case.samples[index] for index in indices):
-            shard = load_shard(run.case, indices, features, gallery)
-            store.upsert("ranks", _rank_rows(run.run_id, shard, gallery), update=force)
-        yield len(indices)
-    row = {
-        "run_id": run.run_id,
-        "encoder": run.encoder,
-        "mapper": run.mapper,
-        "case_name": run.case.name,
-        "split": run.case.split,
-        "gallery": GALLERY,
-        "table_versions": json.dumps(run.versions, sort_keys=True),
-        "code_version": code_version(),
-        "started": started,
-        "seconds": time.monotonic() - clock,
+def _rank_rows(runs: list[Run], shard: Shard, ranking: Ranking, gallery: int) -> pa.Table:
+    """The rows of `ranks` of a shard, ordered by sample and image; `runs` has the run of each sample."""
+    owners = pa.array(shard.owners)
+    exemplars = np.diff(shard.pools.offsets)
+    columns = {
+        "run_id": pa.array([run.run_id for run in runs], pa.string()).take(owners),
+        "sample_id": pa.array([sample.sample_id for sample in shard.samples], pa.string()).take(owners),
+        "image_id": pa.array(shard.images, pa.string()),
+        "rank": pa.array(ranking.ranks),
+        "similarity": pa.array(shard.pools.similarities.astype(np.float32)),
+        "pool_size": pa.array(shard.pool_sizes(gallery)).take(owners),
+        "run_number": pa.array([run_number(run.run_id) for run in runs], pa.int64()).take(owners),
+        "place": pa.array(ranking.places.astype(np.int32)),
+        "exemplars": pa.array(exemplars.astype(np.int32)).take(owners),
     }
-    store.upsert("runs", [row], update=True)
-
-
-def _ranked(store: Store, run_id: str) -> set[str]:
-    """Samples of an unfinished run that are committed already."""
-    rows = store.dataset("ranks").scanner(columns=["sample_id"], filter=pc.field("run_id") == run_id)
-    return set(rows.to_table()["sample_id"].to_pylist())
-
-
-def _rank_rows(run_id: str, shard: Shard, gallery: Candidates) -> pa.Table:
-    """The rows of `ranks` of a shard, ordered by sample and image."""
-    ranks = exemplar_ranks(shard.queries, shard.similarities, gallery.blocks(), shard.own)
-    sample, place = np.nonzero(ranks)
-    pool_sizes = shard.pool_sizes(len(gallery))
-    columns = [
-        pa.array([run_id] * len(sample), pa.string()),
-        pa.array([shard.samples[row] for row in sample], pa.string()),
-        pa.array([shard.exemplars[row][at] for row, at in zip(sample, place, strict=True)], pa.string()),
-        pa.array(ranks[sample, place]),
-        pa.array(shard.similarities[sample, place]),
-        pa.array(pool_sizes[sample]),
-    ]
-    return pa.Table.from_arrays(columns, names=RANKS.names)
-
-
-def _note(run: Run, features: Features, gallery: Candidates) -> str:
-    """What is being ranked, and how much had to be left out."""
-    note = f"{run.encoder}/{run.mapper} {run.case.name} {run.case.split}"
-    lost = {"samples": features.positions(run.case.samples).null_count, "gallery images": gallery.missing}
-    return note + "".join(f"; {count} {what} have no vector" for what, count in lost.items() if count)
+    return pa.table(columns).select(RANKS.names)

@@ -1,9 +1,9 @@
-"""Unit feature rows of stored items, read at pinned table versions."""
+"""Feature rows of stored items, read at pinned table versions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 RAW = "none"
 """The mapper name that stands for raw features."""
 
-CACHE_BYTES = 1 << 30
-"""A set of rows up to this size is read once and kept; a larger one is streamed every time."""
+READ_AHEAD = 64 << 20
+"""Bytes that Lance may hold ahead of what is being compared."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class Pinned:
 
 
 class Features:
-    """What `mapper` makes of the items of `encoder`: h of images, h~ of samples, as unit rows."""
+    """What `mapper` makes of the items of `encoder`: h of images, h~ of samples.
+
+    Rows come as stored (`raw`, `stream`), for exact cosines, or at unit length (`rows`).
+    """
 
     def __init__(self, pinned: Pinned, encoder: str, mapper: str = RAW) -> None:
         self.encoder, self.mapper = encoder, mapper
@@ -57,34 +60,67 @@ class Features:
         self.dim: int = self._dataset.schema.field(self.column).type.list_size
         self._items = self._dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
 
-    def positions(self, ids: Sequence[str] | pa.Array) -> pa.Array:
-        """Where each of `ids` is in the vector table; null where it has no vector."""
-        wanted = ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
-        return pc.index_in(wanted, value_set=self._items)
+    def __len__(self) -> int:
+        """How many items have a vector."""
+        return len(self._items)
 
-    def rows(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (items, dim) in the order asked. Raises ConflictError where a vector is missing."""
+    def positions(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
+        """(len(ids),) where each of `ids` is in the vector table; -1 where it has no vector."""
+        wanted = ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
+        distinct = pc.unique(wanted)
+        found = pc.index_in(self._items, value_set=distinct)  # hashes what is asked, not the whole table
+        places = np.full(len(distinct), -1, np.int64)
+        places[found.drop_null().to_numpy()] = np.flatnonzero(np.asarray(found.is_valid()))
+        answer: NDArray[np.int64] = places[pc.index_in(wanted, value_set=distinct).to_numpy()]
+        return answer
+
+    def raw(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Rows (items, dim) as stored, in the order asked. Raises ConflictError where a vector is missing."""
         found = self.positions(ids)
-        if found.null_count:
-            lost = next(item for item, place in zip(ids, found.to_pylist(), strict=True) if place is None)
+        lost = np.flatnonzero(found < 0)
+        if len(lost):
             raise ConflictError(
-                f"{found.null_count} of {len(ids)} items have no {self.encoder} vector, the first is {lost}",
+                f"{len(lost)} of {len(ids)} items have no {self.encoder} vector, "
+                f"the first is {ids[int(lost[0])]}",
                 hint=f"attribase -s STORE ingest embed --encoder {self.encoder}; the table failures says "
                 "what could not be embedded",
             )
-        return self.take(found.to_numpy(zero_copy_only=False))
-
-    def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Unit rows (items, dim) at these places of the vector table."""
-        if not len(positions):
+        if not len(ids):
             return np.zeros((0, self.dim), np.float32)
-        column = self._dataset.take(positions.tolist(), columns=[self.column])[self.column].combine_chunks()
+        return self._array(self._dataset.take(found.tolist(), columns=[self.column])[self.column])
+
+    def rows(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (items, dim), else as `raw`."""
+        return unit(self.raw(ids))
+
+    def stream(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
+        """Blocks (up to `block`, dim) of the chosen rows as stored, in the order of the table.
+
+        Args:
+            chosen: (len(self),) which rows of the table.
+            block: rows read at once; Lance reads ahead of what is being compared, never all of it.
+
+        Raises ConflictError where a row has not been mapped.
+        """
+        scanner = self._dataset.scanner(
+            columns=[self.column], batch_size=block, batch_readahead=8, io_buffer_size=READ_AHEAD
+        )
+        start = 0
+        for batch in scanner.to_batches():
+            mine = chosen[start : start + batch.num_rows]
+            start += batch.num_rows
+            if mine.all():
+                yield self._array(batch[self.column])
+            elif mine.any():
+                yield self._array(batch[self.column].filter(pa.array(mine)))
+
+    def _array(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.float32]:
+        """(items, dim) of a vector column."""
         if column.null_count:
             raise self._not_mapped()
-        from ..runtime.mapper import normalise  # imported late: the runtime brings ONNX along
-
-        flat = column.flatten().to_numpy(zero_copy_only=False)
-        return normalise(flat.astype(np.float32, copy=False).reshape(len(positions), self.dim))
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        flat: NDArray[np.float32] = whole.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(len(whole), self.dim)
 
     def _not_mapped(self) -> ConflictError:
         return ConflictError(
@@ -93,42 +129,8 @@ class Features:
         )
 
 
-@dataclass
-class Candidates:
-    """A set of images to compare with: those of `ids` that have a vector, streamed in blocks.
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows (items, dim) at unit length."""
+    from ..runtime.mapper import normalise  # imported late: the runtime brings ONNX along
 
-    `ids` become sorted by their place in the vector table; `missing` is how many have no vector.
-    """
-
-    features: Features
-    ids: pa.Array
-    block: int = 8192
-    missing: int = field(init=False)
-    _places: NDArray[np.int64] = field(init=False, repr=False)
-    _kept: list[NDArray[np.float32]] | None = field(init=False, default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        unique = pc.unique(self.ids)
-        places = self.features.positions(unique)
-        self.missing = int(places.null_count)
-        known, found = unique.filter(places.is_valid()), places.drop_null().to_numpy().astype(np.int64)
-        order = np.argsort(found)
-        self.ids, self._places = known.take(pa.array(order)), found[order]
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Blocks (up to `block`, dim) of unit rows, in the order of `ids`."""
-        if self._kept is not None:
-            yield from self._kept
-            return
-        kept: list[NDArray[np.float32]] = []
-        fits = len(self) * self.features.dim * 4 <= CACHE_BYTES
-        for start in range(0, len(self), self.block):
-            rows = self.features.take(self._places[start : start + self.block])
-            if fits:
-                kept.append(rows)
-            yield rows
-        if fits:
-            self._kept = kept
+    return normalise(rows)
