@@ -49,8 +49,13 @@ class MapperPair:
         return self.h_real.kind if self.h_real else RAW
 
     @property
+    def dim_in(self) -> int | None:
+        """Length of the features that it takes; None for the identity, which takes any."""
+        return self.h_real.dim_in if self.h_real else None
+
+    @property
     def dim_out(self) -> int | None:
-        """Length of the mapped vectors; None for the identity, which takes any."""
+        """Length of the mapped vectors; None for the identity, which keeps any."""
         return self.h_real.dim_out if self.h_real else None
 
     def real(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

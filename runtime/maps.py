@@ -183,7 +183,7 @@ def map_from(state: State) -> FeatureMap:
     linear: `weight`, `bias`. channel: `weights`. MLP: a Sequential of Linear, BatchNorm1d, ReLU, Dropout a
     layer, the last one without the latter two: `0.weight`, `1.running_mean`, ..., `4.weight`, ...
 
-    Raises InvalidInputError for other keys, shapes that do not fit each other, and values that are not finite.
+    Raises InvalidInputError for other keys, shapes that do not fit each other, and values not finite.
     """
     for name, part in state.items():
         if not np.isfinite(part).all():

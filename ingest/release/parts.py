@@ -1,0 +1,218 @@
+"""The parts of a release as work: each is a job whose shards are written whole and in order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Protocol
+
+import pyarrow as pa
+
+from ...store import Step, Store, vectors_table
+from ..embed import vector_array
+from .features import CaseFeatures, Gallery
+from .files import GALLERY
+from .images import Sink, add_images, known_images
+from .listing import Listing, sample_id
+from .models import add_models, add_samples, stored_exemplars
+from .stored import JOB, SOURCE
+from .tensors import Rows
+
+CHUNK = 32_768  # rows a commit: 96 MB of vectors of length 768
+
+
+class Part(Protocol):
+    """Something to write in chunks. `name` and `digest` say what it is; equal ones are written once."""
+
+    @property
+    def stage(self) -> str:
+        """What progress calls it."""
+
+    @property
+    def name(self) -> str:
+        """The file, and what of it."""
+
+    @property
+    def digest(self) -> str:
+        """Changes when the file's content does."""
+
+    def chunks(self) -> Sequence[tuple[str, int]]:
+        """(name, items) of every chunk, in order; the names differ."""
+
+    def write(self, sink: Sink, chunk: str) -> None:
+        """Write one chunk; writing it twice changes nothing."""
+
+
+def write_part(sink: Sink, part: Part) -> Iterator[Step]:
+    """Write the chunks that are not written yet. Yields nothing when all are."""
+    chunks = part.chunks()
+    spec = {"part": part.name, "digest": part.digest}
+    job = sink.store.jobs.plan(JOB, spec, [name for name, _ in chunks], 1)
+    pending = {shard.items[0]: shard for shard in job.pending()}
+    if not pending:
+        return
+    done, total = 0, sum(items for _, items in chunks)
+    for name, items in chunks:
+        if name in pending:
+            part.write(sink, name)
+            job.finish(pending[name])
+        done += items
+        yield Step(part.stage, done, total)
+
+
+def _cuts(label: str, items: int) -> list[tuple[str, int]]:
+    """Chunks `<label>:<first item>`."""
+    return [(f"{label}:{start}", min(CHUNK, items - start)) for start in range(0, items, CHUNK)]
+
+
+def _range(chunk: str) -> slice:
+    start = int(chunk.rpartition(":")[2])
+    return slice(start, start + CHUNK)
+
+
+@dataclass(frozen=True)
+class ListingPart:
+    """The models and samples of a case."""
+
+    listing: Listing
+
+    @property
+    def stage(self) -> str:
+        """What progress calls it."""
+        return self.listing.case
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return self.listing.source
+
+    @property
+    def digest(self) -> str:
+        """Of the file."""
+        return self.listing.digest
+
+    @cached_property
+    def _samples(self) -> list[tuple[str, str, str]]:
+        return list(self.listing.samples())
+
+    def chunks(self) -> Sequence[tuple[str, int]]:
+        """All models at once, then samples."""
+        return [("models", len(self.listing.models)), *_cuts("samples", len(self._samples))]
+
+    def write(self, sink: Sink, chunk: str) -> None:
+        """Write models or samples."""
+        if chunk == "models":
+            add_models(sink, self.listing)
+        else:
+            add_samples(sink, self._samples[_range(chunk)])
+
+
+@dataclass(frozen=True)
+class GalleryPart:
+    """The gallery of one encoder: images, their membership and their vectors."""
+
+    gallery: Gallery
+    store: Store
+
+    @property
+    def stage(self) -> str:
+        """What progress calls it."""
+        return f"{self.gallery.encoder}: {GALLERY}"
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return self.gallery.name
+
+    @property
+    def digest(self) -> str:
+        """Of the file."""
+        return self.gallery.digest
+
+    @cached_property
+    def _known(self) -> pa.StringArray:
+        return known_images(self.store, self.gallery.paths, aliases=True)
+
+    def chunks(self) -> Sequence[tuple[str, int]]:
+        """Rows of the matrix."""
+        return _cuts("rows", self.gallery.rows.count)
+
+    def write(self, sink: Sink, chunk: str) -> None:
+        """Write the images first: a vector belongs to one."""
+        rows = _range(chunk)
+        paths, known = (column[rows].to_pylist() for column in (self.gallery.paths, self._known))
+        ids = add_images(sink, GALLERY, paths, known, gallery=True)
+        _add_vectors(sink.store, self.gallery.encoder, "image", ids, self.gallery.rows, rows.start)
+
+
+@dataclass(frozen=True)
+class VectorsPart:
+    """The vectors of a case's exemplars and samples, whose rows are there."""
+
+    features: CaseFeatures
+    store: Store
+
+    @property
+    def stage(self) -> str:
+        """What progress calls it."""
+        return f"{self.features.encoder}: {self.features.listing.case}"
+
+    @property
+    def name(self) -> str:
+        """The file, apart from the models that it names too."""
+        return f"{self.features.listing.source}: vectors"
+
+    @property
+    def digest(self) -> str:
+        """Of the file."""
+        return self.features.listing.digest
+
+    def chunks(self) -> Sequence[tuple[str, int]]:
+        """Rows of each matrix."""
+        samples = (_cuts(f"scheme {one.scheme}", one.rows.count) for one in self.features.samples)
+        return [*_cuts("exemplars", self.features.exemplars.count), *chain.from_iterable(samples)]
+
+    def write(self, sink: Sink, chunk: str) -> None:
+        """Write the vectors of some exemplars, or of some samples of one scheme."""
+        rows, encoder = _range(chunk), self.features.encoder
+        if chunk.startswith("exemplars:"):
+            ids = self._exemplar_ids[rows]
+            _add_vectors(sink.store, encoder, "image", ids, self.features.exemplars, rows.start)
+            return
+        scheme = chunk.removeprefix("scheme ").rpartition(":")[0]
+        one = next(one for one in self.features.samples if one.scheme == scheme)
+        models = self.features.listing.model_ids
+        pairs = zip(one.models[rows], one.paths[rows], strict=True)
+        names = [sample_id(models[model], scheme, path) for model, path in pairs]
+        _add_vectors(sink.store, encoder, "sample", names, one.rows, rows.start)
+
+    @cached_property
+    def _exemplar_ids(self) -> list[str | None]:
+        """The image of each row; None for one that is no model's."""
+        stored = stored_exemplars(self.store, self.features.listing)
+        ids: list[str | None] = [None] * self.features.exemplars.count
+        for name, (start, end) in zip(self.features.listing.model_ids, self.features.chunks, strict=True):
+            ids[start:end] = stored[name]
+        return ids
+
+
+def _add_vectors(
+    store: Store, encoder: str, kind: str, ids: Sequence[str | None], rows: Rows, start: int
+) -> None:
+    """Add the raw vectors of `ids`, which are the rows from `start` on. Those that are there stay."""
+    places = [place for place, name in enumerate(ids) if name is not None]
+    if not places:
+        return
+    base = rows.read(start, start + len(ids))
+    columns = {
+        "item_id": pa.array([ids[place] for place in places]),
+        "item_kind": pa.array([kind] * len(places)),
+        "base": vector_array(base if len(places) == len(ids) else base[places]),
+    }
+    store.upsert(vectors_table(encoder), pa.table(columns))
+
+
+def add_encoder(store: Store, encoder: str, dim: int) -> None:
+    """The encoder's row and its vector table, where they are not there."""
+    store.upsert("encoders", [{"encoder": encoder, "dim": dim, "source": SOURCE}])
+    store.ensure_vectors(encoder, dim)

@@ -1,0 +1,145 @@
+"""A release read and checked as a whole: that its parts agree with each other and with the store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...store import InvalidInputError, Store
+from ...store.schema import mapped_column, vectors_table
+from .features import CaseFeatures, Gallery, read_case, read_gallery
+from .files import Files, find_files
+from .index import read_index
+from .listing import Listing, check_agreement
+from .stored import check_store, known_encoders, stored_listing
+from .weights import ReleasedCalibration, ReleasedMapper, read_calibrator, read_mapper
+
+
+@dataclass(frozen=True)
+class Release:
+    """Everything that a folder has of the release, checked. Large matrices are left on disk.
+
+    `notes` say, for people, what is not there and what was left out.
+    """
+
+    folder: Path
+    indexes: list[Listing] = field(default_factory=list)
+    galleries: list[Gallery] = field(default_factory=list)
+    features: list[CaseFeatures] = field(default_factory=list)
+    mappers: list[ReleasedMapper] = field(default_factory=list)
+    calibrations: list[ReleasedCalibration] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def listings(self) -> list[Listing]:
+        """All that name models: the indexes first, then features."""
+        return [*self.indexes, *(one.listing for one in self.features)]
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Encoder -> length of its features."""
+        return {name: dim for name, dim, _ in _dims(self)}
+
+
+def read_release(folder: str | Path, store: Store | None = None) -> Release:
+    """Read what `folder` has and check it, against `store` too when there is one. Writes nothing.
+
+    Raises:
+        NotFoundError: there is no such folder.
+        InvalidInputError: it is no release; an entry is not what it has to be; two parts disagree.
+        DataError: a file is broken, or holds something other than what it should.
+        ConflictError: the store holds something else under the same name.
+    All name the file and the entry.
+    """
+    files = find_files(folder, known_encoders(store) if store else ())
+    release = Release(
+        files.folder,
+        [read_index(path, files.name(path), case) for case, path in files.indexes.items()],
+        [read_gallery(path, files.name(path), encoder) for encoder, path in files.galleries.items()],
+        [read_case(path, files.name(path), *key) for key, path in files.features.items()],
+        [read_mapper(path, files.name(path), *key) for key, path in files.mappers.items()],
+        [read_calibrator(path, files.name(path), *key) for key, path in files.calibrators.items()],
+    )
+    release.notes.extend(_notes(release, files))
+    _check_dims(release)
+    _check_tables(release)
+    for case in dict.fromkeys(one.case for one in release.listings):
+        parts = [one for one in release.listings if one.case == case]
+        stored = stored_listing(store, case) if store else None
+        for place, part in enumerate(parts):
+            for other in parts[:place]:
+                check_agreement(other, part)
+            if stored and not (stored.complete and parts[0].complete):
+                check_agreement(stored, part)
+    if store:
+        check_store(store, release.dims, release.mappers, release.calibrations)
+    return release
+
+
+def _dims(release: Release) -> Iterator[tuple[str, int, str]]:
+    """(encoder, length of its features, which file and entry say so)."""
+    for gallery in release.galleries:
+        yield gallery.encoder, gallery.rows.dim, gallery.rows.label
+    for case in release.features:
+        yield case.encoder, case.exemplars.dim, case.exemplars.label
+
+
+def _check_dims(release: Release) -> None:
+    first: dict[str, tuple[int, str]] = {}
+    for encoder, dim, label in _dims(release):
+        known, where = first.setdefault(encoder, (dim, label))
+        if known != dim:
+            raise InvalidInputError(
+                f"{label} has {dim} dimensions, {where} has {known}",
+                hint="features of one encoder have one length; nothing was imported",
+            )
+    for mapper in release.mappers:
+        known, where = first.get(mapper.encoder, (0, ""))
+        if known and mapper.pair.dim_in != known:
+            raise InvalidInputError(
+                f"{mapper.name}: real_mapper takes {mapper.pair.dim_in} dimensions, {where} has {known}",
+                hint="use a mapper of this encoder; nothing was imported",
+            )
+
+
+def _check_tables(release: Release) -> None:
+    """Two names can become one table or column."""
+    tables: dict[str, str] = {}
+    for encoder in release.dims:
+        other = tables.setdefault(vectors_table(encoder), encoder)
+        if other != encoder:
+            raise InvalidInputError(
+                f"the encoders {other!r} and {encoder!r} would share a table", hint="rename a folder"
+            )
+    columns: dict[tuple[str, str], ReleasedMapper] = {}
+    for mapper in release.mappers:
+        same = columns.setdefault((mapper.encoder, mapped_column(mapper.mapper)), mapper)
+        if same is not mapper:
+            raise InvalidInputError(f"{same.name} and {mapper.name} would share a column", hint="rename one")
+
+
+def _notes(release: Release, files: Files) -> Iterator[str]:
+    """What is not there, and what was left out."""
+    indexed = {one.case for one in release.indexes}
+    encoders = dict.fromkeys(one for one, _, _ in _dims(release))
+    cases = dict.fromkeys(one.case for one in release.listings)
+    if not encoders:
+        yield "no features (feats/<encoder>/)"
+    for encoder in encoders:
+        if encoder not in {one.encoder for one in release.galleries}:
+            yield f"no gallery of {encoder}"
+        have = {one.listing.case for one in release.features if one.encoder == encoder}
+        missing = [case for case in cases if case not in have]
+        if missing:
+            yield f"no features of {encoder} for {', '.join(missing)}"
+    unindexed = [case for case in cases if case not in indexed]
+    if unindexed:
+        yield f"no index of {', '.join(unindexed)}: models from the features"
+    if not cases:
+        yield "no test case (dataset/json/test_<case>.json)"
+    if not release.mappers:
+        yield "no mappers (weights/mapper/)"
+    calibrated = {(one.encoder, one.mapper) for one in release.calibrations}
+    bare = [one.name for one in release.mappers if (one.encoder, one.mapper) not in calibrated]
+    if bare:
+        yield f"no calibrator for {', '.join(bare)}"
+    yield from (f"left out: {one}" for one in files.ignored)

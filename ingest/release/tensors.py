@@ -1,0 +1,131 @@
+"""Files that torch.save wrote: read without running code, large tensors by blocks of rows.
+
+A features file is opened with fake tensors: entries, shapes and places, but no values. The rows are then
+read from the file where they are wanted, so a gallery of gigabytes never is in memory (a memory map would
+count every page that was touched).
+"""
+
+import hashlib
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...store import DataError, InvalidInputError
+from .listing import describe, wrong
+
+BLOCK_ROWS = 8192
+ITEM_BYTES = 4  # of float32
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A float32 matrix (count, dim) in a file, row by row from byte `offset` on. `label` is for messages."""
+
+    path: Path
+    label: str
+    offset: int
+    count: int
+    dim: int
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows `start` to `stop`. DataError when the file ends before them."""
+        values = (stop - start) * self.dim
+        at = self.offset + start * self.dim * ITEM_BYTES
+        try:
+            flat = np.fromfile(self.path, np.float32, values, offset=at)
+        except OSError as error:
+            raise DataError(f"{self.label} cannot be read: {error}", hint="check the disk") from error
+        if len(flat) != values:
+            raise DataError(f"{self.label} is cut short", hint="get the file again")
+        return flat.reshape(stop - start, self.dim)
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first row, rows), a bounded number at a time."""
+        for start in range(0, self.count, BLOCK_ROWS):
+            yield start, self.read(start, min(start + BLOCK_ROWS, self.count))
+
+    def check_finite(self) -> None:
+        """Raise InvalidInputError that names the first row with a value that is not finite."""
+        for start, rows in self.blocks():
+            good = np.isfinite(rows).all(axis=1)
+            if not good.all():
+                raise InvalidInputError(
+                    f"{self.label}[{start + int(np.argmin(good))}] has NaN or infinite values",
+                    hint="get the file again, or extract its features again; nothing was imported",
+                )
+
+
+def load_places(path: Path, name: str) -> tuple[dict[str, Any], str]:
+    """(entries, digest) of a features file; its tensors have shapes and places in the file but no values.
+
+    Raises DataError for what torch.save did not write, or what could run code.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            records = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise DataError(
+            f"{name} is no file of tensors, or cut short: {error}",
+            hint="get it again; it has to be as torch.save writes since version 1.6",
+        ) from error
+    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+        raise DataError(f"{name} is compressed", hint="save it again with torch.save")
+    facts = sorted((record.filename.partition("/")[2], record.file_size, record.CRC) for record in records)
+    with FakeTensorMode():
+        entries = load_tensors(path, name)
+    return entries, hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def load_tensors(path: Path, name: str) -> dict[str, Any]:
+    """The entries of a small file of tensors. DataError for what holds anything else, which is never run."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what we refuse anyway
+            entries = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a broken file the unpickler raises whatever it stumbles over
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{name} is cut short or holds something other than tensors: {reason}",
+            hint="get the file again; what could run code when it is opened is not opened",
+        ) from error
+    if not isinstance(entries, dict):
+        raise wrong(name, "the whole file", f"is {describe(entries)}, not a dictionary")
+    return entries
+
+
+def matrix(path: Path, name: str, entry: str, value: Any, *, rows: int) -> Rows:
+    """The tensor `value` of `load_places` as a matrix of as many `rows`, all finite.
+
+    Raises InvalidInputError for another type, shape or values that are not finite, naming file and entry.
+    """
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise wrong(name, entry, f"is {describe(value)}, not a tensor")
+    if value.dtype != torch.float32:
+        raise wrong(name, entry, f"is {str(value.dtype).removeprefix('torch.')}, not float32")
+    if value.ndim != 2 or not value.shape[1]:
+        raise wrong(name, entry, f"has shape {tuple(value.shape)}, not (items, dim)")
+    if len(value) != rows:
+        raise wrong(name, entry, f"has {len(value)} rows for {rows} paths")
+    if value.layout != torch.strided or not value.is_contiguous():
+        raise wrong(name, entry, "is not stored row by row; save it with .contiguous()")
+    storage = value.untyped_storage()
+    start, held = value.storage_offset() * ITEM_BYTES, storage.nbytes()
+    place = storage._checkpoint_offset
+    if place is None or start + value.numel() * ITEM_BYTES > held or place + held > path.stat().st_size:
+        raise DataError(f"{name}: {entry} is cut short", hint="get the file again")
+    count, dim = (int(size) for size in value.shape)
+    found = Rows(path, f"{name}: {entry}", place + start, count, dim)
+    found.check_finite()
+    return found
