@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, ingest, maintain, query, train
+from .commands import demo, ingest, maintain, query, tag, train
 from .store import AttribaseError
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
@@ -57,7 +57,7 @@ def cli(ctx: click.Context, store: str | None) -> None:
     ctx.obj = store
 
 
-for command in (*MAINTENANCE, demo.demo, ingest.ingest, train.train, query.query):
+for command in (*MAINTENANCE, tag.tag, tag.tags, demo.demo, ingest.ingest, train.train, query.query):
     cli.add_command(command)
 
 

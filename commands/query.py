@@ -2,12 +2,18 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import click
 
+from ..store import InvalidInputError
 from .shared import counted, format_option, open_store, print_rows, say, store_uri
+
+BINARY_FORMATS = ("arrow", "parquet")
+SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
 
 
 @click.group()
@@ -20,10 +26,23 @@ def query() -> None:
 @click.option("--mapper", help="One mapper, or `none`; left out, all there are.")
 @click.option("--case", "case_name", help="One test case; left out, all there are.")
 @click.option("--force", is_flag=True, help="Compute again even where nothing changed.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="What computes; ranks are the same on all.",
+)
 @format_option
 @click.pass_context
 def evaluate_command(
-    ctx: click.Context, encoder: str | None, mapper: str | None, case_name: str | None, force: bool, fmt: str
+    ctx: click.Context,
+    encoder: str | None,
+    mapper: str | None,
+    case_name: str | None,
+    force: bool,
+    device: str,
+    fmt: str,
 ) -> None:
     """Rank every exemplar of every sample in its pool, then print recall and mAP.
 
@@ -32,7 +51,8 @@ def evaluate_command(
     from ..query import connect, evaluate, load_sql
 
     store = open_store(ctx)
-    steps, _ = counted(evaluate(store, encoder, mapper, case_name, force=force))
+    chosen = None if device == "auto" else device
+    steps, _ = counted(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
         say("ranks are up to date: the tables have not changed since (--force computes again)")
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
@@ -79,15 +99,19 @@ def attribute(
     "--file",
     "-f",
     "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Read the statement from a file.",
 )
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Bound to $NAME.")
 @click.option(
-    "--format", "fmt", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="Bound to $NAME, as text would be."
 )
+@click.option("--at", metavar="TAG|TIMESTAMP", help="Ask the store as it was at a tag or a moment.")
+@click.option("--format", "fmt", type=click.Choice(SQL_FORMATS), default="table", show_default=True)
 @click.option(
     "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
+)
+@click.option(
+    "-o", "--output", "out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
 )
 @click.pass_context
 def sql(
@@ -95,22 +119,63 @@ def sql(
     statement: str | None,
     file: Path | None,
     params: tuple[str, ...],
+    at: str | None,
     fmt: str,
     max_rows: int,
+    out: Path | None,
 ) -> None:
-    """Run STATEMENT (or a file, or standard input) over all tables and views.
+    r"""Run STATEMENT (or a file, or standard input) over all tables and views, now or as they were.
 
+    \b
     Example: attribase -s my.store query sql "from metrics"
+             attribase -s my.store query sql "from ranks" --format parquet -o ranks.parquet
+             attribase -s my.store query sql "from metrics where case_name = $case" --param case=bamfg --at v1
     """
-    from ..query import format_table, run_sql
+    from ..query.formatting import write_rows
+    from ..query.sql_runner import stream_sql
 
-    text = statement or (file.read_text() if file else sys.stdin.read())
-    bound: dict[str, Any] = dict(_name_and_value(param) for param in params)
-    click.echo(format_table(run_sql(store_uri(ctx), text, bound), fmt, max_rows), nl=False)
+    if fmt in BINARY_FORMATS and out is None and sys.stdout.isatty():
+        raise InvalidInputError(
+            f"{fmt} is no text for a terminal", hint=f"add `-o rows.{fmt}`, or pipe it into a program"
+        )
+    text, bound = _statement(statement, file), dict(_name_and_value(param) for param in params)
+    with stream_sql(store_uri(ctx), text, bound, at) as rows, _sink(out) as sink:
+        write_rows(rows, fmt, sink, max_rows)
+
+
+def _statement(statement: str | None, file: Path | None) -> str:
+    """The SQL to run, from the one place where it was given."""
+    if statement is not None and file is not None:
+        raise click.UsageError("give a statement or a file, not both")
+    if statement is not None:
+        return statement
+    if file is not None and str(file) != "-":
+        return file.read_text(encoding="utf-8-sig")
+    if sys.stdin.isatty():
+        raise click.UsageError("give a statement, `-f FILE`, or SQL on standard input")
+    return sys.stdin.read()
+
+
+@contextmanager
+def _sink(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that is there whole or not at all."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _name_and_value(param: str) -> tuple[str, str]:
     name, separator, value = param.partition("=")
     if not separator or not name:
         raise click.BadParameter(f"{param!r} is not NAME=VALUE", param_hint="--param")
-    return name, value
+    return name.removeprefix("$"), value

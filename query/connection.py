@@ -2,83 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..store import Store
-from ..store.errors import NotFoundError
 from ..store.schema import TABLES
+from ..store.tags import list_tags
 from .functions import register_functions
 from .published import published
 from .relation import Relation
 from .statements import VIEWS, load_sql
+from .versions import versions_at
 
 if TYPE_CHECKING:
     import duckdb
 
+MAIN = "main"
 
-def connect(uri: str | Path, at: Mapping[str, int] | datetime | None = None) -> duckdb.DuckDBPyConnection:
+
+def connect(
+    uri: str | Path, at: Mapping[str, int] | datetime | str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open the store at `uri` for SQL, as it is now or as it was `at` some point.
 
     Every table is there by name, with projection and filter pushed down to Lance, without its blob
-    columns; so are the views `metrics`, `per_sample` and `latest_runs`. The connection is in memory, reads
-    only, and keeps showing the versions it was opened on: connect again to see what was written since.
+    columns; so are the views (docs/sql.md). Without `at`, each tag is a schema with the tables and views of
+    then: `from before.metrics`. The connection is in memory, reads only, and keeps showing the versions it
+    was opened on: connect again to see what was written since.
 
     Args:
         uri: the store.
-        at: versions of some tables (as in `runs.table_versions`; the others are read as they are now), or
-            a moment: the newest version of each table that is not younger. A moment without a time zone is
-            local time.
+        at: a tag; a moment (a datetime, or text in ISO format): the newest version of each table that is not
+            younger, local time where it names no zone; or versions of some tables (as in
+            `runs.table_versions`; the others are read as they are now).
 
     Raises:
-        NotFoundError: no store there, or no such table or version, or the store is younger than `at`.
+        NotFoundError: no store there, or no such table, version or tag, or the store is younger than `at`.
+        InvalidInputError: `at` is text and neither a tag nor a moment.
     """
+    return open_connection(Store.open(uri), at)
+
+
+def open_connection(
+    store: Store, at: Mapping[str, int] | datetime | str | None = None, mentioned_in: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """`connect` to an open store; with `mentioned_in` only tags whose name that text has become schemas."""
     import duckdb  # imported late: `import attribase` stays light
 
-    store = Store.open(uri)
-    versions = _versions(store, at)
+    worlds = {MAIN: versions_at(store, at)}
+    if at is None:
+        tags = [tag for tag in list_tags(store) if mentioned_in is None or tag.name in mentioned_in.lower()]
+        worlds |= {tag.name: tag.versions for tag in tags}
     con = duckdb.connect()
     try:
-        for table, version in versions.items():
-            con.register(table, Relation(store.dataset(table, version), TABLES.get(table)))
-        con.register("published", published())
         register_functions(con)
-        for view in VIEWS:
-            con.execute(load_sql(view))
+        for schema, versions in worlds.items():
+            _fill(
+                con, schema, [(name, _relation(store, name, version)) for name, version in versions.items()]
+            )
+        con.execute("set schema = 'main'")
     except BaseException:
         con.close()
         raise
     return con
 
 
-def _versions(store: Store, at: Mapping[str, int] | datetime | None) -> dict[str, int]:
-    now = store.versions()
-    if at is None:
-        return now
-    if isinstance(at, datetime):
-        return _versions_then(store, at)
-    unknown = sorted(set(at) - set(now))
-    if unknown:
-        raise NotFoundError(
-            f"the store has no table {unknown[0]!r}", hint=f"its tables are {', '.join(sorted(now))}"
-        )
-    return now | dict(at)
+def _relation(store: Store, table: str, version: int) -> Relation:
+    return Relation(store.dataset(table, version), TABLES.get(table))
 
 
-def _versions_then(store: Store, moment: datetime) -> dict[str, int]:
-    """The newest version of each table at `moment`; tables that came later are left out."""
-    local = moment.astimezone().replace(tzinfo=None)  # Lance tells version times as naive local time
-    found: dict[str, int] = {}
-    for table in store.tables():
-        history: list[dict[str, Any]] = store.dataset(table).versions()
-        then = [entry["version"] for entry in history if entry["timestamp"] <= local]
-        if then:
-            found[table] = max(then)
-    if not {"ranks", "runs", "models", "samples"} <= set(found):
-        raise NotFoundError(
-            f"the store did not exist at {moment.isoformat()}",
-            hint="ask for a later moment, or leave `at` out",
-        )
-    return found
+def _fill(con: duckdb.DuckDBPyConnection, schema: str, relations: Iterable[tuple[str, Relation]]) -> None:
+    """A schema with tables and views. Names in a view are looked up in its own schema first.
+
+    That holds as long as they are no temporary views: those would come before every schema, which is why
+    `con.register` will not do here.
+    """
+    con.execute(f'create schema if not exists "{schema}"')  # a tag is letters, digits and _ (store/tags.py)
+    con.execute(f"set schema = '{schema}'")
+    for name, relation in (*relations, ("published", published())):
+        con.from_arrow(relation).create_view(name)
+    for view in VIEWS:
+        con.execute(load_sql(view))

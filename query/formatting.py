@@ -1,122 +1,136 @@
-"""A table of rows as text to read, or as CSV, JSON, Arrow or Parquet to pass on."""
+"""Rows as text to read, or as CSV, JSON, Arrow or Parquet to pass on; written as they come."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from ..store.errors import InvalidInputError
+from .cells import cell, flat, plain
+from .sql_runner import Rows
+
+MAX_ROWS = 100
 
 
-def format_table(table: pa.Table, fmt: str = "table", max_rows: int = 100) -> str | bytes:
+def format_table(table: pa.Table, fmt: str = "table", max_rows: int = MAX_ROWS) -> str | bytes:
     """`table` in a format: `table`, `csv` and `json` are text, `arrow` (an IPC stream) and `parquet` bytes.
 
+    As `write_rows`, in memory.
+
+    Raises InvalidInputError for another format.
+    """
+    out = io.BytesIO()
+    write_rows(Rows(table.schema, iter(table.to_batches())), fmt, out, max_rows)
+    return out.getvalue() if fmt in BINARY else out.getvalue().decode()
+
+
+def write_rows(rows: Rows, fmt: str, out: BinaryIO, max_rows: int = MAX_ROWS) -> None:
+    """Write rows to `out` as they come, so that an answer of any size takes the memory of a batch.
+
     Only `table` is cut, after `max_rows` rows, and says so; the others are complete. JSON is a list of
-    objects with sorted keys; what is not finite becomes null.
+    objects with sorted keys; what is not finite becomes null. Text is UTF-8.
 
     Raises InvalidInputError for another format.
     """
     if fmt == "table":
-        return _as_text(table, max_rows)
-    if fmt not in FORMATS:
-        raise InvalidInputError(f"there is no format {fmt!r}", hint=f"use table, {', '.join(FORMATS)}")
-    return FORMATS[fmt](table)
+        for line in _table_lines(rows, max_rows):
+            out.write(f"{line}\n".encode())
+    elif fmt in WRITERS:
+        WRITERS[fmt](rows, out)
+    else:
+        raise InvalidInputError(f"there is no format {fmt!r}", hint=f"use table, {', '.join(WRITERS)}")
 
 
-def _as_text(table: pa.Table, max_rows: int) -> str:
+def _table_lines(rows: Rows, max_rows: int) -> Iterator[str]:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.schema:
-        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    for column in rows.schema:
+        kind = column.type
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
         shown.add_column(column.name, justify="right" if number else "left", no_wrap=True)
-    for row in table.slice(0, max_rows).to_pylist(maps_as_pydicts=None):
-        shown.add_row(*(_cell(row[name]) for name in table.column_names))
-    out = io.StringIO()
-    console = Console(file=out, width=10_000, markup=False, highlight=False, emoji=False, color_system=None)
-    if table.num_columns:
+    total = 0
+    for batch in rows.batches:
+        for row in _rows(batch.slice(0, max(0, max_rows - total))):
+            shown.add_row(*(cell(value) for value in row))
+        total += batch.num_rows
+    text = io.StringIO()
+    console = Console(file=text, width=10_000, markup=False, highlight=False, emoji=False, color_system=None)
+    if len(rows.schema):
         console.print(shown)
-    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
-    if table.num_rows > max_rows:
-        lines.append(f"({max_rows} of {table.num_rows} rows)")
-    return "".join(f"{line}\n" for line in lines)
+    yield from (line.rstrip() for line in text.getvalue().splitlines() if line.strip())
+    if total > max_rows:
+        yield f"({max_rows} of {total} rows)"
 
 
-def _cell(value: Any) -> str:
-    """A value on one line, short enough to stand beside others."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        items = [_cell(item) for item in value[:4]]
-        more = [f"... {len(value)} in all"] if len(value) > 4 else []
-        return f"[{', '.join(items + more)}]"
-    text = "".join(char if char.isprintable() else " " for char in str(value))
-    return text if len(text) <= 120 else f"{text[:117]}..."
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    """Rows as tuples: names may repeat (`select a, a`), so no dicts."""
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _as_csv(table: pa.Table) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.column_names)
-    for batch in table.to_batches(max_chunksize=1024):
-        for row in batch.to_pylist():
-            writer.writerow([_flat(row[name]) for name in table.column_names])
-    return out.getvalue()
+def _write_csv(rows: Rows, out: BinaryIO) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows.schema.names)
+    for batch in rows.batches:
+        writer.writerows([flat(value) for value in row] for row in _rows(batch))
+    text.detach()
 
 
-def _flat(value: Any) -> Any:
-    """A CSV field: lists and structs as JSON, times in ISO format."""
-    plain = _plain(value)
-    return json.dumps(plain, sort_keys=True, ensure_ascii=False) if isinstance(plain, list | dict) else plain
+def _write_json(rows: Rows, out: BinaryIO) -> None:
+    said = (
+        json.dumps(
+            {name: plain(value) for name, value in zip(rows.schema.names, row, strict=True)},
+            sort_keys=True,
+            ensure_ascii=False,
+        )
+        for row in chain.from_iterable(_rows(batch) for batch in rows.batches)
+    )
+    out.write(b"[" + next(said, "").encode())
+    for row in said:
+        out.write(b", " + row.encode())
+    out.write(b"]\n")
 
 
-def _as_json(table: pa.Table) -> str:
-    return json.dumps([_plain(row) for row in table.to_pylist()], sort_keys=True, ensure_ascii=False) + "\n"
+def _write_arrow(rows: Rows, out: BinaryIO) -> None:
+    with pa.ipc.new_stream(out, rows.schema) as writer:
+        for batch in rows.batches:
+            writer.write_batch(batch)
 
 
-def _plain(value: Any) -> Any:
-    """`value` in what JSON can say."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return value.hex()
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _as_arrow(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def _as_parquet(table: pa.Table) -> bytes:
+def _write_parquet(rows: Rows, out: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    return bytes(sink.getvalue())
+    with pq.ParquetWriter(out, rows.schema) as writer:
+        for batches in _grouped(rows.batches):
+            writer.write_table(pa.Table.from_batches(batches, rows.schema))
 
 
-FORMATS: dict[str, Callable[[pa.Table], str | bytes]] = {
-    "csv": _as_csv,
-    "json": _as_json,
-    "arrow": _as_arrow,
-    "parquet": _as_parquet,
+def _grouped(batches: Iterator[pa.RecordBatch], rows: int = 1 << 17) -> Iterator[list[pa.RecordBatch]]:
+    """Batches put together to row groups that are worth reading."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= rows:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+WRITERS: dict[str, Callable[[Rows, BinaryIO], None]] = {
+    "csv": _write_csv,
+    "json": _write_json,
+    "arrow": _write_arrow,
+    "parquet": _write_parquet,
 }
+BINARY = ("arrow", "parquet")
+"""The formats that are no text."""

@@ -1,58 +1,119 @@
-"""Run a user's SQL over a store."""
+"""Run a user's SQL over a store: streamed, with errors that say where."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ..store import Store
 from ..store.errors import InvalidInputError
-from .connection import connect
+from .connection import open_connection
+from .sql_errors import explained
+
+if TYPE_CHECKING:
+    import duckdb
+
+BATCH_ROWS = 8192
+Params = Mapping[str, Any] | Sequence[Any] | None
+At = Mapping[str, int] | datetime | str | None
 
 
-def run_sql(
-    uri: str | Path, statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None
-) -> pa.Table:
+@dataclass(frozen=True)
+class Rows:
+    """An answer while it comes: read `batches` once, before the connection closes."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+    def table(self) -> pa.Table:
+        """All of it in memory."""
+        return pa.Table.from_batches(self.batches, self.schema)
+
+
+def run_sql(uri: str | Path, statement: str, params: Params = None, at: At = None) -> pa.Table:
     """The rows of `statement` over all tables and views of the store at `uri`.
 
     Args:
         uri: the store.
         statement: DuckDB SQL. Several statements separated by `;` run in turn; the last one answers.
-        params: values for `$name` (a mapping) or `?` (a sequence), bound and never pasted in.
+        params: values for `$name` (a mapping) or `?` (a sequence), bound and never pasted in. Text takes the
+            type that its place needs, as a text literal would.
+        at: the store as it was, as for `connect`.
 
     Raises:
-        InvalidInputError: what DuckDB says against the statement, in one line.
-        NotFoundError: no store there.
+        InvalidInputError: what DuckDB says against the statement, in one line, with line and column.
+        NotFoundError: no store there, or not at that time.
     """
-    import duckdb  # imported late: `import attribase` stays light
+    with stream_sql(uri, statement, params, at) as rows:
+        return rows.table()
 
-    con = connect(uri)
+
+@contextmanager
+def stream_sql(uri: str | Path, statement: str, params: Params = None, at: At = None) -> Iterator[Rows]:
+    """The rows of `statement` as they come, in bounded memory. Arguments and errors as for `run_sql`."""
+    con = open_connection(Store.open(uri), at, mentioned_in=statement)
     try:
         # Names in a statement are tables of the store, never Python variables that happen to be in scope.
         con.execute("set python_enable_replacements = false")
-        if not duckdb.extract_statements(statement):
-            raise InvalidInputError("there is no statement to run", hint='for example "from metrics"')
-        answer = con.sql(statement, params=params or None)
-        return pa.table({}) if answer is None else answer.to_arrow_table()
-    except duckdb.Error as error:
-        raise InvalidInputError(one_line(error), hint=_hint(error)) from error
+        con.execute("set errors_as_json = true")  # only so do errors carry their place
+        reader = _reader(con, statement, params)
+        yield Rows(reader.schema, _batches(reader, statement))
     finally:
         con.close()
 
 
-def one_line(error: Exception) -> str:
-    """What DuckDB says, without the excerpt of the statement that follows."""
-    text = str(error).partition("\n\nLINE ")[0]
-    return " ".join(text.split())
-
-
-def _hint(error: Exception) -> str:
+def _reader(con: duckdb.DuckDBPyConnection, text: str, params: Params) -> pa.RecordBatchReader:
+    """Run all statements; the rows of the last one as they come, none where it has no answer."""
     import duckdb
 
-    if isinstance(error, duckdb.CatalogException):
-        return 'list tables and views: attribase -s STORE query sql "show tables"'
-    if isinstance(error, duckdb.BinderException):
-        return 'list the columns: attribase -s STORE query sql "describe TABLE"; blobs cannot be selected'
-    return "mind DuckDB's SQL: https://duckdb.org/docs/sql/introduction"
+    try:
+        statements = con.extract_statements(text)
+        if not statements:
+            raise InvalidInputError("there is no statement to run", hint='for example "from metrics"')
+        _check_names(statements, params)
+        for statement in statements[:-1]:
+            con.execute(statement, _bound(statement, params))
+        last, bound = statements[-1], _bound(statements[-1], params)
+        try:
+            answer = con.sql(last, params=bound)
+        except (duckdb.BinderException, duckdb.CatalogException):
+            con.execute(last, bound)  # fails as well, before it runs, and says where
+            raise
+        if answer is None:
+            return pa.RecordBatchReader.from_batches(pa.schema([]), iter(()))
+        return answer.to_arrow_reader(BATCH_ROWS)
+    except duckdb.Error as error:
+        raise explained(error, text) from error
+
+
+def _bound(statement: duckdb.Statement, params: Params) -> Any:
+    """What of `params` this statement names."""
+    if not params or not statement.named_parameters:
+        return None
+    if isinstance(params, Mapping):
+        return {name: params[name] for name in statement.named_parameters if name in params}
+    return params
+
+
+def _check_names(statements: list[duckdb.Statement], params: Params) -> None:
+    if isinstance(params, Mapping):
+        unused = sorted(set(params).difference(*(one.named_parameters for one in statements)))
+        if unused:
+            raise InvalidInputError(
+                f"no statement has the parameter ${unused[0]}", hint="is it spelt the same in both places?"
+            )
+
+
+def _batches(reader: pa.RecordBatchReader, text: str) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    try:
+        yield from reader
+    except (duckdb.Error, OSError) as error:  # Arrow hands on DuckDB's errors as OSError
+        raise explained(error, text) from error

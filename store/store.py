@@ -11,6 +11,7 @@ import pyarrow as pa
 from . import blobs as blob_reading
 from . import failures as failure_log
 from . import schema, vectors
+from . import tags as tagging
 from .conform import Rows, conform
 from .errors import InvalidInputError, NotFoundError
 from .jobs import Jobs
@@ -162,6 +163,17 @@ class Store:
     def record_failures(self, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
         """Keep (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""
         failure_log.record_failures(self, stage, failures)
+
+    def tag(self, name: str) -> tagging.Tag:
+        """Name the newest version of every table; tagged versions outlive compaction.
+
+        Raises InvalidInputError for a name that SQL cannot use, ConflictError when the tag is there.
+        """
+        return tagging.create_tag(self, name)
+
+    def tags(self) -> list[tagging.Tag]:
+        """Every tag, oldest first."""
+        return tagging.list_tags(self)
 
     def file(self, *parts: str) -> Path:
         """The path of a side file (ONNX models): `<store>/files/...`. Local stores only."""

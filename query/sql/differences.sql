@@ -6,7 +6,7 @@
 --          that both ranked), difference DOUBLE (second - first), low, high DOUBLE (its 95% interval, null for
 --          a single model), samples BIGINT, models BIGINT (those of the same exemplars are one)
 -- source   paired percentile bootstrap over models with a fixed seed (bootstrap.py)
-create or replace temp view differences as
+create or replace view differences as
 with sets as (
     select
         a.encoder, a.case_name, a.scheme, a.split, a.mapper as first, b.mapper as second, a.exemplar_set,

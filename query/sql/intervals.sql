@@ -6,7 +6,7 @@
 --          samples BIGINT, models BIGINT (those of the same exemplars are one: they are drawn together)
 -- source   percentile bootstrap over models with a fixed seed (bootstrap.py): samples of one model share
 --          its exemplars and its training, so they are not independent
-create or replace temp view intervals as
+create or replace view intervals as
 with sets as (
     select
         encoder, mapper, case_name, scheme, split, exemplar_set,

@@ -3,7 +3,7 @@
 -- params   none
 -- returns  a view: run_number BIGINT, run_id, encoder, mapper, case_name, scheme, split, started TIMESTAMP;
 --          runs of before ranks were numbered are left out
-create or replace temp view latest_runs as
+create or replace view latest_runs as
 select run_number, run_id, encoder, mapper, case_name, scheme, split, started
 from runs
 where run_number is not null

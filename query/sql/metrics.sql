@@ -7,7 +7,7 @@
 --          average precision the mean over its exemplars of place / rank. Each is a sum over exemplars of
 --          something / exemplars, so the mean over samples needs no grouping by sample: one pass, no string.
 --          Products are here what filters would say, at half the time (benchmarks/metrics_sql.py).
-create or replace temp view metrics as
+create or replace view metrics as
 with shares as (
     select run_number, rank, place, 1 / exemplars as share
     from ranks

@@ -4,7 +4,7 @@
 -- returns  a view: encoder, mapper, case_name, split, scheme, concept_kind, concept, category, exemplars BIGINT
 --          (the most a model of it has), models BIGINT, samples BIGINT, recall_5, recall_10, recall_100,
 --          map DOUBLE in [0, 1], means over samples
-create or replace temp view per_concept as
+create or replace view per_concept as
 select
     per_sample.encoder, per_sample.mapper, per_sample.case_name, per_sample.split, per_sample.scheme,
     models.concept_kind, models.concept, models.category,

@@ -3,7 +3,7 @@
 -- params   none
 -- returns  a view: encoder, mapper, case_name, split, scheme, prompt, models BIGINT, samples BIGINT,
 --          recall_5, recall_10, recall_100, map DOUBLE in [0, 1], means over samples
-create or replace temp view per_prompt as
+create or replace view per_prompt as
 select
     per_sample.encoder, per_sample.mapper, per_sample.case_name, per_sample.split, per_sample.scheme,
     samples.prompt,

@@ -6,7 +6,7 @@
 --          recall_5, recall_10, recall_100, ap DOUBLE in [0, 1]
 -- source   arXiv:2306.09345 section 5: recall@K is the share of the exemplars in the top K; a stored rank
 --          counts all pool items, so average precision is the mean over the exemplars of place / rank
-create or replace temp view per_sample as
+create or replace view per_sample as
 with scored as (
     select
         encoder, mapper, case_name, split, scheme, sample_id,
