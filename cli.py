@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, ingest, maintain, query, tag, train
+from .commands import demo, ingest, maintain, query, release, report, tag, train
 from .store import AttribaseError
+
+ingest.ingest.add_command(release.release)
+query.query.add_command(report.report)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
 
