@@ -121,7 +121,7 @@ def matrix(path: Path, name: str, entry: str, value: Any, *, rows: int) -> Rows:
     if value.layout != torch.strided or not value.is_contiguous():
         raise wrong(name, entry, "is not stored row by row; save it with .contiguous()")
     storage = value.untyped_storage()
-    start, held = value.storage_offset() * ITEM_BYTES, storage.nbytes()
+    start, held = int(value.storage_offset()) * ITEM_BYTES, int(storage.nbytes())
     place = storage._checkpoint_offset
     if place is None or start + value.numel() * ITEM_BYTES > held or place + held > path.stat().st_size:
         raise DataError(f"{name}: {entry} is cut short", hint="get the file again")
