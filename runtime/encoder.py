@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,20 +15,39 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..store.errors import DataError, InvalidInputError, NotFoundError
+from ..store.errors import DataError, InvalidInputError
+from .model_files import again, encoder_row, read_model
 from .preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from ..store import Store
 
 
+TOKENS = 77
+"""Length of a caption as CLIP tokens, padded: what encoders that look at captions take."""
+
+
 class OnnxEncoder:
     """Images to raw, unnormalised features. Safe to call from several threads."""
 
     def __init__(
-        self, model: Path | str | bytes, preprocessing: Preprocessing, *, threads: int | None = None
+        self,
+        model: Path | str | bytes,
+        preprocessing: Preprocessing,
+        *,
+        threads: int | None = None,
+        weights: Mapping[str, bytes] | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Load `model` (a file or its bytes); `threads` inside one operator, by default one a core."""
+        """Load `model`, a file or its bytes.
+
+        Args:
+            model: the ONNX model. Given as bytes, its external data must be in `weights`.
+            preprocessing: what makes its input of an image.
+            threads: threads inside one operator, by default one a core.
+            weights: external data by the name that the model knows it by.
+            beside: other files that belong to the encoder, kept for whoever needs them: a tokenizer.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
@@ -37,14 +55,22 @@ class OnnxEncoder:
         # Idle ONNX threads would spin on the cores that decode the next batch.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         source = model if isinstance(model, bytes) else str(model)
+        self.beside: Mapping[str, bytes] = beside or {}
         try:
+            if weights:
+                sizes = [len(data) for data in weights.values()]
+                options.add_external_initializers_from_files_in_memory(
+                    list(weights), list(weights.values()), sizes
+                )
             self._session = onnxruntime.InferenceSession(source, options, providers=providers())
         except Exception as error:  # the classes are private to the C++ binding
             raise DataError(
                 f"the ONNX model does not load: {error}", hint="export the encoder again"
             ) from error
         self.preprocessing = preprocessing
-        self._input: str = self._session.get_inputs()[0].name
+        names = [value.name for value in self._session.get_inputs()]
+        self.captions = "tokens" in names
+        self._images = next(name for name in names if name != "tokens")
         shape = self._session.get_outputs()[0].shape
         if len(shape) != 2 or not isinstance(shape[1], int):
             raise DataError(
@@ -52,17 +78,28 @@ class OnnxEncoder:
             )
         self.dim: int = shape[1]
 
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Preprocessed pixels (images, 3, size, size) to features (images, dim). A wrong shape is refused."""
+    def run(
+        self, pixels: NDArray[np.float32], tokens: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Preprocessed pixels (images, 3, size, size) to features (images, dim). A wrong shape is refused.
+
+        `tokens` (images, 77) are the captions, for encoders that look at them (`captions`) and no others.
+        """
         size = self.preprocessing.size
         if pixels.ndim != 4 or pixels.shape[1:] != (3, size, size):
             raise InvalidInputError(
                 f"the encoder takes (images, 3, {size}, {size}), this has shape {pixels.shape}",
                 hint="use the preprocessing that is stored with the encoder",
             )
+        if self.captions != (tokens is not None) or (tokens is not None and len(tokens) != len(pixels)):
+            raise InvalidInputError(
+                f"the encoder {'needs' if self.captions else 'takes no'} caption tokens, a row an image",
+                hint="see OnnxEncoder.captions",
+            )
         if not len(pixels):
             return np.zeros((0, self.dim), dtype=np.float32)
-        outputs: list[Any] = self._session.run(None, {self._input: pixels})
+        feeds = {self._images: pixels} | ({"tokens": tokens} if self.captions else {})
+        outputs: list[Any] = self._session.run(None, feeds)
         return np.asarray(outputs[0], dtype=np.float32)
 
     def encode(self, images: Sequence[Image.Image], *, batch: int = 64) -> NDArray[np.float32]:
@@ -75,37 +112,25 @@ class OnnxEncoder:
 
 
 def load_encoder(store: Store, name: str, *, threads: int | None = None) -> OnnxEncoder:
-    """Load the exported encoder `name` of this store, its file checked against the recorded sha256.
+    """Load the exported encoder `name` of this store, its files checked against the recorded sha256.
 
     Raises:
-        NotFoundError: the encoder was never exported here, or its file is gone.
-        DataError: the file is not the one that was exported, or its output has another size.
+        NotFoundError: the encoder was never exported here, or a file of it is gone.
+        DataError: a file is not the one that was exported, or the output has another size.
     """
-    rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
-    again = f"attribase -s STORE ingest embed --encoder {name}"
-    if not rows:
-        raise NotFoundError(f"the encoder {name!r} is not in this store", hint=f"export it: {again}")
-    row = rows[0]
-    if not row["onnx_file"]:
-        raise NotFoundError(
-            f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
-            hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
-        )
-    path = store.file(*row["onnx_file"].split("/"))
-    if not path.is_file():
-        raise NotFoundError(f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {again}")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != row["onnx_sha256"]:
-        raise DataError(
-            f"the file of the encoder {name!r} is not the one that was exported: {path}",
-            hint="remove the file and export the encoder again; features of another model must not mix",
-        )
-    # The bytes that were hashed are the bytes that run: nothing can be swapped in between.
-    encoder = OnnxEncoder(data, Preprocessing.from_json(row["preprocessing"]), threads=threads)
+    row = encoder_row(store, name)
+    files = read_model(store, row)
+    encoder = OnnxEncoder(
+        files.model,
+        Preprocessing.from_json(row["preprocessing"]),
+        threads=threads,
+        weights=files.weights,
+        beside=files.beside,
+    )
     if encoder.dim != row["dim"]:
         raise DataError(
             f"the encoder {name!r} returns {encoder.dim} dimensions, {row['dim']} are recorded",
-            hint=f"export it: {again}",
+            hint=f"export it: {again(name)}",
         )
     return encoder
 

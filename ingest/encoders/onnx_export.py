@@ -1,46 +1,66 @@
-"""A torch module to the bytes of an ONNX model: dynamic batch, self-contained, the same on every run."""
+"""A torch module to an ONNX model on disk: dynamic batch, the same bytes on every run."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.encoder import TOKENS
+from .onnx_files import IMAGES, OUTPUT, TOKEN_IDS, OnnxFiles, save
+from .spec import EncoderSpec
+
 if TYPE_CHECKING:
     import torch
 
 OPSET = 18
-INPUT, OUTPUT = "images", "features"
 
 
-def to_onnx(module: torch.nn.Module, size: int) -> bytes:
-    """The ONNX model of `module`: input `images` (n, 3, size, size), output `features` (n, dim)."""
+def to_onnx(module: torch.nn.Module, spec: EncoderSpec, folder: Path) -> OnnxFiles:
+    """Write the ONNX model of `module` into `folder`.
+
+    Inputs: `images` (n, 3, size, size) float32 and, where the spec says captions, `tokens` (n, 77) int64.
+    Output: `features` (n, dim) float32. Weights above `onnx_files.EXTERNAL_BYTES` get a file of their own.
+    """
     import onnx
     import torch
 
-    example = torch.zeros(2, 3, size, size)  # a batch of 1 would be taken for a constant
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        path = Path(folder, "model.onnx")
-        torch.onnx.export(
-            module,
-            (example,),
-            path,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            opset_version=OPSET,
-            external_data=False,
-            verbose=False,
-        )
-        model = onnx.load(path)
+    # A batch of 1 would be taken for a constant.
+    examples: tuple[torch.Tensor, ...] = (torch.zeros(2, 3, spec.size, spec.size),)
+    if spec.captions:
+        examples += (torch.zeros(2, TOKENS, dtype=torch.int64),)
+    names = [IMAGES, TOKEN_IDS][: len(examples)]
+    raw = folder / "exported" / "model.onnx"
+    raw.parent.mkdir(parents=True)
+    with _quiet(), torch.inference_mode():
+        if isinstance(module, torch.jit.ScriptModule):  # what torch.export does not take
+            axes = {name: {0: "n"} for name in (*names, OUTPUT)}
+            _export(module, examples, raw, names, dynamo=False, dynamic_axes=axes)
+        else:
+            batch = tuple({0: torch.export.Dim("n")} for _ in examples)
+            _export(module, examples, raw, names, dynamo=True, dynamic_shapes=batch, external_data=True)
+    model = onnx.load(raw, load_external_data=True)
     _strip(model)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return save(model, folder)
+
+
+def _export(module: Any, examples: tuple[Any, ...], path: Path, names: list[str], **how: Any) -> None:
+    import torch
+
+    torch.onnx.export(
+        module,
+        examples,
+        path,
+        input_names=names,
+        output_names=[OUTPUT],
+        opset_version=OPSET,
+        verbose=False,
+        **how,
+    )
 
 
 def _strip(model: Any) -> None:

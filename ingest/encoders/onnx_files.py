@@ -1,0 +1,97 @@
+"""An ONNX model as files: one, or, above what a protobuf message holds, one more for the weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...store.errors import InvalidInputError
+
+IMAGES, TOKEN_IDS, OUTPUT = "images", "tokens", "features"
+
+EXTERNAL_BYTES = 2_000_000_000
+"""Weights above this go to a file of their own: a protobuf message ends at 2 GiB."""
+
+
+@dataclass(frozen=True)
+class OnnxFiles:
+    """The model file and the files of weights that it names.
+
+    A file of weights is named after its own sha256, so the sha256 of the model says which weights are meant.
+    """
+
+    model: Path
+    data: tuple[Path, ...] = ()
+
+    def opset(self) -> int:
+        """The version of ONNX's own operators that the model asks for."""
+        import onnx
+
+        model = onnx.load(self.model, load_external_data=False)
+        return max(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def save(model: Any, folder: Path) -> OnnxFiles:
+    """Write `model` (all weights in memory) into `folder`, deterministically."""
+    import onnx
+
+    path = folder / "model.onnx"
+    if sum(len(tensor.raw_data) for tensor in model.graph.initializer) <= EXTERNAL_BYTES:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return OnnxFiles(path)
+    onnx.external_data_helper.convert_model_to_external_data(model, location="weights", size_threshold=1024)
+    onnx.external_data_helper.write_external_data_tensors(model, str(folder))
+    with (folder / "weights").open("rb") as file:
+        name = hashlib.file_digest(file, "sha256").hexdigest() + ".data"
+    data = (folder / "weights").rename(folder / name)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = name
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return OnnxFiles(path, (data,))
+
+
+def adopt(path: Path, folder: Path, *, captions: bool = False) -> OnnxFiles:
+    """Copy the ONNX file `path`, with its external data, as an encoder: its inputs and output renamed.
+
+    Raises InvalidInputError when it is no ONNX model or takes another number of inputs.
+    """
+    import onnx
+
+    try:
+        model = onnx.load(path, load_external_data=True)
+    except Exception as error:  # protobuf, onnx and the file system each raise their own
+        raise InvalidInputError(
+            f"{path.name} is no ONNX model: {error}",
+            hint="pass the .onnx file, with its external data beside it",
+        ) from error
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in weights]
+    wanted = [IMAGES, TOKEN_IDS][: 2 if captions else 1]
+    if len(inputs) != len(wanted) or not graph.output:
+        raise InvalidInputError(
+            f"{path.name} takes {', '.join(inputs) or 'nothing'}, an encoder takes {' and '.join(wanted)}",
+            hint="export the image tower alone, with preprocessed pixels as its only input",
+        )
+    del graph.output[1:]
+    _rename(graph, dict(zip(inputs, wanted, strict=True)) | {graph.output[0].name: OUTPUT})
+    return save(model, folder)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Give values new names, wherever they are used at the top of the graph."""
+    inner = [attribute for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    taken = {name for node in graph.node for name in node.output} - set(names)
+    if inner or taken & set(names.values()):
+        raise InvalidInputError(
+            "the ONNX model cannot be renamed", hint=f"name its input {IMAGES} and its output {OUTPUT}"
+        )
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]

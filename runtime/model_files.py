@@ -1,0 +1,106 @@
+"""The stored files of an encoder, read and held to their recorded hashes.
+
+What was hashed is what runs: files are read once, whole, and ONNX Runtime gets those very bytes, weights in
+files of their own included. It never opens a path, so nothing can be swapped between the check and the load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..store.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+MODEL, WEIGHTS, BESIDE = "model", "weights", "beside"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file under the store's `files/`. `role`: the model, weights that it names, or what lies beside it."""
+
+    file: str
+    sha256: str
+    role: str = MODEL
+    bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name without folders: by which a model names its weights."""
+        return self.file.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class ModelBytes:
+    """What an encoder is made of, checked: the ONNX model, its weights and other files by name."""
+
+    model: bytes
+    weights: Mapping[str, bytes] = field(default_factory=dict)
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def encoder_row(store: Store, name: str) -> dict[str, Any]:
+    """The `encoders` row of `name`. Raises NotFoundError when the store has none."""
+    rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
+    if not rows:
+        raise NotFoundError(f"the encoder {name!r} is not in this store", hint=f"export it: {again(name)}")
+    return dict(rows[0])
+
+
+def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
+    """The files of an `encoders` row.
+
+    Raises:
+        NotFoundError: the row has no model (a release's features came without one), or a file is gone.
+        DataError: a file is not the one that was exported: changed, cut short or swapped.
+    """
+    name = row["encoder"]
+    if not row["onnx_file"]:
+        raise NotFoundError(
+            f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
+            hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
+        )
+    found: dict[str, dict[str, bytes]] = {MODEL: {}, WEIGHTS: {}, BESIDE: {}}
+    for file in stored_files(row):
+        found[file.role][file.name] = _read(store, name, file)
+    (model,) = found[MODEL].values()
+    return ModelBytes(model, found[WEIGHTS], found[BESIDE])
+
+
+def stored_files(row: Mapping[str, Any]) -> list[StoredFile]:
+    """The files that an `encoders` row names, the model first."""
+    listed = row.get("files")  # null in rows from before a model could have more than one file
+    if not listed:
+        return [StoredFile(row["onnx_file"], row["onnx_sha256"])]
+    return [StoredFile(**entry) for entry in json.loads(listed)]
+
+
+def files_json(files: list[StoredFile]) -> str:
+    """The `files` column."""
+    return json.dumps([asdict(file) for file in files])
+
+
+def again(name: str) -> str:
+    """The command that exports `name`."""
+    return f"attribase -s STORE ingest embed --encoder {name}"
+
+
+def _read(store: Store, name: str, file: StoredFile) -> bytes:
+    path = store.file(*file.file.split("/"))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {again(name)}"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise DataError(
+            f"the file of the encoder {name!r} is not the one that was exported: {path}",
+            hint="remove the file and export the encoder again; features of another model must not mix",
+        )
+    return data
