@@ -15,7 +15,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from ..store import InvalidInputError, NotFoundError, Step, Store
 
@@ -99,22 +98,13 @@ def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None
     if fmt == "json":
         click.echo(json.dumps(rows, sort_keys=True, default=str))
         return
-    table = Table(title=title or None)
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold", justify="right" if _is_number(rows[0][name]) else "left")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    Console().print(table)
+    import pyarrow as pa
 
+    from ..query.formatting import format_table
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if title:
+        click.echo(title)
+    click.echo(format_table(pa.Table.from_pylist(rows), "table"), nl=False)
 
 
 def counted(steps: Iterator[Step]) -> tuple[int, Step | None]:
