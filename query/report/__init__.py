@@ -1,7 +1,7 @@
-"""The measured figures beside the published ones, as a page and as Markdown, with plots.
+"""The measured numbers beside the published ones, as a page and as Markdown, with plots.
 
-Reads the views `metrics`, `intervals`, `differences` and `published`, and tables for the head. The same store gives
-the same bytes: nothing in a report depends on when or where it is written.
+Reads the views `metrics`, `intervals`, `differences` and `published`, and tables for what they are about. The
+same store gives the same bytes: nothing in a report depends on when or where it is written.
 """
 
 from .writing import write_report

@@ -1,8 +1,8 @@
 """Which test cases are about objects, which about styles, and which of them a mapper had seen.
 
-Figures 5 and 16 of the paper pair cases by this. For the paper's cases and for those of the demo world it is known
-by name. Of others the store tells: a case is of the kind its models are of; it is seen when the store has models
-of it to learn from, and unseen when it has such models of other cases only.
+Figures 5 and 16 of the paper pair cases by this. For the paper's cases and for those of the demo world it is
+known by name. Of others the store tells: a case is of the kind its models are of; it is seen when the store
+has models of it to learn from, and unseen when it has such models of other cases only.
 """
 
 from __future__ import annotations

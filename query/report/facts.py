@@ -32,7 +32,7 @@ class Space(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a feature space is measured: a test case and the scheme of its prompts ('' where none is kept)."""
+    """Where a feature space is measured: a test case and the scheme of its prompts (may be '')."""
 
     case: str
     scheme: str
@@ -68,7 +68,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """What the store says of a test case: what its models are of, and whether a mapper could learn from it."""
+    """What the store says of a case: what its models are of, and whether there are any to learn from."""
 
     kind: str | None
     trained: bool
@@ -94,7 +94,7 @@ class Facts:
 
     def published_as(self, space: Space) -> Space | None:
         """The published feature space that `space` is compared with: of the same name, or also called so."""
-        known = {published for published, _ in self.published}
+        known = {name for name, _ in self.published}
         also = Space(space.encoder, ALSO_CALLED.get(space.mapper, space.mapper))
         return next((name for name in (space, also) if name in known), None)
 
@@ -108,18 +108,33 @@ class Facts:
         """Measured mappers of `encoder`: raw features, then those of the paper, then others by name."""
         mine = {space.mapper for space, _ in self.measured if space.encoder == encoder}
         paper = [space.mapper for space, _ in self.published if space.encoder == encoder]
-        order = {name: place for place, name in enumerate([RAW, *dict.fromkeys(paper)])}
-        return sorted(mine, key=lambda name: (order.get(ALSO_CALLED.get(name, name), len(order)), name))
+        order = list(dict.fromkeys([RAW, *paper]))
+        called = {name: ALSO_CALLED.get(name, name) for name in mine}
+        last = len(order)
+        return sorted(
+            mine, key=lambda name: (order.index(called[name]) if called[name] in order else last, name)
+        )
+
+    def ordered_spaces(self) -> list[Space]:
+        """Measured feature spaces in the order of the tables."""
+        return [Space(encoder, mapper) for encoder in self.encoders() for mapper in self.mappers(encoder)]
+
+    def places(self) -> list[Place]:
+        """Measured places: those of the paper in its order, then the others by name."""
+        paper = list(dict.fromkeys(place for _, place in self.published))
+        mine = {place for _, place in self.measured}
+        return [place for place in paper if place in mine] + sorted(mine - set(paper))
 
     def main_mapper(self, encoder: str) -> str | None:
         """The mapper that stands for `encoder` in plots: the paper's final one, else the newest."""
         mine = [name for name in self.mappers(encoder) if name != RAW]
         for name in mine:
-            if (known := self.published_as(Space(encoder, name))) and known.mapper == MAIN:
+            known = self.published_as(Space(encoder, name))
+            if known is not None and known.mapper == MAIN:
                 return name
-        created = {row["mapper"]: row["created"] for row in self.spaces if row["encoder"] == encoder}
-        dated = [name for name in mine if created.get(name) is not None]
-        return max(dated, key=lambda name: created[name]) if dated else next(iter(mine), None)
+        rows = [row for row in self.spaces if row["encoder"] == encoder and row["mapper"] in mine]
+        newest = max((row for row in rows if row["created"]), key=lambda row: row["created"], default=None)
+        return newest["mapper"] if newest else next(iter(mine), None)
 
 
 def read_facts(con: duckdb.DuckDBPyConnection) -> Facts:

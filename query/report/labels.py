@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, hypot, pi, sin
@@ -24,10 +24,10 @@ class Label:
 def add_labels(
     axes: Any,
     labels: Sequence[Label],
-    points: Sequence[tuple[float, float]],
+    points: Sequence[tuple[tuple[float, float], float]],
     lines: Sequence[Sequence[tuple[float, float]]],
 ) -> None:
-    """Write `labels` into `axes` (limits set, nothing more to come), clear of `points` and `lines`.
+    """Write `labels` into `axes` (all else done), clear of `points` (each with its radius) and of `lines`.
 
     Each goes to the nearest free place around its point; one that had to go far gets a thin line to it.
     """
@@ -35,14 +35,14 @@ def add_labels(
     figure.draw_without_rendering()
     scale = 72 / figure.dpi
     where = _to_points(axes, scale)
-    taken = [_around(where(point), 4.5) for point in points]
+    taken = [_around(where(point), radius) for point, radius in points]
     for line in lines:
         taken += [_around(point, 1.5) for point in _along([where(end) for end in line])]
     room = axes.get_window_extent()
     inside = (room.x0 * scale, room.y0 * scale, room.x1 * scale, room.y1 * scale)
     for label in labels:
         note = axes.annotate(
-            label.text,
+            short(label.text, 26),
             label.at,
             xytext=(0, 0),
             textcoords="offset points",
@@ -58,9 +58,23 @@ def add_labels(
         size = note.get_window_extent()
         box, offset = _free(where(label.at), (size.width * scale, size.height * scale), taken, inside)
         note.set_position(offset)
-        taken.append(box)
-        if hypot(*_nearest(box, where(label.at))) > 11:
+        taken.append((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1))
+        if hypot(*_nearest(box, where(label.at))) > 12:
             _leader(axes, label, where(label.at), box)
+
+
+def short(text: str, limit: int) -> str:
+    """`text` on one line of at most `limit` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def two_lines(text: str, width: int) -> str:
+    """`text` in at most two lines of about `width` characters, broken after a sign that joins words."""
+    if len(text) <= width:
+        return text
+    cut = max((text.rfind(sign, 0, width) for sign in "-_+/ ."), default=-1) + 1 or width
+    return f"{text[:cut].rstrip()}\n{short(text[cut:], width + 3)}"
 
 
 def _to_points(axes: Any, scale: float) -> Any:
@@ -75,22 +89,25 @@ def _free(
     at: tuple[float, float], size: tuple[float, float], taken: Sequence[Box], inside: Box
 ) -> tuple[Box, tuple[float, float]]:
     """The first box around `at` that is free, else the one that covers least; and its offset from `at`."""
-    width, height = size
-    best: tuple[float, Box, tuple[float, float]] | None = None
-    for distance in (6.0, 10.0, 16.0, 24.0, 34.0, 46.0):
+    found: list[tuple[float, Box, tuple[float, float]]] = []
+    for left, low in _offsets(*size):
+        box = (at[0] + left, at[1] + low, at[0] + left + size[0], at[1] + low + size[1])
+        cost = sum(_overlap(box, other) for other in taken) + 5 * _outside(box, inside)
+        found.append((cost, box, (left, low)))
+        if cost == 0:
+            break
+    best = min(found, key=lambda item: item[0])
+    return best[1], best[2]
+
+
+def _offsets(width: float, height: float) -> Iterator[tuple[float, float]]:
+    """Where the lower left corner of a box may be, from the point: near before far, beside before above."""
+    for distance in (8.0, 11.0, 16.0, 24.0, 34.0, 46.0):
         for turn in (0, 4, 2, 6, 1, 7, 3, 5):
             x, y = cos(turn * pi / 4), sin(turn * pi / 4)
-            left = x * distance - (0 if x > 0.1 else width if x < -0.1 else width / 2)
             low = y * distance - (0 if y > 0.1 else height if y < -0.1 else height / 2)
-            box = (at[0] + left, at[1] + low, at[0] + left + width, at[1] + low + height)
-            cost = sum(_overlap(box, other) for other in taken) + 5 * _outside(box, inside)
-            if best is None or cost < best[0]:
-                best = (cost, box, (left, low))
-            if cost == 0:
-                return box, (left, low)
-    if best is None:  # cannot be: there are candidates
-        return (at[0], at[1], at[0] + width, at[1] + height), (0.0, 0.0)
-    return best[1], best[2]
+            shares = (0.5, 0.85, 0.15) if abs(x) < 0.1 else (0.0,) if x > 0 else (1.0,)
+            yield from ((x * distance - share * width, low) for share in shares)
 
 
 def _leader(axes: Any, label: Label, at: tuple[float, float], box: Box) -> None:

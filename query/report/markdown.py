@@ -7,11 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .content import Content, best_text
 from .facts import METRICS
-from .tables import Cell, PlaceTable, Row, place_text, signed, space_text
+from .findings import GainRow
+from .tables import OUTSIDE, SAME, Cell, PlaceTable, PublishedTable, Row
+from .words import case_text, place_text, signed, space_text
+
+ABOUT_TABLES = (
+    "Columns as in Tables 3 and 4 of the paper. **Bold**: best measured. In brackets after a measured number"
+    " its 95% interval over models, after a published one how far ours is above it: `=` is the same to three"
+    " decimals, `!` marks a difference that is outside our interval."
+)
+ABOUT_GAINS = (
+    "Each mapper against raw features of the same encoder, on the same samples; in brackets the difference's"
+    " 95% interval, **bold** where it leaves out zero."
+)
 
 
 def render_markdown(content: Content, figures: Mapping[str, str]) -> str:
-    """The report; `figures` says under which path each plot is, by its name. Names from the store are escaped."""
+    """The report. `figures`: the path of each plot by its name. Names from the store are escaped."""
     parts = [
         f"# {content.title}",
         f"Attribase report on {plain(content.store)}",
@@ -19,9 +31,9 @@ def render_markdown(content: Content, figures: Mapping[str, str]) -> str:
         *_head(content),
         *_plots(content, figures),
         *_tables(content),
-        *_gains(content),
-        *_bullets("What is missing", content.missing),
-        *_published(content),
+        *_gains(content.gains),
+        *_missing(content),
+        *_published(content.published),
         *_origins(content),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -31,6 +43,7 @@ def plain(text: str) -> str:
     """`text` as it is, whatever it has that Markdown or HTML would take for their own."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", text)
+    text = re.sub(r"(?<=:)(?=//)", "&#8203;", text)  # a name is no link
     return re.sub(r"\s+", " ", text)
 
 
@@ -40,15 +53,8 @@ def _head(content: Content) -> Iterable[str]:
     yield "\n".join(f"- {name}: **{value}**" for value, name in content.tiles)
     yield "\n".join(f"- {plain(finding)}" for finding in content.findings)
     yield "## Best in each case"
-    rows = [
-        [
-            plain(best.place.case or "no case"),
-            plain(best.place.scheme),
-            *(plain(told) for told in best_text(best)),
-        ]
-        for best in content.best
-    ]
-    yield _table(["case", "prompts", "best", "Recall@10", "second"], rows, left=5)
+    rows = [[case_text(best.place.case), best.place.scheme, *best_text(best)] for best in content.best]
+    yield _table(["case", "prompts", "best", "Recall@10", "95% interval", "second"], _plain(rows), left=6)
 
 
 def _plots(content: Content, figures: Mapping[str, str]) -> Iterable[str]:
@@ -66,12 +72,8 @@ def _plots(content: Content, figures: Mapping[str, str]) -> Iterable[str]:
 def _tables(content: Content) -> Iterable[str]:
     if not content.tables:
         return
-    yield "## All figures, beside the published ones"
-    yield (
-        "Columns as in Tables 3 and 4 of the paper. **Bold**: best measured. In brackets after a measured figure its 95%"
-        " interval over models; after a published one how far ours is from it: `=` same to three decimals, a"
-        " difference with `!` is outside our interval."
-    )
+    yield "## All numbers, beside the published ones"
+    yield ABOUT_TABLES
     for table in content.tables:
         yield f"### {plain(place_text(table.place))}"
         yield plain(table.samples)
@@ -81,7 +83,7 @@ def _tables(content: Content) -> Iterable[str]:
 def _place_rows(table: PlaceTable) -> Iterable[list[str]]:
     for encoder, rows in table.groups:
         for row in rows:
-            yield [_row_name(encoder, row), *(_figure(cell) for cell in row.cells)]
+            yield [_row_name(encoder, row), *(_number(cell) for cell in row.cells)]
 
 
 def _row_name(encoder: str, row: Row) -> str:
@@ -89,26 +91,23 @@ def _row_name(encoder: str, row: Row) -> str:
     return f"*{name}*" if row.published else name
 
 
-def _figure(cell: Cell) -> str:
+def _number(cell: Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
-    told = cell.under + (" !" if cell.mark == "outside" else "")
-    return f"{text} ({told})" if told.strip() else text
+    told = {SAME: "=", OUTSIDE: f"{cell.under} !"}.get(cell.mark, cell.under)
+    return f"{text} ({told})" if told else text
 
 
-def _gains(content: Content) -> Iterable[str]:
-    if not content.gains:
+def _gains(gains: Sequence[GainRow]) -> Iterable[str]:
+    if not gains:
         return
     yield "## What a mapper changes"
-    yield (
-        "Each mapper against raw features of the same encoder, on the same samples; in brackets the difference's 95%"
-        " interval, **bold** where it leaves out zero."
-    )
+    yield ABOUT_GAINS
     rows = []
-    for row in content.gains:
+    for row in gains:
         cells = [text for trio in row.cells for text in (trio[0].text, trio[1].text, _difference(trio[2]))]
         rows.append([plain(place_text(row.place)), plain(space_text(row.space)), *cells])
     names = ["raw R@10", "mapped", "difference", "raw mAP", "mapped", "difference"]
-    yield _table(["case", "mapper", *names], rows, left=2)
+    yield _table(["case", "features", *names], rows, left=2)
 
 
 def _difference(cell: Cell) -> str:
@@ -117,32 +116,30 @@ def _difference(cell: Cell) -> str:
     return f"{text} ({cell.under})" if cell.under else text
 
 
-def _bullets(title: str, sentences: Sequence[str]) -> Iterable[str]:
-    if sentences:
-        yield f"## {title}"
-        yield "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+def _missing(content: Content) -> Iterable[str]:
+    if content.missing:
+        yield "## What is missing"
+        yield "\n".join(f"- {plain(sentence)}" for sentence in content.missing)
 
 
-def _published(content: Content) -> Iterable[str]:
-    if content.published:
-        yield "## All published figures"
-    for table in content.published:
+def _published(tables: Sequence[PublishedTable]) -> Iterable[str]:
+    if tables:
+        yield "## All published numbers"
+    width = len(METRICS)
+    for table in tables:
         yield f"### {plain(table.source)}"
         for number, place in enumerate(table.places):
             yield f"**{plain(place_text(place))}**"
-            width = len(METRICS)
+            mine = slice(number * width, (number + 1) * width)
             rows = [
-                [
-                    plain(space_text(space)),
-                    *(cell.text for cell in cells[number * width : (number + 1) * width]),
-                ]
+                [plain(space_text(space)), *(cell.text for cell in cells[mine])]
                 for space, cells in table.rows
             ]
             yield _table(["features", *METRICS.values()], rows)
 
 
 def _origins(content: Content) -> Iterable[str]:
-    yield "## Where the figures come from"
+    yield "## Where the numbers come from"
     yield plain(content.splits) if content.origins else "There are no runs in this store."
     if content.origins:
         names = ["features", "encoder", "mapper", "calibration", "ranked", "when", "code", "tables read"]
@@ -150,16 +147,18 @@ def _origins(content: Content) -> Iterable[str]:
             [space_text(o.space), o.features, o.mapping, o.calibration, o.ranked, o.when, o.code, o.tables]
             for o in content.origins
         ]
-        yield _table(names, [[plain(text) for text in row] for row in rows], left=len(names))
+        yield _table(names, _plain(rows), left=len(names))
     if content.versions:
         told = ", ".join(f"{plain(name)} {number}" for name, number in content.versions)
         yield f"Read from the store's tables at these versions: {told}."
-    yield (
-        'Metrics follow "Evaluating Data Attribution for Text-to-Image Models", ICCV 2023, arXiv:2306.09345, section 5.'
-        " Intervals resample models, because samples of one model are not independent."
-    )
+    yield plain(content.method)
+
+
+def _plain(rows: Iterable[Iterable[str]]) -> list[list[str]]:
+    return [[plain(text) for text in row] for row in rows]
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A table; the first `left` columns are text, the others numbers."""
     marks = ["---" if place < left else "---:" for place in range(len(names))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [names, marks, *rows])

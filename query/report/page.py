@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from .content import Content, best_text
 from .facts import METRICS
 from .svg import for_page
-from .tables import mapper_text, place_text, signed, space_text
+from .words import case_text, place_text, signed, space_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def render_page(content: Content) -> str:
@@ -17,11 +23,19 @@ def render_page(content: Content) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     templates.filters |= {
-        "place": place_text,
-        "space": space_text,
-        "mapper": mapper_text,
-        "signed": signed,
-        "figure": for_page,
         "best": best_text,
+        "breaks": _with_breaks,
+        "case": case_text,
+        "figure": for_page,
+        "place": place_text,
+        "signed": signed,
+        "space": space_text,
     }
     return templates.get_template("report.html").render(c=content, metrics=METRICS)
+
+
+def _with_breaks(name: str) -> Markup:
+    """`name`, escaped, with places where a narrow column may break it."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"(?<=[-_+/.])(?=\w)", "<wbr>", str(escape(name))))  # noqa: S704

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from .bars import bars_figure
 from .domains import Pairing, objects_and_styles, seen_and_unseen
-from .facts import Facts
-from .figures import bars_figure, scatter_figure
+from .facts import Facts, Space
 from .points import arrows, bar_groups, left_out
-from .tables import mapper_text
+from .scatter import scatter_figure
+from .words import case_text, space_text
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ def plot_sections(facts: Facts) -> list[PlotSection]:
 
 def _objects_and_styles(facts: Facts) -> PlotSection:
     text = (
-        "Each arrow is an encoder, from its raw features to the mapped ones. Further right: better at finding the"
-        " exemplar of an object; further up: better at finding those of a style. Means over each case's schemes;"
-        " the axes need not start at 0."
+        "Each arrow is an encoder, from its raw features to the mapped ones. Further right is better at"
+        " finding the exemplar of an object, further up at finding those of a style. Points are means over"
+        " the schemes of a case; axes need not start at 0."
     )
     plots, notes = _scatters(facts, "objects-styles", objects_and_styles)
     return PlotSection("Objects or styles", text, plots, notes)
@@ -49,9 +50,9 @@ def _objects_and_styles(facts: Facts) -> PlotSection:
 
 def _seen_and_unseen(facts: Facts) -> PlotSection:
     text = (
-        "What a mapper learned should hold for concepts that it has not seen. Each arrow is an encoder, from raw to"
-        " mapped, in a case whose kind of concepts the mappers were trained on, against one whose concepts they"
-        " never saw. An arrow upwards is a gain that carries over. On the dashed line both cases are equally hard."
+        "What a mapper learned should hold for concepts that it has not seen. To the right is a case of the"
+        " kind of concepts that mappers were trained on, upwards one of concepts that they never saw. An"
+        " arrow that rises is a gain that carries over; on the dashed line both cases are equally hard."
     )
     plots, notes = _scatters(facts, "seen-unseen", seen_and_unseen)
     return PlotSection("Seen or unseen in training", text, plots, notes)
@@ -65,7 +66,8 @@ def _scatters(
     paper = [place.case for _, place in facts.published]
     pairings = pair(facts, dict.fromkeys([*mine, *paper]))
     pairings.sort(key=lambda pairing: not {pairing.x, pairing.y} <= set(mine))
-    plots, drawn = [], set()
+    plots: list[Plot] = []
+    drawn: set[str] = set()
     for pairing in pairings:
         if found := arrows(facts, pairing):
             drawn |= {pairing.x, pairing.y}
@@ -82,23 +84,20 @@ def _scatters(
 
 
 def _raw_and_mapped(facts: Facts) -> PlotSection:
-    names = [(encoder, facts.main_mapper(encoder)) for encoder in facts.encoders()]
-    mapped = ", ".join(f"{encoder}: {mapper_text(mapper)}" for encoder, mapper in names if mapper)
+    spaces = [Space(name, mapper) for name in facts.encoders() if (mapper := facts.main_mapper(name))]
     text = (
-        "Recall@10 is the share of a sample's exemplars that are among the ten most similar candidates. Lines are 95%"
-        " intervals over models; diamonds are what the paper reports."
-        + (
-            f" Mapped is the paper's final mapper where it is there, else the newest ({mapped})."
-            if mapped
-            else ""
-        )
+        "Recall@10 is the share of a sample's exemplars that are among the ten most similar candidates. Lines"
+        " are 95% intervals over models, diamonds what the paper publishes."
     )
-    plots = []
+    if spaces:
+        names = ", ".join(space_text(space) for space in spaces)
+        text += f" Mapped is by the paper's final mapper where it is there, else by the newest: {names}."
+    plots: list[Plot] = []
     for case in _cases(facts):
         if groups := bar_groups(facts, case):
             name = f"raw-mapped-{len(plots) + 1}"
             note = "" if facts.measured else "As published; not measured in this store."
-            plots.append(Plot(name, case or "no case", note, bars_figure(name, case, groups)))
+            plots.append(Plot(name, case_text(case), note, bars_figure(name, case, groups)))
     return PlotSection("Raw or mapped, case by case", text, tuple(plots))
 
 

@@ -10,6 +10,7 @@ from .domains import Pairing
 from .facts import MAIN, Facts, Place, Score, Space
 
 METRIC = "recall_10"
+FEW = 2  # encoders, up to which all mappers of each are drawn
 XY = tuple[float, float]
 
 
@@ -22,6 +23,7 @@ class Arrow:
     measured: bool
     raw: XY | None
     mapped: XY | None
+    mapper: str = MAIN
     others: tuple[tuple[str, XY], ...] = ()
 
 
@@ -52,7 +54,11 @@ def colours(facts: Facts) -> dict[str, int]:
 
 
 def arrows(facts: Facts, pairing: Pairing) -> list[Arrow]:
-    """Every encoder that is measured or published in both cases: means over each case's schemes."""
+    """Every encoder that is measured or published in both cases: means over each case's schemes.
+
+    Mappers besides the main one are there only while encoders are few, so that a plot stays readable.
+    """
+    few = len(facts.encoders()) <= FEW
     mine = {key: cell.scores[METRIC].value for key, cell in facts.measured.items()}
     paper = {key: row[METRIC] for key, row in facts.published.items()}
     found = []
@@ -61,11 +67,11 @@ def arrows(facts: Facts, pairing: Pairing) -> list[Arrow]:
         raw, mapped = (_point(mine, Space(encoder, name or ""), pairing) for name in (RAW, main))
         others = tuple(
             (name, point)
-            for name in facts.mappers(encoder)
+            for name in (facts.mappers(encoder) if few else ())
             if name not in (RAW, main) and (point := _point(mine, Space(encoder, name), pairing))
         )
         if raw or mapped or others:
-            found.append(Arrow(encoder, colour, True, raw, mapped, others))
+            found.append(Arrow(encoder, colour, True, raw, mapped, main or MAIN, others))
         raw, mapped = (_point(paper, Space(encoder, name), pairing) for name in (RAW, MAIN))
         if raw or mapped:
             found.append(Arrow(encoder, colour, False, raw, mapped))

@@ -1,4 +1,4 @@
-"""Where the figures come from: runs, code, table versions, encoders, mappers, calibrations."""
+"""Where the numbers come from: runs, code, table versions, encoders, mappers, calibrations."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from .facts import Facts, Space
-from .tables import mapper_text
+from .words import mapper_text, plural
 
 UNKNOWN = "not recorded"
 
 
 @dataclass(frozen=True)
 class SpaceOrigin:
-    """How one measured feature space came to its figures, in words."""
+    """How one measured feature space came to its numbers, in words."""
 
     space: Space
     features: str
@@ -41,15 +41,20 @@ def _origin(space: Space, how: Mapping[str, Any], run: Mapping[str, Any]) -> Spa
     return SpaceOrigin(
         space=space,
         features=", ".join(
-            _known([how.get("dim") and f"{how['dim']} numbers", how.get("source"), how.get("license")])
+            _known([how.get("dim") and f"{how['dim']:,} dimensions", how.get("source"), how.get("license")])
         ),
         mapping=_mapping(space, how),
         calibration=_calibration(how),
-        ranked=f"{run['samples'] or 0:,} samples in {run['runs']:,} runs, {run['seconds'] or 0:,.1f} s",
+        ranked=_ranked(run),
         when=_when(run["first"], run["last"]),
         code=", ".join(run["code_versions"] or []) or UNKNOWN,
         tables="; ".join(_versions(text) for text in run["table_versions"] or []) or UNKNOWN,
     )
+
+
+def _ranked(run: Mapping[str, Any]) -> str:
+    asked, runs = plural(run["samples"] or 0, "sample"), plural(run["runs"], "run")
+    return f"{asked} in {runs} of all splits, {run['seconds'] or 0:,.1f} s"
 
 
 def _known(parts: Iterable[Any]) -> list[str]:
@@ -97,8 +102,8 @@ def _versions(text: str) -> str:
 
 
 def splits_text(facts: Facts) -> str:
-    """Which split the figures are of, and which others were measured."""
+    """Which split the numbers are of, and which others were measured."""
     others = sorted(name or "(none)" for name in facts.elsewhere)
-    told = f"Figures are of the split {facts.split!r}." if facts.split else "Models have no split here."
+    told = f"Numbers are of the split {facts.split!r}." if facts.split else "Models have no split here."
     rest = f" Also measured, and not shown: {', '.join(others)}." if others else ""
     return told + rest

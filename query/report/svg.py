@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -19,11 +21,25 @@ VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--card"} | {
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def new_figure(width: float, height: float) -> tuple[Any, Any]:
-    """An empty figure of `width` x `height` inches and its axes, without any global state."""
+WIDTH = 4.2  # inches: readable on a phone, and two beside each other on a page
+
+
+@dataclass(frozen=True)
+class Key:
+    """A mark and what it means. `fill` is its colour inside, `size` in points."""
+
+    text: str
+    mark: str
+    fill: str = INK
+    size: float = 7.0
+    alpha: float = 1.0
+
+
+def new_figure(height: float) -> tuple[Any, Any]:
+    """An empty figure of WIDTH x `height` inches and its axes, without any global state."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots()
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -32,6 +48,38 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
     axes.tick_params(colors=SOFT, labelsize=8.5, length=3)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def add_keys(figure: Any, keys: Sequence[Key]) -> None:
+    """A line of keys under the axes."""
+    from matplotlib.lines import Line2D
+
+    edges = {"s": "none", "_": INK}
+    lines = [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=key.mark,
+            markersize=key.size,
+            markerfacecolor=key.fill,
+            markeredgecolor=edges.get(key.mark, INK),
+            alpha=key.alpha,
+            label=key.text,
+        )
+        for key in keys
+    ]
+    if lines:
+        figure.legend(
+            handles=lines,
+            loc="outside lower center",
+            ncols=len(lines),
+            frameon=False,
+            fontsize=8.5,
+            labelcolor=SOFT,
+            handletextpad=0.2,
+            columnspacing=1.2,
+        )
 
 
 def svg_text(figure: Any, name: str, described: str) -> str:

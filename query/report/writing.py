@@ -20,9 +20,9 @@ FIGURES = "figures"
 def write_report(store_uri: str | Path, out: Path) -> list[Path]:
     """Write the report on the store at `store_uri`; the paths written, the one to open first.
 
-    `out` ending in `.html` is one page with all in it; ending in `.md`, Markdown with `figures/` beside it; anything
-    else is a folder that gets both, `report.html` and `report.md`. Each file is written whole or not at all,
-    after everything has been computed.
+    `out` ending in `.html` is one page with all in it; ending in `.md`, Markdown with `figures/` beside it;
+    anything else is a folder that gets both, `report.html` and `report.md`. Each file is written whole or not
+    at all, after everything has been computed.
 
     Raises:
         NotFoundError: no store there.
@@ -32,6 +32,7 @@ def write_report(store_uri: str | Path, out: Path) -> list[Path]:
     try:
         for path, data in files.items():
             write_atomically(path, data)
+            path.chmod(0o644)  # temporary files are private; a report is for others to read
     except OSError as error:
         raise InvalidInputError(
             f"cannot write {error.filename or out}: {error.strerror or error}",
