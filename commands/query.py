@@ -134,13 +134,18 @@ def sql(
     from ..query.formatting import write_rows
     from ..query.sql_runner import stream_sql
 
-    if fmt in BINARY_FORMATS and out is None and sys.stdout.isatty():
+    if fmt in BINARY_FORMATS and out is None and to_terminal():
         raise InvalidInputError(
             f"{fmt} is no text for a terminal", hint=f"add `-o rows.{fmt}`, or pipe it into a program"
         )
     text, bound = _statement(statement, file), dict(_name_and_value(param) for param in params)
     with stream_sql(store_uri(ctx), text, bound, at) as rows, _sink(out) as sink:
         write_rows(rows, fmt, sink, max_rows)
+
+
+def to_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
 
 
 def _statement(statement: str | None, file: Path | None) -> str:

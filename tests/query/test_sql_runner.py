@@ -3,12 +3,17 @@
 import csv
 import io
 import json
+import subprocess
+import sys
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.query import format_table, run_sql
-from attribase.store import InvalidInputError, NotFoundError
+from attribase.query.formatting import write_rows
+from attribase.query.sql_runner import Rows, stream_sql
+from attribase.store import InvalidInputError, NotFoundError, Store
 
 
 def test_a_statement_answers_with_rows(small):
@@ -54,6 +59,106 @@ def test_errors_are_one_line_with_a_hint(small, statement, says):
     assert says in str(error.value)
     assert "\n" not in str(error.value)
     assert error.value.hint
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    return Store.create(tmp_path_factory.mktemp("empty") / "a.store").uri
+
+
+@pytest.mark.parametrize(
+    ("statement", "place", "says"),
+    [
+        ("selec 1", "1:1", "selec"),
+        ("from\n  nowhere", "2:3", "nowhere"),
+        ("select uri,\n\tnope\nfrom images", "2:2", "nope"),
+        ("select 'π漢字', nope from images", "1:15", "nope"),
+        ("select 1;\nselect uri\nfrom images where (uri = 'a'", "3:26", "syntax"),
+        ("select 1; select 2;\n  select nope from images", "2:10", "nope"),
+        ("select * from runs r\njoin images i on r.zz = i.uri", "2:18", "zz"),
+        ("select\ncast('a' as int)", "2:1", "'a'"),
+        ("select foo(1)", "1:8", "foo"),
+        ("select " + "1, " * 200 + "nope from images", "1:608", "nope"),
+        ("select max(uri), uri from images", "1:18", "GROUP BY"),
+    ],
+)
+def test_errors_say_line_and_column(empty, statement, place, says):
+    with pytest.raises(InvalidInputError) as error:
+        run_sql(empty, statement)
+    assert f" Error at {place}: " in str(error.value)
+    assert says in str(error.value)
+    line, column = map(int, place.split(":"))
+    assert column <= len(statement.split("\n")[line - 1]) + 1
+    assert "{" not in str(error.value)
+    assert "LINE" not in str(error.value)
+
+
+@pytest.mark.parametrize("statement", ["select error('boom')", "select $x", "delete from images"])
+def test_an_error_without_a_place_claims_none(empty, statement):
+    with pytest.raises(InvalidInputError, match="Error: ") as error:
+        run_sql(empty, statement)
+    assert " at " not in str(error.value).partition(": ")[0]
+
+
+def test_an_error_in_the_middle_of_an_answer_is_told_like_others(empty):
+    statement = "select case when i = 900000 then 'x' else i::varchar end::int as n from range(1000000) t(i)"
+    with (
+        stream_sql(empty, statement) as rows,
+        pytest.raises(InvalidInputError, match="Conversion Error at 1:57"),
+    ):
+        for _ in rows.batches:
+            pass
+
+
+def test_statements_take_turns_and_each_its_parameters(empty):
+    text = (
+        "create temp table t as select $a::int as x; insert into t select $b::int; select sum(x) as s from t"
+    )
+    assert run_sql(empty, text, {"a": "3", "b": 4}).to_pylist() == [{"s": 7}]
+
+
+def test_an_earlier_statement_that_fails_is_told_too(empty):
+    with pytest.raises(InvalidInputError, match="boom"):
+        run_sql(empty, "select error('boom'); select 1")
+
+
+def test_text_takes_the_type_that_its_place_needs(empty):
+    numbers = "select i from range(20) t(i) where i >= $low order by i limit $most"
+    assert run_sql(empty, numbers, {"low": "10", "most": "2"}).to_pylist() == [{"i": 10}, {"i": 11}]
+    texts = "select x from (values ('007'), ('7')) t(x) where x = $x"
+    assert run_sql(empty, texts, {"x": "007"}).to_pylist() == [{"x": "007"}]
+    moments = "select timestamp '2026-01-02' > $t as later"
+    assert run_sql(empty, moments, {"t": "2026-01-01"}).to_pylist() == [{"later": True}]
+
+
+def test_a_parameter_that_nothing_names_is_a_mistake(empty):
+    with pytest.raises(InvalidInputError, match=r"\$cas"):
+        run_sql(empty, "select $case", {"case": "a", "cas": "b"})
+
+
+def test_a_large_answer_takes_little_memory(empty):
+    code = f"""
+import resource, io
+from attribase.query.formatting import write_rows
+from attribase.query.sql_runner import stream_sql
+class Nowhere(io.RawIOBase):
+    def writable(self): return True
+    def write(self, data): return len(data)
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def write(rows, fmt):
+    with stream_sql({empty!r}, f"select i, repeat('x', 200) as s from range({{rows}}) t(i)") as found:
+        write_rows(found, fmt, Nowhere())
+for fmt in ("arrow", "parquet", "table"):
+    write(1000, fmt)
+before = peak()
+for fmt in ("arrow", "parquet", "table"):
+    write(1_500_000, fmt)
+print(peak() - before)
+"""
+    grown = int(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    )
+    assert grown < 150  # the rows are 300 MB
 
 
 def test_python_variables_are_no_tables(small):
@@ -109,6 +214,40 @@ def test_arrow_and_parquet_are_the_rows(rows):
         assert str(again.to_pylist()) == str(rows.to_pylist())  # as text, since nan is not nan
         assert again.schema.names == rows.schema.names
     assert arrow.schema == rows.schema
+
+
+@pytest.mark.parametrize("fmt", ["csv", "json", "arrow", "parquet", "table"])
+def test_batches_are_written_as_they_come(rows, fmt):
+    """In any cut, also none at all."""
+    whole = format_table(rows, fmt)
+    for cut in (1, 3):
+        out = io.BytesIO()
+        write_rows(Rows(rows.schema, iter(rows.to_batches(max_chunksize=cut))), fmt, out)
+        if fmt in ("csv", "json", "table"):
+            assert out.getvalue().decode() == whole
+        else:
+            read = pa.ipc.open_stream if fmt == "arrow" else pq.ParquetFile
+            again = read(io.BytesIO(out.getvalue()))
+            assert str((again.read_all() if fmt == "arrow" else again.read()).to_pylist()) == str(
+                rows.to_pylist()
+            )
+    nothing = format_table(rows.slice(0, 0), fmt)
+    if fmt == "json":
+        assert nothing == "[]\n"
+    elif fmt == "csv":
+        assert nothing == "name,score,tags,at,n\n"
+
+
+def test_sums_of_integers_are_numbers_in_json(empty):
+    table = run_sql(empty, "select sum(i) as s, 1.50::decimal(9, 2) as d, count(*) as n from range(5) t(i)")
+    assert isinstance(table["s"][0].as_py(), Decimal | int)
+    assert json.loads(format_table(table, "json")) == [{"d": 1.5, "n": 5, "s": 10}]
+
+
+def test_a_column_may_come_twice(empty):
+    table = run_sql(empty, "select 1 as a, 2 as a")
+    assert format_table(table, "csv") == "a,a\n1,2\n"
+    assert format_table(table, "table").splitlines()[-1].split() == ["1", "2"]
 
 
 def test_a_table_shows_the_first_rows_and_says_so(rows):
