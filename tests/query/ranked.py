@@ -85,7 +85,9 @@ class Ranked:
         if finished:
             run = {"run_id": run_id, "encoder": encoder, "mapper": mapper, "case_name": case, "split": split}
             run |= {"scheme": scheme, "run_number": run_number(run_id), "samples": len(asked)}
-            self.store.upsert("runs", [run | {"started": self.moment}])
+            self.store.upsert(
+                "runs", [run | {"started": self.moment, "seconds": 1.5, "table_versions": '{"samples": 2}'}]
+            )
         return run_id
 
     def _ranks(self, run_id: str, key: tuple[str, str, str], skill: float) -> list[dict]:

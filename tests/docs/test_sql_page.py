@@ -1,0 +1,132 @@
+"""docs/sql.md: every query runs and answers, every command works, every list of columns is right."""
+
+import re
+import shlex
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from attribase.cli import cli
+from attribase.query import connect, run_sql
+from attribase.query.statements import VIEWS
+from attribase.store import Store
+from attribase.store.schema import TABLES
+from click.testing import CliRunner
+
+from ..query.ranked import Ranked, fill
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """A store that gives every question something to answer, tagged `before` and changed since."""
+    ranked = fill(Ranked(Store.create(tmp_path_factory.mktemp("page") / "my.store")))
+    store = ranked.store
+    store.upsert("members", [{"collection": "gallery", "image_id": name} for name in ("o0e", "o1e")])
+    store.upsert(
+        "failures", [{"stage": "images", "item": "a.png", "reason": "torn", "at": datetime(2026, 1, 1)}]
+    )
+    table = store.ensure_vectors("near", 4)
+    items = [("o0e", "image"), ("o1e", "image"), ("s0e0", "image"), ("o0-gpt0", "sample")]
+    vectors = [
+        {"item_id": name, "item_kind": kind, "base": [1.0, n, n * n, 0.5]}
+        for n, (name, kind) in enumerate(items)
+    ]
+    store.upsert(table, vectors)
+    ranked.run("clip", "none", "objects", "gpt")
+    ranked.model("p0", ["p0e"], "bamfg")
+    ranked.run("clip", "none", "bamfg", "gpt")  # a place that the paper has figures for
+    store.tag("before")
+    store.upsert("members", [{"collection": "gallery", "image_id": "late"}])
+    ranked.run("near", "tuned", "objects", "gpt", skill=1.0)
+    return store.uri
+
+
+def test_the_page_has_more_than_a_dozen_questions():
+    assert len(blocks("sql")) >= 12
+
+
+@pytest.mark.parametrize("statement", blocks("sql"), ids=lambda text: text.split("\n")[0][:40])
+def test_a_query_of_the_page_runs_and_answers(uri, statement):
+    rows = run_sql(uri, statement)
+    assert rows.num_rows > 0
+    for column in rows.column_names:
+        assert rows[column].null_count < rows.num_rows, column
+
+
+def test_the_changes_since_a_tag_are_those_that_were_made(uri):
+    (statement,) = (text for text in blocks("sql") if "full join before.metrics" in text)
+    (row,) = run_sql(uri, statement).to_pylist()
+    assert (row["encoder"], row["mapper"], row["case_name"], row["scheme"]) == (
+        "near",
+        "tuned",
+        "objects",
+        "gpt",
+    )
+    assert row["change"] == pytest.approx(row["map_now"] - row["map_before"])
+    (statement,) = (text for text in blocks("sql") if "not in (select image_id from before.members)" in text)
+    assert run_sql(uri, statement).to_pylist() == [{"collection": "gallery", "images": 1}]
+
+
+def test_recall_at_any_k_agrees_with_the_view(uri):
+    (statement,) = (text for text in blocks("sql") if "cut(k)" in text)
+    ours = run_sql(uri, statement.replace("(1), (3), (30), (300)", "(5), (10), (100)")).to_pylist()
+    keys = ("encoder", "mapper", "case_name", "scheme", "split")
+    view = {tuple(row[k] for k in keys): row for row in run_sql(uri, "from metrics").to_pylist()}
+    assert len(ours) == 3 * len(view)
+    for row in ours:
+        assert row["recall"] == pytest.approx(view[tuple(row[k] for k in keys)][f"recall_{row['k']}"])
+
+
+@pytest.mark.parametrize("line", [line for text in blocks("sh") for line in text.splitlines()])
+def test_a_command_of_the_page_works(uri, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    Path("my.store").symlink_to(uri)
+    Path("question.sql").write_text(blocks("sql")[0])
+    program, *words = shlex.split(line)
+    assert program == "attribase"
+    makes = words[2:] == ["tag", "before_cleaning"]
+    if "before_cleaning" in line and not makes and "before_cleaning" not in names(uri):
+        Store.open(uri).tag("before_cleaning")
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.stderr
+
+
+def names(uri):
+    return [tag.name for tag in Store.open(uri).tags()]
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_on_the_page_runs(uri, tmp_path, monkeypatch, code):
+    monkeypatch.chdir(tmp_path)
+    Path("my.store").symlink_to(uri)
+    found = {}
+    exec(compile(code, "docs/sql.md", "exec"), found)
+    assert isinstance(found["table"], pa.Table)
+    assert found["table"].num_rows > 0
+    assert type(found["frame"]).__module__.startswith("polars")
+    assert set(found["frame"]["metric"]) == {"recall_10"}
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "published"])
+def test_the_page_lists_a_views_columns(uri, view):
+    (line,) = re.findall(rf"^\| `{view}` \| .*$", PAGE, re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", line.split("|")[3])
+    with connect(uri) as con:
+        assert [row[0] for row in con.execute(f"describe {view}").fetchall()] == listed
+
+
+def test_the_page_names_every_table_and_no_column_that_is_not_there():
+    lines = re.findall(r"^\| (`[a-z_<>`, ]+) \| ([^|]*) \|$", PAGE, re.MULTILINE)
+    tables = {name for names, _ in lines for name in re.findall(r"`([\w<>]+)`", names)}
+    assert tables == set(TABLES) | {"vectors_<encoder>", "views_<encoder>"}
+    for named, text in lines:
+        known = {field for name in re.findall(r"`(\w+)`", named) for field in TABLES[name].names}
+        if known:
+            assert set(re.findall(r"`(\w+)`", text)) - {"gallery"} <= known
