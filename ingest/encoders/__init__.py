@@ -2,69 +2,88 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from ...runtime import Preprocessing
-from ...store.errors import NotFoundError
-from . import clip, efficientnet, timm_models
+from ...store.errors import InvalidInputError, NotFoundError
+from . import aladin, clip, efficientnet, moco, onnx_file, sd_unet, sscd, timm_models
 from .export import MIN_COSINE, Parity, ensure_encoder, export_encoder
 from .spec import EncoderSpec
-
-_IMAGENET = Preprocessing(224, resize=248, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-_OPENAI = Preprocessing(
-    224, resize=224, mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)
-)
+from .timm_models import HALF, IMAGENET
 
 ENCODERS: tuple[EncoderSpec, ...] = (
     efficientnet.spec("efficientnet-lite0", size=224),
-    EncoderSpec(
-        "clip-vit-b16",
-        dim=512,
-        preprocessing=_OPENAI,
-        source="open_clip ViT-B-16/openai, hub timm/vit_base_patch16_clip_224.openai",
-        license="MIT",
-        load=partial(clip.load, arch="ViT-B-16", tag="openai"),
+    clip.named("clip-vit-b16", "ViT-B-16", "timm/vit_base_patch16_clip_224.openai"),
+    clip.named("clip-vit-b32", "ViT-B-32", "timm/vit_base_patch32_clip_224.openai"),
+    timm_models.named("dino-vit-b16", "vit_base_patch16_224.dino", 224, 248, IMAGENET),
+    moco.spec(),
+    timm_models.named("vit-b16", "vit_base_patch16_224.augreg_in21k_ft_in1k", 224, 248, HALF),
+    timm_models.named("vit-b16-384", "vit_base_patch16_384.augreg_in21k_ft_in1k", 384, 384, HALF),
+    sscd.spec("sscd", 288, resize=288),
+    sscd.spec("sscd-320", 320, resize=None),
+    aladin.spec(),
+    sd_unet.spec(),
+    timm_models.named("dinov2-vit-b14", "vit_base_patch14_dinov2.lvd142m", 518, 518, IMAGENET),
+    # DINOv2's own evaluation: a sixth of the patches.
+    timm_models.named(
+        "dinov2-vit-b14-224", "vit_base_patch14_dinov2.lvd142m", 224, 256, IMAGENET, resized=True
     ),
-    EncoderSpec(
-        "clip-vit-b32",
-        dim=512,
-        preprocessing=_OPENAI,
-        source="open_clip ViT-B-32/openai, hub timm/vit_base_patch32_clip_224.openai",
-        license="MIT",
-        load=partial(clip.load, arch="ViT-B-32", tag="openai"),
-    ),
-    EncoderSpec(
-        "dino-vit-b16",
-        dim=768,
-        preprocessing=_IMAGENET,
-        source="timm vit_base_patch16_224.dino, hub timm/vit_base_patch16_224.dino",
-        license="Apache-2.0",
-        load=partial(timm_models.load, model="vit_base_patch16_224.dino"),
-    ),
+    timm_models.named("siglip-vit-b16", "vit_base_patch16_siglip_224.webli", 224, 248, HALF),
 )
 
+FAMILIES = ("timm:NAME", "open_clip:ARCH/TAG", "onnx:FILE", "sd-unet:BASE")
 
-def get_encoder(name: str) -> EncoderSpec:
-    """The spec called `name`, or of `timm:NAME` or `open_clip:ARCH/TAG`.
 
-    Raises NotFoundError that lists the known ones.
+def get_encoder(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
+    """The spec called `name`, or of one of `FAMILIES`.
+
+    `changes` replace what the library says of its preprocessing: resize, interpolation, mean, std and, for
+    files that say nothing themselves, size.
+
+    Raises NotFoundError that lists the known ones, InvalidInputError for changes that cannot be.
     """
-    if name.startswith(timm_models.PREFIX):
-        return timm_models.spec(name)
-    if name.startswith(clip.PREFIX):
-        return clip.spec(name)
+    if name.startswith(onnx_file.PREFIX):
+        return onnx_file.spec(name, changes)
+    spec = _find(name)
+    if not changes:
+        return spec
+    if changes.get("size", spec.size) != spec.size and name != aladin.NAME:
+        raise InvalidInputError(f"{name} is built for {spec.size} pixels", hint="leave --size out")
+    if "size" in changes and "resize" not in changes and spec.preprocessing.resize is not None:
+        changes = {**changes, "resize": changes["size"]}
+    return replace(spec, preprocessing=replace(spec.preprocessing, **changes))
+
+
+def encoder_name(name: str) -> str:
+    """Under which name the store has `name`: a family's file or folder counts without where it lies."""
+    if name.startswith(onnx_file.PREFIX):
+        return onnx_file.short_name(name)
+    return sd_unet.short_name(name) if name.startswith(sd_unet.PREFIX) else name
+
+
+def _find(name: str) -> EncoderSpec:
+    for prefix, make in (
+        (timm_models.PREFIX, timm_models.spec),
+        (clip.PREFIX, clip.spec),
+        (sd_unet.PREFIX, sd_unet.spec),
+    ):
+        if name.startswith(prefix):
+            return make(name)
     for spec in ENCODERS:
         if spec.name == name:
             return spec
-    known = ", ".join(spec.name for spec in ENCODERS)
-    raise NotFoundError(f"there is no encoder {name!r}", hint=f"use {known}, timm:NAME or open_clip:ARCH/TAG")
+    known = ", ".join((*(spec.name for spec in ENCODERS), *FAMILIES))
+    raise NotFoundError(f"there is no encoder {name!r}", hint=f"use one of {known}")
 
 
 __all__ = [
     "ENCODERS",
+    "FAMILIES",
     "MIN_COSINE",
     "EncoderSpec",
     "Parity",
+    "encoder_name",
     "ensure_encoder",
     "export_encoder",
     "get_encoder",

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 PREFIX = "open_clip:"
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # OpenAI's
+
+
+def named(name: str, arch: str, hub: str) -> EncoderSpec:
+    """A CLIP of OpenAI's under a name of our own, said here so that nobody imports open_clip to read it."""
+    return EncoderSpec(
+        name=name,
+        dim=512,
+        preprocessing=Preprocessing(224, resize=224, mean=MEAN, std=STD),
+        source=f"open_clip {arch}/openai, hub {hub}",
+        license="MIT",
+        load=partial(load, arch=arch, tag="openai"),
+        files=(f"{hub}/{FILES[0]}",),
+    )
 
 
 def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module:
@@ -60,6 +74,7 @@ def spec(name: str) -> EncoderSpec:
             hint=f"use open_clip:ARCH/TAG; known: {', '.join(known[:12])}, ...",
         )
     size = int(model["vision_cfg"]["image_size"])
+    hub = str(weights.get("hf_hub", "")).rstrip("/")
     return EncoderSpec(
         name=name,
         dim=int(model["embed_dim"]),
@@ -70,7 +85,8 @@ def spec(name: str) -> EncoderSpec:
             mean=tuple(weights["mean"]),
             std=tuple(weights["std"]),
         ),
-        source=f"open_clip {arch}/{tag}, hub {str(weights.get('hf_hub', '')).rstrip('/')}",
+        source=f"open_clip {arch}/{tag}, hub {hub}",
         license="see the publisher of the weights",
         load=partial(load, arch=arch, tag=tag),
+        files=(f"{hub}/{FILES[0]}",) if hub.count("/") == 1 else (),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError, NotFoundError
@@ -17,9 +17,42 @@ if TYPE_CHECKING:
 PREFIX = "timm:"
 FILES = ("model.safetensors", "pytorch_model.bin")
 
+Colour: TypeAlias = tuple[float, float, float]
+IMAGENET: tuple[Colour, Colour] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF: tuple[Colour, Colour] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
-def load(weights: Path | None = None, *, model: str) -> torch.nn.Module:
-    """The timm model `model` without its classifier, from `weights` or from the hub."""
+
+def named(
+    name: str,
+    model: str,
+    size: int,
+    resize: int,
+    colours: tuple[Colour, Colour],
+    *,
+    resized: bool = False,
+) -> EncoderSpec:
+    """A ViT-B of timm under a name of our own, said here so that nobody imports timm to read the registry.
+
+    `colours`: mean and standard deviation. `resized`: the model is built for `size`, its positions resampled
+    from timm's size; else `size` and `resize` are timm's.
+    """
+    mean, std = colours
+    return EncoderSpec(
+        name=name,
+        dim=768,
+        preprocessing=Preprocessing(size, resize=resize, mean=mean, std=std),
+        source=f"timm {model}, hub timm/{model}",
+        license="Apache-2.0",
+        load=partial(load, model=model, size=size if resized else None),
+        files=(f"timm/{model}/{FILES[0]}",),
+    )
+
+
+def load(weights: Path | None = None, *, model: str, size: int | None = None) -> torch.nn.Module:
+    """The timm model `model` without its classifier, from `weights` or from the hub.
+
+    `size`: build it for another size in pixels than the weights were trained on (ViTs only).
+    """
     import timm
 
     path = weights
@@ -31,11 +64,12 @@ def load(weights: Path | None = None, *, model: str) -> torch.nn.Module:
             )
         path = hub_file(f"timm {model}", config.hf_hub_id, FILES)
 
-    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path))
+    how = {} if size is None else {"img_size": size}
+    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path, how))
     return module.eval()
 
 
-def _create(model: str, path: Path) -> Any:
+def _create(model: str, path: Path, how: dict[str, Any]) -> Any:
     """Create it twice from different random numbers: timm leaves what the file does not hold at random."""
     import timm
     import torch
@@ -45,9 +79,10 @@ def _create(model: str, path: Path) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             overlay = {"file": str(path)}
-            built.append(
-                timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
+            one = timm.create_model(
+                model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, **how
             )
+            built.append(one)
     first, second = (one.state_dict() for one in built)
     missing = [name for name, value in first.items() if not torch.equal(value, second[name])]
     if missing:
@@ -81,4 +116,5 @@ def spec(name: str) -> EncoderSpec:
         source=f"timm {model}, hub {config.hf_hub_id}",
         license=config.license or "see the publisher of the weights",
         load=partial(load, model=model),
+        files=(f"{config.hf_hub_id}/{FILES[0]}",) if config.hf_hub_id else (),
     )

@@ -1,7 +1,10 @@
-"""Where weights come from: a file the user names, the local cache of the hub, or the hub itself."""
+"""Where weights come from: a file the user names, a local cache, the hub, or the publisher's own address."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -12,6 +15,7 @@ from ...store.errors import InvalidInputError
 
 T = TypeVar("T")
 REACH_SECONDS = 5.0
+BLOCK = 1 << 20
 
 
 def hub_file(encoder: str, repository: str, names: Sequence[str]) -> Path:
@@ -20,13 +24,12 @@ def hub_file(encoder: str, repository: str, names: Sequence[str]) -> Path:
     Raises:
         InvalidInputError: there is no network and no cached file; says which file to fetch and the flag.
     """
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    for name in names:
-        cached = try_to_load_from_cache(repository, name)
-        if isinstance(cached, str):
-            return Path(cached)
+    cached = cached_file(repository, names)
+    if cached is not None:
+        return cached
     problem: Exception | str = "the hub cannot be reached"
     if _hub_answers():
         for name in names:
@@ -37,9 +40,72 @@ def hub_file(encoder: str, repository: str, names: Sequence[str]) -> Path:
             except Exception as error:  # its HTTP client's errors differ between releases
                 problem = error
                 break
-    raise InvalidInputError(
-        f"the weights of {encoder} are not here and cannot be downloaded: {problem}",
-        hint=f"get {' or '.join(names)} of the Hugging Face repository {repository} and pass --weights FILE",
+    what = f"get {' or '.join(names)} of the Hugging Face repository {repository}"
+    raise not_here(encoder, problem, f"{what} and pass --weights FILE")
+
+
+def cached_file(repository: str, names: Sequence[str]) -> Path | None:
+    """The first of `names` that the hub's local cache holds."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in names:
+        cached = try_to_load_from_cache(repository, name)
+        if isinstance(cached, str):
+            return Path(cached)
+    return None
+
+
+def hub_folder(model: str, repository: str, files: Sequence[str], instead: str) -> Path:
+    """The folder of a Hugging Face `repository` with all of `files`: from the local cache, else downloaded.
+
+    Raises:
+        InvalidInputError: there is no network and not all is cached; says what to fetch and to do `instead`.
+    """
+    from huggingface_hub import hf_hub_download
+
+    cached = [cached_file(repository, [name]) for name in files]
+    problem: Exception | str = "the hub cannot be reached"
+    if None in cached and _hub_answers():
+        try:
+            cached = [Path(hf_hub_download(repository, name)) for name in files]
+        except Exception as error:  # as above
+            problem = error
+    if None in cached or not cached[0]:
+        what = f"get {', '.join(files)} of the Hugging Face repository {repository}"
+        raise not_here(model, problem, f"{what} and {instead}")
+    return cached[0].parents[files[0].count("/")]
+
+
+def url_file(encoder: str, url: str) -> Path:
+    """The file at `url`: from torch's download cache, else downloaded into it.
+
+    Raises:
+        InvalidInputError: there is no network and no cached file; says which file to fetch and the flag.
+    """
+    target = cached_url(url)
+    if target.is_file():
+        return target
+    problem: Exception | str = "downloads are switched off"
+    if not _offline():
+        try:
+            _download(url, target)
+            return target
+        except OSError as error:
+            problem = error
+    raise not_here(encoder, problem, f"get {url} and pass --weights FILE")
+
+
+def cached_url(url: str) -> Path:
+    """Where the file of `url` is kept: where torch.hub keeps it, so what others downloaded counts."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+    return home / "hub" / "checkpoints" / url.rpartition("/")[2]
+
+
+def not_here(encoder: str, problem: Exception | str, hint: str) -> InvalidInputError:
+    """The error for weights that are on no disk and cannot be fetched."""
+    return InvalidInputError(
+        f"the weights of {encoder} are not here and cannot be downloaded: {problem}", hint=hint
     )
 
 
@@ -49,6 +115,8 @@ def load_checked(encoder: str, path: Path, load: Callable[[], T]) -> T:
         raise InvalidInputError(f"there is no weights file {path}", hint="check what --weights names")
     try:
         return load()
+    except InvalidInputError:
+        raise
     except Exception as error:  # torch, safetensors, timm and open_clip each raise their own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InvalidInputError(
@@ -57,11 +125,35 @@ def load_checked(encoder: str, path: Path, load: Callable[[], T]) -> T:
         ) from error
 
 
+def _download(url: str, target: Path) -> None:
+    """Stream `url` to `target`, which appears whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        urllib.request.urlopen(url, timeout=30) as answer,  # noqa: S310 (https, a constant)
+        tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part,
+    ):
+        try:
+            shutil.copyfileobj(answer, part, BLOCK)
+            expected = answer.headers.get("Content-Length")
+            if expected is not None and part.tell() != int(expected):
+                raise OSError(f"the download ended after {part.tell():,} of {int(expected):,} bytes")
+            part.close()
+            Path(part.name).replace(target)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
 def _hub_answers() -> bool:
     """Ask once: the hub's own client retries for most of a minute and logs each try."""
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE:
+    if _offline():
         return False
     try:
         request = urllib.request.Request(constants.ENDPOINT, method="HEAD")  # noqa: S310 (https, a constant)
