@@ -1,4 +1,4 @@
-"""The view `metrics` against a bare `select count(*), sum(rank)` of the same table: 1, 3 and 10 million ranks.
+"""The view `metrics` against a bare `select count(*), sum(rank)` of one table: 1, 3 and 10 million ranks.
 
     python benchmarks/metrics_sql.py [--small]
 

@@ -161,8 +161,9 @@ def _checked(
         raise InvalidInputError("a value is not finite", hint="leave out samples that were not measured")
     if not 0 < confidence < 1:
         raise InvalidInputError(f"the confidence is {confidence}", hint="use a number such as 0.95")
-    known: dict[Hashable, int] = {}
-    return numbers, np.array([known.setdefault(group, len(known)) for group in groups], np.int64)
+    # numbered in an order of their own, so that neither the rows' order nor who asks changes what is drawn
+    known = {group: number for number, group in enumerate(sorted(set(groups), key=str))}
+    return numbers, np.array([known[group] for group in groups], np.int64)
 
 
 def _drawn_sums(totals: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attribase.query.bootstrap import difference, interval, paired_difference
+from attribase.query.bootstrap import bounds, difference, interval, paired_difference
 from attribase.store import InvalidInputError
 from scipy import stats
 
@@ -113,3 +113,31 @@ def test_differences_need_both_sides():
         paired_difference([1, 2], [1], ["a", "b"])
     with pytest.raises(InvalidInputError):
         difference([1, 2], [True, True], ["a", "b"])
+
+
+def test_the_order_of_rows_does_not_matter():
+    rng = np.random.default_rng(3)
+    values, groups = rng.normal(size=60), [f"m{n % 7}" for n in range(60)]
+    order = rng.permutation(60)
+    one, other = interval(values, groups), interval(values[order], [groups[n] for n in order])
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-14)
+
+
+def test_bounds_are_the_intervals_of_each_column():
+    rng = np.random.default_rng(4)
+    values, groups = rng.normal(size=(90, 3)), np.arange(90) % 11
+    sums = np.stack([values[groups == g].sum(axis=0) for g in range(11)])
+    counts = np.bincount(groups)
+    low, high = bounds(sums, counts)
+    for column in range(3):
+        alone = interval(values[:, column], [f"{g:02d}" for g in groups])
+        assert (low[column], high[column]) == pytest.approx((alone.low, alone.high))
+
+
+def test_many_groups_are_drawn_in_blocks_as_few_are_at_once(monkeypatch):
+    rng = np.random.default_rng(5)
+    values, groups = rng.normal(size=300), [n % 100 for n in range(300)]
+    at_once = interval(values, groups)
+    monkeypatch.setattr("attribase.query.bootstrap._AT_ONCE", 1000)
+    in_blocks = interval(values, groups)
+    assert (at_once.low, at_once.high) == pytest.approx((in_blocks.low, in_blocks.high))

@@ -66,6 +66,20 @@ def test_every_metric_has_an_interval_around_it(evaluated):
         assert interval.low <= interval.estimate <= interval.high
 
 
+def test_python_and_sql_say_the_same_intervals(evaluated):
+    view = {
+        tuple(row[k] for k in ("encoder", "mapper", "case_name", "split", "scheme")): row
+        for row in evaluated.sql("from intervals where metric = 'ap'").to_arrow_table().to_pylist()
+    }
+    for keys, sure in metric_intervals(evaluated, metric="ap"):
+        row = view.pop(tuple(keys.values()))
+        assert (row["estimate"], row["low"], row["high"]) == pytest.approx(
+            (sure.estimate, sure.low, sure.high)
+        )
+        assert (row["samples"], row["models"]) == (sure.samples, sure.groups)
+    assert view == {}
+
+
 def test_an_unknown_metric_is_refused(evaluated):
     for compare in (compare_control, metric_intervals):
         with pytest.raises(InvalidInputError, match="f1"):

@@ -1,0 +1,45 @@
+"""`query eval` on the command line: what it prints, and the device it is told to use."""
+
+import json
+import sys
+
+import pytest
+from attribase.cli import cli
+from attribase.query import connect
+from click.testing import CliRunner
+
+NOT_A_MAC = pytest.mark.skipif(sys.platform == "darwin", reason="has one")
+
+
+def run(*args):
+    return CliRunner().invoke(cli, list(map(str, args)))
+
+
+def test_it_prints_the_metrics_that_sql_tells(small):
+    result = run("-s", small.store.uri, "query", "eval", "--device", "cpu", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    with connect(small.store.uri) as con:
+        rows = con.sql("from metrics").to_arrow_table().to_pylist()
+    assert sorted(map(key, json.loads(result.stdout))) == sorted(map(key, rows))
+    again = run("-s", small.store.uri, "query", "eval", "--case", "other", "--format", "json")
+    assert "up to date" in again.stderr
+    assert {row["case_name"] for row in json.loads(again.stdout)} == {"other"}
+
+
+def key(row):
+    return (
+        row["encoder"],
+        row["mapper"],
+        row["case_name"],
+        row["scheme"],
+        row["split"],
+        round(row["map"], 12),
+    )
+
+
+@pytest.mark.parametrize(("device", "code"), [("tpu", 2), pytest.param("mps", 1, marks=NOT_A_MAC)])
+def test_a_device_that_is_not_there_is_told(small, device, code):
+    result = run("-s", small.store.uri, "query", "eval", "--device", device)
+    assert result.exit_code == code
+    assert device in result.stderr
+    assert "Traceback" not in result.stderr
