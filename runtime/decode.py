@@ -49,6 +49,11 @@ def decode_image(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
         BadImageError: with `reason` 'empty', 'not-an-image', 'too-many-pixels' (width * height above
             `pixel_limit`, known from the header alone) or 'truncated' (the header reads, the pixels do not).
     """
+    return decode_first_frame(data, pixel_limit)[0]
+
+
+def decode_first_frame(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> tuple[Image.Image, bool]:
+    """The image as `decode_image` gives it, and whether the file holds more frames or pages than that one."""
     if not data:
         raise BadImageError("the image has no bytes", reason="empty", hint=_AGAIN)
     with warnings.catch_warnings():
@@ -58,8 +63,10 @@ def decode_image(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
         if width * height > pixel_limit:
             raise _too_many_pixels(f"{width} x {height} pixels are more than {pixel_limit:,}")
         try:
+            more = _has_more(image)
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)  # in place: a copy costs as much as decoding
+            return _to_rgb(image), more
         except (*_BROKEN, Image.DecompressionBombError) as error:
             raise BadImageError(
                 f"the image cannot be decoded: {error}", reason="truncated", hint=_AGAIN
@@ -82,6 +89,14 @@ def _open(data: bytes) -> Image.Image:
         ) from error
 
 
+def _has_more(image: Image.Image) -> bool:
+    """Whether it is animated or has pages. The previews and depth maps beside a phone's photo are neither."""
+    try:
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    except _BROKEN:  # a broken second frame does not spoil the first
+        return False
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling
         image = Image.fromarray((np.asarray(image, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
@@ -89,7 +104,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _too_many_pixels(message: str) -> BadImageError:

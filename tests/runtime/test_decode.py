@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 from attribase.runtime import BadImageError, decode_image
+from attribase.runtime.decode import decode_first_frame
 from attribase.store.errors import DataError
 from PIL import Image
 
@@ -116,3 +117,23 @@ def test_the_reason_survives_a_worker_process():
     error = BadImageError("broken", reason="truncated", hint="again")
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.reason, again.hint) == ("broken", "truncated", "again")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_the_first_of_several_frames_is_decoded_and_the_rest_is_told(kind):
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue", "green")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    image, more = decode_first_frame(
+        encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    )
+    assert more
+    assert image.getpixel((3, 3)) == (255, 0, 0)
+    assert decode_first_frame(encoded(frames[0], kind, **options))[1] is False
+
+
+def test_a_picture_beside_a_photo_is_no_second_frame():
+    """Phones store previews and depth maps that way."""
+    photo, preview = Image.new("RGB", (8, 6), "red"), Image.new("RGB", (4, 3), "red")
+    data = encoded(photo, "MPO", save_all=True, append_images=[preview])
+    assert Image.open(io.BytesIO(data)).is_animated
+    assert decode_first_frame(data)[1] is False
