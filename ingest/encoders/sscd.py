@@ -34,7 +34,7 @@ def spec(name: str, size: int, resize: int | None) -> EncoderSpec:
         dim=DIM,
         preprocessing=Preprocessing(size, resize=resize, interpolation="bilinear", mean=MEAN, std=STD),
         source="facebookresearch/sscd-copy-detection, sscd_disc_mixup.torchscript.pt",
-        license="CC-BY-NC-4.0",
+        license="MIT",
         load=partial(load, name=name, size=size),
         files=(URL,),
     )

@@ -43,15 +43,15 @@ def named(
         preprocessing=Preprocessing(size, resize=resize, mean=mean, std=std),
         source=f"timm {model}, hub timm/{model}",
         license="Apache-2.0",
-        load=partial(load, model=model, size=size if resized else None),
+        load=partial(load, model=model, **({"img_size": size} if resized else {})),
         files=(f"timm/{model}/{FILES[0]}",),
     )
 
 
-def load(weights: Path | None = None, *, model: str, size: int | None = None) -> torch.nn.Module:
+def load(weights: Path | None = None, *, model: str, **overrides: Any) -> torch.nn.Module:
     """The timm model `model` without its classifier, from `weights` or from the hub.
 
-    `size`: build it for another size in pixels than the weights were trained on (ViTs only).
+    `overrides`: of timm's own arguments, as `img_size` for another size than the weights were trained on.
     """
     import timm
 
@@ -64,12 +64,11 @@ def load(weights: Path | None = None, *, model: str, size: int | None = None) ->
             )
         path = hub_file(f"timm {model}", config.hf_hub_id, FILES)
 
-    how = {} if size is None else {"img_size": size}
-    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path, how))
+    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path, overrides))
     return module.eval()
 
 
-def _create(model: str, path: Path, how: dict[str, Any]) -> Any:
+def _create(model: str, path: Path, overrides: dict[str, Any]) -> Any:
     """Create it twice from different random numbers: timm leaves what the file does not hold at random."""
     import timm
     import torch
@@ -80,7 +79,7 @@ def _create(model: str, path: Path, how: dict[str, Any]) -> Any:
             torch.manual_seed(seed)
             overlay = {"file": str(path)}
             one = timm.create_model(
-                model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, **how
+                model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, **overrides
             )
             built.append(one)
     first, second = (one.state_dict() for one in built)

@@ -1,0 +1,107 @@
+"""Which encoders there are, whose weights are on this machine, and which a store has ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...store import Store, vectors_table
+from . import ENCODERS, aladin
+from .precision import FP32
+from .spec import EncoderSpec
+from .weights import cached_file, cached_url
+
+HERE, TO_GET, YOURS = "here", "to get", "yours to bring"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One encoder: what it is, where its weights are, and in which precisions a store has it.
+
+    `weights` is 'here', 'to get', or 'yours to bring'; None for encoders outside the registry. `ready` names
+    precisions. `vectors` counts the items embedded, over all precisions; without a store both are empty.
+    """
+
+    encoder: str
+    dim: int | None
+    size: int | None
+    source: str
+    license: str
+    captions: bool
+    files: tuple[str, ...]
+    weights: str | None
+    ready: tuple[str, ...] = ()
+    vectors: int = 0
+
+
+def list_encoders(store: Store | None = None) -> list[Listed]:
+    """The registry in its order, then the encoders of `store` that are not in it."""
+    rows = store.read("encoders").to_pylist() if store else []
+    by_base: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_base.setdefault(row["variant_of"] or row["encoder"], []).append(row)
+    known = [_registered(spec, store, by_base.pop(spec.name, [])) for spec in ENCODERS]
+    return known + [_stored(store, name, found) for name, found in sorted(by_base.items()) if store]
+
+
+def weights_state(spec: EncoderSpec) -> str:
+    """'here' where loading `spec` downloads nothing, 'to get', 'yours to bring' where nobody offers them."""
+    if spec.name == aladin.NAME:
+        return YOURS
+    return HERE if all(_cached(file) for file in spec.files) else TO_GET
+
+
+def _cached(file: str) -> bool:
+    if file.startswith("https://"):
+        return cached_url(file).is_file()
+    owner, name, path = file.split("/", 2)
+    return cached_file(f"{owner}/{name}", [path]) is not None
+
+
+def _registered(spec: EncoderSpec, store: Store | None, rows: list[dict[str, Any]]) -> Listed:
+    return Listed(
+        encoder=spec.name,
+        dim=spec.dim or next((row["dim"] for row in rows), None),
+        size=spec.size,
+        source=spec.source,
+        license=spec.license,
+        captions=spec.captions,
+        files=spec.files,
+        weights=weights_state(spec),
+        ready=_ready(rows),
+        vectors=_vectors(store, rows),
+    )
+
+
+def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> Listed:
+    row = next((row for row in rows if row["encoder"] == name), rows[0])
+    return Listed(
+        encoder=name,
+        dim=row["dim"],
+        size=row["size"],
+        source=row["source"] or "",
+        license=row["license"] or "",
+        captions='"role": "beside"' in (row["files"] or ""),
+        files=(),
+        weights=None,
+        ready=_ready(rows),
+        vectors=_vectors(store, rows),
+    )
+
+
+def _ready(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """A release's features come with a row but without a model: that cannot embed anything."""
+    return tuple(sorted((row["precision"] or FP32 for row in rows if row["onnx_file"]), key=_widest_first))
+
+
+def _widest_first(precision: str) -> tuple[bool, str]:
+    return precision != FP32, precision
+
+
+def _vectors(store: Store | None, rows: Iterable[dict[str, Any]]) -> int:
+    if store is None:
+        return 0
+    tables = set(store.tables())
+    names = [vectors_table(row["encoder"]) for row in rows]
+    return sum(store.count(name) for name in names if name in tables)
