@@ -24,6 +24,15 @@ MAX_ASPECT = 32
 
 
 @dataclass(frozen=True)
+class Frame:
+    """`middle` (left, top, right, bottom) is cut out, resized to `resized`, and cropped from `corner` on."""
+
+    middle: tuple[int, int, int, int]
+    resized: tuple[int, int]
+    corner: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """Resize, centre crop, scale to [0, 1], subtract `mean`, divide by `std`.
 
@@ -52,7 +61,7 @@ class Preprocessing:
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """Shape (3, size, size), float32."""
         pixels = np.asarray(self.crop(image), dtype=np.float32)
-        scale, shift = self._affine
+        scale, shift = self.affine
         return np.ascontiguousarray((pixels * scale + shift).transpose(2, 0, 1))
 
     def batch(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
@@ -65,21 +74,30 @@ class Preprocessing:
         """Cut the size x size RGB picture that the encoder sees, before it is normalised."""
         filter_ = INTERPOLATIONS[self.interpolation]
         image = image if image.mode == "RGB" else image.convert("RGB")
+        frame = self.frame(*image.size)
+        if frame.middle != (0, 0, *image.size):
+            image = image.crop(frame.middle)
+        resized = image if frame.resized == image.size else image.resize(frame.resized, filter_)
+        left, top = frame.corner
+        box = (left, top, left + self.size, top + self.size)
+        return resized if box == (0, 0, *resized.size) else resized.crop(box)
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Where the picture that the encoder sees lies in one of `width` x `height` pixels."""
         if self.resize is None:
-            return image.resize((self.size, self.size), filter_)
-        image = _middle(image)
-        width, height = image.size
+            return Frame((0, 0, width, height), (self.size, self.size), (0, 0))
+        middle = _middle(width, height)
+        width, height = middle[2] - middle[0], middle[3] - middle[1]
         shorter = min(width, height)
         # Truncated, not rounded, and the crop's corner rounded: torchvision's arithmetic, which the
         # published preprocessing of every encoder here assumes.
         wide = max(self.size, int(self.resize * width / shorter))
         high = max(self.size, int(self.resize * height / shorter))
-        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
-        resized = image if (wide, high) == image.size else image.resize((wide, high), filter_)
-        return resized.crop((left, top, left + self.size, top + self.size))
+        corner = round((wide - self.size) / 2), round((high - self.size) / 2)
+        return Frame(middle, (wide, high), corner)
 
     @cached_property
-    def _affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(x / 255 - mean) / std as one multiplication and one addition."""
         mean, std = np.asarray(self.mean, np.float64), np.asarray(self.std, np.float64)
         return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
@@ -101,14 +119,11 @@ class Preprocessing:
             ) from error
 
 
-def _middle(image: Image.Image) -> Image.Image:
-    """Cut what no centre crop can reach off a very long picture, which would grow huge when resized."""
-    width, height = image.size
+def _middle(width: int, height: int) -> tuple[int, int, int, int]:
+    """All but what no centre crop can reach of a very long picture, which would grow huge when resized."""
     longest = MAX_ASPECT * min(width, height)
-    if max(width, height) <= longest:
-        return image
     left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return image.crop((left, top, left + min(width, longest), top + min(height, longest)))
+    return left, top, left + min(width, longest), top + min(height, longest)
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:
