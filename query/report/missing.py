@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .facts import Facts, Space
-from .words import listed, place_text, space_text
+from .words import case_text, listed, place_text, space_text
 
 
 def missing(facts: Facts) -> list[str]:
@@ -36,13 +36,15 @@ def _not_measured(facts: Facts) -> str:
 
 def _in_some_places(facts: Facts) -> str:
     """Feature spaces that are measured in some places but not in all."""
-    gaps = [
-        f"{space_text(space)} in {place_text(place)}"
-        for space in facts.ordered_spaces()
-        for place in facts.places()
-        if (space, place) not in facts.measured
-    ]
-    return f"Measured in other cases, but not here: {listed(gaps)}." if gaps else ""
+    places = facts.places()
+    gaps = []
+    for space in facts.ordered_spaces():
+        for case in dict.fromkeys(place.case for place in places):
+            mine = [place for place in places if place.case == case]
+            lacks = [place for place in mine if (space, place) not in facts.measured]
+            where = [case_text(case)] if lacks == mine else [place_text(place) for place in lacks]
+            gaps += [f"{space_text(space)} in {name}" for name in where]
+    return f"Measured in other cases, but not in these: {listed(gaps)}." if gaps else ""
 
 
 def _without_interval(facts: Facts) -> str:

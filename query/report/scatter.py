@@ -8,7 +8,7 @@ from typing import Any
 from .domains import Pairing
 from .labels import Label, add_labels, short
 from .points import XY, Arrow
-from .svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, svg_text
+from .svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, quiet, svg_text
 
 DOTTED = (0, (1.5, 2))
 DASHED = (0, (4, 3))
@@ -30,7 +30,8 @@ def scatter_figure(name: str, pairing: Pairing, arrows: Sequence[Arrow]) -> str:
     _add_keys(figure, arrows)
     lines = [[arrow.raw, arrow.mapped] for arrow in arrows if arrow.raw and arrow.mapped]
     points = [(point, 5.0 if arrow.measured else 6.5) for arrow in arrows for point in _points(arrow)]
-    add_labels(axes, _labels(arrows, ours), points, lines)
+    with quiet():
+        add_labels(axes, _labels(arrows, ours), points, lines)
     told = f"Scatter plot of Recall@10: {pairing.x_label} against {pairing.y_label}; values are in the tables"
     return svg_text(figure, name, told)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -50,6 +52,14 @@ def new_figure(height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warning of signs that the measuring font lacks: they are written as text, browsers have others."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        yield
+
+
 def add_keys(figure: Any, keys: Sequence[Key]) -> None:
     """A line of keys under the axes."""
     from matplotlib.lines import Line2D
@@ -87,7 +97,7 @@ def svg_text(figure: Any, name: str, described: str) -> str:
     import matplotlib as mpl
 
     out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), quiet():
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     text = out.getvalue()
     text = text[text.index("<svg") :].strip()

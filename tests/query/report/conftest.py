@@ -1,14 +1,18 @@
 """Connections that have what a store's have, filled by hand: the report reads names and columns only."""
 
 import csv
+import importlib.util
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attribase.query
 import duckdb
 import pytest
+from attribase.query.report.content import Content, compose
+from attribase.query.report.facts import read_facts
 
 PUBLISHED = Path(attribase.query.__file__).parent / "data" / "published.csv"
 
@@ -29,9 +33,9 @@ create table members(collection varchar, image_id varchar);
 create table encoders(encoder varchar, dim integer, source varchar, license varchar);
 create table mappers(encoder varchar, mapper varchar, kind varchar, created timestamp);
 create table calibrations(encoder varchar, mapper varchar, tau double, "lambda" double);
-create table runs(run_id varchar, encoder varchar, mapper varchar, case_name varchar, split varchar, gallery varchar,
-    table_versions varchar, code_version varchar, started timestamp, seconds double, scheme varchar,
-    run_number bigint, samples bigint);
+create table runs(run_id varchar, encoder varchar, mapper varchar, case_name varchar, split varchar,
+    gallery varchar, table_versions varchar, code_version varchar, started timestamp, seconds double,
+    scheme varchar, run_number bigint, samples bigint);
 create view latest_runs as select * from runs;
 """
 
@@ -54,7 +58,7 @@ class FakeStore:
     def publish(self) -> list[dict[str, Any]]:
         """What is published, as `published` has it."""
         with PUBLISHED.open() as file:
-            rows = [row for row in csv.DictReader(line for line in file if not line.startswith("#"))]
+            rows = list(csv.DictReader(file))
         rows = [row | {metric: float(row[metric]) for metric in METRICS} for row in rows]
         self.rows("published", rows)
         return rows
@@ -71,7 +75,7 @@ class FakeStore:
         samples: int = 200,
         models: int = 20,
         spread: float | None = 0.02,
-        started: datetime = datetime(2026, 3, 4, 5, 6, 7),  # noqa: B008, DTZ001
+        started: datetime = datetime(2026, 3, 4, 5, 6, 7),
     ) -> None:
         """A run: its metrics, its intervals and its row; the encoder and the mapper if they are new."""
         key = {"encoder": encoder, "mapper": mapper, "case_name": case, "scheme": scheme, "split": split}
@@ -89,13 +93,12 @@ class FakeStore:
             "table_versions": '{"models": 3, "samples": 4}',
         }
         self.rows("runs", [key | rest | versions])
-        if not self.con.execute("select count(*) from encoders where encoder = ?", [encoder]).fetchone()[0]:
+        if (encoder,) not in self.con.execute("select encoder from encoders").fetchall():
             self.rows("encoders", [{"encoder": encoder, "dim": 512, "source": "a test", "license": "MIT"}])
-        known = "select count(*) from mappers where encoder = ? and mapper = ?"
-        if mapper != "none" and not self.con.execute(known, [encoder, mapper]).fetchone()[0]:
-            self.rows(
-                "mappers", [{"encoder": encoder, "mapper": mapper, "kind": "linear", "created": started}]
-            )
+        known = self.con.execute("select encoder, mapper from mappers").fetchall()
+        if mapper != "none" and (encoder, mapper) not in known:
+            row = {"encoder": encoder, "mapper": mapper, "kind": "linear", "created": started}
+            self.rows("mappers", [row])
 
     def gain(
         self, encoder: str, mapper: str, case: str, scheme: str, raw: float, mapped: float, spread: float
@@ -126,14 +129,37 @@ def fake_store() -> FakeStore:
 
 
 @pytest.fixture
-def as_published(fake_store: FakeStore) -> FakeStore:
-    """Raw and final features of two of the paper's encoders, measured as published; the release's name for it."""
-    for row in fake_store.publish():
+def as_published() -> FakeStore:
+    """Raw and final features of two of the paper's encoders as published, under the release's names."""
+    return _as_published()
+
+
+def _as_published() -> FakeStore:
+    store = FakeStore()
+    for row in store.publish():
         if row["encoder"] in ("clip", "dino") and row["mapper"] in ("none", "object+style"):
             mapper = "tuned" if row["mapper"] != "none" else "none"
             values = tuple(row[metric] for metric in METRICS)
-            fake_store.measure(row["encoder"], mapper, row["case_name"], row["scheme"], values)
-    return fake_store
+            store.measure(row["encoder"], mapper, row["case_name"], row["scheme"], values)
+    return store
 
 
-MakeStore = Callable[[], FakeStore]
+@pytest.fixture(scope="session")
+def published_content() -> Content:
+    """What a report says of `as_published`, plots and all, drawn once."""
+    return compose(read_facts(_as_published().con), "a.store", {"models": 3})
+
+
+@pytest.fixture
+def reading() -> ModuleType:
+    """What reads a report back."""
+    spec = importlib.util.spec_from_file_location("reading", Path(__file__).parent / "reading.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def contents() -> Callable[[FakeStore], Content]:
+    """What a report on a fake store says."""
+    return lambda store: compose(read_facts(store.con), "a.store", {"models": 3})
