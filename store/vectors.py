@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Compute = Callable[[pa.RecordBatch], np.ndarray]
 
 SCAN_ROWS = 8192
+READ_AHEAD_BYTES = 32 << 20
 SAME = 1e-6  # of unit-length vectors: what another batch size or thread count changes is no change
 
 
@@ -116,7 +117,8 @@ def _changed(
 ) -> Iterator[pa.RecordBatch]:
     """(_rowid, column) of the rows of `fragment` whose vector is null or not what `compute` says."""
     columns = ["item_id", "item_kind", "base", column]
-    for batch in fragment.to_batches(columns=columns, with_row_id=True, batch_size=SCAN_ROWS):
+    ahead = {"batch_size": SCAN_ROWS, "batch_readahead": 2, "io_buffer_size": READ_AHEAD_BYTES}
+    for batch in fragment.to_batches(columns=columns, with_row_id=True, **ahead):
         fresh = _computed(batch, column, kind, compute)
         before = batch[column]
         differs = np.ones(batch.num_rows, bool)

@@ -8,10 +8,11 @@ from ...runtime.decode import PIXEL_LIMIT
 from ...store import Step, Store
 from .images import Sink, count_unused_files
 from .mappers import add_calibrations, add_mappers
-from .parts import GalleryPart, ListingPart, Part, VectorsPart, add_encoder, write_part
+from .parts import GalleryPart, ListingPart, Part, VectorsPart, write_part
 from .pictures import Pictures
 from .read import Release, read_release
 from .stored import existing_store
+from .vectors import VectorTable, add_encoder
 
 
 def ingest_release(
@@ -40,18 +41,17 @@ def write_release(store: Store, release: Release, *, pixel_limit: int = PIXEL_LI
     sink = Sink(store, Pictures(release.folder, pixel_limit))
     for encoder, dim in release.dims.items():
         add_encoder(store, encoder, dim)
+    # Before the vectors, so that each is mapped as it is written and a gallery is not read once more.
+    yield from add_mappers(store, list(release.dims), release.mappers)
+    tables = {encoder: VectorTable(store, encoder) for encoder in release.dims}
     parts: Iterator[Part] = chain(
         (ListingPart(one) for one in release.listings),
-        (GalleryPart(one, store) for one in release.galleries),
-        (VectorsPart(one, store) for one in release.features),
+        (GalleryPart(one, tables[one.encoder]) for one in release.galleries),
+        (VectorsPart(one, tables[one.encoder]) for one in release.features),
     )
-    steps = chain.from_iterable(write_part(sink, part) for part in parts)
-    steps = chain(
-        steps,
-        add_mappers(store, list(release.dims), release.mappers),
-        add_calibrations(store, release.calibrations),
-    )
-    yield from steps
+    for part in parts:
+        yield from write_part(sink, part)
+    yield from add_calibrations(store, release.calibrations)
     unused = count_unused_files(store, sink.pictures)
     if unused:
         yield Step("references", unused, unused, f"{unused:,} have a file now but stay references")

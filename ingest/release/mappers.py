@@ -18,7 +18,8 @@ STAGE = "mappers"
 def add_mappers(store: Store, encoders: Sequence[str], mappers: Sequence[ReleasedMapper]) -> Iterator[Step]:
     """Write the mappers that are not there; fill every mapper's column of `encoders` where it is not full.
 
-    A column is filled before its mapper is listed: one that is listed is one that is ready.
+    A column is filled before its mapper is listed: one that is listed is one that is ready, also for
+    vectors to come.
     """
     released = {(one.encoder, one.mapper): one for one in mappers}
     wanted = set(released) | {(name, one) for name in encoders for one in mapper_names(store, name)}

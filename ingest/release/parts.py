@@ -8,17 +8,16 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ...store import Step, Store, vectors_table
-from ..embed import vector_array
+from ...store import Step
 from .features import CaseFeatures, Gallery
 from .files import GALLERY
 from .images import Sink, add_images, known_images
 from .listing import Listing, sample_id
 from .models import add_models, add_samples, stored_exemplars
-from .stored import JOB, SOURCE
-from .tensors import Rows
+from .stored import JOB
+from .vectors import VectorTable
 
-CHUNK = 32_768  # rows a commit: 96 MB of vectors of length 768
+CHUNK = 16_384  # rows a commit: 48 MB of vectors of length 768, and as much for each mapper
 
 
 class Part(Protocol):
@@ -112,7 +111,7 @@ class GalleryPart:
     """The gallery of one encoder: images, their membership and their vectors."""
 
     gallery: Gallery
-    store: Store
+    table: VectorTable
 
     @property
     def stage(self) -> str:
@@ -131,7 +130,7 @@ class GalleryPart:
 
     @cached_property
     def _known(self) -> pa.StringArray:
-        return known_images(self.store, self.gallery.paths, aliases=True)
+        return known_images(self.table.store, self.gallery.paths, aliases=True)
 
     def chunks(self) -> Sequence[tuple[str, int]]:
         """Rows of the matrix."""
@@ -142,7 +141,7 @@ class GalleryPart:
         rows = _range(chunk)
         paths, known = (column[rows].to_pylist() for column in (self.gallery.paths, self._known))
         ids = add_images(sink, GALLERY, paths, known, gallery=True)
-        _add_vectors(sink.store, self.gallery.encoder, "image", ids, self.gallery.rows, rows.start)
+        self.table.add("image", ids, self.gallery.rows, rows.start)
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class VectorsPart:
     """The vectors of a case's exemplars and samples, whose rows are there."""
 
     features: CaseFeatures
-    store: Store
+    table: VectorTable
 
     @property
     def stage(self) -> str:
@@ -172,47 +171,25 @@ class VectorsPart:
         samples = (_cuts(f"scheme {one.scheme}", one.rows.count) for one in self.features.samples)
         return [*_cuts("exemplars", self.features.exemplars.count), *chain.from_iterable(samples)]
 
-    def write(self, sink: Sink, chunk: str) -> None:
+    def write(self, sink: Sink, chunk: str) -> None:  # noqa: ARG002 - as every part
         """Write the vectors of some exemplars, or of some samples of one scheme."""
-        rows, encoder = _range(chunk), self.features.encoder
+        rows = _range(chunk)
         if chunk.startswith("exemplars:"):
             ids = self._exemplar_ids[rows]
-            _add_vectors(sink.store, encoder, "image", ids, self.features.exemplars, rows.start)
+            self.table.add("image", ids, self.features.exemplars, rows.start)
             return
         scheme = chunk.removeprefix("scheme ").rpartition(":")[0]
         one = next(one for one in self.features.samples if one.scheme == scheme)
         models = self.features.listing.model_ids
         pairs = zip(one.models[rows], one.paths[rows], strict=True)
         names = [sample_id(models[model], scheme, path) for model, path in pairs]
-        _add_vectors(sink.store, encoder, "sample", names, one.rows, rows.start)
+        self.table.add("sample", names, one.rows, rows.start)
 
     @cached_property
     def _exemplar_ids(self) -> list[str | None]:
         """The image of each row; None for one that is no model's."""
-        stored = stored_exemplars(self.store, self.features.listing)
+        stored = stored_exemplars(self.table.store, self.features.listing)
         ids: list[str | None] = [None] * self.features.exemplars.count
         for name, (start, end) in zip(self.features.listing.model_ids, self.features.chunks, strict=True):
             ids[start:end] = stored[name]
         return ids
-
-
-def _add_vectors(
-    store: Store, encoder: str, kind: str, ids: Sequence[str | None], rows: Rows, start: int
-) -> None:
-    """Add the raw vectors of `ids`, which are the rows from `start` on. Those that are there stay."""
-    places = [place for place, name in enumerate(ids) if name is not None]
-    if not places:
-        return
-    base = rows.read(start, start + len(ids))
-    columns = {
-        "item_id": pa.array([ids[place] for place in places]),
-        "item_kind": pa.array([kind] * len(places)),
-        "base": vector_array(base if len(places) == len(ids) else base[places]),
-    }
-    store.upsert(vectors_table(encoder), pa.table(columns))
-
-
-def add_encoder(store: Store, encoder: str, dim: int) -> None:
-    """The encoder's row and its vector table, where they are not there."""
-    store.upsert("encoders", [{"encoder": encoder, "dim": dim, "source": SOURCE}])
-    store.ensure_vectors(encoder, dim)

@@ -30,32 +30,32 @@ class Pictures:
 
     folder: Path
     pixel_limit: int = PIXEL_LIMIT
-    _folders: dict[str, bool] = field(default_factory=dict, repr=False)
+    _folders: dict[tuple[str, bool], list[Path]] = field(default_factory=dict, repr=False)
 
     def find(self, path: str, *, gallery: bool = False) -> Path | None:
         """The file that the release calls `path`, None where it is not there. Never one outside `folder`.
 
         A gallery path is also looked for in the gallery's own folders, where the release's demo expects it.
         """
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or "\\" in path:
-            return None
-        places = [pure]
+        parent, _, name = path.rpartition("/")
+        if (parent, gallery) not in self._folders:  # asked a million times, of few folders
+            self._folders[parent, gallery] = [one for one in self._places(parent, gallery) if one.is_dir()]
+        for folder in self._folders[parent, gallery]:
+            stem = name.rpartition(".")[0] or name
+            for called in (name, *(stem + ending for ending in ENDINGS)):
+                if (folder / called).is_file():
+                    return folder / called
+        return None
+
+    def _places(self, parent: str, gallery: bool) -> Iterator[Path]:
+        """The folders that may hold what the release has in `parent`."""
+        pure = PurePosixPath(parent)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in parent:
+            return
+        yield self.folder / pure
         if gallery:
             above = next((one for one in GALLERY_FOLDERS if pure.is_relative_to(one)), ".")
-            inside = pure.relative_to(above)
-            places += [PurePosixPath(one) / inside for one in GALLERY_FOLDERS]
-        for place in places:
-            folder = os.path.join(self.folder, *place.parts[:-1])  # noqa: PTH118 - a million times: str is fast
-            if folder not in self._folders:
-                self._folders[folder] = os.path.isdir(folder)  # noqa: PTH112
-            if not self._folders[folder]:
-                continue
-            for name in (place.name, *(place.stem + ending for ending in ENDINGS)):
-                file = os.path.join(folder, name)  # noqa: PTH118
-                if os.path.isfile(file):  # noqa: PTH113
-                    return Path(file)
-        return None
+            yield from (self.folder / one / pure.relative_to(above) for one in GALLERY_FOLDERS)
 
     def read(
         self, paths: Sequence[str], *, gallery: bool = False
@@ -64,12 +64,12 @@ class Pictures:
         stream = iter(paths)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             while ahead := list(islice(stream, READ_AHEAD)):
-                yield from zip(ahead, pool.map(lambda path: self._read(path, gallery), ahead), strict=True)
+                files = [self.find(path, gallery=gallery) for path in ahead]
+                pictures = pool.map(self._read, [file for file in files if file])
+                for path, file in zip(ahead, files, strict=True):
+                    yield path, next(pictures) if file else None
 
-    def _read(self, path: str, gallery: bool) -> Picture | Unreadable | None:
-        file = self.find(path, gallery=gallery)
-        if file is None:
-            return None
+    def _read(self, file: Path) -> Picture | Unreadable:
         try:
             data = file.read_bytes()
             return Picture(data, *decode_image(data, self.pixel_limit).size)

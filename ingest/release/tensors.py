@@ -1,8 +1,8 @@
 """Files that torch.save wrote: read without running code, large tensors by blocks of rows.
 
-A features file is opened with fake tensors: entries, shapes and places, but no values. The rows are then
-read from the file where they are wanted, so a gallery of gigabytes never is in memory (a memory map would
-count every page that was touched).
+A features file is opened without values: entries, shapes and places in the file. The rows are then read
+from there where they are wanted, so a gallery of gigabytes never is in memory (a memory map would count
+every page that was touched).
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...store import DataError, InvalidInputError
 from .listing import describe, wrong
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 4096
 ITEM_BYTES = 4  # of float32
 
 
@@ -66,8 +66,6 @@ def load_places(path: Path, name: str) -> tuple[dict[str, Any], str]:
 
     Raises DataError for what torch.save did not write, or what could run code.
     """
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()
@@ -79,19 +77,29 @@ def load_places(path: Path, name: str) -> tuple[dict[str, Any], str]:
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
         raise DataError(f"{name} is compressed", hint="save it again with torch.save")
     facts = sorted((record.filename.partition("/")[2], record.file_size, record.CRC) for record in records)
+    return _load_empty(path, name), hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _load_empty(path: Path, name: str) -> dict[str, Any]:
+    """Tensors whose storages have no values, but know where in the file they are."""
+    import torch
+
+    if hasattr(torch.serialization, "_is_meta_location"):  # torch that tells the place here, too: quick
+        return load_tensors(path, name, "meta")
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
     with FakeTensorMode():
-        entries = load_tensors(path, name)
-    return entries, hashlib.sha256(repr(facts).encode()).hexdigest()
+        return load_tensors(path, name)
 
 
-def load_tensors(path: Path, name: str) -> dict[str, Any]:
+def load_tensors(path: Path, name: str, device: str = "cpu") -> dict[str, Any]:
     """The entries of a small file of tensors. DataError for what holds anything else, which is never run."""
     import torch
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what we refuse anyway
-            entries = torch.load(path, map_location="cpu", weights_only=True)
+            entries = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # of a broken file the unpickler raises whatever it stumbles over
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
