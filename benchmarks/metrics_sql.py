@@ -47,7 +47,7 @@ def main() -> None:
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             shown.add_row(*measure(Store.create(folder), size))
-    Console().print(shown)
+    Console(width=110).print(shown)
 
 
 def measure(store: Store, size: int) -> list[str]:

@@ -5,8 +5,9 @@
 --          recall_5, recall_10, recall_100, map DOUBLE in [0, 1], means over samples
 -- source   arXiv:2306.09345 section 5: a sample's recall@K is the share of its exemplars in the top K, its
 --          average precision the mean over its exemplars of place / rank. Each is a sum over exemplars of
---          something / exemplars, so the mean over samples needs no grouping by sample: one pass, no string.
---          Products are here what filters would say, at half the time (benchmarks/metrics_sql.py).
+--          something / exemplars (a sample itself of 1 / exemplars), so means over samples need no grouping by
+--          sample: one pass, no string. Products say what filters could, in half the time
+--          (benchmarks/metrics_sql.py).
 create or replace view metrics as
 with shares as (
     select run_number, rank, place, 1 / exemplars as share
@@ -15,7 +16,7 @@ with shares as (
 summed as (
     select
         run_number,
-        sum((place = 1)::int)::bigint as samples,
+        sum(share) as samples,
         sum((rank <= 5)::int * share) as recall_5,
         sum((rank <= 10)::int * share) as recall_10,
         sum((rank <= 100)::int * share) as recall_100,
@@ -24,7 +25,8 @@ summed as (
     group by run_number
 )
 select
-    encoder, mapper, case_name, scheme, split, samples,
+    encoder, mapper, case_name, scheme, split,
+    round(samples)::bigint as samples,
     recall_5 / samples as recall_5,
     recall_10 / samples as recall_10,
     recall_100 / samples as recall_100,
