@@ -163,20 +163,23 @@ def _statement(statement: str | None, file: Path | None) -> str:
 
 @contextmanager
 def _sink(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there whole or not at all."""
+    """Standard output, or a file that is there whole or not at all (a pipe or device is written as it is)."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    part = path.with_name(f".{path.name}.part")
+    special = path.exists() and not path.is_file()
+    part = path if special else path.resolve().with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
             yield file
-        part.replace(path)
+        if not special:
+            part.replace(path.resolve())
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
     finally:
-        part.unlink(missing_ok=True)
+        if not special:
+            part.unlink(missing_ok=True)
 
 
 def _name_and_value(param: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 
 import pyarrow as pa
@@ -99,6 +100,21 @@ def test_an_error_is_one_line_with_its_place_and_one_with_what_next(run, tmp_pat
     assert said[1].startswith("next: ")
     assert len(said) == 2
     assert file.read_text() == "what was there"
+
+
+def test_a_link_stays_a_link_and_a_pipe_is_written_into(run, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near.csv").symlink_to(tmp_path / "far" / "rows.csv")
+    assert run("query", "sql", STATEMENT, "--format", "csv", "-o", tmp_path / "near.csv").exit_code == 0
+    assert (tmp_path / "near.csv").is_symlink()
+    assert (tmp_path / "far" / "rows.csv").read_text().startswith("image_id,")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run("query", "sql", STATEMENT, "--format", "json", "-o", pipe).exit_code == 0
+    assert json.loads(os.read(reader, 4096)) == ROWS
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_an_answer_that_breaks_off_leaves_no_half_file(run, tmp_path):
