@@ -186,3 +186,39 @@ def test_an_empty_table_gets_its_column(store, weight):
     table = store.ensure_vectors("empty", DIM)
     assert store.set_vector_column(table, MAPPED, linear(weight)) == 0
     assert MAPPED in store.schema(table).names
+
+
+def padded(width: int):
+    """A mapper to vectors of another length: the first ones of `base`, or zeros after them."""
+
+    def compute(batch: pa.RecordBatch) -> np.ndarray:
+        rows = np.zeros((batch.num_rows, width), np.float32)
+        rows[:, : min(width, DIM)] = bases(batch)[:, :width]
+        return rows
+
+    return compute
+
+
+@pytest.mark.parametrize("width", [DIM - 1, DIM + 2])
+def test_a_mapped_column_can_have_another_width(store, table, weight, width):
+    store.set_vector_column(table, mapped_column("other"), linear(weight))
+    assert store.set_vector_column(table, MAPPED, padded(width), dim=width) == 9
+    assert store.schema(table).field(MAPPED).type.list_size == width
+    before = store.versions()
+    assert store.set_vector_column(table, MAPPED, padded(width), dim=width) == 0
+    assert store.versions() == before
+    store.upsert(table, rows(20, 23))
+    assert store.set_vector_column(table, MAPPED, padded(width), dim=width) == 3
+    for row in store.read(table).to_pylist():
+        wanted = (list(row["base"]) + [0.0] * width)[:width]
+        assert row[MAPPED] == pytest.approx(wanted if width < DIM else row["base"] + [0.0] * (width - DIM))
+    with pytest.raises(InvalidInputError):
+        store.set_vector_column(table, MAPPED, padded(width - 1), dim=width)
+
+
+def test_a_column_of_another_width_is_replaced(store, table, weight):
+    store.set_vector_column(table, mapped_column("other"), linear(-weight))
+    store.set_vector_column(table, MAPPED, padded(2), dim=2)
+    assert store.set_vector_column(table, MAPPED, linear(weight)) == 9
+    check_column(store, table, weight)
+    assert store.count(table, "mapped_other IS NULL") == 0
