@@ -9,7 +9,7 @@ from typing import Any
 from ..features import RAW
 from .facts import METRICS, Facts, Place, Score, Space
 from .tables import OUTSIDE, SAME, WITHIN, Cell, against_published
-from .words import counted, place_text, signed, space_text
+from .words import place_text, signed, space_text
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class GainRow:
     space: Space
     place: Place
     main: bool
-    samples: str
     cells: tuple[tuple[Cell, Cell, Cell], ...]
 
 
@@ -94,8 +93,7 @@ def gain_rows(facts: Facts) -> list[GainRow]:
         pair = found[place, space]
         metrics = [pair[metric] for metric in ("recall_10", "ap") if metric in pair]
         main = space.mapper == facts.main_mapper(space.encoder)
-        samples = counted(metrics[0]["samples"], metrics[0]["models"])
-        rows.append(GainRow(space, place, main, samples, tuple(_gain_cells(row) for row in metrics)))
+        rows.append(GainRow(space, place, main, tuple(_gain_cells(row) for row in metrics)))
     return rows
 
 

@@ -58,7 +58,7 @@ def add_labels(
         size = note.get_window_extent()
         box, offset = _free(where(label.at), (size.width * scale, size.height * scale), taken, inside)
         note.set_position(offset)
-        taken.append((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1))
+        taken.append((box[0] - 3, box[1] - 2.5, box[2] + 3, box[3] + 2.5))
         if hypot(*_nearest(box, where(label.at))) > 12:
             _leader(axes, label, where(label.at), box)
 
