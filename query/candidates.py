@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .features import Features, unit
 
 
-@dataclass
 class Candidates:
-    """Those images of `ids` that have a vector, streamed from the table in its order, never all in memory.
+    """Those images of a set that have a vector, streamed from the table in its order, never all in memory."""
 
-    `ids` become sorted by their place in the vector table; `missing` is how many have no vector.
-    """
-
-    features: Features
-    ids: pa.Array
-    block: int = 8192
-    missing: int = field(init=False)
-    _chosen: NDArray[np.bool_] = field(init=False, repr=False)  # of the rows of the vector table
-
-    def __post_init__(self) -> None:
-        unique = pc.unique(self.ids)
-        places = self.features.positions(unique)
-        known = np.flatnonzero(places >= 0)
-        self.missing = len(places) - len(known)
-        self.ids = unique.take(pa.array(known[np.argsort(places[known])]))
-        self._chosen = np.zeros(len(self.features), bool)
-        self._chosen[places[known]] = True
+    def __init__(self, features: Features, ids: pa.Array, block: int = 8192) -> None:
+        """The images `ids`, distinct; blocks of up to `block` rows."""
+        self.features, self.block = features, block
+        self._chosen = features.among(ids)
+        self._count = int(np.count_nonzero(self._chosen))
+        self.missing = len(ids) - self._count  # how many have no vector
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._count
+
+    @property
+    def ids(self) -> pa.Array:
+        """Image ids (len(self),) in the order of the blocks."""
+        return self.features.ids.filter(pa.array(self._chosen))
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of unit rows, in the order of `ids`."""

@@ -145,12 +145,13 @@ class _Work:
     def _about(self, runs: list[Run]) -> str:
         """What is being ranked, and how much had to be left out."""
         lost = {
-            "samples": sum(len(run.samples) for run in runs) - self._known.total(),
-            "gallery images": self._gallery.missing,
+            "samples have no vector or no exemplars": sum(len(run.samples) for run in runs)
+            - self._known.total(),
+            "gallery images have no vector": self._gallery.missing,
         }
         cases = ", ".join(dict.fromkeys(f"{run.case_name} {run.split}" for run in runs))
         return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
-            f"; {count} {what} have no vector" for what, count in lost.items() if count
+            f"; {count} {what}" for what, count in lost.items() if count
         )
 
 

@@ -58,21 +58,23 @@ class Features:
         if self.column not in self._dataset.schema.names:
             raise self._not_mapped()
         self.dim: int = self._dataset.schema.field(self.column).type.list_size
-        self._items = self._dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
-
-    def __len__(self) -> int:
-        """How many items have a vector."""
-        return len(self._items)
+        self.ids: pa.Array = self._dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
 
     def positions(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
         """(len(ids),) where each of `ids` is in the vector table; -1 where it has no vector."""
         wanted = ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
         distinct = pc.unique(wanted)
-        found = pc.index_in(self._items, value_set=distinct)  # hashes what is asked, not the whole table
+        found = pc.index_in(self.ids, value_set=distinct)  # hashes what is asked, not the whole table
         places = np.full(len(distinct), -1, np.int64)
         places[found.drop_null().to_numpy()] = np.flatnonzero(np.asarray(found.is_valid()))
         answer: NDArray[np.int64] = places[pc.index_in(wanted, value_set=distinct).to_numpy()]
         return answer
+
+    def among(self, ids: pa.Array) -> NDArray[np.bool_]:
+        """Of each row of the vector table, whether it is one of `ids`."""
+        found = np.asarray(pc.is_in(self.ids, value_set=ids))
+        pa.default_memory_pool().release_unused()  # what a million ids were hashed in
+        return found
 
     def raw(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Rows (items, dim) as stored, in the order asked. Raises ConflictError where a vector is missing."""
@@ -97,18 +99,28 @@ class Features:
         """Blocks (up to `block`, dim) of the chosen rows as stored, in the order of the table.
 
         Args:
-            chosen: (len(self),) which rows of the table.
-            block: rows read at once; Lance reads ahead of what is being compared, never all of it.
+            chosen: (rows of the table,) which ones.
+            block: rows read at once; Lance reads ahead of what is being compared, never all of it, and
+                nothing of the fragments that have none of the chosen.
 
         Raises ConflictError where a row has not been mapped.
         """
+        fragments = self._dataset.get_fragments()
+        ends = np.cumsum([fragment.count_rows() for fragment in fragments])
+        parts = np.split(chosen, ends[:-1])
+        needed = [at for at, part in enumerate(parts) if part.any()]
+        if not needed:
+            return
         scanner = self._dataset.scanner(
-            columns=[self.column], batch_size=block, batch_readahead=8, io_buffer_size=READ_AHEAD
+            columns=[self.column],
+            fragments=[fragments[at] for at in needed],
+            batch_size=block,
+            batch_readahead=8,
+            io_buffer_size=READ_AHEAD,
         )
-        start = 0
+        left = np.concatenate([parts[at] for at in needed])
         for batch in scanner.to_batches():
-            mine = chosen[start : start + batch.num_rows]
-            start += batch.num_rows
+            mine, left = left[: batch.num_rows], left[batch.num_rows :]
             if mine.all():
                 yield self._array(batch[self.column])
             elif mine.any():

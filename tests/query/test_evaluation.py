@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from attribase.query import connect, evaluate
-from attribase.store import ConflictError, NotFoundError, Store
+from attribase.query import connect, devices, evaluate, evaluation
+from attribase.query.devices import choose_device
+from attribase.store import ConflictError, InvalidInputError, NotFoundError, Store
 from sklearn.metrics import average_precision_score
 
 
@@ -151,7 +153,7 @@ def test_force_computes_again_and_changes_no_rank(small):
 def test_stopped_and_run_again_it_ends_with_the_same_tables(small, tmp_path):
     copy = Store.open(shutil.copytree(small.store.uri, tmp_path / "b.store"))
     list(evaluate(copy, shard_size=2))
-    for stop in (1, 2, 4):
+    for stop in (2, 2, 4):
         steps = evaluate(small.store, shard_size=2)
         for _ in range(stop):
             next(steps)
@@ -194,9 +196,8 @@ def test_what_is_left_out_is_told(small):
     small.store.upsert("members", [{"collection": "gallery", "image_id": "lost"}])
     small.store.upsert("samples", [{"sample_id": "unseen", "model_id": "m0", "scheme": "gpt"}])
     notes = {step.note for step in evaluate(small.store, case="case")}
-    assert (
-        "enc/none case control, case test; 1 samples have no vector; 1 gallery images have no vector" in notes
-    )
+    left_out = "1 samples have no vector or no exemplars; 1 gallery images have no vector"
+    assert f"enc/none case control, case test; {left_out}" in notes
 
 
 def test_an_exemplar_without_a_vector_is_an_error(small):
@@ -232,21 +233,115 @@ def test_items_embedded_after_the_mapper_are_an_error(small):
         list(evaluate(small.store, mapper="tuned"))
 
 
+@pytest.mark.slow
+def test_neither_block_nor_shard_nor_device_shows_in_the_tables(small, tmp_path, monkeypatch):
+    small.mapper("tuned", *small.rng.normal(size=(2, 16, 16)))
+    list(evaluate(small.store))
+    expected = contents(small.store, "ranks", "runs")
+    for block, shard_size, device in ((3, 1, "cpu"), (50, 5, "cpu"), (200, 7, "torch:cpu")):
+        monkeypatch.setattr(evaluation, "choose_device", lambda _, device=device: device)
+        copy = Store.open(shutil.copytree(small.store.uri, tmp_path / f"{block}.store"))
+        for table in ("ranks", "runs"):
+            copy.dataset(table).delete("true")
+        list(evaluate(copy, block=block, shard_size=shard_size))
+        assert contents(copy, "ranks", "runs") == expected
+
+
+def test_ranks_carry_their_place_and_the_number_of_exemplars(small):
+    list(evaluate(small.store))
+    con = connect(small.store.uri)
+    rows = con.sql(
+        "select place, exemplars, row_number() over mine, count(*) over (partition by run_id, sample_id),"
+        " run_number = (select r.run_number from runs r where r.run_id = ranks.run_id)"
+        " from ranks window mine as (partition by run_id, sample_id order by rank)"
+    ).fetchall()
+    con.close()
+    assert len(rows) == small.store.count("ranks") > 0
+    assert all(place == nth and exemplars == count and same for place, exemplars, nth, count, same in rows)
+
+
+def test_runs_are_per_scheme_and_say_how_many_samples_they_ranked(small):
+    small.store.upsert(
+        "samples", [{"sample_id": "plain", "model_id": "m0"}, {"sample_id": "unseen", "model_id": "m0"}]
+    )
+    small.embed(["plain"], "sample")
+    list(evaluate(small.store, case="case"))
+    runs = small.store.read("runs").to_pylist()
+    found = {(run["split"], run["scheme"]): run["samples"] for run in runs}
+    assert found == {
+        ("test", ""): 1, ("test", "gpt"): 4, ("test", "media"): 2,
+        ("control", "gpt"): 2, ("control", "media"): 1,
+    }  # fmt: skip
+
+
+def test_a_sample_without_exemplars_is_left_out(small):
+    small.store.upsert(
+        "models",
+        [{"model_id": "m8", "method": "x", "exemplar_ids": [], "case_name": "bare", "split": "test"}],
+    )
+    small.store.upsert("samples", [{"sample_id": "s8", "model_id": "m8", "scheme": "gpt"}])
+    small.embed(["s8"], "sample")
+    list(evaluate(small.store, case="bare"))
+    assert small.store.count("ranks") == 0
+    assert [run["samples"] for run in small.store.read("runs").to_pylist()] == [0]
+    assert list(evaluate(small.store, case="bare")) == []
+
+
+def test_candidates_come_in_the_order_of_the_table(small):
+    from attribase.query.candidates import Candidates
+    from attribase.query.features import Features, Pinned
+
+    pinned = Pinned.now(small.store)
+    features = Features(pinned, "enc")
+    few = Candidates(features, pa.array(["g003", "e10", "g199"]), 64)
+    assert few.ids.to_pylist() == ["g003", "g199", "e10"]
+    rows = np.concatenate(list(few.raw_blocks()))
+    np.testing.assert_array_equal(rows, [small.vectors[i] for i in ("g003", "g199", "e10")])
+    assert few.indices(["e10", "g000", "nowhere", "g003"]).tolist() == [2, -1, -1, 0]
+    assert list(Candidates(features, pa.array(["nowhere"]), 64).raw_blocks()) == []
+
+
+def test_a_device_that_is_not_there_is_told():
+    with pytest.raises(InvalidInputError, match="no device 'abacus'"):
+        choose_device("abacus")
+    if not any(map(devices._present, ("cuda", "mps"))):
+        with pytest.raises(InvalidInputError, match="no cuda device"):
+            choose_device("cuda")
+        assert choose_device() == choose_device("auto") == "cpu"
+
+
+def test_a_store_from_before_ranks_were_numbered_is_evaluated_anew(small):
+    list(evaluate(small.store, case="case"))
+    expected = contents(small.store, "ranks", "runs")
+    for table, later in (
+        ("ranks", ["run_number", "place", "exemplars"]),
+        ("runs", ["scheme", "run_number", "samples"]),
+    ):
+        small.store.dataset(table).delete("true")
+        small.store.dataset(table).drop_columns(later)
+    list(evaluate(small.store, case="case"))
+    assert contents(small.store, "ranks", "runs") == expected
+
+
 KILLED = """
 import os, sys
-from attribase.query import evaluate
+from attribase.query import evaluate, evaluation
 from attribase.store import Store
-for number, step in enumerate(evaluate(Store.open(sys.argv[1]), shard_size=2)):
-    if number == 3:
+evaluation.SHOWN_SECONDS = 0.0  # a step for every block of the gallery
+store, last = Store.open(sys.argv[1]), int(sys.argv[2])
+for number, step in enumerate(evaluate(store, shard_size=4, block=50)):
+    if number == last:
         os.kill(os.getpid(), 9)
 """
 
 
-def test_killed_and_run_again_it_ends_with_the_same_tables(small, tmp_path):
+@pytest.mark.parametrize("last", [1, 7, 12])  # in the first pass, in a later one, after a commit
+def test_killed_and_run_again_it_ends_with_the_same_tables(small, tmp_path, last):
     copy = Store.open(shutil.copytree(small.store.uri, tmp_path / "b.store"))
-    list(evaluate(copy, shard_size=2))
-    done = subprocess.run([sys.executable, "-c", KILLED, small.store.uri], check=False)
+    list(evaluate(copy, shard_size=4))
+    done = subprocess.run([sys.executable, "-c", KILLED, small.store.uri, str(last)], check=False)
     assert done.returncode == -9
-    assert 0 < small.store.count("ranks") < copy.count("ranks")
-    list(evaluate(small.store, shard_size=2))
+    assert small.store.count("ranks") < copy.count("ranks")
+    assert (small.store.count("ranks") > 0) == (last > 1)
+    list(evaluate(small.store, shard_size=4))
     assert contents(small.store, "ranks", "runs") == contents(copy, "ranks", "runs")
