@@ -5,29 +5,26 @@ spawned, not forked (the store is open), ignore Ctrl-C (the parent stops them) a
 however it dies. On the CPU each runs on one thread, so results do not depend on how many there are.
 """
 
-import ctypes
 import os
 import signal
-import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias
 
 from ..store import AttribaseError
+from .processes import die_with_parent, interrupts_ignored, keep_memory
 
 Handler: TypeAlias = Callable[[Any], Any]
 Setup: TypeAlias = Callable[[Any, str], Handler]
 """(what all tasks share, device) -> what does one task; a function of a module, so that it can be sent."""
 
 GRACE_SECONDS = 5.0
-_MALLOC_KEEP = ((-1, 1 << 30), (-2, 64 << 20), (-3, 1 << 30))  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def _start(setup: Setup, shared: Any, device: str) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(setup, shared, device, theirs), daemon=True)
-    with _interrupts_ignored():  # inherited, so that Ctrl-C while a worker starts is the parent's alone
+    with interrupts_ignored():  # inherited, so that Ctrl-C while a worker starts is the parent's alone
         process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -149,8 +146,8 @@ def _stop(pool: list[_Worker]) -> None:
 def _serve(setup: Setup, shared: Any, device: str, connection: Connection) -> None:
     """The life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    _keep_memory()
+    die_with_parent()
+    keep_memory()
     handler: Handler | None = None
     with _one_thread(device), suppress(EOFError, OSError):  # the parent is done with us, or gone
         while True:
@@ -176,22 +173,6 @@ def _named(handler: Handler, name: str, payload: Any) -> Any:
         raise wrapped from error
 
 
-def _die_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _keep_memory() -> None:
-    """Have glibc keep freed memory: returning it costs a page fault for every large tensor of every step."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            mallopt = ctypes.CDLL(None).mallopt
-            for option, value in _MALLOC_KEEP:
-                mallopt(option, value)
-
-
 @contextmanager
 def _one_thread(device: str) -> Iterator[None]:
     """One CPU thread, no denormals, deterministic kernels; restored afterwards."""
@@ -207,15 +188,3 @@ def _one_thread(device: str) -> Iterator[None]:
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
