@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError, NotFoundError
+from .checkpoints import fill, without_prefix
 from .spec import EncoderSpec
+from .torchscript import is_torchscript, load_torchscript
 from .weights import hub_file, load_checked
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ def named(name: str, arch: str, hub: str) -> EncoderSpec:
 
 
 def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module:
-    """The image tower of `arch` as trained for `tag`, from `weights` or from the hub."""
+    """The image tower of `arch` as trained for `tag`, from `weights` or from the hub.
+
+    OpenAI's own files are TorchScript: of those only the weights are taken, into open_clip's network.
+    """
     import open_clip
 
     config = open_clip.get_pretrained_cfg(arch, tag)
@@ -45,20 +50,26 @@ def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module
         if repository.count("/") != 1:
             raise InvalidInputError(f"{name} is not on the hub", hint="pass its weights with --weights FILE")
         path = hub_file(name, repository, FILES)
+    # Given a file, open_clip does not look at the tag: say which activation it was trained with.
+    how = {"force_quick_gelu": bool(config.get("quick_gelu", False))}
+    tower: torch.nn.Module = load_checked(name, path, lambda: _tower(arch, path, how))
+    return tower.eval()
 
-    def create() -> Any:
-        # Given a file, open_clip does not look at the tag: say which activation it was trained with.
-        return open_clip.create_model(
-            arch, pretrained=str(path), force_quick_gelu=bool(config.get("quick_gelu", False))
-        )
+
+def _tower(arch: str, path: Path, how: dict[str, Any]) -> Any:
+    import open_clip
 
     before = logging.root.level
     logging.root.setLevel(logging.ERROR)  # it narrates on the root logger
     try:
-        tower: torch.nn.Module = load_checked(name, path, create).visual
+        if not is_torchscript(path):
+            return open_clip.create_model(arch, pretrained=str(path), **how).visual
+        tower = open_clip.create_model(arch, pretrained=None, load_weights=False, **how).visual
     finally:
         logging.root.setLevel(before)
-    return tower.eval()
+    state = without_prefix(load_torchscript(path).state_dict(), "visual.")
+    fill(tower, {name: value.float() for name, value in state.items()})
+    return tower
 
 
 def spec(name: str) -> EncoderSpec:

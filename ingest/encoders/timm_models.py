@@ -37,13 +37,14 @@ def named(
     from timm's size; else `size` and `resize` are timm's.
     """
     mean, std = colours
+    overrides: dict[str, Any] = {"img_size": size} if resized else {}
     return EncoderSpec(
         name=name,
         dim=768,
         preprocessing=Preprocessing(size, resize=resize, mean=mean, std=std),
         source=f"timm {model}, hub timm/{model}",
         license="Apache-2.0",
-        load=partial(load, model=model, **({"img_size": size} if resized else {})),
+        load=partial(load, model=model, **overrides),
         files=(f"timm/{model}/{FILES[0]}",),
     )
 

@@ -47,7 +47,9 @@ def load_torchscript(path: Path) -> torch.jit.ScriptModule:
         )
     network.eval()
     network.training = False  # a frozen network lacks what the exporter asks for
-    return network.requires_grad_(False)
+    for parameter in network.parameters():  # the whole network at once is refused
+        parameter.requires_grad_(False)
+    return network
 
 
 def feature_width(network: torch.nn.Module, size: int) -> int:
