@@ -1,6 +1,7 @@
 """Reading blobs by id, in the order asked, a bounded number of bytes at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import lance
 import pyarrow as pa
@@ -13,12 +14,27 @@ BUFFER_BYTES = 64 << 20
 BUFFER_ROWS = 256
 
 
-def blobs(
-    table: str, dataset: lance.LanceDataset, column: str, ids: Sequence[str]
-) -> Iterator[tuple[str, bytes | None]]:
-    """(id, bytes) for each of `ids`, in their order; None where the column is null.
+@dataclass(frozen=True)
+class BlobRows:
+    """Where the blobs of some items are, in one version of a table: reading some of them needs no search."""
 
-    Reads one version of the table. Holds at most about `BUFFER_BYTES` (but always at least one blob).
+    dataset: lance.LanceDataset
+    column: str
+    rows: Mapping[str, tuple[int, int]]  # id -> row, bytes
+
+    def read(self, ids: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+        """(id, bytes) for each of `ids`, in their order; None where the column is null.
+
+        Holds at most about `BUFFER_BYTES` (but always at least one blob).
+        """
+        for chunk in _chunks([(item, *self.rows[item]) for item in ids]):
+            numbers = pa.array([row for _, row in chunk], pa.uint64())
+            data = self.dataset.read_blobs(self.column, ids=numbers, preserve_order=True)
+            yield from ((item, blob) for (item, _), (_, blob) in zip(chunk, data, strict=True))
+
+
+def locate(table: str, dataset: lance.LanceDataset, column: str, ids: Sequence[str]) -> BlobRows:
+    """Find the blobs of `ids`.
 
     Raises NotFoundError for an id that the table does not hold, InvalidInputError for other columns.
     """
@@ -30,10 +46,9 @@ def blobs(
         )
     key = key_columns(schema)[0]
     found = rows_with(dataset, ids, [key, column], row_id=True)
-    sizes = found[column].combine_chunks().field("size").fill_null(0).to_pylist()
-    rows = dict(
-        zip(found[key].to_pylist(), zip(found["_rowid"].to_pylist(), sizes, strict=True), strict=True)
-    )
+    sizes = pa.chunked_array([chunk.field("size") for chunk in found[column].chunks], pa.uint64())
+    places = zip(found["_rowid"].to_pylist(), sizes.fill_null(0).to_pylist(), strict=True)
+    rows = dict(zip(found[key].to_pylist(), places, strict=True))
     missing = [item for item in ids if item not in rows]
     if missing:
         raise NotFoundError(
@@ -41,11 +56,7 @@ def blobs(
             + (f" ({len(missing)} such)" if len(missing) > 1 else ""),
             hint="it may have been named from another store",
         )
-    for chunk in _chunks([(item, *rows[item]) for item in ids]):
-        data = dataset.read_blobs(
-            column, ids=pa.array([row for _, row in chunk], pa.uint64()), preserve_order=True
-        )
-        yield from ((item, blob) for (item, _), (_, blob) in zip(chunk, data, strict=True))
+    return BlobRows(dataset, column, rows)
 
 
 def _chunks(wanted: list[tuple[str, int, int]]) -> Iterator[list[tuple[str, int]]]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 FEW = 1000  # beyond, parsing `IN (...)` costs more than reading the key column
+SCAN_ROWS = 1 << 17  # read at once when looking through a whole table
 
 
 def quote(value: str | int) -> str:
@@ -27,5 +28,9 @@ def rows_with(
     if len(wanted) <= FEW:
         where = is_in(columns[0], wanted) if wanted else "false"
         return dataset.to_table(columns=list(columns), filter=where, with_row_id=row_id)
-    everything = dataset.to_table(columns=list(columns), with_row_id=row_id)
-    return everything.filter(pc.is_in(everything[columns[0]], pa.array(wanted, everything[columns[0]].type)))
+    scanner = dataset.scanner(
+        columns=list(columns), with_row_id=row_id, batch_size=SCAN_ROWS, batch_readahead=2
+    )
+    keys = pa.array(wanted, dataset.schema.field(columns[0]).type)
+    found = [batch.filter(pc.is_in(batch[columns[0]], keys)) for batch in scanner.to_batches()]
+    return pa.Table.from_batches(found, scanner.projected_schema)

@@ -125,7 +125,11 @@ class Store:
 
     def blobs(self, table: str, column: str, ids: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
         """(id, bytes or None) for each of `ids`, in the order asked, streamed. Raises NotFoundError."""
-        return blob_reading.blobs(table, self.dataset(table), column, ids)
+        return self.locate_blobs(table, column, ids).read(ids)
+
+    def locate_blobs(self, table: str, column: str, ids: Sequence[str]) -> blob_reading.BlobRows:
+        """Find the blobs of `ids` once, to read them piece by piece. Raises NotFoundError."""
+        return blob_reading.locate(table, self.dataset(table), column, ids)
 
     def count(self, table: str, where: str | None = None) -> int:
         """Rows of `table` that satisfy the SQL filter `where`."""
@@ -163,6 +167,10 @@ class Store:
     def record_failures(self, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
         """Keep (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""
         failure_log.record_failures(self, stage, failures)
+
+    def forget_failures(self, stage: str, items: Sequence[str]) -> None:
+        """Drop what is recorded of `items` under `stage`, because they worked when tried again."""
+        failure_log.forget_failures(self, stage, items)
 
     def tag(self, name: str) -> tagging.Tag:
         """Name the newest version of every table; tagged versions outlive compaction.

@@ -21,3 +21,14 @@ def test_failing_again_in_the_same_way_writes_nothing(store):
     store.record_failures("it's", failures)
     store.record_failures("it's", [])
     assert store.versions() == before
+
+
+def test_what_worked_in_the_end_is_forgotten(store):
+    store.record_failures("embed", [("a", "nan", ""), ("b", "nan", "")])
+    store.record_failures("other", [("a", "nan", "")])
+    store.forget_failures("embed", ["a", "never-failed"])
+    rows = store.read("failures", ["stage", "item"]).to_pylist()
+    assert sorted((row["stage"], row["item"]) for row in rows) == [("embed", "b"), ("other", "a")]
+    version = store.versions()["failures"]
+    store.forget_failures("embed", ["a"])
+    assert store.versions()["failures"] == version
