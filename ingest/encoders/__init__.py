@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from ...store.errors import InvalidInputError, NotFoundError
-from . import aladin, clip, efficientnet, moco, onnx_file, sd_unet, sscd, timm_models
+from . import aladin, clip, efficientnet, moco, onnx_file, packaged, sd_unet, sscd, timm_models
 from .export import MIN_COSINE, Parity, ensure_encoder, export_encoder
 from .spec import EncoderSpec
 from .timm_models import HALF, IMAGENET
 
 ENCODERS: tuple[EncoderSpec, ...] = (
     efficientnet.spec("efficientnet-lite0", size=224),
+    efficientnet.spec("efficientnet-lite2", size=260, architecture=efficientnet.LITE2),
+    packaged.open_nsfw(),
+    packaged.magenta_style(),
     clip.named("clip-vit-b16", "ViT-B-16", "timm/vit_base_patch16_clip_224.openai"),
     clip.named("clip-vit-b32", "ViT-B-32", "timm/vit_base_patch32_clip_224.openai"),
     timm_models.named("dino-vit-b16", "vit_base_patch16_224.dino", 224, 248, IMAGENET),

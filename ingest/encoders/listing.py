@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...store import Store, vectors_table
-from . import ENCODERS, aladin
+from . import ENCODERS, aladin, package_files
 from .precision import FP32
 from .spec import EncoderSpec
 from .weights import cached_file, cached_url
@@ -55,6 +55,8 @@ def weights_state(spec: EncoderSpec) -> str:
 def _cached(file: str) -> bool:
     if file.startswith("https://"):
         return cached_url(file).is_file()
+    if file.startswith(package_files.PREFIX):
+        return package_files.find(file) is not None
     owner, name, path = file.split("/", 2)
     return cached_file(f"{owner}/{name}", [path]) is not None
 

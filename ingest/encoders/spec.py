@@ -12,7 +12,9 @@ from ...runtime import Preprocessing
 if TYPE_CHECKING:
     import torch
 
-Network: TypeAlias = "torch.nn.Module | Path"
+    from .onnx_cut import RebuiltOnnx
+
+Network: TypeAlias = "torch.nn.Module | Path | RebuiltOnnx"
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,9 @@ class EncoderSpec:
     """A frozen F_base: image -> raw feature.
 
     `load` imports the heavy library, takes a weights file (None: its own default) and returns a module in
-    evaluation mode (a TorchScript module will do), or the path of an ONNX file, which is taken as it is.
-    The module maps (images, 3, size, size) float32 to raw features (images, dim); with `captions` it takes a
-    second argument, tokens (images, 77) int64.
+    evaluation mode (a TorchScript module will do), the path of an ONNX file, which is taken as it is, or an
+    ONNX model rebuilt from a published one. The module maps (images, 3, size, size) float32 to raw features
+    (images, dim); with `captions` it takes a second argument, tokens (images, 77) int64.
 
     `files` names what to download where there is no network, for people to read. `beside` gives the small
     files that running needs next to the model, from the same weights: a tokenizer. They are stored and

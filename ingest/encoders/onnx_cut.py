@@ -1,0 +1,128 @@
+"""A layer of somebody's ONNX graph as an encoder: channels first, any batch, pooled features as the output.
+
+Their graph stays as it is: what turns our input into theirs goes before it, what comes after the layer goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .onnx_export import OPSET
+from .onnx_files import IMAGES, OUTPUT
+
+Features = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class RebuiltOnnx:
+    """An ONNX model made from a published one, with what the published one says of the same pixels.
+
+    `original` takes the encoder's own input (images, 3, size, size) and returns features (images, dim).
+    """
+
+    model: bytes
+    original: Features
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where to cut a published graph that takes (.., side, side, 3): the value (n, dim, 1, 1) called `name`.
+
+    `blue_first`: it takes BGR. `margin`: it sees the middle of our input, so many pixels less at each edge.
+    """
+
+    name: str
+    dim: int
+    size: int
+    blue_first: bool = False
+    margin: int = 0
+
+
+def cut(published: Any, layer: Layer) -> bytes:
+    """The ONNX model from `images` (n, 3, size, size), RGB, to `features` (n, dim); its bytes."""
+    import onnx
+
+    # Quantisers refuse old opsets.
+    model = onnx.version_converter.convert_version(published, OPSET)
+    graph = model.graph
+    theirs = graph.input[0].name
+    nodes, constants = _before(layer, theirs)
+    nodes += _needed(graph.node, layer.name)
+    nodes.append(onnx.helper.make_node("Flatten", [layer.name], [OUTPUT], OUTPUT, axis=1))
+    used = {name for node in nodes for name in node.input}
+    weights = [tensor for tensor in graph.initializer if tensor.name in used]
+    made = onnx.helper.make_graph(
+        nodes,
+        graph.name,
+        [_value(IMAGES, ["n", 3, layer.size, layer.size])],
+        [_value(OUTPUT, ["n", layer.dim])],
+        weights + [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    del graph.value_info[:]
+    model.graph.CopyFrom(made)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def published_session(published: Any, layer: Layer) -> tuple[Any, str]:
+    """A CPU session of the untouched graph that returns the layer, and the name of its input."""
+    import onnx
+    import onnxruntime
+
+    probed = onnx.ModelProto()
+    probed.CopyFrom(published)
+    probed.graph.output.append(_value(layer.name, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    made = onnxruntime.InferenceSession(
+        probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return made, made.get_inputs()[0].name
+
+
+def _before(layer: Layer, theirs: str) -> tuple[list[Any], Mapping[str, NDArray[np.int64]]]:
+    """Nodes from our input to `theirs`, and their constants by name."""
+    import onnx
+
+    nodes: list[Any] = []
+    constants: dict[str, NDArray[np.int64]] = {}
+    value = IMAGES
+    if layer.margin:
+        ends = ("attribase/starts", [layer.margin] * 2), ("attribase/ends", [-layer.margin] * 2)
+        constants |= {name: _integers(values) for name, values in (*ends, ("attribase/sides", [2, 3]))}
+        nodes.append(onnx.helper.make_node("Slice", [value, *constants], ["attribase/middle"], "middle"))
+        value = "attribase/middle"
+    if layer.blue_first:
+        constants["attribase/bgr"] = _integers([2, 1, 0])
+        nodes.append(
+            onnx.helper.make_node("Gather", [value, "attribase/bgr"], ["attribase/turned"], "bgr", axis=1)
+        )
+        value = "attribase/turned"
+    nodes.append(onnx.helper.make_node("Transpose", [value], [theirs], "channels_last", perm=[0, 2, 3, 1]))
+    return nodes, constants
+
+
+def _needed(nodes: Sequence[Any], value: str) -> list[Any]:
+    """The nodes that `value` depends on, in their order."""
+    wanted, kept = {value}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]
+
+
+def _integers(values: Sequence[int]) -> NDArray[np.int64]:
+    return np.asarray(values, dtype=np.int64)
+
+
+def _value(name: str, shape: list[Any] | None) -> Any:
+    import onnx
+
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)

