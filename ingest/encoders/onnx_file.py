@@ -26,7 +26,7 @@ FLAGS = "pass --mean and --std (three numbers each, RGB), and --size where the m
 
 def short_name(name: str) -> str:
     """`onnx:/models/My.onnx` to `onnx:my`: how the store knows it."""
-    return PREFIX + Path(name.removeprefix(PREFIX)).stem.lower()
+    return PREFIX + Path(name.removeprefix(PREFIX)).name.lower().removesuffix(".onnx")
 
 
 def spec(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
