@@ -2,181 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from time import monotonic
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from ..runtime import BadImageError, MapperPair, OnnxEncoder, decode_image, load_encoder
+from ..runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
 from ..runtime.encoder import cores
 from ..runtime.mapping import fill_column
+from ..runtime.tokens import FILE, CaptionTokens
 from ..store import Job, Step, Store, mapped_column
+from ..store.errors import DataError
+from .captions import Captions
+from .embedding.decoders import Decoders, Ring
+from .embedding.decoding import Decoding
+from .embedding.ledger import Ledger, Place
+from .embedding.pipeline import Pipeline, Tokens, ring_slots
+from .embedding.plan import TABLES, Target, count_missing, left_of, new_jobs, open_jobs
+from .embedding.rows import mapper_names, vector_array
 
-KIND = "embed"
+__all__ = ["embed", "mapper_names", "vector_array"]
+
 SHARD_SIZE = 1024
-TABLES = {"image": ("images", "image_id"), "sample": ("samples", "sample_id")}
-
-Item = TypeVar("Item")
-Pixels = NDArray[np.float32]
-Failure = tuple[str, str, str]
-
-
-@dataclass
-class Embedded:
-    """What became of some items: the features of those that worked, the reasons of those that did not."""
-
-    items: list[str] = field(default_factory=list)
-    features: list[NDArray[np.float32]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+CPU_BATCH, GPU_BATCH = 8, 64
+IN_PROCESS = 512  # images; fewer are decoded before a process would have started
+TELL_SECONDS = 5.0
 
 
 def embed(
-    store: Store, encoder: str, *, batch: int = 64, workers: int | None = None, shard_size: int = SHARD_SIZE
+    store: Store,
+    encoder: str,
+    *,
+    batch: int | None = None,
+    workers: int | None = None,
+    shard_size: int = SHARD_SIZE,
+    where: str | None = None,
+    retry_failed: bool = False,
+    pixel_limit: int = PIXEL_LIMIT,
+    devices: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Embed what is not embedded yet, one committed shard at a time.
 
     An item that cannot be embedded is recorded in `failures` under the stage `embed:<encoder>` with its
-    reason ('empty', 'not-an-image', 'truncated', 'too-many-pixels', 'nan') and not tried again: its id is
-    the hash of its bytes, so it will not get better. Columns of mappers that are trained already are filled.
+    reason ('empty', 'not-an-image', 'truncated', 'too-many-pixels', 'decoder-error', 'crashed', 'nan') and
+    not tried again. Of a file with several frames or pages the first is embedded, and 'animated' noted.
+    Columns of mappers that are trained already are filled.
 
     Args:
         store: the store, with the encoder exported into it.
         encoder: name of the encoder.
-        batch: images at once through the network.
-        workers: threads that decode and resize while the network runs; by default one a core.
+        batch: images at once through the network; by default 8 on a CPU (more only fall out of its cache)
+            and 64 on a GPU.
+        workers: processes that decode and resize while the network runs, 0 for a thread of this process.
+            By default 0 for up to 512 images, then half the cores, or with a GPU all but one.
         shard_size: items a commit.
+        where: SQL condition on columns of `images` or `samples`: only what satisfies it. A table that lacks
+            a column of it is left out.
+        retry_failed: try again what failed before.
+        pixel_limit: refuse images with more pixels, before decoding them.
+        devices: numbers of the GPUs to use; by default all there are.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
+        InvalidInputError: `where` fits neither table.
     """
-    model = load_encoder(store, encoder)
-    table = store.ensure_vectors(encoder, model.dim)
+    networks = load_networks(store, encoder, devices)
+    table = store.ensure_vectors(encoder, networks[0].dim)
     for mapper in mapper_names(store, encoder):  # one that came before there was any vector has no column
         if mapped_column(mapper) not in store.schema(table).names:
             fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
-    stage = f"{KIND}:{encoder}"
-    jobs = _jobs(store, encoder, table, stage, shard_size)
-    total, done, failed = sum(job.total_items for job in jobs), sum(job.done_items for job in jobs), 0
-    yield Step(stage, done, total)
-    with ThreadPoolExecutor(workers or cores()) as pool:
-        for job in jobs:
-            for shard in job.pending():
-                for kind in TABLES:
-                    ids = [item.partition(":")[2] for item in shard.items if item.startswith(f"{kind}:")]
-                    found = _embed_items(store, model, pool, kind, ids, batch)
-                    if found.items:
-                        store.upsert(table, _rows(store, encoder, kind, found))
-                    if found.failures:
-                        store.record_failures(stage, found.failures)
-                    failed += len(found.failures)
-                job.finish(shard)
-                done += len(shard.items)
-                yield Step(stage, done, total, f"{failed} failed" if failed else "")
+    plan = _plan(Target(store, encoder, table, where, retry_failed), shard_size)
+    yield Step(plan.target.stage, plan.done, plan.total)
+    left = plan.total - plan.done
+    if not left:
+        return
+    gpu = networks[0].on_gpu
+    batch = min(left, batch or (GPU_BATCH if gpu else CPU_BATCH))
+    workers = default_workers(left, gpu=gpu) if workers is None else workers
+    preprocessing = networks[0].preprocessing
+    ring = Ring.allocate(ring_slots(len(networks)), batch, preprocessing.size)
+    with Decoders(Decoding(preprocessing, pixel_limit), ring, workers) as decoders:
+        pipeline = Pipeline(networks, decoders, ring, _tokens(store, networks[0]))
+        yield from _drive(plan, pipeline)
 
 
-def run_batches(
-    model: OnnxEncoder,
-    pool: ThreadPoolExecutor,
-    items: Iterable[Item],
-    prepare: Callable[[Item], Pixels],
-    batch: int,
-) -> Iterator[tuple[Item, NDArray[np.float32] | BadImageError]]:
-    """Each item with its feature (dim,), or with the error that `prepare` raised, in order.
-
-    The next batch is prepared in `pool` while the network runs on this one; two are held at a time.
-    """
-
-    def attempt(item: Item) -> tuple[Item, Pixels | BadImageError]:
-        try:
-            return item, prepare(item)
-        except BadImageError as error:
-            return item, error
-
-    stream = iter(items)
-    ready = [pool.submit(attempt, item) for item in islice(stream, batch)]
-    while ready:
-        ahead = [pool.submit(attempt, item) for item in islice(stream, batch)]
-        prepared = [future.result() for future in ready]
-        pixels = [value for _, value in prepared if not isinstance(value, BadImageError)]
-        features = iter(model.run(np.stack(pixels)) if pixels else ())
-        for item, value in prepared:
-            yield item, value if isinstance(value, BadImageError) else next(features)
-        ready = ahead
+def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> list[OnnxEncoder]:
+    """The encoder, once a device."""
+    return [load_encoder(store, encoder)]
 
 
-def _embed_items(
-    store: Store, model: OnnxEncoder, pool: ThreadPoolExecutor, kind: str, ids: Sequence[str], batch: int
-) -> Embedded:
-    found = Embedded()
-
-    def prepare(item: tuple[str, bytes | None]) -> Pixels:
-        return model.preprocessing(decode_image(item[1] or b""))
-
-    source = store.blobs(TABLES[kind][0], "bytes", ids) if ids else ()
-    for (item, _), value in run_batches(model, pool, source, prepare, batch):
-        if isinstance(value, BadImageError):
-            found.failures.append((item, value.reason, str(value)))
-        elif not np.isfinite(value).all():
-            found.failures.append((item, "nan", "the encoder returned a value that is not finite"))
-        else:
-            found.items.append(item)
-            found.features.append(value)
-    return found
+def default_workers(images: int, *, gpu: bool) -> int:
+    """Decoding processes for so many images; 0 is none."""
+    if images <= IN_PROCESS:
+        return 0
+    return max(1, cores() - 1 if gpu else cores() // 2)
 
 
-def _rows(store: Store, encoder: str, kind: str, found: Embedded) -> pa.Table:
-    """Rows for the vector table: `base` and the column of every mapper that this encoder has."""
-    base = np.stack(found.features)
-    vectors = {"base": base}
-    for mapper in mapper_names(store, encoder):
-        pair = MapperPair.load(store, encoder, mapper)
-        vectors[mapped_column(mapper)] = pair.real(base) if kind == "image" else pair.synth(base)
-    columns: dict[str, pa.Array] = {
-        "item_id": pa.array(found.items),
-        "item_kind": pa.array([kind] * len(found.items)),
-    }
-    return pa.table(columns | {name: vector_array(rows) for name, rows in vectors.items()})
+@dataclass(frozen=True)
+class _Plan:
+    """What there is to do: jobs that were left open, then what no job has planned yet."""
+
+    target: Target
+    jobs: Iterator[Job]
+    done: int
+    total: int
+    known: "KnownIds"
 
 
-def vector_array(rows: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """Rows (items, dim) as an Arrow column of float32 vectors."""
-    flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+def _plan(target: Target, shard_size: int) -> _Plan:
+    found = [] if target.where is not None else open_jobs(target)
+    known = target.known()
+    done, total = sum(job.done_items for job in found), sum(job.total_items for job in found)
+    planned = [item.partition(":")[2] for job in found for shard in job.pending() for item in shard.items]
+    new = target.known(planned) if planned else known
+    jobs = chain(found, new_jobs(target, new, shard_size))
+    return _Plan(target, jobs, done, total + count_missing(target, new), known)
 
 
-def mapper_names(store: Store, encoder: str) -> list[str]:
-    """The mappers trained on top of `encoder`, sorted."""
-    rows = store.read("mappers", ["encoder", "mapper"]).to_pylist()
-    return sorted(row["mapper"] for row in rows if row["encoder"] == encoder)
-
-
-def _jobs(store: Store, encoder: str, table: str, stage: str, shard_size: int) -> list[Job]:
-    """What a killed run left unfinished, then what no run has planned yet."""
-    spec = {"encoder": encoder}
-    open_jobs = [
-        Job(status.job_id, status.kind, status.total_items, store)
-        for status in store.jobs.unfinished()
-        if status.kind == KIND and dict(status.spec) == spec
-    ]
-    planned = {item for job in open_jobs for shard in job.pending() for item in shard.items}
-    fresh = [item for item in _missing(store, table, stage) if item not in planned]
-    return [*open_jobs, store.jobs.plan(KIND, spec, fresh, shard_size)] if fresh else open_jobs
-
-
-def _missing(store: Store, table: str, stage: str) -> Iterator[str]:
-    """`kind:id` of every item with bytes that has neither a vector nor a failure, in a fixed order."""
-    there = set(store.read(table, ["item_id"])["item_id"].to_pylist())
-    failures = store.read("failures", ["stage", "item"]).to_pylist()
-    there.update(row["item"] for row in failures if row["stage"] == stage)
-
-    def of(kind: str) -> Iterator[str]:
-        source, key = TABLES[kind]
-        ids = store.read(source, [key], "bytes is not null")[key].to_pylist()
-        return (f"{kind}:{item}" for item in sorted(ids) if item not in there)
-
-    return chain.from_iterable(of(kind) for kind in TABLES)
+def _drive(plan: _Plan, pipeline: Pipeline[Place]) -> Iterator[Step]:
+    """Run the pipeline and commit what it gives, telling how it goes."""
+    ledger = Ledger(plan.target)
+    speed = Speed(plan.total - plan.done)
+    done, failed = plan.done, 0
+    try:
+        for batch in pipeline.run(_source(plan, ledger)):
+            ledger.add(batch)
+            speed.count(len(batch.items))
+            for commit in ledger.committed():
+                done, failed = done + commit.items, failed + commit.failed
+                yield Step(plan.target.stage, done, plan.total, speed.note(failed))
+            if speed.due():
+                yield Step(plan.target.stage, done, plan.total, speed.note(failed))
+        for commit in ledger.committed(all_=True):
+            done, failed = done + commit.items, failed + commit.failed
+            yield Step(plan.target.stage, done, plan.total, speed.note(failed))
+    finally:
+        ledger.close()

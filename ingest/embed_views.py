@@ -14,8 +14,9 @@ from PIL import Image, ImageOps
 
 from ..runtime import BadImageError, OnnxEncoder, decode_image, load_encoder
 from ..runtime.encoder import cores
+from ..runtime.mapping import vector_array
 from ..store import Job, Step, Store
-from .embed import SHARD_SIZE, TABLES, Pixels, run_batches, vector_array
+from .embed import SHARD_SIZE, TABLES, Pixels, run_batches
 
 KIND = "embed-views"
 AREA = (0.7, 1.0)  # share of the picture that a crop keeps: the paper's "mild" augmentation

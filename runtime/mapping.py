@@ -1,4 +1,4 @@
-"""A mapper's column in the vector table: h of every image, h~ of every sample."""
+"""The mappers of an encoder and their columns in its vector table: h of every image, h~ of every sample."""
 
 from __future__ import annotations
 
@@ -39,3 +39,15 @@ def to_rows(column: pa.Array) -> NDArray[np.float32]:
     flat = column.flatten().to_numpy(zero_copy_only=False)
     rows = np.asarray(flat, dtype=np.float32).reshape(len(column), column.type.list_size)
     return rows if rows.flags.writeable else rows.copy()
+
+
+def vector_array(rows: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    """Rows (items, dim) as an Arrow column of float32 vectors."""
+    flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+
+
+def mapper_names(store: Store, encoder: str) -> list[str]:
+    """The mappers trained on top of `encoder`, sorted."""
+    rows = store.read("mappers", ["encoder", "mapper"]).to_pylist()
+    return sorted(row["mapper"] for row in rows if row["encoder"] == encoder)

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...runtime import MapperPair
-from ...runtime.mapping import column_is_full, fill_column
+from ...runtime.mapping import column_is_full, fill_column, mapper_names
 from ...store import Step, Store, key_id, vectors_table
 from ...store.jobs import now
-from ..embed import mapper_names
 from .stored import SOURCE
 from .weights import ReleasedCalibration, ReleasedMapper
 

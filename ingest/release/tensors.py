@@ -84,8 +84,13 @@ def _load_empty(path: Path, name: str) -> dict[str, Any]:
     """Tensors whose storages have no values, but know where in the file they are."""
     import torch
 
-    if hasattr(torch.serialization, "_is_meta_location"):  # torch that tells the place here, too: quick
+    if hasattr(torch.serialization, "_is_meta_location"):  # then "meta" tells the place, too, and is quick
         return load_tensors(path, name, "meta")
+    return _load_fake(path, name)
+
+
+def _load_fake(path: Path, name: str) -> dict[str, Any]:
+    """The same in every torch that we support, but seconds of imports."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode():

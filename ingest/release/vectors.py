@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...runtime import MapperPair
+from ...runtime.mapping import mapper_names, vector_array
 from ...store import Store, mapped_column, vectors_table
-from ..embed import mapper_names, vector_array
 from .stored import SOURCE
 from .tensors import BLOCK_ROWS, Rows
 

@@ -190,6 +190,18 @@ def test_new_rows_get_the_columns_of_mappers_that_are_trained_already(store):
     assert rows[sample]["mapped_tuned"] == pytest.approx(pair.synth(base[sample])[0].tolist(), abs=1e-5)
 
 
+def test_a_mapper_that_was_there_before_any_vector_gets_its_column(store):
+    square = [LinearMapper(np.eye(DIM, dtype="f4")[:2] * 3, np.zeros(2, "f4"))] * 2
+    weights = MapperPair(*square).to_bytes()
+    row = {"mapper_id": key_id("colour", "small"), "encoder": "colour", "mapper": "small", "weights": weights}
+    store.upsert("mappers", [row])
+    add_images(store, [png(0)])
+    run(store)
+    (row,) = store.read(TABLE).to_pylist()
+    wanted = np.array(row["base"][:2]) / np.linalg.norm(row["base"][:2])
+    assert row["mapped_small"] == pytest.approx(wanted.tolist(), abs=1e-6)
+
+
 def test_vectors_of_another_width_under_the_same_name_are_refused(store):
     store.ensure_vectors("colour", DIM + 1)
     add_images(store, [png(0)])

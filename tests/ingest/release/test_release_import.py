@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from attribase.ingest.release import ingest_release
-from attribase.runtime import MapperPair
-from attribase.store import Store, mapped_column, vectors_table
+from attribase.runtime import MapperPair, load_encoder
+from attribase.store import NotFoundError, Store, mapped_column, vectors_table
 from attribase.store.maintenance import check
 
 from .official import ENCODERS, GALLERY, KINDS, MLP_WIDTHS
@@ -146,3 +146,8 @@ def test_importing_twice_makes_no_new_version(official, full):
     list(ingest_release(full, official.folder))
     assert full.versions() == before
     assert contents(full) == held
+
+
+def test_an_encoder_without_its_model_cannot_embed_and_says_so(full):
+    with pytest.raises(NotFoundError, match="not the encoder itself"):
+        load_encoder(full, "clip")
