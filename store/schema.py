@@ -106,7 +106,8 @@ ENCODERS = pa.schema(
         pa.field("parity_min_cosine", pa.float64()),
         text("precision"),  # fp32 | fp16 | int8; null in stores from before there was a choice: fp32
         text("variant_of"),  # the fp32 encoder that this one was made of
-        text("quantization"),  # of int8: 'static' (calibrated) or 'dynamic'
+        text("variant_of_sha256"),  # the model file of that one
+        text("quantization"),  # of int8: 'static ...' (calibrated on stored images) or 'dynamic'
         pa.field("cosine_to_fp32_min", pa.float64()),  # of a variant, on stored images
         pa.field("cosine_to_fp32_mean", pa.float64()),
         text("files"),  # JSON: [{"file", "sha256", "bytes", "role": model | weights | beside}]
