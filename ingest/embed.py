@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from time import monotonic
-
-import pyarrow as pa
 
 from ..runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
-from ..runtime.encoder import cores
-from ..runtime.mapping import fill_column
+from ..runtime.encoder import cores, providers
+from ..runtime.mapping import fill_column, mapper_names
 from ..runtime.tokens import FILE, CaptionTokens
-from ..store import Job, Step, Store, mapped_column
+from ..store import Step, Store, mapped_column
 from ..store.errors import DataError
 from .captions import Captions
 from .embedding.decoders import Decoders, Ring
 from .embedding.decoding import Decoding
-from .embedding.ledger import Ledger, Place
+from .embedding.ledger import Place
 from .embedding.pipeline import Pipeline, Tokens, ring_slots
-from .embedding.plan import TABLES, Target, count_missing, left_of, new_jobs, open_jobs
-from .embedding.rows import mapper_names, vector_array
-
-__all__ = ["embed", "mapper_names", "vector_array"]
+from .embedding.plan import Target
+from .embedding.work import Work
 
 SHARD_SIZE = 1024
 CPU_BATCH, GPU_BATCH = 8, 64
-IN_PROCESS = 512  # images; fewer are decoded before a process would have started
-TELL_SECONDS = 5.0
+IN_PROCESS = 512  # images; up to so many are decoded here: processes and compiled code take time to start
 
 
 def embed(
@@ -73,22 +65,19 @@ def embed(
     for mapper in mapper_names(store, encoder):  # one that came before there was any vector has no column
         if mapped_column(mapper) not in store.schema(table).names:
             fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
-    plan = _plan(Target(store, encoder, table, where, retry_failed), shard_size)
-    yield Step(plan.target.stage, plan.done, plan.total)
-    left = plan.total - plan.done
-    if not left:
-        return
-    gpu = networks[0].on_gpu
-    batch = min(left, batch or (GPU_BATCH if gpu else CPU_BATCH))
-    workers = default_workers(left, gpu=gpu) if workers is None else workers
-    preprocessing = networks[0].preprocessing
-    ring = Ring.allocate(ring_slots(len(networks)), batch, preprocessing.size)
-    with Decoders(Decoding(preprocessing, pixel_limit), ring, workers) as decoders:
-        pipeline = Pipeline(networks, decoders, ring, _tokens(store, networks[0]))
-        yield from _drive(plan, pipeline)
+    work = Work.of(Target(store, encoder, table, where, retry_failed), shard_size)
+    yield Step(work.target.stage, work.done, work.total)
+    if work.left:
+        gpu = providers()[0] != "CPUExecutionProvider"
+        batch = min(work.left, batch or (GPU_BATCH if gpu else CPU_BATCH))
+        workers = default_workers(work.left, gpu=gpu) if workers is None else workers
+        decoding = Decoding(networks[0].preprocessing, pixel_limit, compiled=work.left > IN_PROCESS)
+        ring = Ring.allocate(ring_slots(len(networks)), batch, networks[0].preprocessing.size)
+        with Decoders(decoding, ring, workers) as decoders:
+            yield from work.run(Pipeline(networks, decoders, ring, caption_tokens(store, networks[0])))
 
 
-def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> list[OnnxEncoder]:
+def load_networks(store: Store, encoder: str, _devices: Sequence[int] | None) -> list[OnnxEncoder]:
     """The encoder, once a device."""
     return [load_encoder(store, encoder)]
 
@@ -100,43 +89,19 @@ def default_workers(images: int, *, gpu: bool) -> int:
     return max(1, cores() - 1 if gpu else cores() // 2)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What there is to do: jobs that were left open, then what no job has planned yet."""
+def caption_tokens(store: Store, network: OnnxEncoder) -> Callable[[Sequence[Place]], Tokens] | None:
+    """What makes the captions' tokens of some items; None for encoders that look at no caption."""
+    if not network.captions:
+        return None
+    if FILE not in network.beside:
+        raise DataError("the encoder needs captions but has no tokenizer", hint="export the encoder again")
+    tokenizer, captions = CaptionTokens(network.beside[FILE]), Captions(store)
 
-    target: Target
-    jobs: Iterator[Job]
-    done: int
-    total: int
-    known: "KnownIds"
+    def tokens(places: Sequence[Place]) -> Tokens:
+        words: dict[Place, str] = {}
+        for kind in dict.fromkeys(place.kind for place in places):
+            ours = [place for place in places if place.kind == kind]
+            words |= zip(ours, captions(kind, [place.item for place in ours]), strict=True)
+        return tokenizer.encode([words[place] for place in places])
 
-
-def _plan(target: Target, shard_size: int) -> _Plan:
-    found = [] if target.where is not None else open_jobs(target)
-    known = target.known()
-    done, total = sum(job.done_items for job in found), sum(job.total_items for job in found)
-    planned = [item.partition(":")[2] for job in found for shard in job.pending() for item in shard.items]
-    new = target.known(planned) if planned else known
-    jobs = chain(found, new_jobs(target, new, shard_size))
-    return _Plan(target, jobs, done, total + count_missing(target, new), known)
-
-
-def _drive(plan: _Plan, pipeline: Pipeline[Place]) -> Iterator[Step]:
-    """Run the pipeline and commit what it gives, telling how it goes."""
-    ledger = Ledger(plan.target)
-    speed = Speed(plan.total - plan.done)
-    done, failed = plan.done, 0
-    try:
-        for batch in pipeline.run(_source(plan, ledger)):
-            ledger.add(batch)
-            speed.count(len(batch.items))
-            for commit in ledger.committed():
-                done, failed = done + commit.items, failed + commit.failed
-                yield Step(plan.target.stage, done, plan.total, speed.note(failed))
-            if speed.due():
-                yield Step(plan.target.stage, done, plan.total, speed.note(failed))
-        for commit in ledger.committed(all_=True):
-            done, failed = done + commit.items, failed + commit.failed
-            yield Step(plan.target.stage, done, plan.total, speed.note(failed))
-    finally:
-        ledger.close()
+    return tokens

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from itertools import islice
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ..runtime import BadImageError, OnnxEncoder, decode_image, load_encoder
 from ..runtime.encoder import cores
 from ..runtime.mapping import vector_array
 from ..store import Job, Step, Store
-from .embed import SHARD_SIZE, TABLES, Pixels, run_batches
+from .embedding.plan import TABLES
+from .embedding.resize import write_pixels
 
 KIND = "embed-views"
 AREA = (0.7, 1.0)  # share of the picture that a crop keeps: the paper's "mild" augmentation
 RATIO = (0.9, 1.1)  # width / height of the crop, relative to the picture's
 
+SHARD_SIZE = 1024
+
+Item = TypeVar("Item")
+Pixels: TypeAlias = NDArray[np.float32]
 View: TypeAlias = tuple[str, int]
 
 
@@ -87,7 +94,9 @@ def _view_rows(
 
     def prepare(item: tuple[str, int, bytes]) -> Pixels:
         name, view, data = item
-        return model.preprocessing(augment(decode_image(data), generator(seed, name, view)))
+        pixels = np.empty((3, model.preprocessing.size, model.preprocessing.size), np.float32)
+        write_pixels(augment(decode_image(data), generator(seed, name, view)), model.preprocessing, pixels)
+        return pixels
 
     blobs = store.blobs(TABLES[kind][0], "bytes", ids) if ids else ()
     source = ((item, view, data) for item, data in blobs if data for view in range(views))
@@ -105,6 +114,36 @@ def _view_rows(
             "base": vector_array(np.stack(list(found.values()))),
         }
     )
+
+
+def run_batches(
+    model: OnnxEncoder,
+    pool: ThreadPoolExecutor,
+    items: Iterable[Item],
+    prepare: Callable[[Item], Pixels],
+    batch: int,
+) -> Iterator[tuple[Item, NDArray[np.float32] | BadImageError]]:
+    """Each item with its feature (dim,), or with the error that `prepare` raised, in order.
+
+    The next batch is prepared in `pool` while the network runs on this one; two are held at a time.
+    """
+
+    def attempt(item: Item) -> tuple[Item, Pixels | BadImageError]:
+        try:
+            return item, prepare(item)
+        except BadImageError as error:
+            return item, error
+
+    stream = iter(items)
+    ready = [pool.submit(attempt, item) for item in islice(stream, batch)]
+    while ready:
+        ahead = [pool.submit(attempt, item) for item in islice(stream, batch)]
+        prepared = [future.result() for future in ready]
+        pixels = [value for _, value in prepared if not isinstance(value, BadImageError)]
+        features = iter(model.run(np.stack(pixels)) if pixels else ())
+        for item, value in prepared:
+            yield item, value if isinstance(value, BadImageError) else next(features)
+        ready = ahead
 
 
 def _training_items(store: Store) -> list[str]:

@@ -1,0 +1,109 @@
+"""What became of each shard, and its one commit, written while the networks go on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...store import Job, Shard
+from .decoding import FIRST_FRAME, Trouble
+from .pipeline import Batch
+from .plan import TABLES, Target
+from .rows import vector_rows
+
+WAITING = 2  # shards that may wait for their commit before the networks do
+
+
+@dataclass(frozen=True)
+class Place:
+    """An item and the shard that it belongs to, by its number in this run."""
+
+    shard: int
+    kind: str
+    item: str
+
+
+@dataclass
+class _Open:
+    job: Job
+    shard: Shard
+    left: int
+    found: dict[str, tuple[list[str], list[NDArray[np.float32]]]] = field(default_factory=dict)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """Items of a shard that is committed, and how many of them have no vector."""
+
+    items: int
+    failed: int
+
+
+class Ledger:
+    """Collects batches until a shard is whole, then commits it in a thread of its own."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._open: dict[int, _Open] = {}
+        self._count = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._commits: deque[Future[Committed]] = deque()
+
+    def expect(self, job: Job, shard: Shard, left: Sequence[tuple[str, str]]) -> list[Place]:
+        """Say that the items `left` of `shard` will come; where each belongs. Called in order of work."""
+        number, entry = self._count, _Open(job, shard, len(left))
+        self._count += 1
+        if left:
+            self._open[number] = entry
+        else:
+            self._commits.append(self._writer.submit(self._commit, entry))
+        return [Place(number, kind, item) for kind, item in left]
+
+    def add(self, batch: Batch[Place]) -> None:
+        """Take in what became of some items; shards that are whole now are written."""
+        for place, trouble, feature in zip(batch.items, batch.troubles, batch.features, strict=True):
+            entry = self._open[place.shard]
+            if trouble is not None:
+                entry.failures.append((place.item, trouble.reason, trouble.detail))
+            if not _fatal(trouble):
+                items, features = entry.found.setdefault(place.kind, ([], []))
+                items.append(place.item)
+                features.append(feature)
+            entry.left -= 1
+            if not entry.left:
+                del self._open[place.shard]
+                self._commits.append(self._writer.submit(self._commit, entry))
+
+    def committed(self, *, all_: bool = False) -> Iterator[Committed]:
+        """What is committed and was not told before. Waits where too much is waiting, or for all of it."""
+        while self._commits and (all_ or self._commits[0].done() or len(self._commits) > WAITING):
+            yield self._commits.popleft().result()
+
+    def close(self) -> None:
+        """Let the shard that is being written be written, and drop the others."""
+        self._writer.shutdown(cancel_futures=True)
+
+    def _commit(self, entry: _Open) -> Committed:
+        """Rows first, then what failed, then that the shard is done: a kill in between repeats the shard."""
+        target = self._target
+        for kind in TABLES:
+            if kind in entry.found:
+                items, features = entry.found[kind]
+                rows = vector_rows(target.store, target.encoder, kind, items, np.stack(features))
+                target.store.upsert(target.table, rows)
+                if target.retry_failed:
+                    target.store.forget_failures(target.stage, items)
+        target.store.record_failures(target.stage, entry.failures)
+        entry.job.finish(entry.shard)
+        lost = sum(reason != FIRST_FRAME for _, reason, _ in entry.failures)
+        return Committed(len(entry.shard.items), lost)
+
+
+def _fatal(trouble: Trouble | None) -> bool:
+    return trouble is not None and trouble.fatal
