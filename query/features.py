@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import ConflictError
 from ..store.schema import mapped_column, vectors_table
+from .allocator import kept_buffers
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -119,12 +120,13 @@ class Features:
             io_buffer_size=READ_AHEAD,
         )
         left = np.concatenate([parts[at] for at in needed])
-        for batch in scanner.to_batches():
-            mine, left = left[: batch.num_rows], left[batch.num_rows :]
-            if mine.all():
-                yield self._array(batch[self.column])
-            elif mine.any():
-                yield self._array(batch[self.column].filter(pa.array(mine)))
+        with kept_buffers():
+            for batch in scanner.to_batches():
+                mine, left = left[: batch.num_rows], left[batch.num_rows :]
+                if mine.all():
+                    yield self._array(batch[self.column])
+                elif mine.any():
+                    yield self._array(batch[self.column].filter(pa.array(mine)))
 
     def _array(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.float32]:
         """(items, dim) of a vector column."""

@@ -119,8 +119,10 @@ def count_tile(
             if maybe == 0:
                 break
             before[t] += sure
-            if maybe > sure:
-                for i in range(line.shape[0]):
-                    if low[t] <= line[i] < high[t]:
-                        exact = cosine(samples[q], items[i], sample_norms[q] * norms[i])
-                        before[t] += exact >= thresholds[t]
+            unsure, i = maybe - sure, 0
+            while unsure > 0:
+                if low[t] <= line[i] < high[t]:
+                    exact = cosine(samples[q], items[i], sample_norms[q] * norms[i])
+                    before[t] += exact >= thresholds[t]
+                    unsure -= 1
+                i += 1
