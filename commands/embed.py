@@ -1,0 +1,117 @@
+"""`attribase ingest embed`: features of every image and sample, from an encoder's ONNX file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .shared import counted, open_store, say
+
+F = TypeVar("F", bound=Callable[..., Any])
+PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
+
+
+class Resize(click.ParamType):
+    """A number of pixels, or `none`."""
+
+    name = "pixels|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """'none' stays a word: nothing given is another thing."""
+        if value == "none" or isinstance(value, int):
+            return value
+        return click.IntRange(1).convert(value, param, ctx)
+
+
+def preprocessing_options(command: F) -> F:
+    """Options that change what the encoder's library says of its preprocessing."""
+    triple = {"type": float, "nargs": 3, "metavar": "R G B"}
+    options = (
+        click.option("--size", type=click.IntRange(1), help="Side of the encoder's square input."),
+        click.option("--resize", type=Resize(), help="Shorter side before the centre crop; none stretches."),
+        click.option(
+            "--interpolation", type=click.Choice(["bicubic", "bilinear", "lanczos", "nearest"]), help="How."
+        ),
+        click.option("--mean", **triple, help="Subtracted from values in 0..1."),
+        click.option("--std", **triple, help="What they are divided by then."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option(
+    "--encoder",
+    default="efficientnet-lite0",
+    show_default=True,
+    help="A name that `attribase encoders` lists, timm:NAME, open_clip:ARCH/TAG or onnx:FILE.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A weights file, instead of the hub.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="fp16 for GPUs, int8 for CPUs: a variant of its own, NAME@fp16 or NAME@int8.  [default: fp32]",
+)
+@click.option(
+    "--where",
+    metavar="SQL",
+    help="Only rows that satisfy it: a condition on columns of images, of samples, or that both have.",
+)
+@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option(
+    "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
+)
+@click.option("--batch", type=click.IntRange(1), help="Images at once through the network.")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that decode, 0 for none; left out, by cores."
+)
+@click.option(
+    "--device",
+    "devices",
+    type=click.IntRange(0),
+    multiple=True,
+    help="A GPU's number; left out, all of them.",
+)
+@preprocessing_options
+@click.pass_context
+def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: Any) -> None:
+    r"""Embed every image and sample that has no vector yet.
+
+    What was stopped goes on from where it was, new images are added, and what cannot be embedded is listed
+    in the table `failures` with its reason.
+
+    \b
+    Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
+             attribase -s my.store ingest embed --encoder vit-b16 --precision int8
+             attribase -s my.store ingest embed --encoder clip-vit-b16 --where "creator = 'Hokusai'"
+    """
+    from ..ingest.embed import embed as run
+    from ..ingest.encoders import ensure_encoder
+
+    store = open_store(ctx)
+    settings = {key: value for key, value in given.items() if value not in (None, ())}
+    changes = {key: settings.pop(key) for key in PREPROCESSING if key in settings}
+    if changes.get("resize") == "none":
+        changes["resize"] = None
+    name = ensure_encoder(
+        store, encoder, weights, precision=settings.pop("precision", None), changes=changes or None
+    )
+    _, last = counted(run(store, name, **settings))
+    done = last is not None and last.note
+    say(f"vectors are ready: {last.note}" if last and done else "nothing to do: everything is embedded")
+    tell_failures(store, f"embed:{name}")
+
+
+def tell_failures(store: Any, stage: str) -> None:
+    """Say how many inputs `stage` left out, by reason, and of how many files it took a part."""
+    quoted = stage.replace("'", "''")
+    failed = store.read("failures", ["reason"], where=f"stage = '{quoted}'").column("reason").to_pylist()
+    for reason in sorted(set(failed)):
+        what = "embedded by their first frame" if reason == "animated" else "left out"
+        say(f'{what}, {reason}: {failed.count(reason)} (attribase query sql "from failures")')
