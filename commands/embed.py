@@ -12,24 +12,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
 
 
-class Resize(click.ParamType):
-    """A number of pixels, or `none`."""
-
-    name = "pixels|none"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """'none' stays a word: nothing given is another thing."""
-        if value == "none" or isinstance(value, int):
-            return value
-        return click.IntRange(1).convert(value, param, ctx)
+def _side(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | str | None:
+    """A number of pixels; 'none' stays a word: nothing given is another thing."""
+    if value is None or value == "none":
+        return value
+    if not value.isdecimal() or not int(value):
+        raise click.BadParameter("give a number of pixels, or none")
+    return int(value)
 
 
 def preprocessing_options(command: F) -> F:
     """Options that change what the encoder's library says of its preprocessing."""
-    triple = {"type": float, "nargs": 3, "metavar": "R G B"}
+    triple: dict[str, Any] = {"type": float, "nargs": 3, "metavar": "R G B"}
     options = (
         click.option("--size", type=click.IntRange(1), help="Side of the encoder's square input."),
-        click.option("--resize", type=Resize(), help="Shorter side before the centre crop; none stretches."),
+        click.option(
+            "--resize",
+            callback=_side,
+            metavar="PIXELS|none",
+            help="Shorter side before the centre crop; none stretches.",
+        ),
         click.option(
             "--interpolation", type=click.Choice(["bicubic", "bilinear", "lanczos", "nearest"]), help="How."
         ),
@@ -76,7 +78,7 @@ def preprocessing_options(command: F) -> F:
     "devices",
     type=click.IntRange(0),
     multiple=True,
-    help="A GPU's number; left out, all of them.",
+    help="A GPU's number; left out, all there are.",
 )
 @preprocessing_options
 @click.pass_context
