@@ -62,17 +62,24 @@ def read_release(folder: str | Path, store: Store | None = None) -> Release:
     release.notes.extend(_notes(release, files))
     _check_dims(release)
     _check_tables(release)
-    for case in dict.fromkeys(one.case for one in release.listings):
-        parts = [one for one in release.listings if one.case == case]
-        stored = stored_listing(store, case) if store else None
-        for place, part in enumerate(parts):
-            for other in parts[:place]:
-                check_agreement(other, part)
-            if stored and not (stored.complete and parts[0].complete):
-                check_agreement(stored, part)
+    _check_listings(release, store)
     if store:
         check_store(store, release.dims, release.mappers, release.calibrations)
     return release
+
+
+def _check_listings(release: Release, store: Store | None) -> None:
+    """What names a case's models has to agree, what the store holds of it included."""
+    for case in dict.fromkeys(one.case for one in release.listings):
+        parts = [one for one in release.listings if one.case == case]
+        for place, part in enumerate(parts):
+            for other in parts[:place]:
+                check_agreement(other, part)
+        stored = stored_listing(store, case) if store else None
+        if stored:
+            # Features agree with an index beside them, and may be ahead of one that is stored.
+            for part in parts[:1] if parts[0].complete else parts:
+                check_agreement(stored, part)
 
 
 def _dims(release: Release) -> Iterator[tuple[str, int, str]]:

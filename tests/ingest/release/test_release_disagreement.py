@@ -60,6 +60,16 @@ def test_features_that_disagree_with_the_index_that_the_store_has(copy, full, in
         assert files(Path(store.uri)) == held
 
 
+def test_another_index_of_a_case_that_the_store_has_is_refused(copy, full, tmp_path):
+    entries = json.loads((copy.folder / INDEX).read_text())
+    entries[2]["exemplar"][1] += ".jpg"
+    (copy.folder / INDEX).write_text(json.dumps(entries))
+    before = full.versions()
+    with pytest.raises(InvalidInputError, match="model 2 has the exemplar"):
+        list(ingest_release(full, copy_parts(copy, tmp_path / "part", "dataset/json")))
+    assert full.versions() == before
+
+
 def test_an_index_that_disagrees_with_the_features_that_the_store_has(copy, tmp_path):
     store = Store.create(tmp_path / "store")
     list(ingest_release(store, copy_parts(copy, tmp_path / "first", "feats/clip")))

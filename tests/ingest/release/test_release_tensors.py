@@ -21,7 +21,9 @@ def file(tmp_path):
     return tmp_path / "a.pth", data
 
 
-@pytest.mark.parametrize("opened", [tensors._load_empty, tensors._load_fake])
+@pytest.mark.parametrize(
+    "opened", [tensors._load_empty, pytest.param(tensors._load_fake, marks=pytest.mark.slow)]
+)
 def test_a_tensor_is_found_in_the_file_also_a_part_of_another(file, opened, monkeypatch):
     path, data = file
     monkeypatch.setattr(tensors, "BLOCK_ROWS", 2)
