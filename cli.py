@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, ingest, maintain, query, release, report, tag, train
+from .commands import demo, embed, encoders, ingest, maintain, query, release, report, tag, train
 from .store import AttribaseError
 
+ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 query.query.add_command(report.report)
 
@@ -60,7 +61,16 @@ def cli(ctx: click.Context, store: str | None) -> None:
     ctx.obj = store
 
 
-for command in (*MAINTENANCE, tag.tag, tag.tags, demo.demo, ingest.ingest, train.train, query.query):
+for command in (
+    *MAINTENANCE,
+    tag.tag,
+    tag.tags,
+    demo.demo,
+    encoders.encoders,
+    ingest.ingest,
+    train.train,
+    query.query,
+):
     cli.add_command(command)
 
 

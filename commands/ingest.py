@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from .embed import tell_failures
 from .shared import counted, open_or_create_store, open_store, say
 
 workers_option = click.option(
@@ -49,7 +50,7 @@ def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | 
         if last
         else f"{source}: nothing new for {collection!r}"
     )
-    _tell_failures(store, "images")
+    tell_failures(store, "images")
 
 
 @ingest.command()
@@ -134,44 +135,3 @@ def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | Non
     config = sample_defaults_for(base).with_changes(**given)
     steps, _ = counted(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
-
-
-@ingest.command()
-@click.option(
-    "--encoder",
-    default="efficientnet-lite0",
-    show_default=True,
-    help="efficientnet-lite0, clip-vit-b16, clip-vit-b32, dino-vit-b16, timm:NAME or open_clip:ARCH/TAG.",
-)
-@click.option(
-    "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A weights file, instead of the hub.",
-)
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True)
-@click.pass_context
-def embed(ctx: click.Context, encoder: str, weights: Path | None, batch: int) -> None:
-    """Embed every image and sample that has no vector yet.
-
-    Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
-    """
-    from ..ingest.embed import embed as run
-    from ..ingest.encoders import ensure_encoder
-
-    store = open_store(ctx)
-    ensure_encoder(store, encoder, weights)
-    steps, last = counted(run(store, encoder, batch=batch))
-    say(
-        last.note
-        if last and last.note
-        else "vectors are ready"
-        if steps
-        else "nothing to do: everything is embedded"
-    )
-    _tell_failures(store, f"embed:{encoder}")
-
-
-def _tell_failures(store: Any, stage: str) -> None:
-    failed = store.read("failures", ["reason"], where=f"stage = '{stage}'").column("reason").to_pylist()
-    for reason in sorted(set(failed)):
-        say(f'left out, {reason}: {failed.count(reason)} (attribase query sql "from failures")')
