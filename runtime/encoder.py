@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +14,30 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..store.errors import DataError, InvalidInputError
+from .binding import BoundRunner, pinned
+from .devices import CUDA, cores, gpus, providers, threads
 from .model_files import again, encoder_row, read_model
 from .preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from ..store import Store
 
+__all__ = ["IMAGES", "TOKENS", "TOKEN_IDS", "OnnxEncoder", "cores", "gpus", "load_encoder", "providers"]
+
+IMAGES, TOKEN_IDS = "images", "tokens"
+"""The names of an exported model's inputs."""
 
 TOKENS = 77
 """Length of a caption as CLIP tokens, padded: what encoders that look at captions take."""
 
+OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "alloc_failed", "bad_alloc", "bad allocation")
+
 
 class OnnxEncoder:
-    """Images to raw, unnormalised features. Safe to call from several threads."""
+    """Images to raw, unnormalised features. Safe to call from several threads.
+
+    `device` says where it runs: 'cpu' or 'cuda:0'. `captions`: whether it looks at captions.
+    """
 
     def __init__(
         self,
@@ -36,6 +45,7 @@ class OnnxEncoder:
         preprocessing: Preprocessing,
         *,
         threads: int | None = None,
+        gpu: int | None = None,
         weights: Mapping[str, bytes] | None = None,
         beside: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -44,39 +54,36 @@ class OnnxEncoder:
         Args:
             model: the ONNX model. Given as bytes, its external data must be in `weights`.
             preprocessing: what makes its input of an image.
-            threads: threads inside one operator, by default one a core.
+            threads: threads inside one operator on a CPU, by default one a physical core.
+            gpu: the number of the GPU; left out, the first where there is one, else the CPU. -1 is the CPU.
             weights: external data by the name that the model knows it by.
             beside: other files that belong to the encoder, kept for whoever needs them: a tokenizer.
+
+        Raises:
+            DataError: this is no ONNX model of an encoder. InvalidInputError: there is no such GPU.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Idle ONNX threads would spin on the cores that decode the next batch.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        source = model if isinstance(model, bytes) else str(model)
-        self.beside: Mapping[str, bytes] = beside or {}
-        try:
-            if weights:
-                sizes = [len(data) for data in weights.values()]
-                options.add_external_initializers_from_files_in_memory(
-                    list(weights), list(weights.values()), sizes
-                )
-            self._session = onnxruntime.InferenceSession(source, options, providers=providers())
-        except Exception as error:  # the classes are private to the C++ binding
-            raise DataError(
-                f"the ONNX model does not load: {error}", hint="export the encoder again"
-            ) from error
+        if gpu is not None and gpu >= gpus():
+            raise InvalidInputError(f"there is no GPU {gpu}", hint=f"there are {gpus()}, numbered from 0")
         self.preprocessing = preprocessing
+        self.beside: Mapping[str, bytes] = beside or {}
+        self._session = _session(model, _options(threads, weights or {}), gpu)
+        on_gpu = CUDA in self._session.get_providers()
+        if gpu is not None and gpu >= 0 and not on_gpu:
+            raise InvalidInputError(
+                f"ONNX Runtime cannot use the GPU {gpu}", hint="install the CUDA and cuDNN it asks for"
+            )
+        self.device = f"cuda:{gpu or 0}" if on_gpu else "cpu"
         names = [value.name for value in self._session.get_inputs()]
-        self.captions = "tokens" in names
-        self._images = next(name for name in names if name != "tokens")
+        self.captions = TOKEN_IDS in names
+        self._images = next(name for name in names if name != TOKEN_IDS)
         shape = self._session.get_outputs()[0].shape
         if len(shape) != 2 or not isinstance(shape[1], int):
             raise DataError(
                 f"the ONNX model returns {shape}, not (images, dim)", hint="export the encoder again"
             )
         self.dim: int = shape[1]
+        self._largest: int | None = None  # batch, once a larger one did not fit
+        self._local = threading.local()
 
     def run(
         self, pixels: NDArray[np.float32], tokens: NDArray[np.int64] | None = None
@@ -84,6 +91,7 @@ class OnnxEncoder:
         """Preprocessed pixels (images, 3, size, size) to features (images, dim). A wrong shape is refused.
 
         `tokens` (images, 77) are the captions, for encoders that look at them (`captions`) and no others.
+        A batch that does not fit the memory is halved until it does, and so are those after it.
         """
         size = self.preprocessing.size
         if pixels.ndim != 4 or pixels.shape[1:] != (3, size, size):
@@ -96,23 +104,70 @@ class OnnxEncoder:
                 f"the encoder {'needs' if self.captions else 'takes no'} caption tokens, a row an image",
                 hint="see OnnxEncoder.captions",
             )
-        if not len(pixels):
-            return np.zeros((0, self.dim), dtype=np.float32)
-        feeds = {self._images: pixels} | ({"tokens": tokens} if self.captions else {})
-        outputs: list[Any] = self._session.run(None, feeds)
-        return np.asarray(outputs[0], dtype=np.float32)
-
-    def encode(self, images: Sequence[Image.Image], *, batch: int = 64) -> NDArray[np.float32]:
-        """Images to features (images, dim), float32, raw."""
-        parts = [
-            self.run(self.preprocessing.batch(images[start : start + batch]))
-            for start in range(0, len(images), batch)
-        ]
+        feeds: dict[str, NDArray[Any]] = {self._images: pixels}
+        if tokens is not None:
+            feeds[TOKEN_IDS] = tokens
+        parts = list(self._in_pieces(feeds, len(pixels)))
+        if len(parts) == 1:
+            return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
 
+    def encode(
+        self, images: Sequence[Image.Image], captions: Sequence[str] | None = None, *, batch: int = 64
+    ) -> NDArray[np.float32]:
+        """Images to features (images, dim), float32, raw. Captions count where the encoder looks at them."""
+        parts = []
+        for start in range(0, len(images), batch):
+            some = images[start : start + batch]
+            texts = captions[start : start + batch] if captions else [""] * len(some)
+            parts.append(self.run(self.preprocessing.batch(some), self.tokens(texts)))
+        return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
 
-def load_encoder(store: Store, name: str, *, threads: int | None = None) -> OnnxEncoder:
+    def tokens(self, captions: Sequence[str]) -> NDArray[np.int64] | None:
+        """Captions (images) as tokens (images, 77); None where the encoder does not look at them."""
+        from .tokens import FILE, caption_tokens
+
+        if not self.captions:
+            return None
+        if FILE not in self.beside:
+            raise DataError(
+                "the encoder looks at captions and has no tokenizer", hint="export the encoder again"
+            )
+        return caption_tokens(self.beside[FILE]).encode(captions)
+
+    def pinned(self, array: NDArray[Any]) -> AbstractContextManager[bool]:
+        """Pin a buffer that is given to `run` again and again, while the context lasts: faster on a GPU."""
+        return pinned(array) if self.device != "cpu" else nullcontext(False)
+
+    def _in_pieces(self, feeds: dict[str, NDArray[Any]], count: int) -> Iterator[NDArray[np.float32]]:
+        """Features of all of `count` images, as many at once as fit."""
+        start = 0
+        while start < count:
+            stop = min(count, start + (self._largest or count))
+            try:
+                yield self._run({name: array[start:stop] for name, array in feeds.items()})
+                start = stop
+            except Exception as error:  # the classes are private to the C++ binding
+                if stop - start == 1 or not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+                    raise
+                self._largest = (stop - start) // 2
+
+    def _run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        if self.device == "cpu":
+            return np.asarray(self._session.run(None, feeds)[0], dtype=np.float32)
+        runner = getattr(self._local, "runner", None)
+        if runner is None:  # buffers are a thread's own
+            kind, _, number = self.device.partition(":")
+            runner = self._local.runner = BoundRunner(self._session, kind, int(number))
+        return np.asarray(runner.run(feeds), dtype=np.float32)
+
+
+def load_encoder(
+    store: Store, name: str, *, threads: int | None = None, gpu: int | None = None
+) -> OnnxEncoder:
     """Load the exported encoder `name` of this store, its files checked against the recorded sha256.
+
+    `threads` and `gpu` as for `OnnxEncoder`.
 
     Raises:
         NotFoundError: the encoder was never exported here, or a file of it is gone.
@@ -124,6 +179,7 @@ def load_encoder(store: Store, name: str, *, threads: int | None = None) -> Onnx
         files.model,
         Preprocessing.from_json(row["preprocessing"]),
         threads=threads,
+        gpu=gpu,
         weights=files.weights,
         beside=files.beside,
     )
@@ -135,23 +191,26 @@ def load_encoder(store: Store, name: str, *, threads: int | None = None) -> Onnx
     return encoder
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _options(count: int | None, weights: Mapping[str, bytes]) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = count or threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle ONNX threads would spin on the cores that decode the next batch.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Where a CPU has no 8-bit dot product, its int8 kernels would saturate; elsewhere this changes nothing.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    if weights:
+        sizes = [len(data) for data in weights.values()]
+        options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
+    return options
 
 
-@cache
-def providers() -> list[str]:
-    """CUDA first where the driver loads; asking for it elsewhere prints errors and falls back anyway."""
-    available = onnxruntime.get_available_providers()
-    if "CUDAExecutionProvider" in available and _driver_loads():
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
-
-
-def _driver_loads() -> bool:
+def _session(
+    model: Path | str | bytes, options: onnxruntime.SessionOptions, gpu: int | None
+) -> onnxruntime.InferenceSession:
+    source = model if isinstance(model, bytes) else str(model)
     try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
+        return onnxruntime.InferenceSession(source, options, providers=providers(gpu))
+    except Exception as error:  # the classes are private to the C++ binding
+        raise DataError(f"the ONNX model does not load: {error}", hint="export the encoder again") from error

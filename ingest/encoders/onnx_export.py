@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.encoder import TOKENS
-from .onnx_files import IMAGES, OUTPUT, TOKEN_IDS, OnnxFiles, save
+from ...runtime.encoder import IMAGES, TOKEN_IDS, TOKENS
+from .onnx_files import OUTPUT, OnnxFiles, save
 from .spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def to_onnx(module: torch.nn.Module, spec: EncoderSpec, folder: Path) -> OnnxFil
             batch = tuple({0: torch.export.Dim("n")} for _ in examples)
             _export(module, examples, raw, names, dynamo=True, dynamic_shapes=batch, external_data=True)
     model = onnx.load(raw, load_external_data=True)
+    shutil.rmtree(raw.parent)  # weights may be gigabytes: not twice on the disk
     _strip(model)
     return save(model, folder)
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...store.errors import InvalidInputError
 
-IMAGES, TOKEN_IDS, OUTPUT = "images", "tokens", "features"
+OUTPUT = "features"
+
+__all__ = ["EXTERNAL_BYTES", "IMAGES", "OUTPUT", "TOKEN_IDS", "OnnxFiles", "adopt", "save"]
 
 EXTERNAL_BYTES = 2_000_000_000
 """Weights above this go to a file of their own: a protobuf message ends at 2 GiB."""

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...runtime import OnnxEncoder, load_encoder, normalise
+from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.model_files import ModelBytes, encoder_row, read_model
 from ...store import Store
 from ...store.errors import InvalidInputError
 from .examples import Example, inputs, stored_examples
-from .onnx_files import IMAGES, TOKEN_IDS, OnnxFiles, save
+from .onnx_files import OnnxFiles, save
 from .precision import FP16, variant_name
 from .rows import write_row
 
