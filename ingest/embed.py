@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ..runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
-from ..runtime.encoder import cores, providers
+from ..runtime.encoder import cores, gpus
 from ..runtime.mapping import fill_column, mapper_names
-from ..runtime.tokens import FILE, CaptionTokens
 from ..store import Step, Store, mapped_column
-from ..store.errors import DataError
 from .captions import Captions
 from .embedding.decoders import Decoders, Ring
 from .embedding.decoding import Decoding
@@ -54,7 +52,7 @@ def embed(
             a column of it is left out.
         retry_failed: try again what failed before.
         pixel_limit: refuse images with more pixels, before decoding them.
-        devices: numbers of the GPUs to use; by default all there are.
+        devices: numbers of the GPUs to use, -1 for the CPU; by default all GPUs there are, else the CPU.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
@@ -68,18 +66,20 @@ def embed(
     work = Work.of(Target(store, encoder, table, where, retry_failed), shard_size)
     yield Step(work.target.stage, work.done, work.total)
     if work.left:
-        gpu = providers()[0] != "CPUExecutionProvider"
+        gpu = networks[0].device != "cpu"
         batch = min(work.left, batch or (GPU_BATCH if gpu else CPU_BATCH))
         workers = default_workers(work.left, gpu=gpu) if workers is None else workers
         decoding = Decoding(networks[0].preprocessing, pixel_limit, compiled=work.left > IN_PROCESS)
         ring = Ring.allocate(ring_slots(len(networks)), batch, networks[0].preprocessing.size)
-        with Decoders(decoding, ring, workers) as decoders:
-            yield from work.run(Pipeline(networks, decoders, ring, caption_tokens(store, networks[0])))
+        captions = Captions(store) if networks[0].captions else None
+        with Decoders(decoding, ring, workers) as decoders, networks[0].pinned(ring.pixels()):
+            yield from work.run(Pipeline(networks, decoders, ring, tokens_for(networks[0])), captions)
 
 
-def load_networks(store: Store, encoder: str, _devices: Sequence[int] | None) -> list[OnnxEncoder]:
-    """The encoder, once a device."""
-    return [load_encoder(store, encoder)]
+def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> list[OnnxEncoder]:
+    """The encoder, once a GPU of `devices`, by default once a GPU there is; else once, for the CPU."""
+    numbers = list(dict.fromkeys(devices)) if devices is not None else list(range(gpus()))
+    return [load_encoder(store, encoder, gpu=number) for number in numbers or [-1]]
 
 
 def default_workers(images: int, *, gpu: bool) -> int:
@@ -89,19 +89,6 @@ def default_workers(images: int, *, gpu: bool) -> int:
     return max(1, cores() - 1 if gpu else cores() // 2)
 
 
-def caption_tokens(store: Store, network: OnnxEncoder) -> Callable[[Sequence[Place]], Tokens] | None:
-    """What makes the captions' tokens of some items; None for encoders that look at no caption."""
-    if not network.captions:
-        return None
-    if FILE not in network.beside:
-        raise DataError("the encoder needs captions but has no tokenizer", hint="export the encoder again")
-    tokenizer, captions = CaptionTokens(network.beside[FILE]), Captions(store)
-
-    def tokens(places: Sequence[Place]) -> Tokens:
-        words: dict[Place, str] = {}
-        for kind in dict.fromkeys(place.kind for place in places):
-            ours = [place for place in places if place.kind == kind]
-            words |= zip(ours, captions(kind, [place.item for place in ours]), strict=True)
-        return tokenizer.encode([words[place] for place in places])
-
-    return tokens
+def tokens_for(network: OnnxEncoder) -> Callable[[Sequence[Place]], Tokens | None]:
+    """What makes the captions of some items tokens, where the network looks at captions."""
+    return lambda places: network.tokens([place.caption for place in places])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,11 +21,12 @@ WAITING = 2  # shards that may wait for their commit before the networks do
 
 @dataclass(frozen=True)
 class Place:
-    """An item and the shard that it belongs to, by its number in this run."""
+    """An item and the shard that it belongs to, by its number in this run; its caption where that counts."""
 
     shard: int
     kind: str
     item: str
+    caption: str = ""
 
 
 @dataclass
@@ -55,15 +56,15 @@ class Ledger:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._commits: deque[Future[Committed]] = deque()
 
-    def expect(self, job: Job, shard: Shard, left: Sequence[tuple[str, str]]) -> list[Place]:
-        """Say that the items `left` of `shard` will come; where each belongs. Called in order of work."""
-        number, entry = self._count, _Open(job, shard, len(left))
+    def expect(self, job: Job, shard: Shard, items: int) -> int:
+        """Say that so many items of `shard` will come, in order of work; the number that they go by."""
+        number, entry = self._count, _Open(job, shard, items)
         self._count += 1
-        if left:
+        if items:
             self._open[number] = entry
         else:
             self._commits.append(self._writer.submit(self._commit, entry))
-        return [Place(number, kind, item) for kind, item in left]
+        return number
 
     def add(self, batch: Batch[Place]) -> None:
         """Take in what became of some items; shards that are whole now are written."""

@@ -45,7 +45,7 @@ class Pipeline(Generic[Item]):
     networks: Sequence[OnnxEncoder]
     decoders: Decoders
     ring: Ring
-    tokens: Callable[[Sequence[Item]], Tokens] | None = None
+    tokens: Callable[[Sequence[Item]], Tokens | None]
 
     def run(self, source: Iterator[tuple[Item, bytes]]) -> Generator[Batch[Item], None, None]:
         """Embed (item, encoded image) pairs, a batch at a time, in order.
@@ -84,7 +84,7 @@ class Pipeline(Generic[Item]):
         if not pairs:
             return None
         items = [item for item, _ in pairs]
-        return items, [data for _, data in pairs], self.tokens(items) if self.tokens else None
+        return items, [data for _, data in pairs], self.tokens(items)
 
     def _decode(self, slot: int, images: Sequence[bytes]) -> list[Future[Troubles]]:
         size = max(1, min(CHUNK, -(-len(images) // self.decoders.count)))

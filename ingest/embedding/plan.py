@@ -74,11 +74,15 @@ def open_jobs(target: Target) -> list[Job]:
     ]
 
 
-def left_of(shard: Shard, known: KnownIds) -> list[tuple[str, str]]:
-    """(kind, id) of the items of `shard` that still have to be done."""
+def left_of(shard: Shard, known: KnownIds) -> dict[str, list[str]]:
+    """The ids of the items of `shard` that still have to be done, by kind."""
     split = [item.partition(":") for item in shard.items]
     there = known.has(pa.array([item for _, _, item in split], pa.string()))
-    return [(kind, item) for (kind, _, item), done in zip(split, there, strict=True) if not done]
+    left: dict[str, list[str]] = {}
+    for (kind, _, item), done in zip(split, there, strict=True):
+        if not done:
+            left.setdefault(kind, []).append(item)
+    return left
 
 
 def _plan(target: Target, items: list[str], shard_size: int) -> Job:

@@ -9,6 +9,7 @@ from itertools import chain
 from time import monotonic
 
 from ...store import Job, Step
+from ..captions import Captions
 from .known import KnownIds
 from .ledger import Ledger, Place
 from .pipeline import Pipeline
@@ -43,11 +44,14 @@ class Work:
         """Items to do."""
         return self.total - self.done
 
-    def run(self, pipeline: Pipeline[Place]) -> Iterator[Step]:
-        """Do it. Steps come with every commit, and in between where those are far apart."""
+    def run(self, pipeline: Pipeline[Place], captions: Captions | None = None) -> Iterator[Step]:
+        """Do it, with `captions` of the items where the encoder looks at them.
+
+        Steps come with every commit, and in between where those are far apart.
+        """
         ledger = Ledger(self.target)
-        tally = Tally(self.target.stage, self.done, self.total)
-        with closing(ledger), closing(pipeline.run(self._source(ledger))) as batches:
+        tally = Tally(self.target.stage, self.done, self.total, captions)
+        with closing(ledger), closing(pipeline.run(self._source(ledger, captions))) as batches:
             for batch in batches:
                 ledger.add(batch)
                 tally.embedded += len(batch.items)
@@ -58,24 +62,20 @@ class Work:
             for commit in ledger.committed(all_=True):
                 yield tally.step(commit.items, commit.failed)
 
-    def _source(self, ledger: Ledger) -> Iterator[tuple[Place, bytes]]:
-        """Every item with its bytes, in the order of its shards; images and samples are found once a job."""
+    def _source(self, ledger: Ledger, captions: Captions | None) -> Iterator[tuple[Place, bytes]]:
+        """Every item with its bytes, in the order of the shards; where bytes are is looked up once a job."""
         for job in self.jobs:
             shards = [(shard, left_of(shard, self.known)) for shard in job.pending()]
             located = {}
             for kind, (table, _) in TABLES.items():
-                ids = [item for _, left in shards for of, item in left if of == kind]
-                if ids:
+                if ids := [item for _, left in shards for item in left.get(kind, ())]:
                     located[kind] = self.target.store.locate_blobs(table, "bytes", ids)
             for shard, left in shards:
-                left.sort(key=lambda entry: list(TABLES).index(entry[0]))
-                places = ledger.expect(job, shard, left)
-                blobs = chain.from_iterable(
-                    rows.read([place.item for place in places if place.kind == kind])
-                    for kind, rows in located.items()
-                )
-                for place, (_, data) in zip(places, blobs, strict=True):
-                    yield place, data or b""
+                number = ledger.expect(job, shard, sum(map(len, left.values())))
+                for kind, ids in left.items():
+                    texts = captions(kind, ids) if captions else [""] * len(ids)
+                    for text, (item, data) in zip(texts, located[kind].read(ids), strict=True):
+                        yield Place(number, kind, item, text), data or b""
 
 
 @dataclass
@@ -85,6 +85,7 @@ class Tally:
     stage: str
     done: int
     total: int
+    captions: Captions | None = None
     failed: int = 0
     embedded: int = 0
     began: float = field(default_factory=monotonic)
@@ -102,6 +103,8 @@ class Tally:
             parts.append(f"{duration((self._left - self.embedded) / speed)} left")
         if self.failed:
             parts.append(f"{self.failed} failed")
+        if self.captions and self.captions.warning:
+            parts.append(f"{self.captions.empty} without a caption ({self.captions.warning})")
         return Step(self.stage, self.done, self.total, ", ".join(parts))
 
 
