@@ -11,6 +11,7 @@ from ..runtime import BadImageError, decode_image
 from ..store import Store
 from ..store.errors import InvalidInputError
 from ..store.lookup import FEW, is_in
+from .encoders.quiet import quiet
 from .encoders.weights import hub_folder
 
 if TYPE_CHECKING:
@@ -109,13 +110,18 @@ class Captioner:
         instead = "give the images captions, or fetch it once with a network"
         folder = weights or hub_folder("BLIP", BLIP, BLIP_FILES, instead)
         try:
-            model = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True).eval()
-            processor = BlipProcessor.from_pretrained(folder, local_files_only=True)
+            with quiet():
+                model, told = BlipForConditionalGeneration.from_pretrained(
+                    folder, local_files_only=True, output_loading_info=True
+                )
+                processor = BlipProcessor.from_pretrained(folder, local_files_only=True)
+            if told["missing_keys"]:  # left at random
+                raise ValueError(f"it lacks {sorted(told['missing_keys'])[0]}")
         except Exception as error:  # transformers raises many
             raise InvalidInputError(
                 f"{folder} holds no BLIP: {error}", hint="give a folder as on the hub"
             ) from error
-        return cls(model, processor)
+        return cls(model.eval(), processor)
 
     def __call__(self, images: Sequence[Image.Image]) -> list[str]:
         """A caption of each of `images`, RGB."""

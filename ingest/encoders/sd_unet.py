@@ -18,6 +18,7 @@ from ...runtime import Preprocessing
 from ...runtime.encoder import TOKENS
 from ...runtime.tokens import FILE
 from ...store.errors import InvalidInputError
+from .quiet import quiet
 from .spec import EncoderSpec
 from .weights import hub_folder, load_checked
 
@@ -107,14 +108,15 @@ def build(folder: Path, size: int) -> torch.nn.Module:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
-    return network(
-        unet=_complete(UNet2DConditionModel, folder, "unet"),
-        vae=_complete(AutoencoderKL, folder, "vae"),
-        text_encoder=_complete(CLIPTextModel, folder, "text_encoder"),
-        alphas=scheduler.alphas_cumprod,
-        size=size,
-    )
+    with quiet():
+        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
+        return network(
+            unet=_complete(UNet2DConditionModel, folder, "unet"),
+            vae=_complete(AutoencoderKL, folder, "vae"),
+            text_encoder=_complete(CLIPTextModel, folder, "text_encoder"),
+            alphas=scheduler.alphas_cumprod,
+            size=size,
+        )
 
 
 def network(unet: Any, vae: Any, text_encoder: Any, alphas: torch.Tensor, size: int) -> torch.nn.Module:
@@ -176,7 +178,10 @@ def tokenizer_file(weights: Path | None = None, *, folder: Path | None = None) -
 
     found = _folder(weights, folder)
     index = found / "model_index.json"
-    tokenizer = load_checked(NAME, index, lambda: AutoTokenizer.from_pretrained(found, subfolder="tokenizer"))
+    with quiet():
+        tokenizer = load_checked(
+            NAME, index, lambda: AutoTokenizer.from_pretrained(found, subfolder="tokenizer")
+        )
     backend = tokenizer.backend_tokenizer
     # A text encoder that reads fewer tokens gets the first of them: the end token must be among those.
     length = min(TOKENS, int(_config(found / "text_encoder" / "config.json")["max_position_embeddings"]))
