@@ -66,6 +66,7 @@ def cut(published: Any, layer: Layer) -> bytes:
     del graph.value_info[:]
     model.graph.CopyFrom(made)
     onnx.checker.check_model(model, full_check=True)
+    _unshare(model.graph)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
@@ -106,6 +107,24 @@ def _before(layer: Layer, theirs: str) -> tuple[list[Any], Mapping[str, NDArray[
         value = "attribase/turned"
     nodes.append(onnx.helper.make_node("Transpose", [value], [theirs], "channels_last", perm=[0, 2, 3, 1]))
     return nodes, constants
+
+
+def _unshare(graph: Any) -> None:
+    """Give every dequantisation constants of its own.
+
+    Asked for exact 8-bit products (`session.x64quantprecision`), ONNX Runtime rewrites 8-bit constants once
+    for each node that uses them, and refuses the model when two nodes share one.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    taken: set[str] = set()
+    for number, node in enumerate(node for node in graph.node if node.op_type == "DequantizeLinear"):
+        for place, name in enumerate(node.input):
+            if name in taken:
+                copy = graph.initializer.add()
+                copy.CopyFrom(constants[name])
+                copy.name = node.input[place] = f"{name}/{number}"
+            elif name in constants:
+                taken.add(name)
 
 
 def _needed(nodes: Sequence[Any], value: str) -> list[Any]:
