@@ -52,8 +52,8 @@ def preprocessing_options(command: F) -> F:
 )
 @click.option(
     "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A weights file, instead of the hub.",
+    type=click.Path(exists=True, path_type=Path),
+    help="A weights file, instead of the hub; for sd-unet a folder.",
 )
 @click.option(
     "--precision",

@@ -48,13 +48,13 @@ def get_encoder(name: str, changes: Mapping[str, Any] | None = None) -> EncoderS
     """
     if name.startswith(onnx_file.PREFIX):
         return onnx_file.spec(name, changes)
+    if name == aladin.NAME and changes:
+        return aladin.spec(changes)
     spec = _find(name)
     if not changes:
         return spec
-    if changes.get("size", spec.size) != spec.size and name != aladin.NAME:
+    if changes.get("size", spec.size) != spec.size:
         raise InvalidInputError(f"{name} is built for {spec.size} pixels", hint="leave --size out")
-    if "size" in changes and "resize" not in changes and spec.preprocessing.resize is not None:
-        changes = {**changes, "resize": changes["size"]}
     return replace(spec, preprocessing=replace(spec.preprocessing, **changes))
 
 

@@ -5,8 +5,10 @@ Whoever has them brings a TorchScript or an ONNX file; nothing here can tell whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError
@@ -20,41 +22,46 @@ if TYPE_CHECKING:
 
 NAME = "aladin"
 SIZE = 256
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILE = "a TorchScript (.pt) or ONNX (.onnx) file of ALADIN, from its authors"
 
 
-def spec() -> EncoderSpec:
-    """ALADIN from a file of the user's. Its width is the file's; the input is assumed, flags change it."""
+def spec(changes: Mapping[str, Any] | None = None) -> EncoderSpec:
+    """ALADIN from the user's file. Its width is the file's; its input is assumed, `changes` correct it."""
+    found = {"size": SIZE, "interpolation": "bilinear", "mean": MEAN, "std": STD} | dict(changes or {})
+    preprocessing = Preprocessing(**{"resize": found["size"]} | found)
     return EncoderSpec(
         name=NAME,
         dim=0,
-        preprocessing=Preprocessing(
-            SIZE, resize=SIZE, interpolation="bilinear", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
-        ),
+        preprocessing=preprocessing,
         source="arXiv:2103.09776; the weights were never published",
         license="see the authors",
-        load=load,
+        load=partial(load, size=preprocessing.size),
         files=(FILE,),
     )
 
 
-def load(weights: Path | None = None) -> Network:
+def load(weights: Path | None = None, *, size: int = SIZE) -> Network:
     """The network in `weights`: a TorchScript module, or the path of an ONNX file as it is.
 
-    Raises InvalidInputError without `weights`, and for a file that is neither or no image encoder.
+    Raises InvalidInputError without `weights`, for a file that is neither, and for another size or output.
     """
     if weights is None:
         raise InvalidInputError(
             f"the weights of {NAME} were never published, so they cannot be downloaded",
             hint=f"ask its authors, and pass {FILE} with --weights FILE",
         )
-    if weights.suffix == ".onnx":
-        shapes(weights)
-        return weights
-    return load_checked(NAME, weights, lambda: _torchscript(weights))
+    if weights.suffix != ".onnx":
+        return load_checked(NAME, weights, lambda: _torchscript(weights, size))
+    takes, _ = shapes(weights)
+    if takes not in (None, size):
+        raise InvalidInputError(
+            f"{weights.name} takes {takes} pixels, not {size}", hint=f"pass --size {takes}"
+        )
+    return weights
 
 
-def _torchscript(path: Path) -> torch.nn.Module:
+def _torchscript(path: Path, size: int) -> torch.nn.Module:
     network = load_torchscript(path)
-    feature_width(network, SIZE)
+    feature_width(network, size)
     return network

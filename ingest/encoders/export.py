@@ -92,7 +92,7 @@ def export_encoder(
     with tempfile.TemporaryDirectory() as folder:
         files = _write(network, spec, Path(folder))
         encoder = OnnxEncoder(files.model, spec.preprocessing, beside=beside)
-        if encoder.dim != spec.dim:
+        if spec.dim not in (0, encoder.dim):
             raise InvalidInputError(
                 f"{spec.name} returns {encoder.dim} dimensions, not {spec.dim}", hint="check the weights file"
             )
@@ -102,7 +102,7 @@ def export_encoder(
                 f"ONNX and torch disagree on {spec.name}: cosine {parity.min_cosine:.6f}, least {MIN_COSINE}",
                 hint="report this with the versions of torch and onnxruntime; no feature was written",
             )
-        write_row(store, _row(spec, weights, files, parity), files, beside)
+        write_row(store, _row(spec, weights, files, parity) | {"dim": encoder.dim}, files, beside)
     return parity
 
 
@@ -122,7 +122,6 @@ def _write(network: Network, spec: EncoderSpec, folder: Path) -> OnnxFiles:
 def _row(spec: EncoderSpec, weights: Path | None, files: OnnxFiles, parity: Parity | None) -> dict[str, Any]:
     return {
         "encoder": spec.name,
-        "dim": spec.dim,
         "size": spec.size,
         "preprocessing": spec.preprocessing.to_json(),
         "source": spec.source if weights is None else f"{spec.source}; weights from {weights.name}",

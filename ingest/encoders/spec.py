@@ -24,7 +24,8 @@ class EncoderSpec:
     `load` imports the heavy library, takes a weights file (None: its own default) and returns a module in
     evaluation mode (a TorchScript module will do), the path of an ONNX file, which is taken as it is, or an
     ONNX model rebuilt from a published one. The module maps (images, 3, size, size) float32 to raw features
-    (images, dim); with `captions` it takes a second argument, tokens (images, 77) int64.
+    (images, dim); with `captions` it takes a second argument, tokens (images, 77) int64. A `dim` of 0 is
+    whatever the user's file says.
 
     `files` names what to download where there is no network, for people to read. `beside` gives the small
     files that running needs next to the model, from the same weights: a tokenizer. They are stored and

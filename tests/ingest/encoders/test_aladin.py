@@ -45,6 +45,9 @@ def test_an_onnx_file_of_the_users_is_taken_as_it_is(tmp_path):
         dynamic_axes={"x": {0: "n"}}, input_names=["x"],
     )  # fmt: skip
     assert get_encoder("aladin").load(tmp_path / "aladin.onnx") == tmp_path / "aladin.onnx"
+    with pytest.raises(InvalidInputError, match="takes 256 pixels, not 512") as error:
+        get_encoder("aladin", {"size": 512}).load(tmp_path / "aladin.onnx")
+    assert "--size 256" in error.value.hint
 
 
 def test_its_input_is_assumed_and_flags_change_it():
