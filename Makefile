@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing attribase and what it needs into $(VENV) (several GB with PyTorch, a few minutes the first time)"
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,world]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,encoders,world]"
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/attribase
 	@touch $(READY)
 
