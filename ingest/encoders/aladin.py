@@ -28,7 +28,8 @@ FILE = "a TorchScript (.pt) or ONNX (.onnx) file of ALADIN, from its authors"
 
 def spec(changes: Mapping[str, Any] | None = None) -> EncoderSpec:
     """ALADIN from the user's file. Its width is the file's; its input is assumed, `changes` correct it."""
-    found = {"size": SIZE, "interpolation": "bilinear", "mean": MEAN, "std": STD} | dict(changes or {})
+    found: dict[str, Any] = {"size": SIZE, "interpolation": "bilinear", "mean": MEAN, "std": STD}
+    found |= changes or {}
     preprocessing = Preprocessing(**{"resize": found["size"]} | found)
     return EncoderSpec(
         name=NAME,
