@@ -37,7 +37,9 @@ class DemoSettings:
     def what(self) -> dict[str, Any]:
         """The settings that decide the result (not where, nor with how many processes), and what ran them."""
         chosen = {k: v for k, v in asdict(self).items() if k not in ("folder", "workers")}
-        return chosen | {"attribase": __version__}
+        from ..query.code_version import code_version
+
+        return chosen | {"attribase": __version__, "ranks": code_version()}
 
 
 def write_marker(settings: DemoSettings, versions: Mapping[str, int]) -> None:
