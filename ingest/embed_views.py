@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from ..runtime import BadImageError, OnnxEncoder, decode_image, load_encoder
 from ..runtime.encoder import cores
 from ..runtime.mapping import vector_array
 from ..store import Job, Step, Store
+from .captions import Captions
 from .embedding.plan import TABLES
 from .embedding.resize import write_pixels
 
@@ -29,6 +30,7 @@ SHARD_SIZE = 1024
 
 Item = TypeVar("Item")
 Pixels: TypeAlias = NDArray[np.float32]
+Tokens: TypeAlias = NDArray[np.int64]
 View: TypeAlias = tuple[str, int]
 
 
@@ -50,17 +52,19 @@ def embed_views(
     items = _training_items(store)
     job: Job = store.jobs.plan(KIND, spec, items, SHARD_SIZE)
     done, stage = job.done_items, f"{KIND}:{encoder}"
+    captions = Captions(store) if model.captions else None
     yield Step(stage, done, job.total_items)
     with ThreadPoolExecutor(workers or cores()) as pool:
         for shard in job.pending():
             for kind in TABLES:
                 ids = [item.partition(":")[2] for item in shard.items if item.startswith(f"{kind}:")]
-                rows = _view_rows(store, model, pool, kind, ids, (views, seed, batch))
+                texts = dict(zip(ids, captions(kind, ids) if captions else ids, strict=True))
+                rows = _view_rows(store, model, pool, kind, texts, (views, seed, batch))
                 if rows is not None:
                     store.upsert(table, rows, update=True)
             job.finish(shard)
             done += len(shard.items)
-            yield Step(stage, done, job.total_items)
+            yield Step(stage, done, job.total_items, (captions and captions.warning) or "")
 
 
 def augment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -86,10 +90,13 @@ def _view_rows(
     model: OnnxEncoder,
     pool: ThreadPoolExecutor,
     kind: str,
-    ids: list[str],
+    texts: Mapping[str, str],
     how: tuple[int, int, int],
 ) -> pa.Table | None:
-    """Rows (item_id, view, base) of all views of `ids`; `how` is (views, seed, batch)."""
+    """Rows (item_id, view, base) of all views of the items in `texts`, captions by id.
+
+    `how` is (views, seed, batch). Captions count where the encoder looks at them.
+    """
     views, seed, batch = how
 
     def prepare(item: tuple[str, int, bytes]) -> Pixels:
@@ -98,11 +105,14 @@ def _view_rows(
         write_pixels(augment(decode_image(data), generator(seed, name, view)), model.preprocessing, pixels)
         return pixels
 
-    blobs = store.blobs(TABLES[kind][0], "bytes", ids) if ids else ()
+    def tokens(items: Sequence[tuple[str, int, bytes]]) -> Tokens | None:
+        return model.tokens([texts[name] for name, _, _ in items])
+
+    blobs = store.blobs(TABLES[kind][0], "bytes", list(texts)) if texts else ()
     source = ((item, view, data) for item, data in blobs if data for view in range(views))
     found: dict[View, np.ndarray] = {
         (item, view): value
-        for (item, view, _), value in run_batches(model, pool, source, prepare, batch)
+        for (item, view, _), value in run_batches(model, pool, source, (prepare, tokens), batch)
         if not isinstance(value, BadImageError) and np.isfinite(value).all()
     }
     if not found:
@@ -120,13 +130,15 @@ def run_batches(
     model: OnnxEncoder,
     pool: ThreadPoolExecutor,
     items: Iterable[Item],
-    prepare: Callable[[Item], Pixels],
+    inputs: tuple[Callable[[Item], Pixels], Callable[[Sequence[Item]], Tokens | None]],
     batch: int,
 ) -> Iterator[tuple[Item, NDArray[np.float32] | BadImageError]]:
-    """Each item with its feature (dim,), or with the error that `prepare` raised, in order.
+    """Each item with its feature (dim,), or with the error that preparing it raised, in order.
 
-    The next batch is prepared in `pool` while the network runs on this one; two are held at a time.
+    `inputs` make an item's pixels, and the tokens of a batch of items. The next batch is prepared in `pool`
+    while the network runs on this one; two are held at a time.
     """
+    prepare, tokens = inputs
 
     def attempt(item: Item) -> tuple[Item, Pixels | BadImageError]:
         try:
@@ -139,8 +151,11 @@ def run_batches(
     while ready:
         ahead = [pool.submit(attempt, item) for item in islice(stream, batch)]
         prepared = [future.result() for future in ready]
-        pixels = [value for _, value in prepared if not isinstance(value, BadImageError)]
-        features = iter(model.run(np.stack(pixels)) if pixels else ())
+        good = [(item, value) for item, value in prepared if not isinstance(value, BadImageError)]
+        features: Iterator[NDArray[np.float32]] = iter(())
+        if good:
+            pixels = np.stack([value for _, value in good])
+            features = iter(model.run(pixels, tokens([item for item, _ in good])))
         for item, value in prepared:
             yield item, value if isinstance(value, BadImageError) else next(features)
         ready = ahead

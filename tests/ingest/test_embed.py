@@ -249,6 +249,40 @@ def test_a_view_depends_on_seed_item_and_number_alone(store):
     assert view_rows(store)[next(iter(first))] != pytest.approx(more[next(iter(first))], abs=1e-5)
 
 
+class Wordy:
+    """An encoder whose feature is the length of the caption."""
+
+    preprocessing, dim, captions = Preprocessing(SIZE, SIZE), 2, True
+
+    def tokens(self, texts):
+        return np.array([[len(text)] for text in texts])
+
+    def run(self, pixels, tokens):
+        assert len(pixels) == len(tokens)
+        return np.concatenate([tokens, 0 * tokens], axis=1).astype(np.float32)
+
+
+def test_views_of_an_encoder_that_looks_at_captions_get_their_own_items(store, monkeypatch):
+    monkeypatch.setattr("attribase.ingest.embed_views.load_encoder", lambda *_: Wordy())
+    image, data = content_id(png(1)), png(1)
+    model = {"model_id": "m", "method": "custom-diffusion", "split": "train", "exemplar_ids": [image]}
+    store.upsert("models", [model])
+    store.upsert("images", [{"image_id": image, "bytes": data, "caption": "five!"}])
+    prompts = {"a": "an owl", "b": "a", "broken": "never seen", "c": "a cat on a mat"}
+    rows = [
+        {"sample_id": key, "model_id": "m", "prompt": prompt, "bytes": b"?" if key == "broken" else png(2)}
+        for key, prompt in prompts.items()
+    ]
+    store.upsert("samples", rows)
+    list(embed_views(store, "colour", views=2, batch=3))
+    found = store.read("views_colour").to_pylist()
+    assert {(row["item_id"], row["view"], row["base"][0]) for row in found} == {
+        (item, view, length)
+        for item, length in ((image, 5.0), ("a", 6.0), ("b", 1.0), ("c", 14.0))
+        for view in (0, 1)
+    }
+
+
 def test_views_that_are_there_are_not_made_again(store):
     taught(store)
     list(embed_views(store, "colour", views=2))
