@@ -29,8 +29,6 @@ NAME = "sd-unet"
 PREFIX = "sd-unet:"
 REPOSITORY = "CompVis/stable-diffusion-v1-4"
 DIM, SIZE = 1280, 512
-TIME = 0.1  # t = 100 of 1,000
-SEED = 0
 
 FILES = (
     "model_index.json",
@@ -108,68 +106,17 @@ def build(folder: Path, size: int) -> torch.nn.Module:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel
 
+    from .mid_block import MidBlock
+
     with quiet():
-        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
-        return network(
+        network = MidBlock(
             unet=_complete(UNet2DConditionModel, folder, "unet"),
             vae=_complete(AutoencoderKL, folder, "vae"),
             text_encoder=_complete(CLIPTextModel, folder, "text_encoder"),
-            alphas=scheduler.alphas_cumprod,
+            alphas=DDPMScheduler.from_pretrained(folder, subfolder="scheduler").alphas_cumprod,
             size=size,
         )
-
-
-def network(unet: Any, vae: Any, text_encoder: Any, alphas: torch.Tensor, size: int) -> torch.nn.Module:
-    """(images, 3, size, size) and tokens (images, 77) to the mid-block's mean (images, channels).
-
-    `alphas`: the cumulative products of a scheduler, one a time step; the last tenth of noise is at index t.
-    """
-    import torch
-
-    t = round(TIME * len(alphas))
-    scale = 2 ** (len(vae.config.block_out_channels) - 1)
-    shape = (1, vae.config.latent_channels, size // scale, size // scale)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
-    length = int(text_encoder.config.max_position_embeddings)
-    with torch.no_grad():  # the time never changes, so neither does its embedding
-        steps = unet.get_time_embed(sample=noise, timestep=torch.tensor([t]))
-        time = unet.time_embedding(steps)
-
-    class MidBlock(torch.nn.Module):
-        """One picture and its caption to one vector."""
-
-        noise: torch.Tensor
-        time: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.text_encoder = text_encoder
-            self.encoder, self.quant = vae.encoder, vae.quant_conv
-            self.conv_in, self.down = unet.conv_in, unet.down_blocks
-            self.mid: Any = unet.mid_block
-            self.register_buffer("noise", noise * (1 - alphas[t]).sqrt())
-            self.register_buffer("time", time.clone())
-            self.signal = float(alphas[t].sqrt())
-
-        def latents(self, images: torch.Tensor) -> torch.Tensor:
-            """The mean of what the VAE says, scaled as the UNet was trained on."""
-            found = self.encoder(images)
-            found = found if self.quant is None else self.quant(found)
-            mean = found.chunk(2, dim=1)[0] - (vae.config.shift_factor or 0.0)
-            return mean * vae.config.scaling_factor  # type: ignore[no-any-return]
-
-        def forward(self, images: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-            words = self.text_encoder(tokens[:, :length]).last_hidden_state
-            hidden = self.conv_in(self.signal * self.latents(images) + self.noise)
-            time = self.time.expand(images.shape[0], -1)  # `len` would fix the batch
-            for block in self.down:
-                more = {"encoder_hidden_states": words} if _attends(block) else {}
-                hidden, _ = block(hidden_states=hidden, temb=time, **more)
-            more = {"encoder_hidden_states": words} if _attends(self.mid) else {}
-            pooled: torch.Tensor = self.mid(hidden, time, **more).mean((2, 3))
-            return pooled
-
-    return MidBlock().eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
 
 
 def tokenizer_file(weights: Path | None = None, *, folder: Path | None = None) -> Mapping[str, bytes]:
@@ -203,10 +150,6 @@ def _complete(kind: Any, folder: Path, part: str) -> Any:
     if missing:
         raise ValueError(f"{part} lacks {missing[0]} and {len(missing) - 1} others")
     return module.float().eval()
-
-
-def _attends(block: Any) -> bool:
-    return bool(getattr(block, "has_cross_attention", False))
 
 
 def _config(path: Path) -> dict[str, Any]:
