@@ -20,14 +20,19 @@ INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
 }
 
-MAX_ASPECT = 32
+MODES = ("shorter", "both", "longer")
+
+LONG = 32
+"""A picture that would grow longer than so many squares is not resized whole: it could become huge."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`middle` (left, top, right, bottom) is cut out, resized to `resized`, and cropped from `corner` on."""
+    """Where the square that the encoder sees lies: in the picture resized to `resized`, from `corner` on.
 
-    middle: tuple[int, int, int, int]
+    Both (across, down). A negative corner, or a resized side that is too short, is filled up with the mean.
+    """
+
     resized: tuple[int, int]
     corner: tuple[int, int]
 
@@ -36,8 +41,9 @@ class Frame:
 class Preprocessing:
     """Resize, centre crop, scale to [0, 1], subtract `mean`, divide by `std`.
 
-    `size` is the side of the square input. `resize` is the length of the shorter side before the centre
-    crop; None stretches the whole picture to size x size and crops nothing. mean and std: RGB.
+    `size` is the side of the square input. `resize` is the length of the side that `mode` names, before the
+    middle is cut out: the 'shorter' one, 'both' (stretched), or the 'longer' one, where what is missing to
+    `size` is filled with `mean`. None stretches to `size` and cuts nothing. mean and std: RGB.
     """
 
     size: int
@@ -45,13 +51,14 @@ class Preprocessing:
     interpolation: str = "bicubic"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    mode: str = "shorter"
 
     def __post_init__(self) -> None:
-        if self.interpolation not in INTERPOLATIONS:
-            raise InvalidInputError(
-                f"the interpolation {self.interpolation!r} is not known",
-                hint=f"use one of {', '.join(INTERPOLATIONS)}",
-            )
+        for what, known in (("interpolation", tuple(INTERPOLATIONS)), ("mode", MODES)):
+            if getattr(self, what) not in known:
+                raise InvalidInputError(
+                    f"the {what} {getattr(self, what)!r} is not known", hint=f"use one of {', '.join(known)}"
+                )
         if self.size < 1 or (self.resize is not None and self.resize < self.size):
             raise InvalidInputError(
                 f"cannot crop {self.size} x {self.size} out of an image resized to {self.resize}",
@@ -71,30 +78,51 @@ class Preprocessing:
         return np.stack([self(image) for image in images])
 
     def crop(self, image: Image.Image) -> Image.Image:
-        """Cut the size x size RGB picture that the encoder sees, before it is normalised."""
+        """Cut the size x size RGB picture that the encoder sees, before it is normalised.
+
+        A picture in another mode is converted to RGB first, as the published code does when it opens one.
+        """
         filter_ = INTERPOLATIONS[self.interpolation]
         image = image if image.mode == "RGB" else image.convert("RGB")
-        frame = self.frame(*image.size)
-        if frame.middle != (0, 0, *image.size):
-            image = image.crop(frame.middle)
-        resized = image if frame.resized == image.size else image.resize(frame.resized, filter_)
-        left, top = frame.corner
-        box = (left, top, left + self.size, top + self.size)
-        return resized if box == (0, 0, *resized.size) else resized.crop(box)
+        frame, square = self.frame(*image.size), (self.size, self.size)
+        (left, top), resized = frame.corner, frame.resized
+        if max(resized) > max(LONG * self.size, *image.size):  # only the square is made, in Pillow's order
+            across, down = image.width / resized[0], image.height / resized[1]
+            columns = left * across, 0, (left + self.size) * across, image.height
+            image = image.resize((self.size, image.height), filter_, box=columns)
+            rows = 0, top * down, self.size, (top + self.size) * down
+            return image.resize(square, filter_, box=rows)
+        whole = image if resized == image.size else image.resize(resized, filter_)
+        if left < 0 or top < 0 or min(resized) < self.size:
+            filled = Image.new("RGB", square, self._fill)
+            filled.paste(whole, (-left, -top))
+            return filled
+        return whole if resized == square else whole.crop((left, top, left + self.size, top + self.size))
 
     def frame(self, width: int, height: int) -> Frame:
-        """Where the picture that the encoder sees lies in one of `width` x `height` pixels."""
-        if self.resize is None:
-            return Frame((0, 0, width, height), (self.size, self.size), (0, 0))
-        middle = _middle(width, height)
-        width, height = middle[2] - middle[0], middle[3] - middle[1]
-        shorter = min(width, height)
-        # Truncated, not rounded, and the crop's corner rounded: torchvision's arithmetic, which the
-        # published preprocessing of every encoder here assumes.
-        wide = max(self.size, int(self.resize * width / shorter))
-        high = max(self.size, int(self.resize * height / shorter))
-        corner = round((wide - self.size) / 2), round((high - self.size) / 2)
-        return Frame(middle, (wide, high), corner)
+        """Where the square that the encoder sees lies in a picture of `width` x `height` pixels.
+
+        Truncated or rounded as in torchvision ('shorter', 'both') and timm ('longer'), whose arithmetic the
+        published preprocessing of every encoder here is.
+        """
+        goal = self.resize or self.size
+        if self.resize is None or self.mode == "both":
+            wide = high = goal
+        elif self.mode == "longer":
+            scale = max(width, height) / goal
+            wide, high = max(1, round(width / scale)), max(1, round(height / scale))
+        else:
+            shorter = min(width, height)
+            wide, high = int(goal * width / shorter), int(goal * height / shorter)
+        return Frame((wide, high), (self._corner(wide), self._corner(high)))
+
+    def _corner(self, side: int) -> int:
+        spare = side - self.size
+        return round(spare / 2) if spare >= 0 else -(-spare // 2)
+
+    @cached_property
+    def _fill(self) -> tuple[int, ...]:
+        return tuple(round(255 * value) for value in self.mean)
 
     @cached_property
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -117,13 +145,6 @@ class Preprocessing:
             raise InvalidInputError(
                 f"this is no preprocessing: {error}", hint="export the encoder again"
             ) from error
-
-
-def _middle(width: int, height: int) -> tuple[int, int, int, int]:
-    """All but what no centre crop can reach of a very long picture, which would grow huge when resized."""
-    longest = MAX_ASPECT * min(width, height)
-    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return left, top, left + min(width, longest), top + min(height, longest)
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:

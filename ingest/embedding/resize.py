@@ -49,17 +49,15 @@ def compiled(function: F) -> F:
 def write_pixels(image: Image.Image, preprocessing: Preprocessing, out: Reals) -> None:
     """What `preprocessing(image)` returns, written to `out` (3, size, size) float32. `image` is RGB."""
     kind = KINDS.get(preprocessing.interpolation)
-    if kind is None:
+    frame = preprocessing.frame(*image.size)
+    if kind is None or min(frame.resized) < preprocessing.size:  # nearest, or the square is to be filled up
         out[:] = preprocessing(image)
         return
-    frame = preprocessing.frame(*image.size)
-    left, top, right, bottom = frame.middle
     scale, shift = preprocessing.affine
-    source = rgbx(image)[top:bottom, left:right]
-    across = weights(right - left, frame.resized[0], frame.corner[0], preprocessing.size, kind)
-    down = weights(bottom - top, frame.resized[1], frame.corner[1], preprocessing.size, kind)
-    order = vertical_first((right - left, bottom - top), frame.resized)
-    resample(source, across, down, order, scale, shift, out)
+    across = weights(image.width, frame.resized[0], frame.corner[0], preprocessing.size, kind)
+    down = weights(image.height, frame.resized[1], frame.corner[1], preprocessing.size, kind)
+    order = vertical_first(image.size, frame.resized)
+    resample(rgbx(image), across, down, order, scale, shift, out)
 
 
 def vertical_first(size: tuple[int, int], resized: tuple[int, int]) -> bool:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PREFIX = "timm:"
 FILES = ("model.safetensors", "pytorch_model.bin")
 
+CROP_MODES = {"center": "shorter", "squash": "both", "border": "longer"}
+"""What Preprocessing calls timm's ways to crop."""
+
 Colour: TypeAlias = tuple[float, float, float]
 IMAGENET: tuple[Colour, Colour] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF: tuple[Colour, Colour] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -102,16 +105,16 @@ def spec(name: str) -> EncoderSpec:
     with torch.device("meta"):  # no memory, no weights: only its width is asked for
         dim = int(timm.create_model(model, num_classes=0).num_features)
     size = int(config.input_size[-1])
-    squash = config.crop_mode == "squash"
     return EncoderSpec(
         name=name,
         dim=dim,
         preprocessing=Preprocessing(
             size,
-            resize=None if squash else int(size / config.crop_pct),
+            resize=int(size / config.crop_pct),
             interpolation=config.interpolation,
             mean=tuple(config.mean),
             std=tuple(config.std),
+            mode=CROP_MODES[config.crop_mode],
         ),
         source=f"timm {model}, hub {config.hf_hub_id}",
         license=config.license or "see the publisher of the weights",
