@@ -63,7 +63,7 @@ def _read(path: Path, size: int, dim: int) -> torch.nn.Module:
 def build(dim: int = DIM, blocks: Sequence[int] = (3, 4, 6, 3), **overrides: Any) -> torch.nn.Module:
     """The architecture with random weights, named as published; overrides as `width_per_group`."""
     import torch
-    from torchvision.models.resnet import Bottleneck, ResNet  # type: ignore[import-untyped]
+    from torchvision.models.resnet import Bottleneck, ResNet
 
     class GeneralizedMean(torch.nn.Module):
         """(images, channels, height, width), not negative, to (images, channels): cubic mean."""
