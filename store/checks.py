@@ -161,17 +161,19 @@ def _unmapped(store: "Store", encoder: str) -> Iterator[Problem]:
 
 
 def _onnx(store: "Store", encoder: dict[str, Any]) -> Iterator[Problem]:
-    """The model file of an encoder that has one."""
+    """The files of an encoder that has any: the model, its weights, what lies beside them."""
     if not encoder["onnx_file"] or not store.layout.local:
         return
-    path = store.file(*encoder["onnx_file"].split("/"))
+    model = {"file": encoder["onnx_file"], "sha256": encoder["onnx_sha256"]}
     name, hint = encoder["encoder"], "export the encoder again"
-    if not path.is_file():
-        yield from _problem("onnx-missing", "encoders", [name], f"there is no file {path}", hint)
-        return
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != encoder["onnx_sha256"]:
-            yield from _problem("onnx-changed", "encoders", [name], f"{path} has another hash", hint)
+    for file in json.loads(encoder.get("files") or "null") or [model]:
+        path = store.file(*file["file"].split("/"))
+        if not path.is_file():
+            yield from _problem("onnx-missing", "encoders", [name], f"there is no file {path}", hint)
+            continue
+        with path.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != file["sha256"]:
+                yield from _problem("onnx-changed", "encoders", [name], f"{path} has another hash", hint)
 
 
 def _bytes(store: "Store") -> Iterator[Problem]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .onnx_files import EXTERNAL_BYTES as LARGE
+from . import onnx_files
 
 Feeds = dict[str, np.ndarray]
 
@@ -42,7 +42,7 @@ class Attempt:
 
 def attempts(model: Path, batches: Sequence[Feeds], folder: Path) -> Iterator[Attempt]:
     """Ways to quantize the ONNX file `model`, best first, calibrated on `batches` of its inputs."""
-    large = model.stat().st_size + sum(path.stat().st_size for path in model.parent.glob("*.data")) > LARGE
+    large = sum(path.stat().st_size for path in model.parent.iterdir()) > onnx_files.EXTERNAL_BYTES
     ready = folder / "ready.onnx"
     with quiet():
         from onnxruntime.quantization.shape_inference import quant_pre_process

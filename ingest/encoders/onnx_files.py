@@ -41,7 +41,7 @@ def save(model: Any, folder: Path) -> OnnxFiles:
     import onnx
 
     path = folder / "model.onnx"
-    if sum(len(tensor.raw_data) for tensor in model.graph.initializer) <= EXTERNAL_BYTES:
+    if sum(tensor.ByteSize() for tensor in model.graph.initializer) <= EXTERNAL_BYTES:
         path.write_bytes(model.SerializeToString(deterministic=True))
         return OnnxFiles(path)
     onnx.external_data_helper.convert_model_to_external_data(model, location="weights", size_threshold=1024)

@@ -120,6 +120,20 @@ def test_changed_bytes_are_found_by_their_hash(sound):
     assert check(sound, read_bytes=False) == []
 
 
+def test_a_changed_file_beside_a_model_is_found_by_its_hash(sound):
+    """Weights that do not fit into the model's file are as much a part of the encoder."""
+    listed = [{"file": "onnx/e.onnx", "sha256": content_id(ONNX), "role": "model", "bytes": len(ONNX)}]
+    listed.append({"file": "onnx/w.data", "sha256": content_id(b"w"), "role": "weights", "bytes": 1})
+    sound.write_file(["onnx", "w.data"], b"w")
+    row = sound.read("encoders", where="encoder = 'e'").to_pylist()[0]
+    sound.upsert("encoders", [row | {"files": json.dumps(listed)}], update=True)
+    assert not list(check(sound))
+    sound.write_file(["onnx", "w.data"], b"v")
+    (problem,) = check(sound)
+    assert (problem.check, problem.examples) == ("onnx-changed", ("e",))
+    assert "w.data" in problem.message
+
+
 def test_a_changed_onnx_file_is_found_by_its_hash(sound):
     sound.file("onnx", "e.onnx").write_bytes(ONNX + b"!")
     (problem,) = check(sound)
