@@ -87,7 +87,7 @@ def attribute(
     if fmt == "json":
         click.echo(json.dumps(answer.to_dict(), sort_keys=True))
         return
-    shown = ("rank", "influence", "similarity", "creator", "license", "caption", "image_id")
+    shown = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
     print_rows([{name: row.get(name) for name in shown} for row in answer.to_dict()["results"]], fmt)
     for line in answer.notes:
         say(line)
