@@ -56,6 +56,7 @@ def open_connection(
         tags = [tag for tag in list_tags(store) if mentioned_in is None or tag.name in mentioned_in.lower()]
         worlds |= {tag.name: tag.versions for tag in tags}
     con = duckdb.connect()
+    con.execute("set enable_progress_bar = false")  # it is drawn on stdout, where answers go
     try:
         register_functions(con)
         for schema, versions in worlds.items():

@@ -118,7 +118,8 @@ def load_checked(encoder: str, path: Path, load: Callable[[], T]) -> T:
     except InvalidInputError:
         raise
     except Exception as error:  # torch, safetensors, timm and open_clip each raise their own
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+        # of what it refuses torch also says how to open it all the same, which nobody should
+        reason = str(error).partition("In PyTorch 2.6")[0].strip().splitlines() or [type(error).__name__]
         raise InvalidInputError(
             f"{path.name} holds no weights for {encoder}: {reason[0]}",
             hint="pass the file of this very architecture: safetensors, or a plain state dict saved by torch",

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from attribase.query import format_table, run_sql
+from attribase.query import connect, format_table, run_sql
 from attribase.query.formatting import write_rows
 from attribase.query.sql_runner import Rows, stream_sql
 from attribase.store import InvalidInputError, NotFoundError, Store
@@ -271,3 +271,8 @@ def test_long_values_are_cut_and_markup_is_text():
 def test_an_unknown_format_is_refused(rows):
     with pytest.raises(InvalidInputError, match="xml"):
         format_table(rows, "xml")
+
+
+def test_no_progress_is_drawn_where_answers_go(small):
+    with connect(small.store.uri) as con:
+        assert con.sql("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
