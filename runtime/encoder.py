@@ -33,6 +33,10 @@ TOKENS = 77
 OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "alloc_failed", "bad_alloc", "bad allocation")
 
 
+HARMFUL = ["FuseFp16InitializerToFp32NodeTransformer"]
+"""Optimizers to leave out: this one crashes the process on some fp16 models on a CPU (onnxruntime 1.31)."""
+
+
 class OnnxEncoder:
     """Images to raw, unnormalised features. Safe to call from several threads.
 
@@ -211,6 +215,8 @@ def _session(
 ) -> onnxruntime.InferenceSession:
     source = model if isinstance(model, bytes) else str(model)
     try:
-        return onnxruntime.InferenceSession(source, options, providers=providers(gpu))
+        return onnxruntime.InferenceSession(
+            source, options, providers=providers(gpu), disabled_optimizers=HARMFUL
+        )
     except Exception as error:  # the classes are private to the C++ binding
         raise DataError(f"the ONNX model does not load: {error}", hint="export the encoder again") from error
