@@ -72,17 +72,41 @@ def adopt(path: Path, folder: Path, *, captions: bool = False) -> OnnxFiles:
             hint="pass the .onnx file, with its external data beside it",
         ) from error
     graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value.name for value in graph.input if value.name not in weights]
-    wanted = [IMAGES, TOKEN_IDS][: 2 if captions else 1]
-    if len(inputs) != len(wanted) or not graph.output:
-        raise InvalidInputError(
-            f"{path.name} takes {', '.join(inputs) or 'nothing'}, an encoder takes {' and '.join(wanted)}",
-            hint="export the image tower alone, with preprocessed pixels as its only input",
-        )
+    names = _names(path, graph, captions)
     del graph.output[1:]
-    _rename(graph, dict(zip(inputs, wanted, strict=True)) | {graph.output[0].name: OUTPUT})
+    _rename(graph, names | {graph.output[0].name: OUTPUT})
     return save(model, folder)
+
+
+def _names(path: Path, graph: Any, captions: bool) -> dict[str, str]:
+    """What to call the inputs of `graph`. Raises InvalidInputError for other inputs than an encoder's."""
+    import onnx
+
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    kinds = {onnx.TensorProto.FLOAT: IMAGES} | ({onnx.TensorProto.INT64: TOKEN_IDS} if captions else {})
+    found = {value.name: kinds.get(value.type.tensor_type.elem_type, "") for value in inputs}
+    if sorted(found.values()) != sorted(kinds.values()) or not graph.output:
+        taken = ", ".join(_described(value) for value in inputs) or "nothing"
+        raise InvalidInputError(
+            f"{path.name} takes {taken}, an encoder takes {' and '.join(kinds.values())}",
+            hint="export the image tower alone, with preprocessed float32 pixels as its only input",
+        )
+    for value in inputs:
+        batch = value.type.tensor_type.shape.dim[0]
+        if batch.HasField("dim_value"):
+            raise InvalidInputError(
+                f"{path.name} takes {batch.dim_value} images at a time, no more and no less",
+                hint="export it again with a dynamic batch",
+            )
+    return found
+
+
+def _described(value: Any) -> str:
+    import onnx
+
+    kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
+    return f"{value.name} ({kind})"
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
