@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ..store.errors import DataError
 
-BLOCK = 512
-"""Gallery rows of a tile: with QUERIES samples its scores are 4 MB, which the outer cache holds."""
+BLOCK = 256
+"""Gallery rows of a tile: with QUERIES samples its scores are 1 MB, which the cache of one core holds."""
 
-QUERIES = 2048
+QUERIES = 1024
 """Samples of a tile."""
 
 
