@@ -206,7 +206,9 @@ class Store:
                 f"{table} has no column {', '.join(map(repr, unknown))}",
                 hint=f"its columns are {', '.join(dataset.schema.names)}",
             )
-        options: dict[str, int] = {} if batch_rows is None else {"batch_size": batch_rows}
+        options: dict[str, int | str] = {} if batch_rows is None else {"batch_size": batch_rows}
         if set(columns) & set(schema.blob_columns(dataset.schema)):  # rows may be megabytes: read few ahead
-            options = {"batch_size": min(batch_rows or BLOB_ROWS, BLOB_ROWS), "batch_readahead": 2}
-        return dataset.scanner(columns=list(columns), filter=where, blob_handling="all_binary", **options)
+            size = min(batch_rows or BLOB_ROWS, BLOB_ROWS)
+            options = {"batch_size": size, "batch_readahead": 2, "blob_handling": "all_binary"}
+        # Otherwise blobs stay descriptions: else a filter on one (`bytes is not null`) reads every byte of it.
+        return dataset.scanner(columns=list(columns), filter=where, **options)

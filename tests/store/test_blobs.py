@@ -63,3 +63,9 @@ def test_more_ids_than_a_filter_takes(store):
     store.upsert("images", [{"image_id": str(n), "bytes": str(n).encode()} for n in range(count)])
     asked = [str(n) for n in reversed(range(count))]
     assert list(store.blobs("images", "bytes", asked)) == [(name, name.encode()) for name in asked]
+
+
+def test_rows_are_filtered_by_whether_they_have_bytes(filled):
+    there = filled.read("images", ["image_id"], "bytes is not null")["image_id"].to_pylist()
+    assert sorted(there) == ["big", "empty", "it's", "small"]
+    assert filled.read("images", ["image_id"], "bytes is null")["image_id"].to_pylist() == ["none"]
