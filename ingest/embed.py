@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 from ..runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
-from ..runtime.encoder import cores, gpus
+from ..runtime.devices import cores, gpus, threads
 from ..runtime.mapping import fill_column, mapper_names
 from ..store import Step, Store, mapped_column
 from .captions import Captions
-from .embedding.decoders import Decoders, Ring
+from .embedding.decoders import DecodingProcesses, HereDecoder, Ring
 from .embedding.decoding import Decoding
 from .embedding.ledger import Place
 from .embedding.pipeline import Pipeline, Tokens, ring_slots
@@ -18,7 +19,8 @@ from .embedding.work import Work
 
 SHARD_SIZE = 1024
 CPU_BATCH, GPU_BATCH = 8, 64
-IN_PROCESS = 512  # images; up to so many are decoded here: processes and compiled code take time to start
+FEW = 512  # images: processes and compiled code would take longer to start than they save
+LARGE = 400  # pixels a side
 
 
 def embed(
@@ -44,9 +46,9 @@ def embed(
         store: the store, with the encoder exported into it.
         encoder: name of the encoder.
         batch: images at once through the network; by default 8 on a CPU (more only fall out of its cache)
-            and 64 on a GPU.
-        workers: processes that decode and resize while the network runs, 0 for a thread of this process.
-            By default 0 for up to 512 images, then half the cores, or with a GPU all but one.
+            and 64 on a GPU, an eighth of that for encoders of large pictures.
+        workers: processes that decode and resize, 0 to do so in this one; by default see `default_workers`.
+            A decoder that crashes takes its process with it: only other processes survive such an image.
         shard_size: items a commit.
         where: SQL condition on columns of `images` or `samples`: only what satisfies it. A table that lacks
             a column of it is left out.
@@ -67,26 +69,49 @@ def embed(
     yield Step(work.target.stage, work.done, work.total)
     if work.left:
         gpu = networks[0].device != "cpu"
-        batch = min(work.left, batch or (GPU_BATCH if gpu else CPU_BATCH))
+        batch = batch or default_batch(work.left, networks)
         workers = default_workers(work.left, gpu=gpu) if workers is None else workers
-        decoding = Decoding(networks[0].preprocessing, pixel_limit, compiled=work.left > IN_PROCESS)
+        decoding = Decoding(networks[0].preprocessing, pixel_limit, compiled=work.left > FEW)
         ring = Ring.allocate(ring_slots(len(networks)), batch, networks[0].preprocessing.size)
         captions = Captions(store) if networks[0].captions else None
-        with Decoders(decoding, ring, workers) as decoders, networks[0].pinned(ring.pixels()):
+        decoders = DecodingProcesses(decoding, ring, workers) if workers else HereDecoder(decoding, ring)
+        with closing(decoders), networks[0].pinned(ring.pixels()):
             yield from work.run(Pipeline(networks, decoders, ring, tokens_for(networks[0])), captions)
 
 
 def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> list[OnnxEncoder]:
-    """The encoder, once a GPU of `devices`, by default once a GPU there is; else once, for the CPU."""
+    """The encoder, once for everything that is to run a batch by itself: a GPU of `devices`, or a CPU lane.
+
+    On a CPU a batch a thread is faster than all threads on one batch, which wait for each other at every
+    layer. They share one copy of the weights. Encoders of large pictures take too much memory for that.
+    """
     numbers = list(dict.fromkeys(devices)) if devices is not None else list(range(gpus()))
-    return [load_encoder(store, encoder, gpu=number) for number in numbers or [-1]]
+    if any(number >= 0 for number in numbers):
+        return [load_encoder(store, encoder, gpu=number) for number in numbers]
+    network = load_encoder(store, encoder, threads=1, gpu=-1)
+    if network.preprocessing.size > LARGE:
+        return [load_encoder(store, encoder, gpu=-1)]
+    return [network] * threads()
+
+
+def default_batch(images: int, networks: Sequence[OnnxEncoder]) -> int:
+    """Images at once: what keeps a device busy, but no more than spreads `images` over all of them."""
+    most = GPU_BATCH if networks[0].device != "cpu" else CPU_BATCH
+    if networks[0].preprocessing.size > LARGE:
+        most = max(1, most // 8)
+    return max(1, min(most, -(-images // len(networks))))
 
 
 def default_workers(images: int, *, gpu: bool) -> int:
-    """Decoding processes for so many images; 0 is none."""
-    if images <= IN_PROCESS:
+    """Decoding processes for so many images; 0 decodes in the threads of the networks.
+
+    On a CPU the cores are busy with the network anyway, and that costs least; but beyond some the threads
+    would wait for the interpreter's lock. A GPU waits for nothing but images.
+    """
+    count = cores()
+    if images <= FEW or (count <= 16 and not gpu):
         return 0
-    return max(1, cores() - 1 if gpu else cores() // 2)
+    return max(1, count - 1 if gpu else count // 4)
 
 
 def tokens_for(network: OnnxEncoder) -> Callable[[Sequence[Place]], Tokens | None]:

@@ -1,4 +1,4 @@
-"""Decoding beside the network: spawned processes that write pixels into memory shared with this one.
+"""Decoding for the network: in its own thread, or in spawned processes that write into shared memory.
 
 Every process is served by a thread here, which sends it encoded images and waits: a process that dies is
 noticed at once, replaced, and its images are tried again one at a time, so that one image that crashes a
@@ -8,16 +8,15 @@ decoder (or hangs it) becomes one failure. The shared memory is an unnamed file:
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from threading import Event
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from .decoding import Decoding, Trouble
 
 Troubles: TypeAlias = list[Trouble | None]
 Pixels: TypeAlias = NDArray[np.float32]
+CHUNK = 16  # images that a process gets at once, at most
 START_SECONDS = 300.0
 DECODE_SECONDS = 120.0  # for one image; then it counts as one that hangs the decoder
 GRACE_SECONDS = 5.0
@@ -53,21 +53,54 @@ class Ring:
         return np.frombuffer(self.memory, np.float32).reshape(shape)
 
 
-class Decoders:
-    """Decode lists of images into the slots of a ring, several at once. Close it, or use it with `with`."""
+class Decoders(Protocol):
+    """Fills slots of a ring with the pixels of images."""
+
+    def decode(self, slot: int, images: Sequence[bytes]) -> Callable[[], Troubles]:
+        """Begin to decode `images` into `slot`; what is returned waits, and says what is wrong with each."""
+
+    def close(self) -> None:
+        """End what was begun."""
+
+
+class HereDecoder:
+    """Decodes in the thread that waits for the pixels, which is a network's: no thread too many."""
+
+    def __init__(self, decoding: Decoding, ring: Ring) -> None:
+        self._decoding, self._pixels = decoding, ring.pixels()
+
+    def decode(self, slot: int, images: Sequence[bytes]) -> Callable[[], Troubles]:
+        """As `Decoders.decode`."""
+
+        def work() -> Troubles:
+            places = self._pixels[slot, : len(images)]
+            return [self._decoding.write(data, out) for data, out in zip(images, places, strict=True)]
+
+        return work
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class DecodingProcesses:
+    """Decodes in spawned processes, a list of images at a time in each."""
 
     def __init__(self, decoding: Decoding, ring: Ring, workers: int) -> None:
-        """Start `workers` processes; 0 decodes in one thread of this process."""
+        """Start `workers` processes."""
         self._hands: SimpleQueue[Hand] = SimpleQueue()
-        self._all = [Hand(decoding, ring, spawned=workers > 0) for _ in range(max(1, workers))]
+        self._all = [Hand(decoding, ring) for _ in range(workers)]
         for hand in self._all:
             self._hands.put(hand)
-        self.count = len(self._all)
-        self._threads = ThreadPoolExecutor(len(self._all), thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 
-    def submit(self, slot: int, first: int, images: Sequence[bytes]) -> Future[Troubles]:
-        """Decode `images` into places `first`, `first` + 1, ... of `slot`; what is wrong with each."""
-        return self._threads.submit(self._decode, slot, first, images)
+    def decode(self, slot: int, images: Sequence[bytes]) -> Callable[[], Troubles]:
+        """As `Decoders.decode`: every process gets a part."""
+        size = max(1, min(CHUNK, -(-len(images) // len(self._all))))
+        parts = [
+            self._threads.submit(self._ask, slot, first, images[first : first + size])
+            for first in range(0, len(images), size)
+        ]
+        return lambda: [trouble for part in parts for trouble in part.result()]
 
     def close(self) -> None:
         """End the processes, without waiting for what they are at."""
@@ -75,13 +108,7 @@ class Decoders:
             hand.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def __enter__(self) -> Decoders:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _decode(self, slot: int, first: int, images: Sequence[bytes]) -> Troubles:
+    def _ask(self, slot: int, first: int, images: Sequence[bytes]) -> Troubles:
         hand = self._hands.get()
         try:
             return hand.decode(slot, first, images)
@@ -90,23 +117,15 @@ class Decoders:
 
 
 class Hand:
-    """A decoding process and the thread's end of the pipe to it; or the same work done here."""
+    """A decoding process and this end of the pipe to it."""
 
-    def __init__(self, decoding: Decoding, ring: Ring, *, spawned: bool) -> None:
-        self._decoding, self._ring = decoding, ring
-        self._pixels = ring.pixels()
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+    def __init__(self, decoding: Decoding, ring: Ring) -> None:
+        self._decoding, self._ring, self._pixels = decoding, ring, ring.pixels()
         self._closed, self._ready = Event(), False
-        if spawned:
-            self._start()
-        self._spawned = spawned
+        self._start()
 
     def decode(self, slot: int, first: int, images: Sequence[bytes]) -> Troubles:
-        """What is wrong with each of `images`, once their pixels are in place."""
-        if not self._spawned:
-            places = self._pixels[slot, first:]
-            return [self._decoding.write(data, out) for data, out in zip(images, places, strict=False)]
+        """What is wrong with each of `images`, once their pixels are in places `first`, ... of `slot`."""
         try:
             return self._ask(slot, first, images)
         except (EOFError, OSError, TimeoutError) as error:
@@ -122,7 +141,6 @@ class Hand:
         self._end()
 
     def _ask(self, slot: int, first: int, images: Sequence[bytes]) -> Troubles:
-        assert self._connection is not None
         if not self._ready:
             self._wait(START_SECONDS)
             self._connection.recv()
@@ -132,7 +150,6 @@ class Hand:
         return list(self._connection.recv())
 
     def _wait(self, seconds: float) -> None:
-        assert self._connection is not None
         if not self._connection.poll(seconds):
             raise TimeoutError(f"gave no answer in {seconds:.0f} seconds")
 
@@ -149,7 +166,6 @@ class Hand:
     def _replace(self, error: Exception) -> str:
         """Start another process; how the last one ended. Raises when it ended before its first image."""
         process = self._process
-        assert process is not None
         if not isinstance(error, TimeoutError):
             process.join(GRACE_SECONDS)
         code = process.exitcode
@@ -170,10 +186,9 @@ class Hand:
         return how
 
     def _end(self) -> None:
-        if self._process is not None:
-            with suppress(OSError, ValueError):
-                self._process.kill()
-                self._process.join(GRACE_SECONDS)
+        with suppress(OSError, ValueError):
+            self._process.kill()
+            self._process.join(GRACE_SECONDS)
 
 
 def _serve(decoding: Decoding, ring: Ring, connection: Connection) -> None:

@@ -20,7 +20,6 @@ from .decoding import Trouble
 Item = TypeVar("Item")
 Tokens: TypeAlias = NDArray[np.int64]
 Features: TypeAlias = NDArray[np.float32]
-CHUNK = 16  # images sent to a decoding process at once, at most
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ class Pipeline(Generic[Item]):
                 items, images, tokens = read
                 ahead = reader.submit(self._read, source)
                 slot = free.popleft()
-                chunks = self._decode(slot, images)
-                flight.append((slot, runner.submit(self._embed, idle, slot, items, chunks, tokens)))
+                decoded = self.decoders.decode(slot, images)
+                flight.append((slot, runner.submit(self._embed, idle, slot, items, decoded, tokens)))
                 while flight and (not free or flight[0][1].done()):
                     yield self._land(flight, free)
             while flight:
@@ -86,20 +85,15 @@ class Pipeline(Generic[Item]):
         items = [item for item, _ in pairs]
         return items, [data for _, data in pairs], self.tokens(items)
 
-    def _decode(self, slot: int, images: Sequence[bytes]) -> list[Future[Troubles]]:
-        size = max(1, min(CHUNK, -(-len(images) // self.decoders.count)))
-        starts = range(0, len(images), size)
-        return [self.decoders.submit(slot, start, images[start : start + size]) for start in starts]
-
     def _embed(
         self,
         idle: SimpleQueue[OnnxEncoder],
         slot: int,
         items: list[Item],
-        chunks: list[Future[Troubles]],
+        decoded: Callable[[], Troubles],
         tokens: Tokens | None,
     ) -> Batch[Item]:
-        troubles: Troubles = [trouble for chunk in chunks for trouble in chunk.result()]
+        troubles = decoded()
         network = idle.get()
         try:
             if all(trouble is not None and trouble.fatal for trouble in troubles):

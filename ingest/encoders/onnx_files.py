@@ -41,7 +41,9 @@ def save(model: Any, folder: Path) -> OnnxFiles:
     import onnx
 
     path = folder / "model.onnx"
-    if sum(tensor.ByteSize() for tensor in model.graph.initializer) <= EXTERNAL_BYTES:
+    # ByteSize() alone would fail where one tensor is above 2 GiB: those are raw bytes.
+    sizes = (len(tensor.raw_data) or tensor.ByteSize() for tensor in model.graph.initializer)
+    if sum(sizes) <= EXTERNAL_BYTES:
         path.write_bytes(model.SerializeToString(deterministic=True))
         return OnnxFiles(path)
     onnx.external_data_helper.convert_model_to_external_data(model, location="weights", size_threshold=1024)
