@@ -210,5 +210,5 @@ class Store:
         if set(columns) & set(schema.blob_columns(dataset.schema)):  # rows may be megabytes: read few ahead
             size = min(batch_rows or BLOB_ROWS, BLOB_ROWS)
             options = {"batch_size": size, "batch_readahead": 2, "blob_handling": "all_binary"}
-        # Otherwise blobs stay descriptions: else a filter on one (`bytes is not null`) reads every byte of it.
+        # Else blobs stay descriptions: a filter on one (`bytes is not null`) would read every byte of it.
         return dataset.scanner(columns=list(columns), filter=where, **options)
