@@ -65,7 +65,8 @@ def test_its_commands_exist_with_their_options(line):
 @pytest.fixture
 def example(tmp_path, monkeypatch):
     """The documented file as a module of the package, and its line in the registry."""
-    code, line = (block for block in blocks("python") if "thumbnail" in block)
+    (code,) = (block for block in blocks("python") if "thumbnail" in block)
+    (line,) = (block for block in blocks("text") if "thumbnail" in block)
     name = re.match(r"# ingest/encoders/(\w+)\.py\n", code).group(1)
     (tmp_path / f"{name}.py").write_text(code)
     full = f"{encoders.__name__}.{name}"
