@@ -16,6 +16,7 @@ from PIL import Image
 from ..store.errors import DataError, InvalidInputError
 from .binding import BoundRunner, pinned
 from .devices import CUDA, cores, gpus, providers, threads
+from .external import external_tensors
 from .model_files import again, encoder_row, read_model
 from .preprocess import Preprocessing
 
@@ -70,7 +71,13 @@ class OnnxEncoder:
             raise InvalidInputError(f"there is no GPU {gpu}", hint=f"there are {gpus()}, numbered from 0")
         self.preprocessing = preprocessing
         self.beside: Mapping[str, bytes] = beside or {}
-        self._session = _session(model, _options(threads, weights or {}), gpu)
+        options = _options(threads)
+        self._weights: Any = None  # their memory is the network's: kept as long as it
+        if weights and isinstance(model, bytes):
+            names, values = external_tensors(model, weights)
+            options.add_external_initializers(names, values)
+            self._weights = weights, values
+        self._session = _session(model, options, gpu)
         on_gpu = CUDA in self._session.get_providers()
         if gpu is not None and gpu >= 0 and not on_gpu:
             raise InvalidInputError(
@@ -195,7 +202,7 @@ def load_encoder(
     return encoder
 
 
-def _options(count: int | None, weights: Mapping[str, bytes]) -> onnxruntime.SessionOptions:
+def _options(count: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = count or threads()
     options.inter_op_num_threads = 1
@@ -204,9 +211,6 @@ def _options(count: int | None, weights: Mapping[str, bytes]) -> onnxruntime.Ses
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Where a CPU has no 8-bit dot product, its int8 kernels would saturate; elsewhere this changes nothing.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    if weights:
-        sizes = [len(data) for data in weights.values()]
-        options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
     return options
 
 

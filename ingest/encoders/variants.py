@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...runtime import OnnxEncoder, load_encoder, normalise
 from ...runtime.encoder import IMAGES, TOKEN_IDS
@@ -16,6 +17,7 @@ from ...runtime.model_files import ModelBytes, encoder_row, read_model
 from ...store import Store
 from ...store.errors import InvalidInputError
 from .examples import Example, inputs, stored_examples
+from .int8 import Feeds, attempts
 from .onnx_files import OnnxFiles, save
 from .precision import FP16, variant_name
 from .rows import write_row
@@ -55,28 +57,23 @@ def export_variant(store: Store, base: str, precision: str) -> Closeness:
         ConflictError: the store holds features of another variant under this name.
     """
     row, name = encoder_row(store, base), variant_name(base, precision)
-    files = read_model(store, row)
     examples = stored_examples(store, COMPARED + CALIBRATED)
     if not examples:
         raise InvalidInputError(
             f"no image to compare {name} and {base} on", hint="ingest images first: attribase ingest images"
         )
-    compared, calibrated = examples[:COMPARED], examples[COMPARED:] or examples
-    reference = Reference(load_encoder(store, base), compared)
+    reference = Reference(load_encoder(store, base), examples[:COMPARED], examples[COMPARED:] or examples)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        source = _unpack(files, folder / "fp32")
-        if precision == FP16:
-            made = _fp16(source, folder, reference)
-        else:
-            made = _int8(source, folder, reference, calibrated)
+        source = _unpack(read_model(store, row), folder / "fp32")
+        made = (_fp16 if precision == FP16 else _int8)(source, folder, reference)
         if not made.closeness.mean >= LEAST[precision]:  # also when it is NaN
             raise InvalidInputError(
                 f"{name} is too far from {base}: mean cosine {made.closeness.mean:.4f}, "
                 f"least {LEAST[precision]}",
                 hint=f"use {base} itself; no feature was written",
             )
-        write_row(store, _row(row, name, precision, made), made.files, files.beside)
+        write_row(store, _row(row, name, precision, made), made.files, reference.beside)
     return made.closeness
 
 
@@ -87,32 +84,33 @@ def is_current(store: Store, name: str, base: str) -> bool:
 
 
 class Reference:
-    """The fp32 encoder's features of some pictures, to hold variants to."""
+    """What fp32 makes of some pictures, to hold variants to. The network, which may be large, is not kept."""
 
-    def __init__(self, encoder: OnnxEncoder, examples: Sequence[Example]) -> None:
-        self.encoder = encoder
-        self.examples = examples
+    def __init__(
+        self, encoder: OnnxEncoder, compared: Sequence[Example], calibrating: Sequence[Example]
+    ) -> None:
+        self.preprocessing, self.beside = encoder.preprocessing, encoder.beside
+        self.calibration = _batches(encoder, calibrating)
+        self._compared = _batches(encoder, compared)
         self._features = normalise(self._run(encoder))
 
     def closeness(self, model: Path) -> Closeness:
         """How close the features of the ONNX file `model` are."""
-        variant = OnnxEncoder(model, self.encoder.preprocessing, beside=self.encoder.beside)
+        variant = OnnxEncoder(model, self.preprocessing, beside=self.beside)
         cosine = (normalise(self._run(variant)) * self._features).sum(axis=1)
         return Closeness(float(cosine.min()), float(cosine.mean()))
 
-    def feeds(self, examples: Sequence[Example]) -> list[dict[str, np.ndarray]]:
-        """Batches of inputs by name."""
-        found = []
-        for start in range(0, len(examples), BATCH):
-            pixels, tokens = inputs(self.encoder, examples[start : start + BATCH])
-            found.append({IMAGES: pixels} | ({TOKEN_IDS: tokens} if tokens is not None else {}))
-        return found
+    def _run(self, encoder: OnnxEncoder) -> NDArray[np.float32]:
+        return np.concatenate([encoder.run(feeds[IMAGES], feeds.get(TOKEN_IDS)) for feeds in self._compared])
 
-    def _run(self, encoder: OnnxEncoder) -> np.ndarray:
-        starts = range(0, len(self.examples), BATCH)
-        return np.concatenate(
-            [encoder.run(*inputs(encoder, self.examples[start : start + BATCH])) for start in starts]
-        )
+
+def _batches(encoder: OnnxEncoder, examples: Sequence[Example]) -> list[Feeds]:
+    """The encoder's inputs by name, a batch each."""
+    found = []
+    for start in range(0, len(examples), BATCH):
+        pixels, tokens = inputs(encoder, examples[start : start + BATCH])
+        found.append({IMAGES: pixels} | ({TOKEN_IDS: tokens} if tokens is not None else {}))
+    return found
 
 
 def _fp16(source: Path, folder: Path, reference: Reference) -> Variant:
@@ -122,14 +120,12 @@ def _fp16(source: Path, folder: Path, reference: Reference) -> Variant:
     return Variant(files, None, reference.closeness(files.model))
 
 
-def _int8(source: Path, folder: Path, reference: Reference, examples: Sequence[Example]) -> Variant:
+def _int8(source: Path, folder: Path, reference: Reference) -> Variant:
     """The first attempt that is good, else the closest."""
     import onnx
 
-    from .int8 import attempts
-
     made: list[Variant] = []
-    for number, attempt in enumerate(attempts(source, reference.feeds(examples), _new(folder / "int8"))):
+    for number, attempt in enumerate(attempts(source, reference.calibration, _new(folder / "int8"))):
         place = _new(folder / f"attempt{number}")
         attempt.write(place / "quantized.onnx")
         files = save(onnx.load(place / "quantized.onnx"), place)

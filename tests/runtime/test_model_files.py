@@ -5,7 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from attribase.runtime import Preprocessing, load_encoder
+from attribase.runtime import OnnxEncoder, Preprocessing, load_encoder
 from attribase.runtime import encoder as encoder_module
 from attribase.runtime.model_files import StoredFile, files_json, stored_files
 from attribase.store import Store, content_id
@@ -121,6 +121,21 @@ def test_a_running_encoder_does_not_look_at_its_files_again(store, pixels):
         with path(store, role).open("r+b") as file:
             file.write(b"\xff" * 64)
     assert np.array_equal(encoder.run(pixels), expected)
+
+
+@pytest.mark.parametrize("changes", [{"location": "elsewhere.data"}, {"offset": 40}, {"offset": 4000}])
+def test_a_model_that_names_weights_that_are_not_there_is_refused(store, changes):
+    """Never by opening a path: the model's own file was hashed, what it points at was not."""
+    model = onnx.load_from_string(path(store, "model").read_bytes())
+    for entry in model.graph.initializer[1].external_data:
+        if entry.key in changes:
+            entry.value = str(changes[entry.key])
+    with pytest.raises(DataError, match="weights weight of the ONNX model are not there"):
+        OnnxEncoder(
+            model.SerializeToString(),
+            Preprocessing(SIZE, SIZE),
+            weights={NAMES["weights"]: path(store, "weights").read_bytes()},
+        )
 
 
 def test_a_row_from_before_there_were_more_files_names_its_model():

@@ -54,7 +54,7 @@ def scripted(tmp_path, monkeypatch):
             return variants.Closeness(0.5, means[len(tried) - 1])
 
         monkeypatch.setattr(variants.Reference, "closeness", closeness)
-        monkeypatch.setattr("attribase.ingest.encoders.int8.attempts", watched)
+        monkeypatch.setattr(variants, "attempts", watched)
         variants.export_variant(store, spec.name, "int8")
         return store, tried
 
