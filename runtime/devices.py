@@ -17,6 +17,7 @@ import onnxruntime
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 _CPUS = Path("/sys/devices/system/cpu")
+_CPUINFO = Path("/proc/cpuinfo")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -39,6 +40,19 @@ def threads() -> int:
         except OSError:
             siblings.add(str(cpu))
     return min(cores(), len(siblings))
+
+
+@cache
+def has_byte_products() -> bool:
+    """Whether int8 products are exact here: on x86 before VNNI, sums of two of them saturate at 16 bits.
+
+    Where the CPU cannot be asked (not Linux, not x86) the answer is yes.
+    """
+    try:
+        flags = next(line for line in _CPUINFO.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return True
+    return bool({"avx512_vnni", "avx_vnni"} & set(flags.split()))
 
 
 @cache

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..store.errors import DataError, InvalidInputError
 from .binding import BoundRunner, pinned
-from .devices import CUDA, cores, gpus, providers, threads
+from .devices import CUDA, cores, gpus, has_byte_products, providers, threads
 from .external import external_tensors
 from .model_files import again, encoder_row, read_model
 from .preprocess import Preprocessing
@@ -209,8 +209,8 @@ def _options(count: int | None) -> onnxruntime.SessionOptions:
     options.log_severity_level = 3
     # Idle ONNX threads would spin on the cores that decode the next batch.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Where a CPU has no 8-bit dot product, its int8 kernels would saturate; elsewhere this changes nothing.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not has_byte_products():  # int8 kernels would saturate; the exact ones take nearly twice as long
+        options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 

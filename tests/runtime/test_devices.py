@@ -72,6 +72,34 @@ def test_hyper_threads_of_one_core_count_once(monkeypatch, tmp_path):
     assert (devices.cores(), devices.threads()) == (5, 3)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor : 0\nflags : fpu avx2 avx512f\n", False),
+        ("flags\t\t: fpu avx512_vnni avx512f\n", True),
+        ("flags : fpu avx2 avx_vnni\n", True),
+        ("Features : fp asimd\n", True),  # not x86
+    ],
+)
+def test_a_cpu_says_whether_its_int8_products_are_exact(monkeypatch, tmp_path, text, expected):
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(devices, "_CPUINFO", tmp_path / "cpuinfo")
+    assert devices.has_byte_products.__wrapped__() is expected
+
+
+def test_the_slow_exact_int8_kernels_are_asked_for_only_where_the_fast_ones_are_not_exact(monkeypatch):
+    from attribase.runtime import encoder as module
+
+    for exact in (True, False):
+        monkeypatch.setattr(module, "has_byte_products", lambda exact=exact: exact)
+        options = module._options(1)
+        if exact:
+            with pytest.raises(RuntimeError):  # not set
+                options.get_session_config_entry("session.x64quantprecision")
+        else:
+            assert options.get_session_config_entry("session.x64quantprecision") == "1"
+
+
 # -- GPUs ---------------------------------------------------------------------------------------------------
 
 
