@@ -11,8 +11,8 @@ random weights: speed does not depend on them.
 - `bare`: `session.run` on one batch of ready pixels, again and again, as one caller with a thread a core: the
   same batch, the same number of threads. `lanes`: the same from one caller a core with a thread each, which
   is how the job runs the network on a CPU: what the job would reach if decoding were free.
-- `torch`: a DataLoader (spawned workers, one a core) over the same files with torchvision's transforms, and
-  the same network, eager, in batches of 64.
+- `torch`: a DataLoader (spawned workers, one a core, started before) over the same files with torchvision's
+  transforms, and the same network, eager, in batches of 64.
 
 The machine may be noisy, so kinds take turns, `bare` before and after every job, and a ratio is the median of
 the ratios of neighbours. `cpu` is the same ratio of processor seconds an image, all processes and threads:
@@ -91,19 +91,21 @@ def run_bare(network: OnnxEncoder, batch: int, images: int, callers: int) -> int
     return each * callers * batch
 
 
-def run_torch(module, folder: Path) -> int:
-    """A DataLoader and the network, eager."""
-    import torch
+def loader(folder: Path):
+    """Batches of pixels by torch's means. Its workers start once, in the round that warms up."""
     from torch.utils.data import DataLoader
 
+    how = {"num_workers": cores(), "multiprocessing_context": "spawn", "persistent_workers": True}
+    return DataLoader(Pictures(folder, 224, 248), 64, **how)
+
+
+def run_torch(module, batches) -> int:
+    """The network, eager, on what a DataLoader gives."""
+    import torch
+
     torch.set_num_threads(cores())
-    pictures = Pictures(folder, 224, 248)
-    loader = DataLoader(pictures, 64, num_workers=cores(), multiprocessing_context="spawn")
-    done = 0
     with torch.inference_mode():
-        for pixels in loader:
-            done += len(module(pixels).numpy())
-    return done
+        return sum(len(module(pixels).numpy()) for pixels in batches)
 
 
 def measure(encoder: str, module, count: int, batches: list[int], repeats: int, shown: Table) -> None:
@@ -114,8 +116,9 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
         name = ensure_encoder(store, encoder, weights)
         loose = Path(folder, "files")
         loose.mkdir()
-        for number, data in enumerate(files(count)):
+        for number, data in enumerate(files(min(count, 512))):
             (loose / f"{number:06}.jpg").write_bytes(data)
+        batches64 = loader(loose)
         one, lanes = load_encoder(store, name), load_encoder(store, name, threads=1)
         for batch in batches:
             kinds = {
@@ -125,7 +128,7 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
                 "lanes": lambda batch=batch: run_bare(lanes, batch, count // 2, cores()),
             }
             if batch == batches[0]:  # it has its own
-                kinds["torch"] = lambda: run_torch(module, loose)
+                kinds["torch"] = lambda: run_torch(module, batches64)
             shown.add_row(encoder, f"{count:,}", str(batch), *line(take_turns(kinds, repeats)))
 
 
@@ -134,9 +137,8 @@ def take_turns(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, l
     found: dict[str, list[Cost]] = {name: [] for name in kinds}
     for number in range(repeats + 1):
         for name, work in kinds.items():
-            if number or name != "torch":
-                spent = cost(work)
-                found[name] += [spent] if number else []
+            spent = cost(work)
+            found[name] += [spent] if number else []
     return found
 
 
