@@ -17,7 +17,7 @@ from .embedding.pipeline import Pipeline, Tokens, ring_slots
 from .embedding.plan import Target
 from .embedding.work import Work
 
-SHARD_SIZE = 1024
+SHARD_SIZE, GPU_SHARD = 1024, 1 << 14
 CPU_BATCH, GPU_BATCH = 8, 64
 FEW = 512  # images: processes and compiled code would take longer to start than they save
 LARGE = 400  # pixels a side
@@ -29,7 +29,7 @@ def embed(
     *,
     batch: int | None = None,
     workers: int | None = None,
-    shard_size: int = SHARD_SIZE,
+    shard_size: int | None = None,
     where: str | None = None,
     retry_failed: bool = False,
     pixel_limit: int = PIXEL_LIMIT,
@@ -49,7 +49,7 @@ def embed(
             and 64 on a GPU, an eighth of that for encoders of large pictures.
         workers: processes that decode and resize, 0 to do so in this one; by default see `default_workers`.
             A decoder that crashes takes its process with it: only other processes survive such an image.
-        shard_size: items a commit.
+        shard_size: items a commit; by default what takes some seconds: 1024, more with many cores or a GPU.
         where: SQL condition on columns of `images` or `samples`: only what satisfies it. A table that lacks
             a column of it is left out.
         retry_failed: try again what failed before.
@@ -65,10 +65,11 @@ def embed(
     for mapper in mapper_names(store, encoder):  # one that came before there was any vector has no column
         if mapped_column(mapper) not in store.schema(table).names:
             fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
+    gpu = networks[0].device != "cpu"
+    shard_size = shard_size or (GPU_SHARD if gpu else max(SHARD_SIZE, 512 * threads()))
     work = Work.of(Target(store, encoder, table, where, retry_failed), shard_size)
     yield Step(work.target.stage, work.done, work.total)
     if work.left:
-        gpu = networks[0].device != "cpu"
         batch = batch or default_batch(work.left, networks)
         workers = default_workers(work.left, gpu=gpu) if workers is None else workers
         decoding = Decoding(networks[0].preprocessing, pixel_limit, compiled=work.left > FEW)

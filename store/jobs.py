@@ -6,11 +6,12 @@ marks the shard done after. A kill in between repeats one shard and leaves the s
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from .commits import with_retries
@@ -131,24 +132,35 @@ class Jobs:
         A job counts as replaced when a later one of the same kind and spec shares an item with it: then the
         later one says what is left.
         """
+        columns = [name for name in self.store.schema("jobs").names if name != "items"]  # may be millions
         jobs: dict[str, list[dict[str, Any]]] = {}
-        for row in self.store.read("jobs").to_pylist():
+        for row in self.store.read("jobs", columns).to_pylist():
             jobs.setdefault(row["job_id"], []).append(row)
         left = [rows for rows in jobs.values() if any(row["state"] == PLANNED for row in rows)]
-        found = [_status(rows) for rows in left if not any(_replaces(other, rows) for other in jobs.values())]
+        found = [_status(rows) for rows in left if not self._replaced(rows, jobs.values())]
         return sorted(found, key=lambda status: (status.updated, status.job_id))
 
+    def _replaced(
+        self, rows: Sequence[Mapping[str, Any]], jobs: Iterable[Sequence[Mapping[str, Any]]]
+    ) -> bool:
+        """Whether one of `jobs` was planned after the job `rows` and does some of the same."""
+        later = [other[0]["job_id"] for other in jobs if _later(other, rows)]
+        ours = self._items(rows[0]["job_id"]) if later else None
+        return any(pc.any(pc.is_in(self._items(other), ours)).as_py() for other in later)
 
-def _replaces(other: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the job `other` was planned after the job `rows` and does some of the same."""
+    def _items(self, job_id: str) -> pa.Array:
+        """All items of a job."""
+        lists = self.store.read("jobs", ["items"], f"job_id = {quote(job_id)}")["items"]
+        return pc.list_flatten(lists).combine_chunks()
+
+
+def _later(other: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the job `other` is of the same kind and spec as the job `rows` and was planned after it."""
     same = other[0]["job_id"] != rows[0]["job_id"] and all(
         other[0][key] == rows[0][key] for key in ("kind", "spec")
     )
     planned = max(row["updated"] for row in rows if row["state"] == PLANNED)
-    if not same or min(row["updated"] for row in other) <= planned:
-        return False
-    items = {item for row in rows for item in row["items"]}
-    return any(item in items for row in other for item in row["items"])
+    return bool(same and min(row["updated"] for row in other) > planned)
 
 
 def _status(rows: Sequence[Mapping[str, Any]]) -> JobStatus:
