@@ -244,7 +244,8 @@ def main() -> None:
     if "lite0" in chosen:
         module = modules([LITE0])[LITE0]
         for count in (2000, 8000):
-            measure(LITE0, module, count // share, [CPU_BATCH, 64], repeats, shown)
+            batches = [CPU_BATCH, 64] if count == 2000 else [CPU_BATCH]
+            measure(LITE0, module, count // share, batches, repeats, shown)
     if "vit" in chosen:
         module = modules([VIT])[VIT]
         for count in (160, 480):
