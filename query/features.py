@@ -45,6 +45,13 @@ class Pinned:
         """The named columns of all rows."""
         return self.dataset(table).scanner(columns=list(columns)).to_table()
 
+    def tables(self) -> list[str]:
+        """The names of all tables."""
+        return list(self.versions)
+
+    read = rows
+    """As a `Store` calls it."""
+
 
 class Features:
     """What `mapper` makes of the items of `encoder`: h of images, h~ of samples.
@@ -55,11 +62,11 @@ class Features:
     def __init__(self, pinned: Pinned, encoder: str, mapper: str = RAW) -> None:
         self.encoder, self.mapper = encoder, mapper
         self.column = "base" if mapper == RAW else mapped_column(mapper)
-        self._dataset = pinned.dataset(vectors_table(encoder))
-        if self.column not in self._dataset.schema.names:
+        self.dataset = pinned.dataset(vectors_table(encoder))
+        if self.column not in self.dataset.schema.names:
             raise self._not_mapped()
-        self.dim: int = self._dataset.schema.field(self.column).type.list_size
-        self.ids: pa.Array = self._dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
+        self.dim: int = self.dataset.schema.field(self.column).type.list_size
+        self.ids: pa.Array = self.dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
 
     def positions(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
         """(len(ids),) where each of `ids` is in the vector table; -1 where it has no vector."""
@@ -88,9 +95,13 @@ class Features:
                 hint=f"attribase -s STORE ingest embed --encoder {self.encoder}; the table failures says "
                 "what could not be embedded",
             )
-        if not len(ids):
+        return self.at(found)
+
+    def at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Rows (items, dim) as stored, by place in the vector table. ConflictError for one not mapped."""
+        if not len(places):
             return np.zeros((0, self.dim), np.float32)
-        return self._array(self._dataset.take(found.tolist(), columns=[self.column])[self.column])
+        return self._array(self.dataset.take(places.tolist(), columns=[self.column])[self.column])
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (items, dim), else as `raw`."""
@@ -106,13 +117,13 @@ class Features:
 
         Raises ConflictError where a row has not been mapped.
         """
-        fragments = self._dataset.get_fragments()
+        fragments = self.dataset.get_fragments()
         ends = np.cumsum([fragment.count_rows() for fragment in fragments])
         parts = np.split(chosen, ends[:-1])
         needed = [at for at, part in enumerate(parts) if part.any()]
         if not needed:
             return
-        scanner = self._dataset.scanner(
+        scanner = self.dataset.scanner(
             columns=[self.column],
             fragments=[fragments[at] for at in needed],
             batch_size=block,
