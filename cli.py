@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, embed, encoders, ingest, maintain, query, release, report, tag, train
+from .commands import demo, embed, encoders, ingest, maintain, query, release, report, serve, tag, train
 from .store import AttribaseError
 
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 query.query.add_command(report.report)
+query.query.add_command(serve.serve)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
 

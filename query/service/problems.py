@@ -1,0 +1,127 @@
+"""Errors as answers, in one place: `{"error": {"message", "hint", "status"}}`, never what is inside."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ...store.errors import AttribaseError
+
+log = logging.getLogger("attribase.service")
+
+
+class UnauthorizedError(AttribaseError):
+    """No token, or a wrong one."""
+
+    status = 401
+
+
+class ForbiddenError(AttribaseError):
+    """Asked in a way that is never allowed: from another site's page, or something that writes."""
+
+    status = 403
+
+
+class TooSlowError(AttribaseError):
+    """The request did not arrive in time."""
+
+    status = 408
+
+
+class TooLargeError(AttribaseError):
+    """More bytes, rows, queries or pixels than the service handles at once."""
+
+    status = 413
+
+
+class UnsupportedError(AttribaseError):
+    """A request body of a type that this address does not read."""
+
+    status = 415
+
+
+class UnacceptableError(AttribaseError):
+    """The client accepts none of the formats there are."""
+
+    status = 406
+
+
+class OverloadedError(AttribaseError):
+    """Too much is waiting already; the same request works later."""
+
+    status = 503
+
+
+class NotReadyError(AttribaseError):
+    """The service is starting or stopping."""
+
+    status = 503
+
+
+HEADERS: Mapping[type[AttribaseError], dict[str, str]] = {
+    UnauthorizedError: {"www-authenticate": 'Bearer realm="attribase"'},
+    OverloadedError: {"retry-after": "1"},
+    NotReadyError: {"retry-after": "1"},
+    TooSlowError: {"connection": "close"},
+    TooLargeError: {"connection": "close"},
+}
+
+
+def problem(status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that tells an error."""
+    body = {"error": {"message": message, "hint": hint, "status": status}}
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
+    return Response(text, status, headers=dict(headers or {}), media_type="application/json")
+
+
+def told(error: AttribaseError) -> Response:
+    """The answer for one of our errors. Those of status 500 are ours, not the client's: log them."""
+    if error.status >= 500 and not isinstance(error, OverloadedError | NotReadyError):
+        log.error("%s", error, exc_info=error)
+    return problem(error.status, str(error), error.hint, HEADERS.get(type(error)))
+
+
+def install(app: FastAPI) -> None:
+    """Give `app` the handlers: ours, the framework's, and one for what should not happen."""
+
+    @app.exception_handler(AttribaseError)
+    async def ours(_: Request, error: AttribaseError) -> Response:
+        return told(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return problem(422, described(list(error.errors())), "the parameters are described at /docs")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return problem(404, f"there is nothing at {request.url.path[:200]}", "all addresses are at /docs")
+        if error.status_code == 405:
+            message = f"{request.method} is not allowed at {request.url.path[:200]}"
+            return problem(405, message, "all addresses are at /docs", error.headers)
+        return problem(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "the service failed to answer", "its log says why; please report it")
+
+
+def described(errors: list[dict[str, object]]) -> str:
+    """The first validation errors in one line: where, and what is wrong. Nothing of the input itself."""
+    lines = []
+    for error in errors[:3]:
+        place = error.get("loc") or ()
+        names = (
+            [str(part) for part in place if part not in ("body", "query")] if isinstance(place, tuple) else []
+        )
+        where = ".".join(names)
+        lines.append(f"{where}: {error['msg']}" if where else str(error["msg"]))
+    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+    return "; ".join(lines) + more

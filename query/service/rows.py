@@ -1,0 +1,43 @@
+"""Answers as rows: one an image, each with what its answer says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from ..answer import Answer
+
+SCHEMA = pa.schema(
+    [
+        ("query", pa.string()),
+        ("encoder", pa.string()),
+        ("mapper", pa.string()),
+        ("exact", pa.bool_()),
+        ("complete", pa.bool_()),
+        ("remaining", pa.float64()),
+        ("unseen", pa.float64()),
+        ("rank", pa.int64()),
+        ("image_id", pa.string()),
+        ("similarity", pa.float64()),
+        ("influence", pa.float64()),
+        ("uri", pa.string()),
+        ("creator", pa.string()),
+        ("license", pa.string()),
+        ("category", pa.string()),
+        ("caption", pa.string()),
+        ("copies", pa.list_(pa.string())),
+    ]
+)
+"""Columns up to `unseen` are the answer's, the same on each of its rows."""
+
+
+def flat_table(answers: Sequence[Answer]) -> pa.Table:
+    """All results of all answers, in order."""
+    of_answer = SCHEMA.names[: SCHEMA.get_field_index("rank")]
+    rows = [
+        {name: getattr(answer, name) for name in of_answer} | result.to_dict()
+        for answer in answers
+        for result in answer.results
+    ]
+    return pa.Table.from_pylist(rows, SCHEMA)

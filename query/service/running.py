@@ -1,0 +1,155 @@
+"""The server under the app: signals, clients that send their headers too slowly, and where it may listen."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ...store.errors import InvalidInputError
+from .app import create_app
+from .options import ServiceOptions
+
+CONNECTIONS = 1000
+HEAD_BYTES = 64 << 10
+
+
+class Patient(H11Protocol):
+    """uvicorn's protocol, but a connection whose next request's headers take too long is closed.
+
+    uvicorn limits how long a connection may be idle after an answer, not how long the first request (or
+    one that began to arrive) may take, so a few thousand silent clients would use up its connections.
+    """
+
+    head_seconds = 10.0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A client is there: its first headers are awaited."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Something came: all of the headers, a part of them, or more of a body."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._head_timer is None and not self.transport.is_closing():
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, but SIGTERM and SIGINT end the process with success once it has stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, without raising the signal again at the end."""
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(
+    uri: str,
+    options: ServiceOptions,
+    host: str,
+    port: int,
+    *,
+    workers: int = 1,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve the store at `uri` until asked to stop; `ready` is told the address once it listens.
+
+    Raises:
+        InvalidInputError: off loopback without a token, or an address that cannot be listened on.
+        NotFoundError: no store there.
+    """
+    if options.token is None and not is_loopback(host):
+        raise InvalidInputError(
+            f"{host} is reached from other machines, and there is no token",
+            hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
+        )
+    listening = _listen(host, port)
+    try:
+        config = _config(uri, options, workers)
+        ready(_url(host, listening))
+        if workers == 1:
+            Server(config).run(sockets=[listening])
+        else:
+            from uvicorn.supervisors import Multiprocess
+
+            Multiprocess(config, target=Server(config).run, sockets=[listening]).run()
+    finally:
+        listening.close()
+
+
+def _config(uri: str, options: ServiceOptions, workers: int) -> uvicorn.Config:
+    protocol = type("PatientFor", (Patient,), {"head_seconds": options.head_seconds})
+    make = partial(create_app, uri, options)
+    return uvicorn.Config(
+        make if workers > 1 else make(),  # one process: fail here, before anything is said to run
+        factory=workers > 1,
+        http=Patient if workers > 1 else protocol,  # a class made here cannot be sent to another process
+        workers=workers,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(options.stop_seconds),
+        h11_max_incomplete_event_size=HEAD_BYTES,
+    )
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises InvalidInputError where there can be none."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="name another --host or --port"
+        ) from error

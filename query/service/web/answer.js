@@ -1,0 +1,106 @@
+// The answer: pictures sized by influence, what they add up to, and how far the search has gone.
+
+import { showPicture } from "./api.js";
+import { openDetail } from "./detail.js";
+import { count, el, figures, percent, plural } from "./dom.js";
+import { arrowKeys } from "./keys.js";
+import { ownerBars } from "./owners.js";
+import { saveButton } from "./save.js";
+
+/**
+ * Draw one answer. `shown`: {answer, asked: {src, name, row}, exemplars: ids or null, seconds, by, narrow(condition)}.
+ */
+export function showAnswer(place, shown) {
+  const { answer, exemplars } = shown;
+  const grid = el("ol", { class: "hits", "aria-label": "Training images, best first" }, answer.results.map((_, index) => hit(shown, index)));
+  place.replaceChildren(
+    el("div", { class: "card" }, summary(shown)),
+    ...(exemplars?.length ? [trueExemplars(shown)] : []),
+    answer.results.length ? grid : el("p", {}, "No image fits the condition."),
+    ...(answer.shares?.length ? [ownerBars(shown)] : []),
+    el("div", { class: "actions" }, saveButton(answer)),
+  );
+  arrowKeys(grid);
+}
+
+function summary({ answer, seconds }) {
+  const listed = answer.results.length;
+  const calibrated = answer.remaining !== null;
+  const lead = calibrated
+    ? [el("b", {}, percent(1 - answer.remaining)), ` of the influence is in ${listed === 1 ? "the image" : `the ${count(listed)} images`} below, `, el("b", {}, percent(answer.remaining)), ` in others.`]
+    : [`The ${plural(listed, "image")} below are the most similar. How much each contributed is not known: these features are not calibrated.`];
+  return [
+    el("h2", { class: "lead-line" }, lead),
+    calibrated && shareBar(answer),
+    el("p", { class: "state" }, badge(answer), " ", completeness(answer)),
+    ...answer.notes.map((note) => el("p", { class: "soft" }, note)),
+    el("p", { class: "soft" }, facts(answer, seconds)),
+  ];
+}
+
+/** One bar of the whole influence: a part for each image, the rest in grey. */
+function shareBar(answer) {
+  const parts = answer.results.map((row) => el("i", { style: { "--part": row.influence } }));
+  const text = `${percent(1 - answer.remaining)} in the images below, ${percent(answer.remaining)} in others`;
+  return el("div", { class: "share-bar", role: "img", "aria-label": text }, parts);
+}
+
+function badge({ exact, complete }) {
+  if (exact) return el("span", { class: "badge good" }, "Exact");
+  return complete ? el("span", { class: "badge good" }, "Complete") : el("span", { class: "badge warn" }, "Incomplete");
+}
+
+function completeness({ exact, complete, pool_size: size, searched, unseen, recall }) {
+  if (exact) return size === 1 ? "One image was compared." : `All ${count(size)} images were compared.`;
+  const looked = `An index was searched: ${count(searched)} of ${count(size)} images were looked at`;
+  const found = recall === null || recall === undefined ? "" : ` It finds ${percent(recall)} of the nearest images.`;
+  if (complete) return `${looked}; images less similar than those have no influence.${found}`;
+  if (unseen === null || unseen === undefined) return `${looked}.${found}`;
+  return `${looked}; the others could hold up to ${percent(unseen)} of the influence.${found}`;
+}
+
+function facts(answer, seconds) {
+  const fitted = answer.tau === null ? [] : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lambda, 2)}`];
+  const where = answer.where ? [`where ${answer.where}`] : [];
+  const mapper = answer.mapper === "none" ? "raw features" : `mapper ${answer.mapper}`;
+  return [answer.encoder, mapper, ...fitted, ...where, `${seconds.toFixed(2)} s`].join(" · ");
+}
+
+/** The images that the sample's model was trained on, and where the answer has them. */
+function trueExemplars({ answer, asked, exemplars }) {
+  const control = asked.row?.split === "control";
+  const found = new Map(answer.results.map((row) => [row.image_id, row.rank]));
+  const cards = exemplars.slice(0, 12).map((id) => {
+    const img = el("img", { alt: "" });
+    showPicture(img, "images", id, 128);
+    return el("li", { class: found.has(id) ? "found" : "" }, img, el("span", {}, found.has(id) ? `rank ${found.get(id)}` : "not below"));
+  });
+  const named = [...found.keys()].filter((id) => exemplars.includes(id)).length;
+  const text = control
+    ? "A control: the untouched base drew it. These are the exemplars of its twin; they had no part in it."
+    : `Its model was trained on ${exemplars.length === 1 ? "this image" : `these ${count(exemplars.length)} images`}: ${named} of ${count(exemplars.length)} ${named === 1 ? "is" : "are"} among those below, framed.`;
+  const more = exemplars.length > cards.length ? el("li", {}, el("span", {}, `and ${count(exemplars.length - cards.length)} more`)) : null;
+  return el("div", { class: "card truth" }, el("h3", {}, control ? "Not its exemplars" : "True exemplars"), el("p", { class: "soft" }, text), el("ul", {}, cards, more));
+}
+
+function hit(shown, index) {
+  const { answer, exemplars, asked } = shown;
+  const row = answer.results[index];
+  const most = Math.max(...answer.results.map(({ influence }) => influence ?? 0));
+  const isTrue = exemplars?.includes(row.image_id) && asked.row?.split !== "control";
+  const name = row.caption || row.uri || row.image_id;
+  const img = el("img", { alt: "" });
+  showPicture(img, "images", row.image_id, 256);
+  const said = `Rank ${row.rank}: ${name}. ${row.influence === null ? "" : `${percent(row.influence)} of the influence, `}similarity ${figures(row.similarity)}, by ${row.creator || "unknown"}, ${row.license || "licence unknown"}${isTrue ? ", a true exemplar" : ""}`;
+  const copies = row.copies?.length ? el("span", { class: "badge" }, `+${plural(row.copies.length, "copy").replace("copys", "copies")}`) : null;
+  const button = el(
+    "button",
+    { type: "button", "data-item": true, class: isTrue ? "hit true" : "hit", "aria-label": said, onclick: () => openDetail(shown, index) },
+    el("span", { class: "frame", style: { "--size": most > 0 ? Math.sqrt(row.influence / most) : 0.7 } }, img),
+    el("span", { class: "numbers" }, el("b", {}, row.influence === null ? figures(row.similarity) : percent(row.influence)), isTrue && el("span", { class: "badge good" }, "exemplar"), copies),
+    el("span", { class: "line" }, row.creator || "creator unknown"),
+    el("span", { class: "line soft" }, row.license || "licence unknown"),
+    el("span", { class: "line soft" }, `similarity ${figures(row.similarity)}`),
+  );
+  return el("li", {}, button);
+}

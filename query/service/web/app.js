@@ -1,0 +1,42 @@
+// Starts the page: which view the address asks for, and what the store holds.
+
+import { getJson, onTokenWanted } from "./api.js";
+import { openAsk, startAsk } from "./ask.js";
+import { byId, errorBox, plural } from "./dom.js";
+import { openMetrics } from "./metrics.js";
+import { openSamples } from "./samples.js";
+import { promptForToken } from "./token.js";
+
+const VIEWS = { ask: openAsk, samples: openSamples, metrics: openMetrics };
+const TITLES = { ask: "Ask", samples: "Samples", metrics: "Metrics" };
+let info = null;
+
+/** The address is `#view?name=value`; a sample's answer has an address of its own. */
+function route() {
+  const [, name, query] = location.hash.match(/^#(\w+)\??(.*)$/) ?? [null, "ask", ""];
+  const view = name in VIEWS ? name : "ask";
+  for (const other of Object.keys(VIEWS)) byId(`view-${other}`).hidden = other !== view;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === `#${view}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${TITLES[view]} · Attribase`;
+  VIEWS[view](new URLSearchParams(query), info);
+}
+
+async function start() {
+  onTokenWanted(promptForToken);
+  try {
+    info = await getJson("v1/info");
+  } catch (error) {
+    byId("main").prepend(errorBox(error));
+    return;
+  }
+  const { images, samples } = info.counts;
+  byId("store").textContent = `${info.store} · ${plural(images, "image")} · ${plural(samples, "sample")}`;
+  startAsk(info);
+  addEventListener("hashchange", route);
+  route();
+}
+
+start();

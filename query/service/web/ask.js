@@ -1,0 +1,174 @@
+// The question: a picture dropped, pasted or chosen, or a stored sample; and how it is asked.
+
+import { getJson, postForm, postJson, showPicture, withQuery } from "./api.js";
+import { showAnswer } from "./answer.js";
+import { byId, choices, errorBox } from "./dom.js";
+import { showExamples } from "./examples.js";
+
+const form = byId("question");
+const KEPT = ["encoder", "mapper", "k", "pool", "where", "by", "dedup"];
+const OPTIONAL = ["where", "dedup"];
+let info = null;
+let question = null; // {file, name, url} or {sample, row}
+let running = null;
+
+/** Fill the choices and listen, once. */
+export function startAsk(known) {
+  info = known;
+  choices(form.elements.encoder, info.encoders.map(({ encoder }) => [encoder, encoder]));
+  offerMappers();
+  form.elements.encoder.addEventListener("change", offerMappers);
+  form.addEventListener("submit", (event) => (event.preventDefault(), again()));
+  form.addEventListener("change", (event) => event.target.name && question && again());
+  byId("file").addEventListener("change", (event) => event.target.files[0] && askFile(event.target.files[0]));
+  byId("clear").addEventListener("click", () => (location.hash === "#ask" ? reset() : (location.hash = "#ask")));
+  listenForPictures();
+}
+
+function offerMappers() {
+  const space = info.encoders.find(({ encoder }) => encoder === form.elements.encoder.value);
+  const names = space ? [...space.mappers.filter((name) => name !== "none"), "none"] : [];
+  choices(form.elements.mapper, names.map((name) => [name, name === "none" ? "none (raw features)" : name]), names[0]);
+}
+
+/** The address names a sample and how it is asked, or nothing. */
+export function openAsk(params) {
+  const told = KEPT.some((name) => params.has(name));
+  for (const name of KEPT) {
+    if (params.has(name) || (told && OPTIONAL.includes(name))) form.elements[name].value = params.get(name) ?? "";
+    if (name === "encoder" && params.has(name)) offerMappers();
+  }
+  const sample = params.get("sample");
+  if (sample) return askSample(sample);
+  if (question?.file) return undefined;
+  return reset();
+}
+
+function reset() {
+  running?.abort();
+  question = null;
+  byId("file").value = "";
+  byId("asked").hidden = true;
+  byId("clear").hidden = true;
+  byId("intro").hidden = false;
+  byId("asked-name").textContent = "Drop a picture, paste one, or";
+  byId("drop").classList.remove("has-picture");
+  showExamples(byId("result"));
+}
+
+function askFile(file) {
+  if (!file.type.startsWith("image/")) {
+    byId("result").replaceChildren(errorBox({ message: `${file.name} is no picture.`, hint: "Drop a PNG, JPEG or WebP file." }));
+    return;
+  }
+  if (question?.url) URL.revokeObjectURL(question.url);
+  question = { file, name: file.name || "pasted picture", url: URL.createObjectURL(file) };
+  if (location.hash !== "#ask") history.pushState(null, "", "#ask");
+  dispatchEvent(new HashChangeEvent("hashchange"));
+  const img = byId("asked");
+  img.onload = () => img.classList.toggle("small", Math.max(img.naturalWidth, img.naturalHeight) <= 64);
+  img.src = question.url;
+  placed(question.name);
+  ask();
+}
+
+async function askSample(id) {
+  if (question?.sample !== id) {
+    question = { sample: id, row: null };
+    byId("asked").removeAttribute("src");
+    placed("stored sample");
+    showPicture(byId("asked"), "samples", id);
+    try {
+      const row = await getJson(`v1/samples/${encodeURIComponent(id)}?format=json`);
+      if (question?.sample !== id) return;
+      question.row = row;
+      placed(row.prompt || row.uri || id);
+    } catch (error) {
+      if (question?.sample === id) failed(error);
+      return;
+    }
+  }
+  await ask();
+}
+
+function placed(name) {
+  byId("asked").alt = name;
+  byId("asked").hidden = false;
+  byId("asked-name").textContent = name;
+  byId("clear").hidden = false;
+  byId("intro").hidden = true;
+  byId("drop").classList.add("has-picture");
+}
+
+/** What the form says, without what is left at nothing. */
+function settings() {
+  const entries = KEPT.map((name) => [name, form.elements[name].value.trim()]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+}
+
+/** Ask the same picture in another way; a sample's address follows. */
+function again() {
+  if (!question) return byId("file").focus();
+  if (question.sample) history.replaceState(null, "", withQuery("#ask", { sample: question.sample, ...settings() }));
+  return ask();
+}
+
+async function ask() {
+  if (!form.reportValidity()) return;
+  running?.abort();
+  const mine = (running = new AbortController());
+  const result = byId("result");
+  result.setAttribute("aria-busy", "true");
+  const started = performance.now();
+  try {
+    const answer = await send(settings(), mine.signal);
+    const exemplars = question.row?.exemplar_ids ?? null;
+    const asked = { src: byId("asked").src, name: byId("asked-name").textContent, row: question.row ?? null };
+    showAnswer(result, { answer, asked, exemplars, seconds: (performance.now() - started) / 1000, by: form.elements.by.value, narrow });
+  } catch (error) {
+    if (error.name !== "AbortError") failed(error);
+  } finally {
+    if (running === mine) result.setAttribute("aria-busy", "false");
+  }
+}
+
+function send(options, signal) {
+  if (question.sample) {
+    const numbers = { k: Number(options.k), ...(options.dedup && { dedup: Number(options.dedup) }) };
+    return postJson("v1/attribute", { ...options, ...numbers, sample: question.sample }, signal);
+  }
+  const body = new FormData();
+  for (const [name, value] of Object.entries(options)) body.append(name, value);
+  body.append("image", question.file, question.name);
+  return postForm("v1/attribute", body, signal);
+}
+
+const failed = (error) => byId("result").replaceChildren(errorBox(error));
+
+/** Ask again among fewer images: the condition is added to what is there. */
+function narrow(condition) {
+  const field = form.elements.where;
+  field.value = field.value.trim() ? `(${field.value.trim()}) and ${condition}` : condition;
+  again();
+}
+
+function listenForPictures() {
+  const veil = byId("veil");
+  const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    veil.hidden = false;
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && (veil.hidden = true));
+  addEventListener("drop", (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    veil.hidden = true;
+    if (event.dataTransfer.files[0]) askFile(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    if (file) askFile(file);
+  });
+}

@@ -1,0 +1,86 @@
+// The metrics view: small plots, one a case and kind of prompt, then the table of all numbers.
+
+import { getJson } from "./api.js";
+import { byId, choices, count, el, errorBox, figures } from "./dom.js";
+import { dotPlot, key } from "./plot.js";
+
+const METRICS = { recall_10: "Recall@10", recall_5: "Recall@5", recall_100: "Recall@100", map: "mAP" };
+const CONTROL = "control";
+const form = byId("metrics-filter");
+let rows = null;
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("change", () => draw());
+
+/** Fetch once, then draw. */
+export async function openMetrics() {
+  try {
+    rows = (await getJson("v1/metrics")).rows;
+  } catch (error) {
+    byId("metrics-body").replaceChildren(errorBox(error));
+    return;
+  }
+  const splits = [...new Set(rows.map(({ split }) => split))].sort();
+  const usual = ["test", ...splits].find((split) => splits.includes(split)) ?? "";
+  choices(form.elements.metric, rows.length ? Object.entries(METRICS) : []);
+  choices(form.elements.split, splits.map((split) => [split, split || "none"]), form.elements.split.value || usual);
+  draw();
+}
+
+function draw() {
+  const metric = form.elements.metric.value;
+  const split = form.elements.split.value;
+  const chosen = rows.filter((row) => row.split === split);
+  if (!chosen.length) {
+    byId("metrics-body").replaceChildren(el("p", {}, "Nothing was evaluated yet."), el("pre", {}, "attribase -s STORE query eval"));
+    return;
+  }
+  const groups = Map.groupBy ? Map.groupBy(chosen, place) : grouped(chosen);
+  const most = Math.max(...chosen.map((row) => row[`${metric}_high`] ?? row[metric]), 0.01);
+  const panels = [...groups].map(([title, members]) => panel(title, members, metric, most, split));
+  byId("metrics-body").replaceChildren(
+    key(split !== CONTROL && rows.some((row) => row.split === CONTROL), chosen.some((row) => row[`${metric}_low`] != null)),
+    el("div", { class: "panels" }, panels),
+    table(chosen, metric),
+  );
+}
+
+const place = (row) => [row.case_name || "no case", row.scheme].filter(Boolean).join(", ");
+const space = (row) => `${row.encoder} ${row.mapper === "none" ? "raw" : row.mapper}`;
+
+function grouped(list) {
+  const groups = new Map();
+  for (const row of list) groups.set(place(row), [...(groups.get(place(row)) ?? []), row]);
+  return groups;
+}
+
+function panel(title, members, metric, most, split) {
+  const several = new Set(rows.map(({ encoder }) => encoder)).size > 1;
+  const points = members
+    .map((row) => {
+      const twin = rows.find((other) => other.split === CONTROL && split !== CONTROL && place(other) === place(row) && space(other) === space(row));
+      const name = several ? space(row) : row.mapper === "none" ? "raw" : row.mapper;
+      return { name, value: row[metric], low: row[`${metric}_low`] ?? null, high: row[`${metric}_high`] ?? null, control: twin?.[metric] ?? null };
+    })
+    .sort((a, b) => b.value - a.value);
+  return el("figure", { class: "card" }, el("figcaption", {}, el("h3", {}, title), el("span", { class: "soft" }, `${count(members[0].samples)} samples`)), dotPlot(points, most, `${METRICS[metric]}, ${title}`));
+}
+
+function table(chosen, metric) {
+  const names = Object.keys(METRICS);
+  const best = new Map();
+  for (const row of chosen) best.set(place(row), Math.max(best.get(place(row)) ?? 0, row[metric]));
+  const sorted = [...chosen].sort((a, b) => place(a).localeCompare(place(b)) || b[metric] - a[metric]);
+  const head = el("tr", {}, ["Case and prompts", "Features", ...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)));
+  const body = sorted.map((row) =>
+    el(
+      "tr",
+      { class: row[metric] === best.get(place(row)) ? "best" : "" },
+      el("th", { scope: "row" }, place(row)),
+      el("td", { class: "text" }, space(row)),
+      names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
+      el("td", {}, count(row.samples)),
+    ),
+  );
+  return el("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" }, el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
+}

@@ -1,0 +1,44 @@
+// Influence added up per owner, over every image compared, not only those shown.
+
+import { count, el, percent, plural } from "./dom.js";
+
+const SHOWN = 12;
+const PLURALS = { creator: "creators", license: "licences", category: "categories", collection: "collections" };
+
+/** Bars, largest first, with a way to ask again with or without one owner. */
+export function ownerBars({ answer, by, narrow }) {
+  const rows = answer.shares.slice(0, SHOWN).map((share) => bar(share, by, answer.shares[0].influence, narrow));
+  const rest = answer.shares.slice(SHOWN);
+  const left = rest.reduce((sum, { influence }) => sum + influence, 0);
+  const others = rest.length ? el("tr", {}, el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`), el("td", {}), el("td", {}, percent(left)), el("td", {}), el("td", {})) : null;
+  const head = el("tr", {}, [by === "license" ? "licence" : by, "", "influence", "images", ""].map((name) => el("th", { scope: "col" }, name)));
+  return el(
+    "section",
+    { class: "card owners" },
+    el("h2", {}, `By ${by === "license" ? "licence" : by}`),
+    el("p", { class: "soft" }, "Over every image compared, not only those above."),
+    el("table", {}, el("thead", {}, head), el("tbody", {}, rows, others)),
+  );
+}
+
+function bar({ name, influence, images }, by, most, narrow) {
+  const label = name ?? "unknown";
+  const [only, without] = conditions(by, name);
+  const button = (text, condition) => el("button", { type: "button", class: "quiet", "aria-label": `${text} ${label}`, onclick: () => narrow(condition) }, text);
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, label),
+    el("td", { class: "bar" }, el("i", { style: { "--part": most ? influence / most : 0 } })),
+    el("td", {}, percent(influence)),
+    el("td", { title: plural(images, "image") }, count(images)),
+    el("td", { class: "actions" }, button("only", only), button("without", without)),
+  );
+}
+
+/** SQL conditions for one owner; nothing known is an owner too. */
+export function conditions(field, name) {
+  if (name === null) return [`${field} is null`, `${field} is not null`];
+  const text = `'${name.replaceAll("'", "''")}'`;
+  return [`${field} = ${text}`, `(${field} is null or ${field} <> ${text})`];
+}

@@ -1,0 +1,52 @@
+// One small plot: a dot a feature space, its 95% interval, and what the control reaches.
+
+import { el, figures, svg } from "./dom.js";
+
+const WIDTH = 420;
+const LABEL = 118;
+const VALUE = 48;
+const STEP = 24;
+
+/** Points {name, value, low, high, control} from 0 to `most`. */
+export function dotPlot(points, most, title) {
+  const end = niceEnd(most);
+  const x = (value) => LABEL + (value / end) * (WIDTH - LABEL - VALUE);
+  const height = points.length * STEP + 26;
+  const ticks = [0, end / 2, end].map((value) => [
+    svg("line", { class: "grid-line", x1: x(value), x2: x(value), y1: 2, y2: height - 22 }),
+    svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, String(Number(value.toFixed(3)))),
+  ]);
+  const marks = points.map((point, index) => row(point, index * STEP + STEP / 2 + 2, x));
+  const said = points.map(({ name, value }) => `${name} ${figures(value)}`).join(", ");
+  return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${said}` }, ticks.flat(), marks.flat());
+}
+
+function row({ name, value, low, high, control }, y, x) {
+  return [
+    svg("text", { x: LABEL - 12, y: y + 4, "text-anchor": "end" }, cut(name), svg("title", {}, name)),
+    low !== null && high !== null && svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }),
+    control !== null && svg("circle", { class: "control", cx: x(control), cy: y, r: 4 }),
+    svg("circle", { class: "dot", cx: x(value), cy: y, r: 5 }),
+    svg("text", { class: "value", x: WIDTH - VALUE + 10, y: y + 4 }, figures(value)),
+  ];
+}
+
+const cut = (name) => (name.length > 17 ? `…${name.slice(-16)}` : name);
+
+function niceEnd(most) {
+  return [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1].find((end) => most <= end) ?? 1;
+}
+
+/** What the marks mean. */
+export function key(controls, intervals) {
+  const mark = (kind, ...shapes) => svg("svg", { viewBox: "0 0 28 12", class: `mark ${kind}`, "aria-hidden": true }, shapes);
+  const line = svg("line", { class: "interval", x1: 1, x2: 27, y1: 6, y2: 6 });
+  const dot = (name, r) => svg("circle", { class: name, cx: 14, cy: 6, r });
+  return el(
+    "ul",
+    { class: "key soft" },
+    el("li", {}, mark("", dot("dot", 5)), "measured"),
+    intervals && el("li", {}, mark("", line), "95% interval over models"),
+    controls && el("li", {}, mark("", dot("control", 4)), "the same prompts drawn by the untouched base: chance and words alone"),
+  );
+}

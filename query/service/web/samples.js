@@ -1,0 +1,72 @@
+// Browse stored samples; each is a question whose right answer is known.
+
+import { getJson, showPicture, withQuery } from "./api.js";
+import { byId, choices, count, el, errorBox, plural } from "./dom.js";
+import { arrowKeys } from "./keys.js";
+
+const PAGE = 60;
+const FILTERS = ["case", "scheme", "split", "q"];
+const form = byId("samples-filter");
+let places = null;
+let wanted = "";
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", () => go({ offset: 0 }));
+
+function go(changes) {
+  const now = Object.fromEntries(FILTERS.map((name) => [name, form.elements[name].value.trim()]));
+  const params = { ...now, ...changes };
+  location.hash = withQuery("samples", { ...params, offset: params.offset || "" });
+}
+
+/** The page of samples that the address asks for. */
+export async function openSamples(params) {
+  const place = byId("samples-list");
+  const offset = Number(params.get("offset")) || 0;
+  const query = withQuery("v1/samples", { ...Object.fromEntries(FILTERS.map((name) => [name, params.get(name)])), offset, limit: PAGE });
+  wanted = query;
+  try {
+    await offer(params);
+    const { total, samples } = await getJson(query);
+    if (wanted !== query) return;
+    draw(place, samples, total, offset);
+  } catch (error) {
+    place.replaceChildren(errorBox(error));
+  }
+}
+
+/** The choices are the cases, schemes and splits that were evaluated. */
+async function offer(params) {
+  places ??= (await getJson("v1/metrics")).rows;
+  const names = { case: "case_name", scheme: "scheme", split: "split" };
+  for (const [field, column] of Object.entries(names)) {
+    const found = [...new Set(places.map((row) => row[column]).filter(Boolean))].sort();
+    choices(form.elements[field], found.length ? [["", "all"], ...found.map((name) => [name, name])] : [], params.get(field) ?? "");
+  }
+  if (document.activeElement !== form.elements.q) form.elements.q.value = params.get("q") ?? "";
+}
+
+function draw(place, samples, total, offset) {
+  const grid = el("div", { class: "cards" }, samples.map(sampleCard));
+  const last = offset + samples.length;
+  const turn = (text, to, disabled) => el("button", { type: "button", class: "button", disabled, onclick: () => go({ offset: to }) }, text);
+  const range = total ? `${count(offset + 1)} to ${count(last)} of ${plural(total, "sample")}` : "No sample fits.";
+  const pages = el("div", { class: "actions" }, turn("← Previous", Math.max(0, offset - PAGE), offset === 0), turn("Next →", last, last >= total));
+  place.replaceChildren(el("p", { class: "soft" }, range), grid, ...(total > PAGE ? [pages] : []));
+  arrowKeys(grid);
+}
+
+/** One sample as a link to its answer. */
+export function sampleCard(sample) {
+  const img = el("img", { alt: "", loading: "lazy" });
+  showPicture(img, "samples", sample.sample_id, 128);
+  const where = [sample.case_name, sample.scheme, sample.split].filter(Boolean).join(" · ");
+  return el(
+    "a",
+    { class: "sample", "data-item": true, href: withQuery("#ask", { sample: sample.sample_id }) },
+    el("span", { class: "frame" }, img),
+    el("span", { class: "line" }, sample.prompt || sample.uri || sample.sample_id),
+    el("span", { class: "line soft" }, sample.concept ? `V* = ${sample.concept}` : ""),
+    el("span", { class: "line soft" }, where),
+  );
+}

@@ -1,0 +1,25 @@
+// The answer as a file: what a rights team files away.
+
+import { el } from "./dom.js";
+
+const COLUMNS = ["rank", "influence", "similarity", "creator", "license", "category", "caption", "uri", "image_id"];
+
+/** A button that saves the rows of an answer as CSV. */
+export function saveButton(answer) {
+  return el("button", { type: "button", class: "button", onclick: () => save(answer) }, "Save as CSV");
+}
+
+function save(answer) {
+  const lines = [COLUMNS, ...answer.results.map((row) => COLUMNS.map((name) => row[name] ?? ""))];
+  const text = lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
+  const url = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
+  el("a", { href: url, download: `influence-${answer.query.slice(0, 12).replace(/\W/g, "_")}.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/** Quoted; text that a spreadsheet would run as a formula is kept text. */
+function cell(value) {
+  if (typeof value === "number") return String(value);
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return `"${text.replaceAll('"', '""')}"`;
+}
