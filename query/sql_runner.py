@@ -62,14 +62,19 @@ def stream_sql(uri: str | Path, statement: str, params: Params = None, at: At = 
         # Names in a statement are tables of the store, never Python variables that happen to be in scope.
         con.execute("set python_enable_replacements = false")
         con.execute("set errors_as_json = true")  # only so do errors carry their place
-        reader = _reader(con, statement, params)
-        yield Rows(reader.schema, _batches(reader, statement))
+        reader = open_reader(con, statement, params)
+        yield Rows(reader.schema, read_batches(reader, statement))
     finally:
         con.close()
 
 
-def _reader(con: duckdb.DuckDBPyConnection, text: str, params: Params) -> pa.RecordBatchReader:
-    """Run all statements; the rows of the last one as they come, none where it has no answer."""
+def open_reader(
+    con: duckdb.DuckDBPyConnection, text: str, params: Params, batch_rows: int = BATCH_ROWS
+) -> pa.RecordBatchReader:
+    """Run all statements; the rows of the last one as they come, none where it has no answer.
+
+    Raises InvalidInputError; `con` should have `errors_as_json` set, so that it tells the place.
+    """
     import duckdb
 
     try:
@@ -87,7 +92,7 @@ def _reader(con: duckdb.DuckDBPyConnection, text: str, params: Params) -> pa.Rec
             raise
         if answer is None:
             return pa.RecordBatchReader.from_batches(pa.schema([]), iter(()))
-        return answer.to_arrow_reader(BATCH_ROWS)
+        return answer.to_arrow_reader(batch_rows)
     except duckdb.Error as error:
         raise explained(error, text) from error
 
@@ -110,7 +115,8 @@ def _check_names(statements: list[duckdb.Statement], params: Params) -> None:
             )
 
 
-def _batches(reader: pa.RecordBatchReader, text: str) -> Iterator[pa.RecordBatch]:
+def read_batches(reader: pa.RecordBatchReader, text: str) -> Iterator[pa.RecordBatch]:
+    """The batches of `open_reader(con, text, ...)`. Raises InvalidInputError when it fails on the way."""
     import duckdb
 
     try:

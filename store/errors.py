@@ -41,3 +41,21 @@ class DataError(AttribaseError):
     """Bytes that are not what they claim to be: truncated images, wrong hashes."""
 
     status = 422
+
+
+class LimitError(AttribaseError):
+    """A question that needs more memory, or gives more to carry, than is allowed here."""
+
+    status = 413
+
+
+class TimeLimitError(AttribaseError):
+    """A question that took longer than is allowed here, or that nobody waits for any more."""
+
+    status = 408
+
+
+class BusyError(AttribaseError):
+    """Everything that could answer is answering others; the same question will do later."""
+
+    status = 503

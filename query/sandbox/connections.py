@@ -1,0 +1,56 @@
+"""The locked connections of a worker: made anew when the store changed, one for each set of tags in use."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ...store import Store
+from ...store.tags import list_tags
+from ..connection import open_connection
+from .limits import Limits
+from .lockdown import lock
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEPT = 4
+State = tuple[tuple[tuple[str, int], ...], tuple[str, ...]]
+
+
+class Connections:
+    """Locked connections to the newest versions of a store, no older than `refresh` seconds."""
+
+    def __init__(self, store: Store, limits: Limits, refresh: float) -> None:
+        self.store = store
+        self.limits = limits
+        self.refresh = refresh
+        self.state: State | None = None
+        self.looked = -float("inf")
+        self.open: dict[frozenset[str], duckdb.DuckDBPyConnection] = {}
+        self.of("")  # the first question should not wait
+
+    def of(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """The connection for `statement`: it has the schemas of the tags that are named in it."""
+        if time.monotonic() - self.looked >= self.refresh:
+            self._look()
+        _, tags = self.state or ((), ())
+        wanted = frozenset(tag for tag in tags if tag in statement.lower())
+        if wanted not in self.open:
+            while len(self.open) >= KEPT:
+                self.open.pop(next(iter(self.open))).close()
+            con = open_connection(self.store, mentioned_in=statement)
+            lock(con, self.limits)
+            self.open[wanted] = con
+        return self.open[wanted]
+
+    def _look(self) -> None:
+        """Drop the connections when a table or tag is not what it was."""
+        versions = tuple(sorted(self.store.versions().items()))
+        state = (versions, tuple(tag.name for tag in list_tags(self.store)))
+        if state != self.state:
+            for con in self.open.values():
+                con.close()
+            self.open.clear()
+            self.state = state
+        self.looked = time.monotonic()

@@ -1,0 +1,49 @@
+"""An answer cut to what may be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+import pyarrow as pa
+
+from ...store.errors import LimitError
+from .limits import Limits
+
+
+class Cutter:
+    """Lets batches through until there are enough rows or bytes; then `truncated` is true."""
+
+    def __init__(self, max_rows: int, limits: Limits) -> None:
+        self.rows_left = max_rows
+        self.bytes_left = limits.max_bytes
+        self.cell_bytes = limits.max_cell_bytes
+        self.truncated = False
+
+    def cut(self, batches: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+        """The first batches, the last one maybe shorter. Raises LimitError for a value that is too large."""
+        for batch in batches:
+            if batch.num_rows == 0:
+                continue
+            if self.rows_left <= 0 or self.bytes_left <= 0:
+                self.truncated = True
+                return
+            if batch.num_rows > self.rows_left:
+                self.truncated = True
+            part = batch.slice(0, self.rows_left)
+            self._check_cells(part)
+            self.rows_left -= part.num_rows
+            self.bytes_left -= part.nbytes
+            yield part
+            if self.truncated:
+                return
+
+    def _check_cells(self, batch: pa.RecordBatch) -> None:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if column.nbytes <= self.cell_bytes:
+                continue
+            largest = max(column.slice(row, 1).nbytes for row in range(len(column)))
+            if largest > self.cell_bytes:
+                raise LimitError(
+                    f"a value of column {name} has {largest:,} bytes; {self.cell_bytes:,} are the most",
+                    hint="select a part of it, for example left(column, 1000)",
+                )

@@ -1,0 +1,166 @@
+"""The process that runs strangers' statements, one at a time. It may be killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import chain
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+from ...store import Store
+from ...store.errors import AttribaseError, InvalidInputError, LimitError, TimeLimitError
+from ..sql_runner import open_reader, read_batches
+from . import wire
+from .check import check
+from .connections import Connections
+from .cutting import Cutter
+from .limits import Limits
+from .measure import OVERHEAD, bound_data
+
+if TYPE_CHECKING:
+    import duckdb
+
+BATCH_ROWS = 1024
+Request = dict[str, Any]
+
+
+def serve(pipe: Connection, uri: str, limits: Limits, refresh: float) -> None:
+    """Answer what comes through `pipe` until it is closed. The entry point of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started this
+    try:
+        worker = Worker(pipe, Connections(Store.open(uri), limits, refresh), limits)
+    except AttribaseError as error:
+        wire.send_error(pipe, error)
+        return
+    bound_data(limits.memory + OVERHEAD)
+    wire.send(pipe, wire.READY)
+    worker.run()
+
+
+class Worker:
+    """Runs requests in this thread, while another one listens for cancellations and for the end."""
+
+    def __init__(self, pipe: Connection, connections: Connections, limits: Limits) -> None:
+        self.pipe = pipe
+        self.connections = connections
+        self.limits = limits
+        self.requests: queue.Queue[Request] = queue.Queue()
+        self.running: tuple[str, duckdb.DuckDBPyConnection] | None = None
+        self.stopped_by: str = ""
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def run(self) -> None:
+        """Answer requests for ever."""
+        while True:
+            request = self.requests.get()
+            try:
+                self._answer(request)
+            except AttribaseError as error:
+                wire.send_error(self.pipe, error)
+            except MemoryError:
+                wire.send_error(self.pipe, out_of_memory(self.limits))
+            except OSError:  # the pipe: nobody listens any more
+                os._exit(0)
+            except (
+                Exception
+            ) as error:  # what Arrow or a codec has against a value; there is no one else to tell
+                reason = f"the answer cannot be sent: {type(error).__name__}: {error}"
+                wire.send_error(self.pipe, InvalidInputError(reason, hint="cast the column to text"))
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                letter, payload = wire.receive(self.pipe)
+                if letter == wire.ASK:
+                    self.requests.put(json.loads(payload))
+                elif letter == wire.CANCEL:
+                    self._stop(payload.decode(), "cancelled")
+        except (EOFError, OSError):
+            os._exit(0)  # whoever asked is gone
+
+    def _stop(self, request: str, reason: str) -> None:
+        running = self.running
+        if running is not None and running[0] == request:
+            self.stopped_by = reason
+            running[1].interrupt()
+
+    @contextmanager
+    def _limited(self, request: Request, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        self.stopped_by = ""
+        self.running = (request["id"], con)
+        timer = threading.Timer(request["seconds"], self._stop, (request["id"], "time"))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self.running = None
+
+    def _answer(self, request: Request) -> None:
+        began = time.monotonic()
+        con = self.connections.of(request["statement"])
+        request["seconds"] = max(0.01, request["seconds"] - (time.monotonic() - began))
+        with self._limited(request, con):
+            try:
+                check(con, request["statement"], longest=self.limits.max_statement)
+                self._stream(request, con)
+            except AttribaseError as error:
+                raise self._reason(error, request) from error
+
+    def _stream(self, request: Request, con: duckdb.DuckDBPyConnection) -> None:
+        text = request["statement"]
+        cutter = Cutter(request["max_rows"], self.limits)
+        with (
+            reading(con),
+            closing(open_reader(con, text, request["params"], BATCH_ROWS)) as reader,
+            closing(cutter.cut(read_batches(reader, text))) as batches,
+        ):
+            first = next(batches, None)  # errors come before the schema, as far as can be
+            wire.send_schema(self.pipe, reader.schema)
+            for batch in chain([first] if first is not None else [], batches):
+                wire.send_batch(self.pipe, batch)
+        wire.send_json(self.pipe, wire.DONE, truncated=cutter.truncated)
+
+    def _reason(self, error: AttribaseError, request: Request) -> AttribaseError:
+        """What to tell: a stopped statement says why it was stopped, not that it was interrupted."""
+        if self.stopped_by == "time":
+            return out_of_time(request["limit"])
+        if self.stopped_by == "cancelled":
+            return TimeLimitError("the statement was cancelled")
+        if str(error).startswith("Out of Memory"):
+            return out_of_memory(self.limits)
+        return error
+
+
+@contextmanager
+def reading(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A transaction that cannot write."""
+    con.execute("begin transaction read only")
+    try:
+        yield
+    finally:
+        con.execute("rollback")
+
+
+def out_of_memory(limits: Limits) -> LimitError:
+    """The error of a statement that needs too much memory."""
+    return LimitError(
+        f"the statement needs more than {limits.memory / 10**6:,.0f} MB of memory",
+        hint="ask for less at once: filter, aggregate, or add a limit",
+    )
+
+
+def out_of_time(seconds: float) -> TimeLimitError:
+    """The error of a statement that takes too long."""
+    return TimeLimitError(
+        f"the statement took more than {seconds:g} seconds",
+        hint="ask for less at once: filter earlier, join on keys, or add a limit",
+    )
