@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...store.errors import AttribaseError, InvalidInputError
 from .options import ServiceOptions
 from .problems import OverloadedError, TooLargeError, TooSlowError, UnsupportedError, told
+from .streaming import BrokenOffError
 
 
 class Limits:
@@ -32,6 +33,8 @@ class Limits:
         try:
             self._check_head(dict(scope["headers"]))
             await self.app(scope, body.receive, out.send)
+        except BrokenOffError:  # told where it happened; uvicorn ends the connection
+            return
         except AttribaseError as error:  # of the body, while it was read outside of any handler
             if out.started:
                 raise

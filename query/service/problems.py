@@ -64,12 +64,9 @@ class NotReadyError(AttribaseError):
     status = 503
 
 
-HEADERS: Mapping[type[AttribaseError], dict[str, str]] = {
-    UnauthorizedError: {"www-authenticate": 'Bearer realm="attribase"'},
-    OverloadedError: {"retry-after": "1"},
-    NotReadyError: {"retry-after": "1"},
-    TooSlowError: {"connection": "close"},
-    TooLargeError: {"connection": "close"},
+HEADERS = {
+    401: {"www-authenticate": 'Bearer realm="attribase"'},
+    503: {"retry-after": "1"},
 }
 
 
@@ -82,9 +79,9 @@ def problem(status: int, message: str, hint: str = "", headers: Mapping[str, str
 
 def told(error: AttribaseError) -> Response:
     """The answer for one of our errors. Those of status 500 are ours, not the client's: log them."""
-    if error.status >= 500 and not isinstance(error, OverloadedError | NotReadyError):
+    if error.status == 500:
         log.error("%s", error, exc_info=error)
-    return problem(error.status, str(error), error.hint, HEADERS.get(type(error)))
+    return problem(error.status, str(error), error.hint, HEADERS.get(error.status))
 
 
 def install(app: FastAPI) -> None:

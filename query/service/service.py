@@ -37,9 +37,11 @@ class Service:
         self._snapshot: Snapshot | None = None
         self.answers = Threads(options.threads, options.waiting, "answers")
         self.files = Threads(options.threads, options.waiting, "files")
+        self.statements = Threads(options.sql_workers, options.waiting, "sql")
         self.sql: SqlPool | None = None
         self.thumbnails = Thumbnails()
-        for name, threads in (("answers", self.answers), ("files", self.files)):
+        self._threads = {"answers": self.answers, "files": self.files, "sql": self.statements}
+        for name, threads in self._threads.items():
             self.telemetry.busy.labels(name).set_function(lambda threads=threads: threads.busy)
 
     @property
@@ -74,13 +76,14 @@ class Service:
             memory=options.sql_memory,
             seconds=options.sql_seconds,
             max_rows=options.rows,
+            refresh=options.refresh,
         )
 
     def _close(self) -> None:
         if self.sql is not None:
             self.sql.close()
-        self.answers.close()
-        self.files.close()
+        for threads in self._threads.values():
+            threads.close()
 
     async def _refresh(self) -> None:
         """Look for new versions forever; a look that fails is logged, and what is served stays."""
