@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-
-from ..store.errors import InvalidInputError
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..store import Store
+    from .search import SearchSpace
+    from .session import Snapshot
 
 DETAILS = ("uri", "creator", "license", "category", "caption")
-FIELDS = ("creator", "license", "category", "collection")
 
 
 @dataclass(frozen=True)
 class Result:
-    """One image, its place and its share; `influence` is None where nothing was calibrated."""
+    """One image, its place and its share; `influence` is None where nothing was calibrated.
+
+    Where copies are grouped, `copies` are the images that share its place, and `influence` is that of all.
+    """
 
     image_id: str
     rank: int
@@ -32,6 +32,20 @@ class Result:
     license: str | None = None
     category: str | None = None
     caption: str | None = None
+    copies: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {**vars(self), "copies": list(self.copies)}
+
+
+@dataclass(frozen=True)
+class Share:
+    """The influence of all images of the pool that have `name` in common; `images` of them have any."""
+
+    name: str | None
+    influence: float
+    images: int
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name."""
@@ -39,11 +53,31 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """Every image that was found to have influence: `rows` of the `space`, and their shares."""
+
+    snapshot: Snapshot
+    space: SearchSpace
+    rows: NDArray[np.int64]
+    influence: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The images of a pool that influenced one generated image, best first.
 
-    `exact`: influence was summed over the whole pool. `remaining`: the influence of what is not listed.
-    `candidates`: (image_id, influence) of every image of the pool that has any influence.
+    Attributes:
+        exact: every image of the pool was compared, and influence is of the whole pool.
+        results: best first by similarity, ties by image id.
+        remaining: the influence of what is not listed.
+        complete: nothing that was not looked at has any influence: all was compared, or the search has
+            passed the similarity at and below which there is none.
+        method: `exact`, or `index`: then influence is normalised over the `searched` images.
+        recall: the share of the best images that the index was measured to find; None for `exact`.
+        searched: how many images were compared.
+        unseen: the largest share of the influence that the images not looked at could have, if they are
+            less similar than those that were; None where nothing is calibrated.
+        shares: influence summed by what the request named (`by`), largest first.
     """
 
     query: str
@@ -57,80 +91,35 @@ class Answer:
     tau: float | None = None
     lam: float | None = None
     notes: tuple[str, ...] = ()
-    candidates: pa.Table | None = field(default=None, repr=False, compare=False)
+    complete: bool = True
+    method: str = "exact"
+    recall: float | None = None
+    searched: int = 0
+    unseen: float | None = None
+    where: str | None = None
+    by: str | None = None
+    shares: tuple[Share, ...] = ()
+    weighed: Weighed | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def candidates(self) -> pa.Table | None:
+        """(image_id, influence) of every image of the pool that was found to have any.
+
+        None where nothing is calibrated, and where many questions were asked at once.
+        """
+        if self.weighed is None:
+            return None
+        ids = self.weighed.space.ids.take(pa.array(self.weighed.rows))
+        return pa.table({"image_id": ids, "influence": self.weighed.influence})
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON says: plain strings, numbers, lists and nulls."""
-        return {
-            "query": self.query,
-            "encoder": self.encoder,
-            "mapper": self.mapper,
-            "pool": self.pool,
-            "pool_size": self.pool_size,
-            "exact": self.exact,
+        hidden = ("lam", "weighed", "by")
+        plain = {name: value for name, value in vars(self).items() if name not in hidden}
+        return plain | {
             "results": [result.to_dict() for result in self.results],
-            "remaining": self.remaining,
-            "tau": self.tau,
+            "shares": [share.to_dict() for share in self.shares],
             "lambda": self.lam,
             "notes": list(self.notes),
+            "by": self.by,
         }
-
-
-@dataclass(frozen=True)
-class Share:
-    """The influence of all images of the pool that have `name` in common; `images` of them have any."""
-
-    name: str | None
-    influence: float
-    images: int
-
-
-def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[Share]:
-    """Influence over the whole pool, summed by creator, license, category or collection; largest first.
-
-    An image in several collections counts in each, so only the shares of collections can sum above 1.
-    Empty where the answer has no influence because nothing was calibrated.
-
-    Raises InvalidInputError for any other field.
-    """
-    if by not in FIELDS:
-        raise InvalidInputError(f"influence cannot be summed by {by!r}", hint=f"use {', '.join(FIELDS)}")
-    if answer.candidates is None:
-        return []
-    if by == "collection":
-        labels = store.read("members", ["image_id", "collection"])
-    else:
-        labels = image_details(store, answer.candidates["image_id"].to_pylist(), [by])
-    joined = answer.candidates.join(labels, "image_id", join_type="left outer")
-    grouped = joined.group_by(by).aggregate([("influence", "sum"), ("image_id", "count")])
-    shares = [Share(row[by], row["influence_sum"], row["image_id_count"]) for row in grouped.to_pylist()]
-    return sorted(shares, key=lambda share: (-share.influence, share.name or ""))
-
-
-def image_details(store: Store, ids: Sequence[str], columns: Sequence[str] = DETAILS) -> pa.Table:
-    """`image_id` and the named columns of these images, in no order; ids that are not stored are left out."""
-    names = ["image_id", *columns]
-    wanted = pa.array(ids, pa.string())
-    dataset = store.dataset("images")
-    if len(ids) <= 1000:  # a filter of this size is cheap to send down; above, one pass is
-        condition = pc.field("image_id").isin(wanted)
-        return dataset.scanner(columns=names, filter=condition).to_table()
-    table = dataset.scanner(columns=names).to_table()
-    return table.filter(pc.is_in(table["image_id"], value_set=wanted))
-
-
-def collect(
-    ids: pa.Array, similarities: np.ndarray[Any, Any], influences: np.ndarray[Any, Any] | None, k: int
-) -> list[Result]:
-    """The first `k` of a pool by similarity, ties by image id, without their details."""
-    names = np.asarray(ids.to_pylist())
-    order = np.lexsort((names, -similarities))[:k]
-    return [
-        Result(
-            image_id=str(names[index]),
-            rank=place,
-            similarity=float(similarities[index]),
-            influence=None if influences is None else float(influences[index]),
-        )
-        for place, index in enumerate(order, start=1)
-    ]

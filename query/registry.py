@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+import pyarrow as pa
 
 from ..store.errors import NotFoundError
 from ..store.schema import vectors_table
 from .features import RAW
 
-if TYPE_CHECKING:
-    from ..store import Store
+
+class Tables(Protocol):
+    """A store as it is now, or held at one version (`Pinned`)."""
+
+    def tables(self) -> list[str]:
+        """The names of all tables."""
+        ...
+
+    def read(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """The named columns of all rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +33,7 @@ class Calibration:
     lam: float
 
 
-def encoders(store: Store) -> list[str]:
+def encoders(store: Tables) -> list[str]:
     """Encoders with vectors, by name. Raises NotFoundError when there is none."""
     tables = set(store.tables())
     names = store.read("encoders", ["encoder"])["encoder"].to_pylist()
@@ -33,7 +45,7 @@ def encoders(store: Store) -> list[str]:
     return found
 
 
-def mappers(store: Store, encoder: str) -> list[str]:
+def mappers(store: Tables, encoder: str) -> list[str]:
     """Trained mappers of `encoder`, newest first; raw features are not among them."""
     rows = store.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
     mine = [row for row in rows if row["encoder"] == encoder]
@@ -42,7 +54,7 @@ def mappers(store: Store, encoder: str) -> list[str]:
     return [row["mapper"] for row in mine]
 
 
-def choose_encoder(store: Store, name: str | None) -> str:
+def choose_encoder(store: Tables, name: str | None) -> str:
     """`name` if the store has vectors of it, the first encoder when left out; else NotFoundError."""
     known = encoders(store)
     if name is not None and name not in known:
@@ -52,7 +64,7 @@ def choose_encoder(store: Store, name: str | None) -> str:
     return name or known[0]
 
 
-def choose_mapper(store: Store, encoder: str, name: str | None) -> str:
+def choose_mapper(store: Tables, encoder: str, name: str | None) -> str:
     """`name` if it is 'none' or trained on `encoder`, the newest mapper when left out; else NotFoundError."""
     known = mappers(store, encoder)
     if name is not None and name not in (RAW, *known):
@@ -63,7 +75,7 @@ def choose_mapper(store: Store, encoder: str, name: str | None) -> str:
     return name or (known[0] if known else RAW)
 
 
-def calibration(store: Store, encoder: str, mapper: str) -> Calibration | None:
+def calibration(store: Tables, encoder: str, mapper: str) -> Calibration | None:
     """The stored calibration, or None where none was trained."""
     for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist():
         if (row["encoder"], row["mapper"]) == (encoder, mapper):

@@ -1,0 +1,201 @@
+"""Two ways through a pool: past every image of it, or deeper and deeper into an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from .copies import groups_of_copies
+from .registry import Calibration
+from .request import Request
+from .weighing import Places, Reals, Shares, may_be_best, ordered, shares_of, unseen_share
+
+if TYPE_CHECKING:
+    from .search import Pool, SearchSpace
+
+HELD = 256 << 20
+"""Bytes of similarities held at once; more questions take more passes."""
+
+TAKEN = 16_384
+"""Rows read by their place at once, to compare them exactly."""
+
+TOGETHER = 256
+"""Questions searched by index at once."""
+
+DEPTHS = (100, 1000)
+"""How deep an index is searched before the limit."""
+
+NEGLIGIBLE = 1e-4
+"""An unseen share of influence that no deeper search is worth."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a search went; see `Answer`."""
+
+    method: str
+    searched: int
+    complete: bool
+    unseen: float | None
+    recall: float | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One question answered in rows of the space: `rows` (n,) best first, their similarities and influence.
+
+    `copies`: the rows that share the place of each; `weighed`: rows and influence of all that have any.
+    """
+
+    rows: Places
+    similarities: Reals
+    influence: NDArray[np.float64] | None
+    copies: tuple[Places, ...]
+    weighed: tuple[Places, NDArray[np.float64]] | None
+    reach: Reach
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all questions of one pass have in common."""
+
+    space: SearchSpace
+    pool: Pool
+    request: Request
+    fitted: Calibration | None
+
+
+def exact_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
+    """Rankings of the questions (questions, dim) over every image of the pool, streamed once for as many
+    questions as fit the memory.
+    """
+    size = task.pool.size
+    most = max(1, HELD // (4 * size))
+    for start in range(0, len(vectors), most):
+        some = vectors[start : start + most]
+        rows, similarities, at = np.empty(size, np.int64), np.empty((len(some), size), np.float32), 0
+        for mine, found in task.space.scan(some, task.pool):
+            rows[at : at + len(mine)] = mine
+            similarities[:, at : at + len(mine)] = found
+            at += len(mine)
+        _settle(task, some, rows, similarities)
+        for line in similarities:
+            yield _ranked(task, rows, line)
+
+
+def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> None:
+    """Compute again, exactly, those of `similarities` (queries, rows) that places may depend on."""
+    near = [may_be_best(line, min(task.request.k, len(rows))) for line in similarities]
+    group: list[int] = []
+    for at in range(len(near)):
+        group.append(at)
+        if at + 1 == len(near) or sum(len(near[one]) for one in group) + len(near[at + 1]) > TAKEN:
+            distinct = np.unique(np.concatenate([near[one] for one in group]))
+            for start in range(0, len(distinct), TAKEN):
+                some = distinct[start : start + TAKEN]
+                units = task.space.unit_rows(rows[some]).astype(np.float64)
+                for one in group:
+                    inside = np.isin(some, near[one], assume_unique=True)
+                    similarities[one, some[inside]] = units[inside] @ queries[one].astype(np.float64)
+            group = []
+
+
+def _ranked(task: Task, rows: Places, similarities: Reals) -> Ranking:
+    """One question, compared with every row (n,) of the pool."""
+    shares = shares_of(similarities, task.fitted) if task.fitted else None
+    return _made(task, rows, similarities, shares, Reach("exact", len(rows), True, 0.0))
+
+
+def index_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
+    """Rankings of the questions (questions, dim) by the index, each deepened until it is complete, what it
+    leaves out is negligible, or the limit is reached.
+    """
+    for start in range(0, len(vectors), TOGETHER):
+        some = vectors[start : start + TOGETHER]
+        done: dict[int, Ranking] = {}
+        for depth in _depths(task):
+            left = [at for at in range(len(some)) if at not in done]
+            if not left:
+                break
+            found = task.space.search(some[left], depth, task.pool, method="index")
+            last = depth == _depths(task)[-1]
+            for at, rows, similarities in zip(left, found.rows, found.similarities, strict=True):
+                count = int(np.count_nonzero(rows >= 0))
+                ranking = _deep_enough(task, rows[:count], similarities[:count], found.recall, last)
+                if ranking is not None:
+                    done[at] = ranking
+        yield from (done[at] for at in range(len(some)))
+
+
+def _depths(task: Task) -> list[int]:
+    """How many images a search looks at, first and, if that does not do, then."""
+    request = task.request
+    most = min(max(request.limit, request.k), task.pool.size)
+    return [*(depth for depth in DEPTHS if request.k <= depth < most), most]
+
+
+def _deep_enough(
+    task: Task, rows: Places, similarities: Reals, recall: float | None, last: bool
+) -> Ranking | None:
+    """The ranking of what a search by index found, best first; None where it has to look deeper.
+
+    What was not found is taken to be no more similar than the last that was.
+    """
+    left = task.pool.size - len(rows)
+    shares, unseen, complete = None, None, left == 0
+    if task.fitted is not None and len(rows):
+        shares = shares_of(similarities, task.fitted)
+        best, worst = float(similarities.max()), float(similarities.min())
+        unseen = unseen_share(shares, best, worst, left, task.fitted)
+        complete = unseen == 0
+    reach = Reach("index", len(rows), complete, unseen, recall)
+    enough = complete or unseen is None or unseen <= NEGLIGIBLE
+    if not (enough or last):
+        return None
+    ranking = _made(task, rows, similarities, shares, reach)
+    return ranking if last or len(ranking.rows) >= task.request.k else None
+
+
+def _made(task: Task, rows: Places, similarities: Reals, shares: Shares | None, reach: Reach) -> Ranking:
+    """The ranking of those `rows` (n,) of the space that were compared."""
+    order, groups = _listed(task, rows, similarities, len(shares.places) if shares else 0)
+    first = order[[group[0] for group in groups]] if groups else order[:0]
+    influence, weighed = None, None
+    if shares is not None:
+        each = np.zeros(len(rows))
+        each[shares.places] = shares.influence
+        influence = np.array([each[order[group]].sum() for group in groups])
+        weighed = (rows[shares.places], shares.influence)
+    copies = tuple(rows[order[group[1:]]] for group in groups)
+    return Ranking(rows[first], similarities[first], influence, copies, weighed, reach)
+
+
+def _listed(
+    task: Task, rows: Places, similarities: Reals, weighty: int
+) -> tuple[Places, list[NDArray[np.int64]]]:
+    """Places of the best of `rows`, best first, and which of those places share one place in the answer.
+
+    `weighty`: how many have influence, all of which may be copies of what is listed.
+    """
+    request, ids = task.request, task.space.ids
+
+    def best(count: int) -> Places:
+        near = may_be_best(similarities, min(count, len(rows)))
+        return near[ordered(similarities[near], ids.take(pa.array(rows[near])))][:count]
+
+    if request.dedup is None:
+        order = best(request.k)
+        return order, list(np.arange(len(order))[:, None])
+    most = min(len(rows), max(request.limit, request.k))
+    depth = min(most, max(4 * request.k, weighty))
+    while True:
+        order = best(depth)
+        groups = groups_of_copies(task.space, rows[order], request.dedup, request.k)
+        if len(groups) >= request.k or depth >= most:
+            return order, groups
+        depth = min(most, 4 * depth)

@@ -1,0 +1,160 @@
+"""What is asked about, made comparable: a sample, a file, bytes or a raw feature to a unit vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.blobs import locate
+from ..store.errors import InvalidInputError, NotFoundError
+from ..store.ids import content_id
+from .request import Question
+
+if TYPE_CHECKING:
+    from .search import SearchSpace
+    from .session import Snapshot
+
+BATCH = 32
+"""Pictures decoded and encoded at once."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A question: its name, and one of the three things that can be mapped."""
+
+    name: str
+    data: bytes | None = None
+    feature: NDArray[np.float32] | None = None
+    sample: str | None = None
+
+
+def read_questions(
+    snapshot: Snapshot, questions: Sequence[Question], space: SearchSpace, files: bool
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Names and unit rows (questions, dim), each mapped as a generated image: by h~.
+
+    Raises:
+        NotFoundError: no such file, sample or encoder.
+        DataError: bytes that are no image.
+        InvalidInputError: a vector of another length, with NaN in it, or of zeros.
+    """
+    asked = _named(snapshot, questions, files)
+    vectors = np.empty((len(asked), space.dim), np.float32)
+    stored = [place for place, one in enumerate(asked) if one.sample is not None]
+    if stored:
+        vectors[stored] = space.sample_vectors([asked[place].sample or "" for place in stored])
+        bare = [place for place in stored if not np.isfinite(vectors[place]).all()]
+        found = _bytes_of(snapshot, [asked[place].sample or "" for place in bare], space.encoder)
+        for place, data in zip(bare, found, strict=True):
+            asked[place] = Read(asked[place].name, data=data)
+    features = [place for place, one in enumerate(asked) if one.feature is not None]
+    if features:
+        raw = _checked([asked[place].feature for place in features], snapshot, space)
+        vectors[features] = snapshot.pair(space.encoder, space.mapper).synth(raw)
+    pictures = [place for place, one in enumerate(asked) if one.data is not None]
+    for start in range(0, len(pictures), BATCH):
+        some = pictures[start : start + BATCH]
+        vectors[some] = _encoded([asked[place].data or b"" for place in some], snapshot, space)
+    return [one.name for one in asked], vectors
+
+
+def _named(snapshot: Snapshot, questions: Sequence[Question], files: bool) -> list[Read]:
+    """The questions as what they are; text that names no file is looked up among the samples."""
+    asked: list[Read | str] = []
+    for question in questions:
+        if isinstance(question, bytes):
+            asked.append(Read(content_id(question), data=question))
+        elif isinstance(question, np.ndarray):
+            feature = _feature(question)
+            asked.append(Read(f"vector {content_id(feature.tobytes())[:12]}", feature=feature))
+        elif files or isinstance(question, str):
+            asked.append((_file(question) if files else None) or str(question))
+        else:
+            raise InvalidInputError("files of this machine may not be named", hint="send their bytes")
+    names = sorted({one for one in asked if isinstance(one, str)})
+    samples = _samples(snapshot, names) if names else {}
+    return [Read(one, sample=samples[one]) if isinstance(one, str) else one for one in asked]
+
+
+def _feature(question: NDArray[np.float32]) -> NDArray[np.float32]:
+    try:
+        return np.ascontiguousarray(question, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError("a vector holds what is no number", hint="give float32 numbers") from error
+
+
+def _file(question: str | Path) -> Read | None:
+    """The file of this name, or None where it can only be a sample."""
+    try:
+        path = Path(question)
+        if path.is_file():
+            return Read(str(question), data=path.read_bytes())
+    except (OSError, ValueError) as error:  # too long for a file, a null byte, or one that may not be read
+        if isinstance(question, Path):
+            raise NotFoundError(f"cannot read {question}: {error}", hint="name another file") from error
+    return None
+
+
+def _samples(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
+    """The sample of each name, its id or uri; the first by id where several share a uri. NotFoundError."""
+    by_id = snapshot.finder("samples", "sample_id").rows(names, [])["sample_id"].to_pylist()
+    found = dict(zip(by_id, by_id, strict=True))
+    if others := [name for name in names if name not in found]:
+        rows = snapshot.finder("samples", "uri").rows(others, ["sample_id"])
+        pairs = zip(rows["uri"].to_pylist(), rows["sample_id"].to_pylist(), strict=True)
+        found |= dict(sorted(pairs, reverse=True))
+    if lost := [name for name in names if name not in found]:
+        raise NotFoundError(
+            f"{lost[0]!r} is no file, sample_id or sample's uri",
+            hint='list them: attribase -s STORE query sql "select sample_id, uri, prompt from samples"',
+        )
+    return found
+
+
+def _bytes_of(snapshot: Snapshot, samples: list[str], encoder: str) -> list[bytes]:
+    """The pictures of samples that have no vector. NotFoundError for one that has none."""
+    if not samples:
+        return []
+    rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", samples)
+    found = []
+    for sample, data in rows.read(samples):
+        if data is None:
+            raise NotFoundError(
+                f"the sample {sample} has neither a {encoder} vector nor bytes",
+                hint="give its image file instead",
+            )
+        found.append(data)
+    return found
+
+
+def _checked(
+    features: Sequence[NDArray[np.float32] | None], snapshot: Snapshot, space: SearchSpace
+) -> NDArray[np.float32]:
+    """Raw features (n, dim) of the encoder, fit to be mapped."""
+    dim = snapshot.dim(space.encoder)
+    for feature in features:
+        if feature is None or feature.shape != (dim,):
+            shape = " x ".join(map(str, feature.shape if feature is not None else ())) or "no"
+            raise InvalidInputError(
+                f"a vector of {space.encoder} has {dim} numbers, this has {shape}",
+                hint="give the raw feature of one image, not yet mapped",
+            )
+        if not np.isfinite(feature).all() or not feature.any():
+            raise InvalidInputError(
+                "a vector has NaN or infinite numbers, or is all zeros", hint="encode the image again"
+            )
+    return np.stack([feature for feature in features if feature is not None])
+
+
+def _encoded(pictures: list[bytes], snapshot: Snapshot, space: SearchSpace) -> NDArray[np.float32]:
+    """Pictures to unit rows (pictures, dim): decode, encode, h~."""
+    from ..runtime import decode_image  # imported late: loads ONNX
+
+    pair = snapshot.pair(space.encoder, space.mapper)
+    raw = snapshot.network(space.encoder).encode([decode_image(data) for data in pictures])
+    return np.asarray(pair.synth(raw), np.float32)

@@ -1,0 +1,182 @@
+"""A store kept open for many questions: what is costly to read is read once a version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.blobs import locate
+from ..store.ids import key_id
+from ..store.schema import vectors_table
+from .answer import Answer
+from .cache import Cache
+from .features import RAW, Pinned
+from .finding import Finder
+from .registry import Calibration, calibration, choose_encoder, choose_mapper
+from .request import Question, Request
+
+if TYPE_CHECKING:
+    from ..runtime import MapperPair, OnnxEncoder
+    from ..store import Store
+    from .search import SearchSpace
+
+T = TypeVar("T")
+
+SPACE_TABLES = ("images", "members", "models", "indexes")
+"""What a space and its pools are made of, beside the vectors."""
+
+
+class Session:
+    """A store kept open for many questions. Thread-safe."""
+
+    def __init__(self, store: Store, *, refresh: float = 5.0) -> None:
+        """`refresh`: seconds after which a question looks for what was written since."""
+        self.store, self.refresh = store, refresh
+        self._cache = Cache()
+        self._lock = Lock()
+        self._newest: Snapshot | None = None
+        self._looked = -float("inf")
+
+    def snapshot(self) -> Snapshot:
+        """The newest versions of all tables, pinned: the same object until one of them changed.
+
+        Who asks while another looks for new versions gets those from before.
+        """
+        newest = self._newest
+        if newest is not None and monotonic() - self._looked < self.refresh:
+            return newest
+        if not self._lock.acquire(blocking=newest is None):
+            return newest  # type: ignore[return-value]  # it is not None: then the lock is waited for
+        try:
+            if self._newest is None or monotonic() - self._looked >= self.refresh:
+                self._look()
+            return self._newest  # type: ignore[return-value]  # set by _look
+        finally:
+            self._lock.release()
+
+    def at(self, versions: Mapping[str, int]) -> Snapshot:
+        """The store at these versions of all its tables, sharing with other snapshots what is the same."""
+        return Snapshot(Pinned(self.store, dict(versions)), self._cache)
+
+    def _look(self) -> None:
+        pinned = Pinned.now(self.store)
+        if self._newest is None or pinned.versions != self._newest.pinned.versions:
+            self._cache.grow()
+            self._newest = Snapshot(pinned, self._cache)
+        self._looked = monotonic()
+
+
+class Snapshot:
+    """A store held at one version of every table, with what was read of it so far. Thread-safe."""
+
+    def __init__(self, pinned: Pinned, cache: Cache | None = None) -> None:
+        """`cache`: where what is costly is kept; one of its own when left out."""
+        self.pinned, self.store = pinned, pinned.store
+        self._cache = cache or Cache()
+
+    @cached_property
+    def version(self) -> str:
+        """A short name of the versions of all tables."""
+        said = json.dumps(self.pinned.versions, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+    def space(self, encoder: str | None = None, mapper: str | None = None) -> SearchSpace:
+        """The images of one encoder and mapper; left out, the first encoder and the newest mapper.
+
+        Raises NotFoundError for unknown names, ConflictError where the mapper has mapped nothing.
+        """
+        from .search import SearchSpace
+
+        encoder = self.once(
+            ("encoder", encoder), lambda: choose_encoder(self.pinned, encoder), "encoders", *self._vectors()
+        )
+        mapper = self.once(
+            ("mapper", encoder, mapper), lambda: choose_mapper(self.pinned, encoder, mapper), "mappers"
+        )
+        return self.once(
+            ("space", encoder, mapper),
+            lambda: SearchSpace.open(self.pinned, encoder, mapper),
+            vectors_table(encoder),
+            *SPACE_TABLES,
+        )
+
+    def dim(self, encoder: str) -> int:
+        """The length of the raw features of `encoder`."""
+        schema = self.once(
+            ("schema", encoder),
+            lambda: self.pinned.dataset(vectors_table(encoder)).schema,
+            vectors_table(encoder),
+        )
+        return int(schema.field("base").type.list_size)
+
+    def calibration(self, encoder: str, mapper: str) -> Calibration | None:
+        """The tau and lambda of this encoder and mapper, or None where there are none."""
+        return self.once(
+            ("calibration", encoder, mapper),
+            lambda: calibration(self.pinned, encoder, mapper),
+            "calibrations",
+        )
+
+    def pair(self, encoder: str, mapper: str) -> MapperPair:
+        """The maps h and h~, read at the pinned version."""
+        from ..runtime import MapperPair  # imported late: loads ONNX
+
+        def read() -> MapperPair:
+            if mapper == RAW:
+                return MapperPair()
+            key = key_id(encoder, mapper)
+            found = locate("mappers", self.pinned.dataset("mappers"), "weights", [key])
+            ((_, data),) = found.read([key])
+            return MapperPair.from_bytes(data or b"")
+
+        return self.once(("pair", encoder, mapper), read, "mappers")
+
+    def network(self, encoder: str) -> OnnxEncoder:
+        """The encoder itself, loaded once for all snapshots that have the same model file."""
+        from .. import runtime  # imported late: loads ONNX
+
+        rows = self.once(
+            ("models of encoders",),
+            lambda: self.pinned.read("encoders", ["encoder", "onnx_sha256"]).to_pylist(),
+            "encoders",
+        )
+        sha256 = next((row["onnx_sha256"] for row in rows if row["encoder"] == encoder), None)
+        key = ("network", encoder, sha256)
+        return self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
+
+    def finder(self, table: str, column: str) -> Finder:
+        """Finds rows of `table` by the text in `column`."""
+        return self.once(("finder", table, column), lambda: Finder(self.pinned.dataset(table), column), table)
+
+    def vectors(
+        self, questions: Sequence[Question], space: SearchSpace, *, files: bool = True
+    ) -> tuple[list[str], NDArray[np.float32]]:
+        """What the questions are called, and their unit rows (questions, dim): each as a generated image.
+
+        Raises NotFoundError, DataError or InvalidInputError for one that is none; see `attribute`.
+        """
+        from .questions import read_questions
+
+        return read_questions(self, questions, space, files)
+
+    def attribute(self, questions: Sequence[Question], request: Request) -> list[Answer]:
+        """Answers in the order of the questions, all in one pass; see `attribute` for errors."""
+        from .answering import answer_all
+
+        return answer_all(self, questions, request)
+
+    def once(self, key: Hashable, make: Callable[[], T], *tables: str) -> T:
+        """The value of `key`, made once for these versions of the `tables` that it is made of."""
+        versions = tuple(self.pinned.versions.get(table) for table in tables)
+        return self._cache.get((key, tables, versions), make)
+
+    def _vectors(self) -> list[str]:
+        return sorted(table for table in self.pinned.versions if table.startswith("vectors_"))
