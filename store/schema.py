@@ -146,6 +146,35 @@ CALIBRATIONS = pa.schema(
     ]
 )
 
+INDEXES = pa.schema(
+    [
+        key("index_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        text("table_name", null=False),
+        text("column_name", null=False),
+        text("index_name", null=False),
+        text("kind", null=False),  # IVF_RQ, IVF_SQ, ...
+        text("metric", null=False),
+        pa.field("dim", pa.int32(), nullable=False),
+        pa.field("rows", pa.int64()),  # in the index when it was measured
+        pa.field("partitions", pa.int32()),
+        pa.field("nprobes", pa.int32()),  # partitions looked into for 10 answers
+        pa.field("refine", pa.int32()),  # as many times the answers are compared in full
+        pa.field("nprobes_100", pa.int32()),  # the same for 100 answers
+        pa.field("refine_100", pa.int32()),
+        pa.field("recall_10", pa.float64()),  # measured, against exact search
+        pa.field("recall_100", pa.float64()),
+        pa.field("target", pa.float64()),
+        pa.field("queries", pa.int32()),  # measured with
+        pa.field("milliseconds", pa.float64()),  # the median of a question for 10
+        pa.field("seconds", pa.float64()),  # to build
+        pa.field("bytes", pa.int64()),
+        pa.field("table_version", pa.int64()),  # from which on the index is there
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
 RANKS = pa.schema(
     [
         key("run_id", position=1),
@@ -210,12 +239,16 @@ TABLES: dict[str, pa.Schema] = {
     "encoders": ENCODERS,
     "mappers": MAPPERS,
     "calibrations": CALIBRATIONS,
+    "indexes": INDEXES,
     "ranks": RANKS,
     "runs": RUNS,
     "failures": FAILURES,
     "jobs": JOBS,
 }
 """The tables that every store has, whatever encoders it knows."""
+
+LATER_TABLES = frozenset({"indexes"})
+"""Of these, what stores from before do not have until something is written to it."""
 
 
 def run_number(run_id: str) -> int:

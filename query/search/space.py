@@ -2,70 +2,56 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ...store.errors import InvalidInputError
+from ...store.errors import ConflictError, InvalidInputError
 from ..features import Features, Pinned, unit
+from .approximate import Approximate
 from .best import Best
+from .facts import IndexFacts, read_facts
+from .found import Found, Places, Reals, table_of
+from .kept import Kept
+from .lookup import Names
 from .pool import Pool, make_pool, pool_ids
 
-POOLS_KEPT = 32  # of the last conditions that were asked with
-TAKEN = 4096  # rows read at once by their place
 METHODS = ("auto", "index", "exact")
-
-
-@dataclass(frozen=True)
-class IndexFacts:
-    """What is known of the index of a space: how it is searched, and what was measured of that."""
-
-    kind: str
-    metric: str
-    rows: int
-    partitions: int
-    nprobes: int
-    refine: int
-    recall_10: float
-    recall_100: float
-    target: float
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best rows of a pool for each query.
-
-    `rows` (queries, k') int64, best first, ties by image id, -1 where there are no more; `similarities`
-    (queries, k') float32 as computed from the stored vectors, -inf there. `method` is 'exact' or 'index',
-    `recall` that of the index as measured, `searched` (queries,) how many images were looked at.
-    """
-
-    rows: NDArray[np.int64]
-    similarities: NDArray[np.float32]
-    method: str
-    recall: float | None
-    searched: NDArray[np.int64]
+NARROW_ROWS, NARROW_SHARE = 20_000, 0.02  # pools up to this are compared row by row: it is faster, and exact
+DEEP_SHARE = 0.05  # asked for more of a pool than this, an index is slower than comparing it all
+POOLS_KEPT = 32  # of the conditions last asked with
+TAKEN = 4096  # rows read at once by their place
 
 
 class SearchSpace:
-    """The images of one encoder and mapper at one version of the store. Safe to use from many threads."""
+    """The images of one encoder and mapper at one version of the store. Safe to use from many threads.
 
-    def __init__(self, pinned: Pinned, features: Features, kinds: pa.Array) -> None:
+    It holds the table open: the second question finds the index in memory.
+    """
+
+    def __init__(self, pinned: Pinned, features: Features) -> None:
         """See `open`."""
         self.pinned, self._features = pinned, features
         self.encoder, self.mapper, self.dim = features.encoder, features.mapper, features.dim
-        self.index: IndexFacts | None = None
+        kinds = features.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
         is_image = pc.equal(kinds, "image")
         self._places = np.flatnonzero(np.asarray(is_image))  # of each row, in the vector table
         self.ids: pa.Array = features.ids.filter(is_image)
-        self._pools: OrderedDict[tuple[str, str | None], Pool] = OrderedDict()
+        self._images = Names(self.ids)
+        self._others = np.flatnonzero(~np.asarray(is_image))
+        self._samples = Names(features.ids.take(pa.array(self._others)))
+        self._pools: Kept[Pool] = Kept(POOLS_KEPT)
+        self._approximate: Approximate | None = None
+        self._refused: ConflictError | None = None
         self._lock = Lock()
+        self.index: IndexFacts | None = None
+        try:
+            self.index = read_facts(pinned, features)
+        except ConflictError as error:  # exact search does not need it
+            self._refused = error
 
     @classmethod
     def open(cls, pinned: Pinned, encoder: str, mapper: str) -> SearchSpace:
@@ -73,9 +59,7 @@ class SearchSpace:
 
         Raises ConflictError where the mapper has mapped nothing.
         """
-        features = Features(pinned, encoder, mapper)
-        kinds = features.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
-        return cls(pinned, features, kinds)
+        return cls(pinned, Features(pinned, encoder, mapper))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -86,60 +70,102 @@ class SearchSpace:
         Raises InvalidInputError for another name or a condition that does not fit, ConflictError for an
         empty gallery.
         """
-        key = (name, where)
-        with self._lock:
-            if key in self._pools:
-                self._pools.move_to_end(key)
-                return self._pools[key]
-        made = make_pool(pool_ids(self.pinned, name, where), self.ids, name, where)
-        with self._lock:
-            self._pools[key] = made
-            while len(self._pools) > POOLS_KEPT:
-                self._pools.popitem(last=False)
-        return made
+        return self._pools.get(
+            (name, where), lambda: make_pool(pool_ids(self.pinned, name, where), self.ids, name, where)
+        )
 
-    def search(self, vectors: NDArray[np.float32], k: int, pool: Pool, *, method: str = "auto") -> Found:
+    def prefers_index(self, pool: Pool, k: int = 100) -> bool:
+        """Whether `search` by 'auto' goes through the index: there is one, and comparing all takes longer."""
+        broad = pool.size > max(NARROW_ROWS, NARROW_SHARE * len(self))
+        return self.index is not None and broad and k <= DEEP_SHARE * pool.size
+
+    def search(self, vectors: Reals, k: int, pool: Pool, *, method: str = "auto") -> Found:
         """The `k` rows of the pool that are most similar to each of `vectors` (queries, dim), unit rows.
 
-        Raises InvalidInputError for k below 1, another method, or vectors that do not fit.
+        Never fewer than `min(k, pool.size)`. 'auto' takes the index where it is faster (`prefers_index`).
+
+        Raises:
+            InvalidInputError: k below 1, another method, or vectors that do not fit.
+            ConflictError: there is no index and `method` is 'index', or it is not the one that was measured.
         """
         if k < 1:
             raise InvalidInputError(f"k is {k}", hint="ask for 1 image or more")
         if method not in METHODS:
             raise InvalidInputError(f"there is no method {method!r}", hint=f"use {', '.join(METHODS)}")
         queries = self._checked(vectors)
-        best = Best(len(queries), min(k, max(pool.size, 1)))
+        if self._refused is not None and method != "exact":
+            raise self._refused
+        if method == "index" or (method == "auto" and self.prefers_index(pool, k)):
+            return self._through_index(queries, min(k, pool.size), pool)
+        return self._through_all(queries, min(k, pool.size), pool)
+
+    def _through_all(self, queries: Reals, k: int, pool: Pool) -> Found:
+        best = Best(len(queries), max(k, 1))
         for rows, similarities in self.scan(queries, pool):
             best.push(rows, similarities)
-        rows, exact = self._ranked(queries, best.candidates(), min(k, pool.size))
+        rows, exact = table_of(
+            self.ids, k, best.candidates(), lambda at, mine: self._exact(queries[at], mine)
+        )
         return Found(rows, exact, "exact", None, np.full(len(queries), pool.size, np.int64))
 
-    def scan(
-        self, vectors: NDArray[np.float32], pool: Pool, *, block: int = 8192
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def _through_index(self, queries: Reals, k: int, pool: Pool) -> Found:
+        if self.index is None:
+            raise ConflictError(
+                f"there is no measured index of {self.encoder} with {self.mapper}",
+                hint=f"attribase -s STORE index --encoder {self.encoder} --mapper {self.mapper}",
+            )
+        facts = self.index
+        candidates = self.approximate().candidates(queries, k, pool, facts)
+        short = [at for at, mine in enumerate(candidates) if len(mine) < k]
+        rows, similarities = table_of(
+            self.ids, k, candidates, lambda at, mine: self._exact(queries[at], mine)
+        )
+        searched = np.array([len(mine) for mine in candidates], np.int64)
+        if short:  # not seen to happen; the promise of k answers does not hang on it
+            full = self._through_all(queries[short], k, pool)
+            rows[short], similarities[short], searched[short] = full.rows, full.similarities, k
+        return Found(rows, similarities, "index", facts.recall(k), searched)
+
+    def scan(self, vectors: Reals, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Places, Reals]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, streamed once, n <= `block`."""
         queries = self._checked(vectors)
-        chosen = np.zeros(len(self._features.ids), bool)
+        rows = np.flatnonzero(pool.mask)
+        if len(rows) <= NARROW_ROWS and len(rows) < NARROW_SHARE * len(self):
+            for start in range(0, len(rows), min(block, TAKEN)):
+                mine = rows[start : start + min(block, TAKEN)]
+                yield mine, queries @ self.unit_rows(mine).T
+            return
+        chosen, start = np.zeros(len(self._features.ids), bool), 0
         chosen[self._places] = pool.mask
-        rows, start = np.flatnonzero(pool.mask), 0
         for raw in self._features.stream(chosen, block):
             mine = rows[start : start + len(raw)]
             start += len(raw)
             yield mine, queries @ unit(raw).T
 
-    def unit_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def unit_rows(self, rows: Places) -> Reals:
         """(n, dim) unit vectors of these rows."""
         return unit(self._features.at(self._places[rows]))
 
-    def sample_vectors(self, sample_ids: Sequence[str]) -> NDArray[np.float32]:
+    def rows_of(self, image_ids: Sequence[str]) -> Places:
+        """(n,) the rows of these images; -1 where one has no vector."""
+        return self._images.places(image_ids)
+
+    def sample_vectors(self, sample_ids: Sequence[str]) -> Reals:
         """(n, dim) unit vectors of stored samples; rows of NaN where there is none."""
-        places = self._features.positions(list(sample_ids))
+        places = self._samples.places(sample_ids)
         vectors = np.full((len(places), self.dim), np.nan, np.float32)
         there = places >= 0
-        vectors[there] = unit(self._features.at(places[there]))
+        vectors[there] = unit(self._features.at(self._others[places[there]]))
         return vectors
 
-    def _checked(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def approximate(self) -> Approximate:
+        """The index, opened when it is first needed."""
+        with self._lock:
+            if self._approximate is None:
+                self._approximate = Approximate(self._features, self._places)
+            return self._approximate
+
+    def _checked(self, vectors: Reals) -> Reals:
         queries = np.ascontiguousarray(vectors, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise InvalidInputError(
@@ -151,21 +177,8 @@ class SearchSpace:
             raise InvalidInputError("a vector has NaN or infinite numbers", hint="leave it out")
         return queries
 
-    def _ranked(
-        self, queries: NDArray[np.float32], candidates: list[NDArray[np.int64]], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best of each query's candidates by exact similarity, ties by image id; padded."""
-        rows = np.full((len(queries), k), -1, np.int64)
-        similarities = np.full((len(queries), k), -np.inf, np.float32)
-        for at, (query, mine) in enumerate(zip(queries, candidates, strict=True)):
-            exact = self._similarities(query, mine)
-            names = np.asarray(self.ids.take(pa.array(mine)).to_pylist(), dtype=str)
-            order = np.lexsort((names, -exact))[:k]
-            rows[at, : len(order)], similarities[at, : len(order)] = mine[order], exact[order]
-        return rows, similarities
-
-    def _similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n,) of the stored vectors, summed in float64: the same whatever rows are beside them."""
+    def _exact(self, query: Reals, rows: Places) -> Reals:
+        """(n,) similarities, summed in float64: the same whatever rows are beside them."""
         wide = query.astype(np.float64)
         parts = [
             self.unit_rows(rows[start : start + TAKEN]).astype(np.float64) @ wide
