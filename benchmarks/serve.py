@@ -1,0 +1,175 @@
+"""What HTTP adds to an answer, and what 64 clients at once see.
+
+    python benchmarks/serve.py STORE [--seconds 60] [--clients 64] [--questions 400] [--mapper NAME]
+
+`in process`: `Session.snapshot().attribute` of one stored sample after another. `http`: the same samples, as
+`POST /v1/attribute` on one kept connection to `attribase query serve` in a process of its own. The two take
+turns, so that whatever else the machine does meets both; `added` is the difference of the medians. Then the
+clients, each with its own connection, ask without pause for `--seconds`; every answer that is not 200 is an
+error, and the server's resident memory is read every second.
+
+Clients and server share the machine's cores: requests a second is what both reach together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from attribase.query.session import Request, Session
+from attribase.store import Store
+from rich.console import Console
+from rich.table import Table
+
+START_SECONDS = 120.0
+COMMAND = "from attribase.cli import main; main()"
+
+
+@contextmanager
+def served(store: str, port: int) -> Iterator[tuple[str, int]]:
+    """The service in a process of its own: its address and process id."""
+    arguments = ["-s", store, "query", "serve", "--port", str(port)]
+    process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the service on port {port} did not start")
+            time.sleep(0.2)
+        yield address, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def question(sample: str, mapper: str | None) -> dict[str, object]:
+    """The body of one request."""
+    return {"sample": sample, "k": 10} | ({"mapper": mapper} if mapper else {})
+
+
+def one_by_one(store: Store, address: str, samples: list[str], mapper: str | None) -> dict[str, list[float]]:
+    """Seconds of every question, in process and over HTTP, in turns."""
+    session, request = Session(store), Request(mapper=mapper, k=10, files=False)
+    found: dict[str, list[float]] = {"in process": [], "http": []}
+    with httpx.Client(base_url=address) as client:
+        for number, sample in enumerate([*samples[:20], *samples]):
+            began = time.perf_counter()
+            session.snapshot().attribute([sample], request)
+            between = time.perf_counter()
+            client.post("/v1/attribute", json=question(sample, mapper)).raise_for_status()
+            ended = time.perf_counter()
+            if number >= 20:  # the first ones warm up
+                found["in process"].append(between - began)
+                found["http"].append(ended - between)
+    return found
+
+
+@dataclass
+class Crowd:
+    """What all clients saw, and what the server held meanwhile."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
+    megabytes: list[float] = field(default_factory=list)
+
+    def failed(self, what: str) -> None:
+        """Count an error."""
+        self.errors[what] = self.errors.get(what, 0) + 1
+
+
+async def ask_on(crowd: Crowd, address: str, samples: list[str], mapper: str | None, until: float) -> None:
+    """One client: a question after another."""
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+        number = 0
+        while time.monotonic() < until:
+            body, began = question(samples[number % len(samples)], mapper), time.perf_counter()
+            number += 1
+            try:
+                answer = await client.post("/v1/attribute", json=body)
+            except httpx.TransportError as error:
+                crowd.failed(type(error).__name__)
+                continue
+            crowd.seconds.append(time.perf_counter() - began)
+            if answer.status_code != 200:
+                crowd.failed(f"{answer.status_code} {answer.text[:100]}")
+
+
+async def watch(crowd: Crowd, process: int, until: float) -> None:
+    """The server's resident memory, every second."""
+    while time.monotonic() < until:
+        crowd.megabytes.append(resident(process))
+        await asyncio.sleep(1)
+
+
+def resident(process: int) -> float:
+    """MB of a process."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+async def crowd_of(clients: int, seconds: float, address: str, process: int, samples: list[str], mapper):
+    """`clients` at once."""
+    crowd, until = Crowd(), time.monotonic() + seconds
+    asking = [ask_on(crowd, address, samples[at:] + samples[:at], mapper, until) for at in range(clients)]
+    await asyncio.gather(watch(crowd, process, until), *asking)
+    return crowd
+
+
+def milliseconds(values: list[float], share: float) -> float:
+    """A quantile."""
+    return 1000 * sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--questions", type=int, default=400)
+    parser.add_argument("--mapper")
+    parser.add_argument("--port", type=int, default=8799)
+    given = parser.parse_args()
+    store = Store.open(given.store)
+    samples = sorted(store.read("samples", ["sample_id"])["sample_id"].to_pylist())[: given.questions]
+    with served(given.store, given.port) as (address, process):
+        found = one_by_one(store, address, samples, given.mapper)
+        crowd = asyncio.run(crowd_of(given.clients, given.seconds, address, process, samples, given.mapper))
+    table = Table(title=f"one stored sample, k = 10, {len(samples)} questions, ms")
+    for name in ("", "median", "p90", "p99"):
+        table.add_column(name, justify="right")
+    for name, values in found.items():
+        table.add_row(name, *(f"{milliseconds(values, share):.1f}" for share in (0.5, 0.9, 0.99)))
+    console = Console()
+    console.print(table)
+    added = 1000 * (statistics.median(found["http"]) - statistics.median(found["in process"]))
+    console.print(f"HTTP adds {added:.1f} ms at the median")
+    quarter = max(1, len(crowd.megabytes) // 4)
+    console.print(
+        f"{given.clients} clients, {given.seconds:.0f} s: {len(crowd.seconds)} answers "
+        f"({len(crowd.seconds) / given.seconds:.0f}/s), errors {json.dumps(crowd.errors)}, "
+        f"median {milliseconds(crowd.seconds, 0.5):.0f} ms, p99 {milliseconds(crowd.seconds, 0.99):.0f} ms; "
+        f"server memory {statistics.median(crowd.megabytes[:quarter]):.0f} MB in the first quarter, "
+        f"{statistics.median(crowd.megabytes[-quarter:]):.0f} MB in the last, "
+        f"{max(crowd.megabytes):.0f} MB at most"
+    )
+
+
+if __name__ == "__main__":
+    main()
