@@ -13,6 +13,8 @@ from ..store.tags import list_tags
 from .functions import register_functions
 from .published import published
 from .relation import Relation
+from .session import Session
+from .sql_functions import add_macros, register_questions
 from .statements import VIEWS, load_sql
 from .versions import versions_at
 
@@ -28,9 +30,9 @@ def connect(
     """Open the store at `uri` for SQL, as it is now or as it was `at` some point.
 
     Every table is there by name, with projection and filter pushed down to Lance, without its blob
-    columns; so are the views (docs/sql.md). Without `at`, each tag is a schema with the tables and views of
-    then: `from before.metrics`. The connection is in memory, reads only, and keeps showing the versions it
-    was opened on: connect again to see what was written since.
+    columns; so are the views, and the macros that attribute (docs/sql.md). Without `at`, each tag is a schema
+    with all of that as it was then: `from before.metrics`. The connection is in memory, reads only, and keeps
+    showing the versions it was opened on: connect again to see what was written since.
 
     Args:
         uri: the store.
@@ -46,9 +48,16 @@ def connect(
 
 
 def open_connection(
-    store: Store, at: Mapping[str, int] | datetime | str | None = None, mentioned_in: str | None = None
+    store: Store,
+    at: Mapping[str, int] | datetime | str | None = None,
+    mentioned_in: str | None = None,
+    session: Session | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """`connect` to an open store; with `mentioned_in` only tags whose name that text has become schemas."""
+    """`connect` to an open store; with `mentioned_in` only tags whose name that text has become schemas.
+
+    `session`: where what attribution reads is kept for other connections too; the connection's own when
+    left out.
+    """
     import duckdb  # imported late: `import attribase` stays light
 
     worlds = {MAIN: versions_at(store, at)}
@@ -59,6 +68,8 @@ def open_connection(
     con.execute("set enable_progress_bar = false")  # it is drawn on stdout, where answers go
     try:
         register_functions(con)
+        asked = session or Session(store)
+        register_questions(con, {schema: asked.at(versions) for schema, versions in worlds.items()})
         for schema, versions in worlds.items():
             _fill(
                 con, schema, [(name, _relation(store, name, version)) for name, version in versions.items()]
@@ -75,7 +86,7 @@ def _relation(store: Store, table: str, version: int) -> Relation:
 
 
 def _fill(con: duckdb.DuckDBPyConnection, schema: str, relations: Iterable[tuple[str, Relation]]) -> None:
-    """A schema with tables and views. Names in a view are looked up in its own schema first.
+    """A schema with tables, views and macros. Names in a view are looked up in its own schema first.
 
     That holds as long as they are no temporary views: those would come before every schema, which is why
     `con.register` will not do here.
@@ -86,3 +97,4 @@ def _fill(con: duckdb.DuckDBPyConnection, schema: str, relations: Iterable[tuple
         con.from_arrow(relation).create_view(name)
     for view in VIEWS:
         con.execute(load_sql(view))
+    add_macros(con, schema)

@@ -11,6 +11,8 @@ HINTS = {
     "Binder": 'list the columns: attribase -s STORE query sql "describe TABLE"; blobs cannot be selected',
 }
 UNBOUND = "give each $name its value: --param NAME=VALUE"
+ASKED = "Python exception occurred while executing the UDF: "
+"""What DuckDB puts before an error of our own functions: its class and its message follow."""
 OTHERWISE = "mind DuckDB's SQL: https://duckdb.org/docs/sql/introduction"
 
 
@@ -25,10 +27,18 @@ def explained(error: Exception, statement: str) -> InvalidInputError:
     kind, _, rest = str(error).partition(" Error: ")
     said = _object(rest)
     message = str(said.get("exception_message", rest or kind))
+    if ASKED in message:
+        return _of_a_function(message.partition(ASKED)[2])
     place = _place(statement, said.get("position")) if rest else ""
     text = f"{kind} Error{place}: {message}" if rest else message
     hint = UNBOUND if "Values were not provided" in message else HINTS.get(kind, OTHERWISE)
     return InvalidInputError(" ".join(text.split()), hint=hint)
+
+
+def _of_a_function(said: str) -> InvalidInputError:
+    """The error of a function of ours: `Class: message`, mostly with a line that is the hint."""
+    message, _, hint = said.partition(": ")[2].partition("\n")
+    return InvalidInputError(" ".join(message.split()), hint=hint.partition("\n")[0] or OTHERWISE)
 
 
 def _object(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...store import Store
 from ...store.tags import list_tags
 from ..connection import open_connection
+from ..session import Session
 from .limits import Limits
 from .lockdown import lock
 
@@ -23,6 +24,7 @@ class Connections:
 
     def __init__(self, store: Store, limits: Limits, refresh: float) -> None:
         self.store = store
+        self.session = Session(store)  # what attribution reads outlives a connection
         self.limits = limits
         self.refresh = refresh
         self.state: State | None = None
@@ -39,7 +41,7 @@ class Connections:
         if wanted not in self.open:
             while len(self.open) >= KEPT:
                 self.open.pop(next(iter(self.open))).close()
-            con = open_connection(self.store, mentioned_in=statement)
+            con = open_connection(self.store, mentioned_in=statement, session=self.session)
             lock(con, self.limits)
             self.open[wanted] = con
         return self.open[wanted]

@@ -1,0 +1,7 @@
+-- influence_by: the influence on a stored sample, of all images, summed by owner; a table macro.
+-- reads    the store at the version that $world stands for, through influence_rows (query/sql_functions)
+-- params   $world: the schema, put in as text where the macro is created; field VARCHAR (creator, license,
+--          category or collection), item VARCHAR (sample_id or its uri; null has no rows), encoder, mapper
+-- returns  name VARCHAR (null: images without one), influence DOUBLE, images BIGINT (those with any influence)
+create or replace macro influence_by(field, item, encoder := null, mapper := null) as table
+select unnest(influence_rows($world, field, item, encoder, mapper), recursive := true)

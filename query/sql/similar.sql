@@ -1,0 +1,7 @@
+-- similar: the images most similar to a stored sample or image, itself left out; a table macro.
+-- reads    the store at the version that $world stands for, through similar_rows (query/sql_functions)
+-- params   $world: the schema, put in as text where the macro is created; item VARCHAR (image_id, sample_id or
+--          a sample's uri; null has no rows), k BIGINT, encoder, mapper VARCHAR (null: as in the command line)
+-- returns  rank BIGINT, image_id, similarity FLOAT
+create or replace macro "similar"(item, k := 10, encoder := null, mapper := null) as table
+select unnest(similar_rows($world, item, k, encoder, mapper), recursive := true)
