@@ -30,10 +30,9 @@ from .shared import say, store_uri
     show_default=True,
     help="Seconds until new data is seen.",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.pass_context
 def serve(
-    ctx: click.Context, host: str, port: int, token_file: Path | None, sql: bool, refresh: float, workers: int
+    ctx: click.Context, host: str, port: int, token_file: Path | None, sql: bool, refresh: float
 ) -> None:
     """Answer over HTTP until stopped: attribution, SQL, LanceDB's remote protocol, and a page.
 
@@ -44,7 +43,7 @@ def serve(
 
     token = None if token_file is None else _token(token_file)
     options = ServiceOptions(token=token, sql=sql, refresh=refresh)
-    run(store_uri(ctx), options, host, port, workers=workers, ready=lambda url: say(f"serving at {url}"))
+    run(store_uri(ctx), options, host, port, ready=lambda url: say(f"serving at {url}"))
 
 
 def _token(path: Path) -> str:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from . import attribute, health, info, openapi, page, pictures, problems, samples, sql
+from . import attribute, health, info, openapi, page, pictures, problems, samples, sql, tables
 from .gate import Gate
 from .headers import SafeHeaders
 from .limits import Limits
@@ -43,7 +43,7 @@ def create_app(uri: str, options: ServiceOptions | None = None) -> FastAPI:
     )
     app.state.service = service
     problems.install(app)
-    for part in (attribute, info, samples, pictures, sql, health):
+    for part in (attribute, info, samples, pictures, sql, tables, health):
         app.include_router(part.router)
     page.mount(app)
     openapi.describe(app)

@@ -28,6 +28,7 @@ class ServiceOptions:
     images: int = 10_000  # named in one answer
     queries: int = 1000  # in one request
     rows: int = 100_000  # of one SQL or table answer
+    answer_bytes: int = 64 * MB  # of one table answer
     sql_workers: int = 2
     sql_seconds: float = 30.0
     sql_memory: str = "1GB"

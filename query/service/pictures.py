@@ -11,7 +11,7 @@ from ...store.blobs import locate
 from ...store.errors import NotFoundError
 from ..session import Snapshot
 from .formats import json_response
-from .service import Service, the_service
+from .service import Service, dataset_of, the_service
 from .thumbnails import shrunk
 
 router = APIRouter()
@@ -73,7 +73,7 @@ async def _picture(
 
 def row_of(snapshot: Snapshot, table: str, item: str) -> dict[str, Any]:
     """The row of one item without its bytes. Raises NotFoundError."""
-    names = [name for name in snapshot.pinned.dataset(table).schema.names if name != "bytes"]
+    names = [name for name in dataset_of(snapshot, table).schema.names if name != "bytes"]
     rows = snapshot.finder(table, KEYS[table]).rows([item], names).to_pylist()
     if not rows:
         raise _unknown(table)
@@ -91,7 +91,7 @@ def _unknown(table: str) -> NotFoundError:
 def _whole(snapshot: Snapshot, table: str, item: str) -> tuple[bytes, str]:
     """The picture as stored and its content type. Raises NotFoundError."""
     try:
-        ((_, data),) = locate(table, snapshot.pinned.dataset(table), "bytes", [item]).read([item])
+        ((_, data),) = locate(table, dataset_of(snapshot, table), "bytes", [item]).read([item])
     except NotFoundError:
         raise _unknown(table) from None
     if data is None:

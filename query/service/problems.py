@@ -119,6 +119,7 @@ def described(errors: list[dict[str, object]]) -> str:
             [str(part) for part in place if part not in ("body", "query")] if isinstance(place, tuple) else []
         )
         where = ".".join(names)
-        lines.append(f"{where}: {error['msg']}" if where else str(error["msg"]))
+        said = str(error["msg"]).removeprefix("Value error, ")
+        lines.append(f"{where}: {said}" if where else said)
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
     return "; ".join(lines) + more

@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import h11
@@ -90,7 +89,6 @@ def serve(
     host: str,
     port: int,
     *,
-    workers: int = 1,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the store at `uri` until asked to stop; `ready` is told the address once it listens.
@@ -106,26 +104,17 @@ def serve(
         )
     listening = _listen(host, port)
     try:
-        config = _config(uri, options, workers)
+        server = Server(_config(uri, options))
         ready(_url(host, listening))
-        if workers == 1:
-            Server(config).run(sockets=[listening])
-        else:
-            from uvicorn.supervisors import Multiprocess
-
-            Multiprocess(config, target=Server(config).run, sockets=[listening]).run()
+        server.run(sockets=[listening])
     finally:
         listening.close()
 
 
-def _config(uri: str, options: ServiceOptions, workers: int) -> uvicorn.Config:
-    protocol = type("PatientFor", (Patient,), {"head_seconds": options.head_seconds})
-    make = partial(create_app, uri, options)
+def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
     return uvicorn.Config(
-        make if workers > 1 else make(),  # one process: fail here, before anything is said to run
-        factory=workers > 1,
-        http=Patient if workers > 1 else protocol,  # a class made here cannot be sent to another process
-        workers=workers,
+        create_app(uri, options),
+        http=type("PatientFor", (Patient,), {"head_seconds": options.head_seconds}),
         ws="none",
         lifespan="on",
         log_level="warning",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ...store.lookup import is_in, quote
 from ..session import Snapshot
 from .formats import json_response
-from .service import Service, the_service
+from .service import Service, dataset_of, the_service
 
 router = APIRouter()
 
@@ -62,7 +62,7 @@ def browsed(
         text = quote(q.lower())
         conditions.append(f"(contains(lower(prompt), {text}) or contains(lower(uri), {text}))")
     where = " and ".join(conditions) or None
-    dataset = snapshot.pinned.dataset("samples")
+    dataset = dataset_of(snapshot, "samples")
     total = dataset.count_rows(where)
     scanner = dataset.scanner(columns=COLUMNS, filter=where, limit=limit, offset=offset, scan_in_order=True)
     none = dict.fromkeys(OF_MODEL)

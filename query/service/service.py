@@ -7,8 +7,9 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
@@ -42,7 +43,7 @@ class Service:
         self.thumbnails = Thumbnails()
         self._threads = {"answers": self.answers, "files": self.files, "sql": self.statements}
         for name, threads in self._threads.items():
-            self.telemetry.busy.labels(name).set_function(lambda threads=threads: threads.busy)
+            self.telemetry.busy.labels(name).set_function(partial(getattr, threads, "busy"))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -100,6 +101,11 @@ class Service:
             self._snapshot = found
             self.telemetry.served(found.version)
         self.telemetry.refreshed.set(time())
+
+
+def dataset_of(snapshot: Snapshot, table: str) -> Any:
+    """The Lance dataset of a table, opened once a version."""
+    return snapshot.once(("dataset", table), lambda: snapshot.pinned.dataset(table), table)
 
 
 def the_service(request: Request) -> Service:
