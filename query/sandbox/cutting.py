@@ -31,6 +31,8 @@ class Cutter:
                 self.truncated = True
             part = batch.slice(0, self.rows_left)
             self._check_cells(part)
+            while part.nbytes > self.bytes_left and part.num_rows > 1:
+                part, self.truncated = part.slice(0, part.num_rows // 2), True
             self.rows_left -= part.num_rows
             self.bytes_left -= part.nbytes
             yield part

@@ -34,17 +34,15 @@ PARTS = frozenset(
 )
 """What else of a parsed query has a type and is no expression."""
 
+# Not among them: `histogram` and `histogram_values`, macros that take the name of a table as text.
 TABLE_FUNCTIONS = frozenset(
     {
         "attribute",
         "generate_series",
-        "histogram",
-        "histogram_values",
         "influence_by",
         "json_each",
         "json_tree",
         "range",
-        "regexp_split_to_table",
         "repeat",
         "repeat_row",
         "similar",

@@ -78,7 +78,9 @@ class WorkerProcess:
         return False
 
     def overdue(self) -> str:
-        """Why the worker must be killed now: `time`, `memory`, or nothing."""
+        """Why the worker must be killed now: `time`, `memory`, or nothing. Idle ones need not be."""
+        if self.deadline == float("inf"):
+            return ""
         if time.monotonic() > self.deadline:
             return "time"
         resident = resident_bytes(self.process.pid or 0)
