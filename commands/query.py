@@ -1,6 +1,5 @@
 """`attribase query`: evaluate, attribute and ask in SQL."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from ..store import InvalidInputError
+from .attribute import attribute
 from .shared import counted, format_option, open_store, print_rows, say, store_uri
 
 BINARY_FORMATS = ("arrow", "parquet")
@@ -19,6 +19,9 @@ SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
 @click.group()
 def query() -> None:
     """Ask the store: metrics, attribution, SQL."""
+
+
+query.add_command(attribute)
 
 
 @query.command("eval")
@@ -58,39 +61,6 @@ def evaluate_command(
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
     rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
     print_rows(rows.to_arrow_table().to_pylist(), fmt)
-
-
-@query.command()
-@click.argument("item")
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
-@click.option("--encoder", help="Which features; left out, the store's own.")
-@click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
-@click.option(
-    "--pool",
-    type=click.Choice(["all", "gallery"]),
-    default="all",
-    show_default=True,
-    help="The gallery and every exemplar, or the gallery alone.",
-)
-@format_option
-@click.pass_context
-def attribute(
-    ctx: click.Context, item: str, k: int, encoder: str | None, mapper: str | None, pool: str, fmt: str
-) -> None:
-    """Name the training images that influenced ITEM (an image file or a sample), best first.
-
-    Example: attribase -s my.store query attribute sunset.png -k 5
-    """
-    from ..query import attribute as ask
-
-    answer = ask(open_store(ctx), item, encoder=encoder, mapper=mapper, k=k, pool=pool)
-    if fmt == "json":
-        click.echo(json.dumps(answer.to_dict(), sort_keys=True))
-        return
-    shown = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
-    print_rows([{name: row.get(name) for name in shown} for row in answer.to_dict()["results"]], fmt)
-    for line in answer.notes:
-        say(line)
 
 
 @query.command()

@@ -63,6 +63,15 @@ def read_questions(
     return [one.name for one in asked], vectors
 
 
+def pictures_of(snapshot: Snapshot, names: Sequence[str]) -> dict[str, bytes | None]:
+    """The bytes of questions named by text: files and samples; None where there are none."""
+    asked = {one.name: one for one in _named(snapshot, list(dict.fromkeys(names)), files=True)}
+    samples = sorted({one.sample for one in asked.values() if one.sample is not None})
+    rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", samples)
+    stored = dict(rows.read(samples))
+    return {name: one.data or stored.get(one.sample or "") for name, one in asked.items()}
+
+
 def _named(snapshot: Snapshot, questions: Sequence[Question], files: bool) -> list[Read]:
     """The questions as what they are; text that names no file is looked up among the samples."""
     asked: list[Read | str] = []

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ...store.errors import InvalidInputError
 from .. import request as asking
 from ..answer import Answer
+from ..answer_rows import flat_table
 from ..session import Snapshot
 from .bodies import AttributeBody, AttributeOptions, Query, feature, image_bytes, read_json, refused
 from .formats import ARROW, arrow_response, json_response, wanted_format
@@ -20,7 +21,6 @@ from .openapi import body_of
 from .options import ServiceOptions
 from .pixels import check_pixels
 from .problems import TooLargeError, UnsupportedError
-from .rows import flat_table
 from .service import Service, the_service
 
 router = APIRouter()

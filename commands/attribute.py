@@ -1,0 +1,142 @@
+"""`attribase query attribute`: which training images made a picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..store import InvalidInputError
+from .shared import open_store, print_rows, say
+
+if TYPE_CHECKING:
+    from ..query import Answer, Snapshot
+
+FIELDS = ("creator", "license", "collection", "category")
+SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
+
+
+@click.command()
+@click.argument("items", nargs=-1, required=True, metavar="ITEM...")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
+@click.option("--encoder", help="Which features; left out, the store's own.")
+@click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
+@click.option(
+    "--pool",
+    type=click.Choice(["all", "gallery"]),
+    default="all",
+    show_default=True,
+    help="The gallery and every exemplar, or the gallery alone.",
+)
+@click.option("--where", metavar="SQL", help="Only images that fulfil a condition over images and members.")
+@click.option("--by", type=click.Choice(FIELDS), help="Also sum influence per owner, over the whole pool.")
+@click.option(
+    "--dedup",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="COSINE",
+    help="Images at least this similar are copies of one picture: one place, their influence added.",
+)
+@click.option(
+    "--exact/--index",
+    "exact",
+    default=None,
+    help="Compare with every image, or search the index; left out, the index where there is one.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="The most images that a search by index looks at.",
+)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["table", "json", "csv", "arrow"]),
+    default="table",
+    show_default=True,
+    help="What stdout gets. csv and arrow are one row an image, with --by one row an owner.",
+)
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page with pictures."
+)
+@click.pass_context
+def attribute(
+    ctx: click.Context,
+    /,
+    items: tuple[str, ...],
+    fmt: str,
+    page: Path | None,
+    exact: bool | None,
+    **asked: Any,
+) -> None:
+    r"""Name the training images that influenced ITEM (an image file or a sample), best first.
+
+    Several ITEMs are answered in one pass.
+
+    \b
+    Example: attribase -s my.store query attribute sunset.png -k 5
+             attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
+             attribase -s my.store query attribute *.png --format csv --html answers.html
+    """
+    from ..query import Request, Session
+
+    if fmt == "arrow" and sys.stdout.isatty():
+        raise InvalidInputError("arrow is no text for a terminal", hint="pipe it into a file or program")
+    method = "auto" if exact is None else "exact" if exact else "index"
+    snapshot = Session(open_store(ctx)).snapshot()
+    answers = snapshot.attribute(list(items), Request(method=method, **asked))
+    if page is not None:
+        _write_page(snapshot, answers, page)
+    _print(answers, fmt)
+
+
+def _print(answers: list[Answer], fmt: str) -> None:
+    if fmt == "json":
+        said = [answer.to_dict() for answer in answers]
+        click.echo(json.dumps(said[0] if len(said) == 1 else said, sort_keys=True))
+    elif fmt == "table":
+        for answer in answers:
+            _print_table(answer, title=answer.query if len(answers) > 1 else "")
+    else:
+        from ..query.answer_rows import flat_table, shares_table
+        from ..query.formatting import write_rows
+        from ..query.sql_runner import Rows
+
+        by = answers[0].by
+        table = shares_table(answers, by) if by else flat_table(answers)
+        write_rows(Rows(table.schema, iter(table.to_batches())), fmt, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    for note in dict.fromkeys(note for answer in answers for note in answer.notes):
+        say(note)
+
+
+def _print_table(answer: Answer, title: str) -> None:
+    copies = any(result.copies for result in answer.results)
+    rows = [
+        {name: getattr(result, name) for name in SHOWN} | ({"copies": len(result.copies)} if copies else {})
+        for result in answer.results
+    ]
+    print_rows(rows, "table", title=title)
+    if answer.by:
+        rows = [{answer.by: s.name, "influence": s.influence, "images": s.images} for s in answer.shares]
+        print_rows(rows, "table", title=f"\nby {answer.by}")
+    if answer.remaining is not None:
+        compared = "every image" if answer.exact else f"{answer.searched:,} images found by an index"
+        say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
+
+
+def _write_page(snapshot: Snapshot, answers: list[Answer], path: Path) -> None:
+    from ..query.answer_page import answer_page
+    from ..query.questions import pictures_of
+
+    pictures = pictures_of(snapshot, [answer.query for answer in answers])
+    text = answer_page(snapshot, answers, pictures, f"Attribution: {answers[0].query}")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
+    say(f"wrote {path}")
