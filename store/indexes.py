@@ -7,7 +7,6 @@ a mapped column that is written anew takes its rows out of the index (tests/stor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +37,6 @@ class Index:
     unindexed: int
     bytes: int
     segments: int
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How hard one search tries: `nprobes` partitions, `refine` times as many rows compared in full."""
-
-    nprobes: int
-    refine: int
 
 
 def index_name(column: str) -> str:
@@ -176,45 +167,38 @@ def nearest(
     column: str,
     vector: NDArray[np.float32],
     k: int,
-    depth: Depth,
-    allowed: bytes | None = None,
-) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    """The `k` rows whose vectors are most similar to `vector` (dim,), through the index and what came later.
+    nprobes: int,
+    allowed: bytes,
+) -> NDArray[np.uint64]:
+    """The `k` rows whose vectors are probably most similar to `vector` (dim,), by compressed vectors.
+
+    Ask for more than are needed, and compare those in full. Rows that came after the index was built are
+    among them as far as they are similar: all of those are looked at.
 
     Args:
         dataset: keep it: it caches its index. `described` has told that the index is there.
         column: the vector column.
         vector: at unit length.
         k: how many.
-        depth: how hard to try; more partitions are looked into until `k` allowed rows are found.
-        allowed: from `allowing`; all rows when left out.
+        nprobes: how many partitions to look into at least; more until `k` allowed rows are found.
+        allowed: the rows that may be an answer, from `allowing`.
 
     Returns:
-        (found,) row addresses, best first, and their cosines from the stored vectors, float32.
+        (found,) row addresses, the most similar first.
     """
-    near: dict[str, Any] = {
-        "column": column,
-        "q": vector,
-        "k": k,
-        "metric": METRIC,
-        "minimum_nprobes": depth.nprobes,
-        "refine_factor": depth.refine,
-    }
-    if allowed is None:
-        near["maximum_nprobes"] = depth.nprobes
+    near = {"column": column, "q": vector, "k": k, "metric": METRIC, "minimum_nprobes": nprobes}
     found = dataset.scanner(
         columns=["_distance"],
         nearest=near,
         with_row_id=True,
-        prefilter=allowed is not None,
+        prefilter=True,
         row_addr_allowlist=allowed,
         disable_scoring_autoprojection=True,
     ).to_table()
-    return found["_rowid"].to_numpy(), 1 - found["_distance"].to_numpy()
+    addresses: NDArray[np.uint64] = found["_rowid"].to_numpy()
+    return addresses
 
 
-def take(dataset: lance.LanceDataset, addresses: Sequence[int], column: str) -> NDArray[np.float32]:
-    """(n, dim) vectors as stored of rows named by address."""
-    rows = dataset._take_rows(list(addresses), [column])[column].combine_chunks()
-    flat: NDArray[np.float32] = rows.flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(rows), -1)
+def warm(dataset: lance.LanceDataset, column: str) -> None:
+    """Read the whole index of `column` into the memory of this dataset, so that no question waits for it."""
+    dataset.prewarm_index(index_name(column))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from ...store import indexes
-from ...store.indexes import Depth
 from ..features import Features
-from .facts import IndexFacts
+from .facts import Depth, IndexFacts
 from .found import Places, Reals
 from .kept import Kept
 from .lookup import Addresses
@@ -30,23 +26,20 @@ class Approximate:
         self._places = places
         self._allowed: Kept[bytes] = Kept(POOLS_KEPT)
 
-    def candidates(self, queries: Reals, k: int, pool: Pool, facts: IndexFacts) -> list[Places]:
-        """For each query (dim,) the rows of the pool that the index takes for the `k` most similar."""
-        share = pool.size / max(len(self._addresses), 1)
-        return self.search(queries, k, pool, facts.depth(k, share))
+    def depth(self, facts: IndexFacts, k: int, pool: Pool) -> Depth:
+        """How hard to try for the `k` best of a pool."""
+        return facts.depth(k, pool.size / max(len(self._addresses), 1))
 
-    def search(self, queries: Reals, k: int, pool: Pool, depth: Depth) -> list[Places]:
-        """The same, looking as hard as told."""
+    def candidates(self, query: Reals, k: int, pool: Pool, depth: Depth) -> Places:
+        """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
         allowed = self._allowed.get((pool.name, pool.where), lambda: self._allowing(pool))
+        wanted = min(k * depth.refine, pool.size)
+        found = indexes.nearest(self._dataset, self._column, query, wanted, depth.nprobes, allowed)
+        return np.searchsorted(self._places, self._by_address.places(found))
 
-        def one(query: Reals) -> Places:
-            found, _ = indexes.nearest(self._dataset, self._column, query, k, depth, allowed)
-            return np.searchsorted(self._places, self._by_address.places(found))
-
-        if len(queries) == 1:
-            return [one(queries[0])]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            return list(threads.map(one, queries))
+    def warm(self) -> None:
+        """Read the whole index into memory now, so that no question waits for a part of it."""
+        indexes.warm(self._dataset, self._column)
 
     def _allowing(self, pool: Pool) -> bytes:
         return indexes.allowing(self._addresses[self._places[pool.mask]])

@@ -8,10 +8,18 @@ from typing import Any
 
 from ...store import indexes, key_id
 from ...store.errors import ConflictError
-from ...store.indexes import Depth, Index
+from ...store.indexes import Index
 from ..features import Features, Pinned
 
 REBUILD = "build it anew: attribase -s STORE index --force"
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How hard one search tries: `nprobes` partitions, `refine` times as many rows compared in full."""
+
+    nprobes: int
+    refine: int
 
 
 @dataclass(frozen=True)

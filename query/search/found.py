@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,17 +39,10 @@ def in_order(ids: pa.Array, rows: Places, similarities: Reals) -> Places:
     return np.lexsort((names, -similarities))
 
 
-def table_of(
-    ids: pa.Array, k: int, candidates: list[Places], measure: Callable[[int, Places], Reals]
-) -> tuple[Places, Reals]:
-    """The `k` best of each query's candidates, as `Found` has them.
-
-    `measure(query, rows)` tells the similarities of rows (n,) to that query.
-    """
-    rows = np.full((len(candidates), k), -1, np.int64)
-    similarities = np.full((len(candidates), k), -np.inf, np.float32)
-    for query, mine in enumerate(candidates):
-        exact = measure(query, mine)
-        order = in_order(ids, mine, exact)[:k]
-        rows[query, : len(order)], similarities[query, : len(order)] = mine[order], exact[order]
+def stacked(answers: Sequence[tuple[Places, Reals]], k: int) -> tuple[Places, Reals]:
+    """Rows and similarities of each query as one table, as `Found` has them."""
+    rows = np.full((len(answers), k), -1, np.int64)
+    similarities = np.full((len(answers), k), -np.inf, np.float32)
+    for at, (mine, values) in enumerate(answers):
+        rows[at, : len(mine)], similarities[at, : len(mine)] = mine, values
     return rows, similarities

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
@@ -13,8 +15,8 @@ from ...store.errors import ConflictError, InvalidInputError
 from ..features import Features, Pinned, unit
 from .approximate import Approximate
 from .best import Best
-from .facts import IndexFacts, read_facts
-from .found import Found, Places, Reals, table_of
+from .facts import Depth, IndexFacts, read_facts
+from .found import Found, Places, Reals, in_order, stacked
 from .kept import Kept
 from .lookup import Names
 from .pool import Pool, make_pool, pool_ids
@@ -24,6 +26,12 @@ NARROW_ROWS, NARROW_SHARE = 20_000, 0.02  # pools up to this are compared row by
 DEEP_SHARE = 0.05  # asked for more of a pool than this, an index is slower than comparing it all
 POOLS_KEPT = 32  # of the conditions last asked with
 TAKEN = 4096  # rows read at once by their place
+
+
+def lengths(rows: Reals) -> Reals:
+    """(n,) of rows (n, dim), 1 where there is none: a row of zeros stays zeros."""
+    found = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.where(found > 0, found, np.float32(1))
 
 
 class SearchSpace:
@@ -103,10 +111,8 @@ class SearchSpace:
         best = Best(len(queries), max(k, 1))
         for rows, similarities in self.scan(queries, pool):
             best.push(rows, similarities)
-        rows, exact = table_of(
-            self.ids, k, best.candidates(), lambda at, mine: self._exact(queries[at], mine)
-        )
-        return Found(rows, exact, "exact", None, np.full(len(queries), pool.size, np.int64))
+        answers = [self._best(*pair, k) for pair in zip(queries, best.candidates(), strict=True)]
+        return Found(*stacked(answers, k), "exact", None, np.full(len(queries), pool.size, np.int64))
 
     def _through_index(self, queries: Reals, k: int, pool: Pool) -> Found:
         if self.index is None:
@@ -114,17 +120,25 @@ class SearchSpace:
                 f"there is no measured index of {self.encoder} with {self.mapper}",
                 hint=f"attribase -s STORE index --encoder {self.encoder} --mapper {self.mapper}",
             )
-        facts = self.index
-        candidates = self.approximate().candidates(queries, k, pool, facts)
-        short = [at for at, mine in enumerate(candidates) if len(mine) < k]
-        rows, similarities = table_of(
-            self.ids, k, candidates, lambda at, mine: self._exact(queries[at], mine)
-        )
-        searched = np.array([len(mine) for mine in candidates], np.int64)
-        if short:  # not seen to happen; the promise of k answers does not hang on it
+        depth = self.approximate().depth(self.index, k, pool)
+        rows, similarities = self.search_at(queries, k, pool, depth)
+        short = np.flatnonzero((rows < 0).any(axis=1))
+        if len(short):  # the promise of k answers does not hang on the index
             full = self._through_all(queries[short], k, pool)
-            rows[short], similarities[short], searched[short] = full.rows, full.similarities, k
-        return Found(rows, similarities, "index", facts.recall(k), searched)
+            rows[short], similarities[short] = full.rows, full.similarities
+        return Found(rows, similarities, "index", self.index.recall(k), np.full(len(queries), k, np.int64))
+
+    def search_at(self, queries: Reals, k: int, pool: Pool, depth: Depth) -> tuple[Places, Reals]:
+        """Rows and similarities as in `Found`, through the index and as deep as told; it may find fewer."""
+        index = self.approximate()
+
+        def one(query: Reals) -> tuple[Places, Reals]:
+            return self._best(query, index.candidates(query, k, pool, depth), k)
+
+        if len(queries) == 1:
+            return stacked([one(queries[0])], k)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            return stacked(list(threads.map(one, queries)), k)
 
     def scan(self, vectors: Reals, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Places, Reals]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, streamed once, n <= `block`."""
@@ -140,7 +154,7 @@ class SearchSpace:
         for raw in self._features.stream(chosen, block):
             mine = rows[start : start + len(raw)]
             start += len(raw)
-            yield mine, queries @ unit(raw).T
+            yield mine, queries @ raw.T / lengths(raw)
 
     def unit_rows(self, rows: Places) -> Reals:
         """(n, dim) unit vectors of these rows."""
@@ -177,11 +191,16 @@ class SearchSpace:
             raise InvalidInputError("a vector has NaN or infinite numbers", hint="leave it out")
         return queries
 
-    def _exact(self, query: Reals, rows: Places) -> Reals:
-        """(n,) similarities, summed in float64: the same whatever rows are beside them."""
+    def _best(self, query: Reals, rows: Places, k: int) -> tuple[Places, Reals]:
+        """The `k` best of these rows, and their similarities; ties by image id.
+
+        Sums are in float64: a similarity is the same whatever rows are beside it.
+        """
         wide = query.astype(np.float64)
         parts = [
             self.unit_rows(rows[start : start + TAKEN]).astype(np.float64) @ wide
             for start in range(0, len(rows), TAKEN)
         ]
-        return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+        exact = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+        order = in_order(self.ids, rows, exact)[:k]
+        return rows[order], exact[order]
