@@ -5,12 +5,14 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.cli import cli
 from attribase.query import connect, run_sql
+from attribase.query.sql_functions.register import MACROS
 from attribase.query.statements import VIEWS
-from attribase.store import Store
+from attribase.store import Store, key_id
 from attribase.store.schema import TABLES
 from click.testing import CliRunner
 
@@ -32,20 +34,29 @@ def uri(tmp_path_factory):
     store.upsert(
         "failures", [{"stage": "images", "item": "a.png", "reason": "torn", "at": datetime(2026, 1, 1)}]
     )
-    table = store.ensure_vectors("near", 4)
-    items = [("o0e", "image"), ("o1e", "image"), ("s0e0", "image"), ("o0-gpt0", "sample")]
-    vectors = [
-        {"item_id": name, "item_kind": kind, "base": [1.0, n, n * n, 0.5]}
-        for n, (name, kind) in enumerate(items)
-    ]
-    store.upsert(table, vectors)
     ranked.run("clip", "none", "objects", "gpt")
     ranked.model("p0", ["p0e"], "bamfg")
     ranked.run("clip", "none", "bamfg", "gpt")  # a place that the paper has figures for
+    embed(store, ranked)
     store.tag("before")
     store.upsert("members", [{"collection": "gallery", "image_id": "late"}])
     ranked.run("near", "tuned", "objects", "gpt", skill=1.0)
     return store.uri
+
+
+def embed(store, ranked):
+    """Vectors of all that was drawn: samples lie near the mean exemplar of their model. Calibrated."""
+    rng, table = np.random.default_rng(0), store.ensure_vectors("near", 8)
+    near = {name: rng.normal(size=8) for row in ranked.models.values() for name in row["exemplar_ids"]}
+    vectors = [{"item_id": name, "item_kind": "image", "base": row.tolist()} for name, row in near.items()]
+    for name, row in ranked.samples.items():
+        own = np.mean([near[one] for one in ranked.models[row["model_id"]]["exemplar_ids"]], axis=0)
+        base = own + rng.normal(size=8)
+        vectors.append({"item_id": name, "item_kind": "sample", "base": base.tolist()})
+    store.upsert(table, vectors)
+    store.upsert("encoders", [{"encoder": "near", "dim": 8}])
+    fitted = {"calibration_id": key_id("near", "none"), "encoder": "near", "mapper": "none"}
+    store.upsert("calibrations", [fitted | {"tau": 0.2, "lambda": 0.3}])
 
 
 def test_the_page_has_more_than_a_dozen_questions():
@@ -120,6 +131,15 @@ def test_the_page_lists_a_views_columns(uri, view):
     listed = re.findall(r"`(\w+)`", line.split("|")[3])
     with connect(uri) as con:
         assert [row[0] for row in con.execute(f"describe {view}").fetchall()] == listed
+
+
+@pytest.mark.parametrize("macro", MACROS)
+def test_the_page_lists_a_macros_columns(uri, macro):
+    (line,) = re.findall(rf"^\| `{macro}\(.*$", PAGE, re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", line.split("|")[3])
+    item = {"influence_by": "'creator', 's0-gpt0'"}.get(macro, "'s0-gpt0'")
+    with connect(uri) as con:
+        assert con.sql(f"from {macro}({item})").columns == listed
 
 
 def test_the_page_names_every_table_and_no_column_that_is_not_there():
