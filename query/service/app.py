@@ -9,11 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from . import attribute, health, info, openapi, page, pictures, problems, samples, sql, tables
+from .bodies import AttributeBody, SqlBody
 from .gate import Gate
 from .headers import SafeHeaders
 from .limits import Limits
 from .options import ServiceOptions
 from .service import Service
+from .tables.bodies import CountBody, QueryBody
 from .telemetry import Measured
 
 ABOUT = "Which training images made this picture, how much did each contribute, and can that be trusted."
@@ -46,7 +48,7 @@ def create_app(uri: str, options: ServiceOptions | None = None) -> FastAPI:
     for part in (attribute, info, samples, pictures, sql, tables, health):
         app.include_router(part.router)
     page.mount(app)
-    openapi.describe(app)
+    openapi.describe(app, (AttributeBody, SqlBody, CountBody, QueryBody))
     # The last one added is the outermost.
     app.add_middleware(Limits, options=options)
     app.add_middleware(Gate, options=options)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from .bodies import AttributeBody, SqlBody
-
 REF = "#/components/schemas/{model}"
-DESCRIBED: tuple[type[BaseModel], ...] = (AttributeBody, SqlBody)
 
 
 def body_of(model: type[BaseModel], form: type[BaseModel] | None = None) -> dict[str, Any]:
@@ -26,8 +24,8 @@ def body_of(model: type[BaseModel], form: type[BaseModel] | None = None) -> dict
     return {"requestBody": {"required": True, "content": content}}
 
 
-def describe(app: FastAPI) -> None:
-    """Make `app.openapi()` the whole description."""
+def describe(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
+    """Make `app.openapi()` the whole description; `models` are the bodies that handlers read themselves."""
 
     def whole() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -36,7 +34,7 @@ def describe(app: FastAPI) -> None:
             )
             parts = said.setdefault("components", {})
             schemas = parts.setdefault("schemas", {})
-            for model in DESCRIBED:
+            for model in models:
                 schema = model.model_json_schema(ref_template=REF)
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema

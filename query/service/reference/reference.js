@@ -10,6 +10,13 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
+/** A text element in which `words` are code. */
+function prose(name, text, attributes) {
+  const made = element(name, undefined, attributes);
+  text.split("`").forEach((part, at) => made.append(at % 2 ? element("code", part) : part));
+  return made;
+}
+
 function resolved(schema) {
   return schema?.$ref ? said.components.schemas[schema.$ref.split("/").pop()] : schema ?? {};
 }
@@ -34,7 +41,7 @@ function fields(rows) {
     row.insertCell().append(element("code", name));
     const more = schema.default === undefined || schema.default === null ? "" : `, ${JSON.stringify(schema.default)} when left out`;
     row.insertCell().textContent = kind(schema) + (needed ? ", needed" : more);
-    row.insertCell().textContent = text ?? "";
+    row.insertCell().append(prose("span", text ?? ""));
   }
   return table;
 }
@@ -59,8 +66,8 @@ function drawn(path, method, operation) {
   const part = element("section", undefined, { id: `${method}${path}` });
   const title = element("h2");
   title.append(element("span", method.toUpperCase(), { class: "method" }), element("code", path));
-  part.append(title, element("p", operation.summary, { class: "summary" }));
-  for (const text of (operation.description ?? "").split("\n\n")) part.append(element("p", text));
+  part.append(title, prose("p", operation.summary, { class: "summary" }));
+  for (const text of (operation.description ?? "").split("\n\n")) part.append(prose("p", text));
   if (operation.parameters?.length) {
     const rows = operation.parameters.map((one) => ({
       name: one.name, schema: one.schema, needed: one.required, text: one.description ?? one.schema.description,

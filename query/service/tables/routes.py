@@ -11,6 +11,7 @@ from ....store.errors import InvalidInputError, NotFoundError
 from ....store.tags import list_tags
 from ..bodies import validated
 from ..formats import ARROW_FILE, arrow_response, json_response
+from ..openapi import body_of
 from ..problems import ForbiddenError
 from ..service import Service, dataset_of, the_service
 from .bodies import CountBody, QueryBody, TagBody, Versioned
@@ -69,7 +70,11 @@ async def describe(request: Request, service: Served, name: Table) -> Response:
     return json_response(await service.files.run(said))
 
 
-@router.post("/v1/table/{name}/count_rows/", summary="How many rows fulfil a condition")
+@router.post(
+    "/v1/table/{name}/count_rows/",
+    openapi_extra=body_of(CountBody),
+    summary="How many rows fulfil a condition",
+)
 async def count_rows(request: Request, service: Served, name: Table) -> Response:
     """A number."""
     body = validated(CountBody, await _json(request))
@@ -81,7 +86,11 @@ async def count_rows(request: Request, service: Served, name: Table) -> Response
     return json_response(await service.answers.run(counted))
 
 
-@router.post("/v1/table/{name}/query/", summary="Search by vectors, or read rows by a condition")
+@router.post(
+    "/v1/table/{name}/query/",
+    openapi_extra=body_of(QueryBody),
+    summary="Search by vectors, or read rows by a condition",
+)
 async def query(request: Request, service: Served, name: Table) -> Response:
     """An Arrow file. A vector search has the columns `_distance` (1 - cosine) and `influence`."""
     body = validated(QueryBody, await _json(request))

@@ -33,7 +33,7 @@ async function start() {
     return;
   }
   const { images, samples } = info.counts;
-  byId("store").textContent = `${info.store} · ${plural(images, "image")} · ${plural(samples, "sample")}`;
+  byId("store").textContent = `${info.name} · ${plural(images, "image")} · ${plural(samples, "sample")}`;
   startAsk(info);
   addEventListener("hashchange", route);
   route();

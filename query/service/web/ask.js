@@ -27,8 +27,9 @@ export function startAsk(known) {
 
 function offerMappers() {
   const space = info.encoders.find(({ encoder }) => encoder === form.elements.encoder.value);
-  const names = space ? [...space.mappers.filter((name) => name !== "none"), "none"] : [];
-  choices(form.elements.mapper, names.map((name) => [name, name === "none" ? "none (raw features)" : name]), names[0]);
+  const text = (name) => (name === "none" ? "none (raw features)" : name) + (space.calibrated.includes(name) ? "" : ", not calibrated");
+  const names = space?.mappers ?? [];
+  choices(form.elements.mapper, names.map((name) => [name, text(name)]), names[0]);
 }
 
 /** The address names a sample and how it is asked, or nothing. */
@@ -79,7 +80,7 @@ async function askSample(id) {
     placed("stored sample");
     showPicture(byId("asked"), "samples", id);
     try {
-      const row = await getJson(`v1/samples/${encodeURIComponent(id)}?format=json`);
+      const row = await sampleRow(id);
       if (question?.sample !== id) return;
       question.row = row;
       placed(row.prompt || row.uri || id);
@@ -89,6 +90,13 @@ async function askSample(id) {
     }
   }
   await ask();
+}
+
+/** A stored sample with what is known of its model: concept, case, split and true exemplars. */
+async function sampleRow(id) {
+  const row = await getJson(`v1/samples/${encodeURIComponent(id)}?format=json`);
+  const { samples } = await getJson(withQuery("v1/samples", { model: row.model_id, limit: 1 }));
+  return { ...samples[0], ...row };
 }
 
 function placed(name) {

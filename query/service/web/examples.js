@@ -1,6 +1,6 @@
 // Before a question: some stored samples to try, so that the first answer is one press away.
 
-import { getJson } from "./api.js";
+import { getJson, withQuery } from "./api.js";
 import { el } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 import { sampleCard } from "./samples.js";
@@ -12,8 +12,7 @@ let chosen = null;
 export async function showExamples(place) {
   place.replaceChildren();
   try {
-    chosen ??= spread((await getJson("v1/samples?split=test&limit=200")).samples);
-    if (!chosen.length) chosen = spread((await getJson("v1/samples?limit=200")).samples);
+    chosen ??= (await spread("test")) ?? (await spread("")) ?? [];
   } catch {
     return; // the page works without them
   }
@@ -23,9 +22,10 @@ export async function showExamples(place) {
   arrowKeys(grid);
 }
 
-/** One sample a model first, then the rest. */
-function spread(samples) {
-  const seen = new Set();
-  const first = samples.filter(({ model_id }) => !seen.has(model_id) && seen.add(model_id));
-  return [...first, ...samples.filter((sample) => !first.includes(sample))].slice(0, SHOWN);
+/** Samples of one split, as far apart as they are stored; null where there is none. */
+async function spread(split) {
+  const one = (offset) => getJson(withQuery("v1/samples", { split, offset, limit: 1 }));
+  const { total } = await one(0);
+  const places = [...new Set([...Array(SHOWN).keys()].map((place) => Math.floor(((place + 0.5) * total) / SHOWN)))];
+  return total ? (await Promise.all(places.map(one))).flatMap(({ samples }) => samples) : null;
 }

@@ -16,15 +16,20 @@ form.addEventListener("change", () => draw());
 export async function openMetrics() {
   try {
     rows = (await getJson("v1/metrics")).rows;
+    offer();
+    draw();
+    rows = (await getJson("v1/metrics?intervals=true")).rows; // seconds, the first time
+    draw();
   } catch (error) {
     byId("metrics-body").replaceChildren(errorBox(error));
-    return;
   }
+}
+
+function offer() {
   const splits = [...new Set(rows.map(({ split }) => split))].sort();
   const usual = ["test", ...splits].find((split) => splits.includes(split)) ?? "";
   choices(form.elements.metric, rows.length ? Object.entries(METRICS) : []);
   choices(form.elements.split, splits.map((split) => [split, split || "none"]), form.elements.split.value || usual);
-  draw();
 }
 
 function draw() {
@@ -36,10 +41,10 @@ function draw() {
     return;
   }
   const groups = Map.groupBy ? Map.groupBy(chosen, place) : grouped(chosen);
-  const most = Math.max(...chosen.map((row) => row[`${metric}_high`] ?? row[metric]), 0.01);
+  const most = Math.max(...chosen.map((row) => row.intervals?.[metric]?.[1] ?? row[metric]), 0.01);
   const panels = [...groups].map(([title, members]) => panel(title, members, metric, most, split));
   byId("metrics-body").replaceChildren(
-    key(split !== CONTROL && rows.some((row) => row.split === CONTROL), chosen.some((row) => row[`${metric}_low`] != null)),
+    key(split !== CONTROL && rows.some((row) => row.split === CONTROL), chosen.some((row) => row.intervals?.[metric])),
     el("div", { class: "panels" }, panels),
     table(chosen, metric),
   );
@@ -60,7 +65,8 @@ function panel(title, members, metric, most, split) {
     .map((row) => {
       const twin = rows.find((other) => other.split === CONTROL && split !== CONTROL && place(other) === place(row) && space(other) === space(row));
       const name = several ? space(row) : row.mapper === "none" ? "raw" : row.mapper;
-      return { name, value: row[metric], low: row[`${metric}_low`] ?? null, high: row[`${metric}_high`] ?? null, control: twin?.[metric] ?? null };
+      const [low, high] = row.intervals?.[metric] ?? [null, null];
+      return { name, value: row[metric], low, high, control: twin?.[metric] ?? null };
     })
     .sort((a, b) => b.value - a.value);
   return el("figure", { class: "card" }, el("figcaption", {}, el("h3", {}, title), el("span", { class: "soft" }, `${count(members[0].samples)} samples`)), dotPlot(points, most, `${METRICS[metric]}, ${title}`));

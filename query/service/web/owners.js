@@ -32,7 +32,7 @@ function bar({ name, influence, images }, by, most, narrow) {
     el("td", { class: "bar" }, el("i", { style: { "--part": most ? influence / most : 0 } })),
     el("td", {}, percent(influence)),
     el("td", { title: plural(images, "image") }, count(images)),
-    el("td", { class: "actions" }, button("only", only), button("without", without)),
+    el("td", { class: "asks" }, button("only", only), button("without", without)),
   );
 }
 

@@ -1,0 +1,172 @@
+"""One store with pictures behind the service, in process (`client`) and as a process of its own (`live`)."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from attribase.query.service import ServiceOptions, create_app
+from attribase.store import Store
+from fastapi.testclient import TestClient
+from PIL import Image
+
+HOME = "http://127.0.0.1:8765"
+TOKEN = "a-token-of-tests"
+LIMITS = {"body_bytes": 1 << 20, "pixels": 1_000_000, "images": 2000, "queries": 20, "threads": 2}
+
+
+def png(colour=(200, 30, 30), size=(40, 30)):
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def picture(seed, size=(8, 8)):
+    """Noise: as a feature (see `Pixels`) it has a direction of its own."""
+    rows = np.random.default_rng(seed).integers(0, 255, (*size[::-1], 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rows).save(out, "PNG")
+    return out.getvalue()
+
+
+class Pixels:
+    """Stands for an encoder: the first 16 bytes of the pixels."""
+
+    def encode(self, images):
+        return np.stack([np.asarray(image, np.float32).ravel()[:16] for image in images])
+
+
+@dataclass(frozen=True)
+class World:
+    """The store that is served: raw vectors by item id, as in the table."""
+
+    uri: str
+    vectors: dict[str, np.ndarray]
+    tau: float = 0.2
+    lam: float = 0.3
+
+    @property
+    def store(self):
+        return Store.open(self.uri)
+
+    def pool(self):
+        """Ids of the pool `all`: the gallery and every exemplar."""
+        exemplars = {e for row in self.store.read("models").to_pylist() for e in row["exemplar_ids"]}
+        return sorted({i for i in self.vectors if i.startswith("g")} | exemplars)
+
+    def by_hand(self, vector, ids=None):
+        """(id, similarity, influence) of a raw feature over a pool, best first, in a few lines."""
+        ids = self.pool() if ids is None else ids
+        rows = np.stack([self.vectors[i] for i in ids]).astype(np.float64)
+        query = np.asarray(vector, np.float64)
+        scores = rows @ query / np.linalg.norm(rows, axis=1) / np.linalg.norm(query)
+        weights = np.maximum(np.exp((scores - scores.max()) / self.tau) - self.lam, 0)
+        shares = weights / weights.sum()
+        order = np.lexsort((ids, -scores))
+        return [(ids[at], scores[at], shares[at]) for at in order]
+
+
+@pytest.fixture(scope="session")
+def world(made_once, tmp_path_factory):
+    """A calibrated copy of the small store with pictures of every kind."""
+    folder = tmp_path_factory.mktemp("served") / "pictures.store"
+    store = Store.open(shutil.copytree(made_once.store.uri, folder))
+    store.upsert(
+        "calibrations",
+        [{"calibration_id": "c", "encoder": "enc", "mapper": "none", "tau": World.tau, "lambda": World.lam}],
+    )
+    large = png(size=(2000, 1000))
+    rows = [
+        {"image_id": "whole", "uri": "file:whole.png", "creator": "Ada", "bytes": png()},
+        {"image_id": "referenced", "uri": "https://elsewhere.example/cat.jpg", "bytes": None},
+        {"image_id": "script", "uri": "file:a.svg", "bytes": b"<svg onload='alert(1)'/>"},
+        {"image_id": "torn", "uri": "file:torn.png", "bytes": png(size=(300, 300))[:200]},
+        {"image_id": "vast", "uri": "file:vast.png", "bytes": large},
+    ]
+    store.upsert("images", rows)
+    store.upsert(
+        "samples", [{"sample_id": "drawn", "model_id": "m0", "bytes": png(), "prompt": "A Cat's hat"}]
+    )
+    return World(str(folder), made_once.vectors)
+
+
+@pytest.fixture(scope="session")
+def app(world):
+    return create_app(world.uri, ServiceOptions(sql=False, **LIMITS))
+
+
+@pytest.fixture(scope="session")
+def client(app):
+    with TestClient(app, base_url=HOME, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def encoding(monkeypatch):
+    """Pictures can be encoded."""
+    monkeypatch.setattr("attribase.runtime.load_encoder", lambda *_: Pixels())
+
+
+SERVE = """
+import sys
+from attribase.query.service import ServiceOptions
+from attribase.query.service.running import serve
+options = ServiceOptions(token=sys.argv[2] or None, sql=False, head_seconds=1.0, body_seconds=1.5, stop_seconds=5.0,
+                         refresh=0.5, threads=2)
+serve(sys.argv[1], options, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
+"""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running service."""
+
+    url: str
+    process: subprocess.Popen
+    headers: dict[str, str]
+
+    @property
+    def port(self):
+        return int(self.url.rpartition(":")[2])
+
+    def memory(self):
+        """Resident bytes."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def ready(self):
+        return httpx.get(f"{self.url}/readyz", timeout=30).status_code == 200
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+def start(uri, token=TOKEN):
+    """A service as a process of its own."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, uri, token], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    live = Live(process.stdout.readline().strip(), process, {"x-api-key": token} if token else {})
+    for _ in range(300):
+        try:
+            if live.ready():
+                return live
+        except httpx.TransportError:
+            pass
+    raise AssertionError("the service did not start")
+
+
+@pytest.fixture(scope="session")
+def live(world):
+    live = start(world.uri)
+    yield live
+    live.stop()
