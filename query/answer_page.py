@@ -15,17 +15,17 @@ from .answer import Answer, Result
 if TYPE_CHECKING:
     from .session import Snapshot
 
-LARGEST, SMALLEST = 232, 56
-"""Side of a picture in CSS pixels, of the most influential image and of one with hardly any."""
+LARGEST, SMALLEST = 100, 20
+"""Width of a picture in percent of its place: of the most influential image, and of one with hardly any."""
 
-PIXELS = 2 * LARGEST
+PIXELS = 464
 SHARP = 64  # up to this side PNG is small too, and icons stay sharp
 OWNERS = 12
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A result as the page shows it: `data` is a picture as a data URI, or None; `side` in CSS pixels."""
+    """A result as the page shows it: `data` is a picture as a data URI, or None; `side` in percent of its place."""
 
     result: Result
     data: str | None
