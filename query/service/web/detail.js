@@ -75,7 +75,7 @@ async function describe(list, row) {
 
 function fill(list, entries) {
   const filled = Object.entries(entries).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  list.replaceChildren(...filled.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, linked(String(value)))]));
+  list.replaceChildren(...filled.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ").replace("license", "licence")), el("dd", {}, linked(String(value)))]));
 }
 
 /** Metadata is JSON of whatever the source said; plain values are shown. */

@@ -40,9 +40,8 @@ function draw() {
     byId("metrics-body").replaceChildren(el("p", {}, "Nothing was evaluated yet."), el("pre", {}, "attribase -s STORE query eval"));
     return;
   }
-  const groups = Map.groupBy ? Map.groupBy(chosen, place) : grouped(chosen);
   const most = Math.max(...chosen.map((row) => row.intervals?.[metric]?.[1] ?? row[metric]), 0.01);
-  const panels = [...groups].map(([title, members]) => panel(title, members, metric, most, split));
+  const panels = [...grouped(chosen)].map(([title, members]) => panel(title, members, metric, most, split));
   byId("metrics-body").replaceChildren(
     key(split !== CONTROL && rows.some((row) => row.split === CONTROL), chosen.some((row) => row.intervals?.[metric])),
     el("div", { class: "panels" }, panels),
@@ -56,7 +55,7 @@ const space = (row) => `${row.encoder} ${row.mapper === "none" ? "raw" : row.map
 function grouped(list) {
   const groups = new Map();
   for (const row of list) groups.set(place(row), [...(groups.get(place(row)) ?? []), row]);
-  return groups;
+  return new Map([...groups].sort(([a], [b]) => a.localeCompare(b)));
 }
 
 function panel(title, members, metric, most, split) {
@@ -74,19 +73,19 @@ function panel(title, members, metric, most, split) {
 
 function table(chosen, metric) {
   const names = Object.keys(METRICS);
-  const best = new Map();
-  for (const row of chosen) best.set(place(row), Math.max(best.get(place(row)) ?? 0, row[metric]));
-  const sorted = [...chosen].sort((a, b) => place(a).localeCompare(place(b)) || b[metric] - a[metric]);
-  const head = el("tr", {}, ["Case and prompts", "Features", ...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)));
-  const body = sorted.map((row) =>
-    el(
-      "tr",
-      { class: row[metric] === best.get(place(row)) ? "best" : "" },
-      el("th", { scope: "row" }, place(row)),
-      el("td", { class: "text" }, space(row)),
-      names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
-      el("td", {}, count(row.samples)),
-    ),
-  );
-  return el("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" }, el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
+  const head = el("tr", {}, ["Case and prompts", "Features"].map((name) => el("th", { scope: "col", class: "text" }, name)), [...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)));
+  const bodies = [...grouped(chosen)].map(([title, members]) => {
+    const sorted = members.sort((a, b) => b[metric] - a[metric]);
+    return el("tbody", {}, sorted.map((row, index) =>
+      el(
+        "tr",
+        { class: row[metric] === sorted[0][metric] ? "best" : "" },
+        index === 0 && el("th", { scope: "rowgroup", rowspan: sorted.length }, title),
+        el("td", { class: "text" }, space(row)),
+        names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
+        el("td", {}, count(row.samples)),
+      ),
+    ));
+  });
+  return el("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" }, el("table", {}, el("thead", {}, head), bodies));
 }

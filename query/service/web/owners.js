@@ -11,7 +11,7 @@ export function ownerBars({ answer, by, narrow }) {
   const rest = answer.shares.slice(SHOWN);
   const left = rest.reduce((sum, { influence }) => sum + influence, 0);
   const others = rest.length ? el("tr", {}, el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`), el("td", {}), el("td", {}, percent(left)), el("td", {}), el("td", {})) : null;
-  const head = el("tr", {}, [by === "license" ? "licence" : by, "", "influence", "images", ""].map((name) => el("th", { scope: "col" }, name)));
+  const head = el("tr", {}, ["", "", "Influence", "Images", ""].map((name) => el("th", { scope: "col" }, name)));
   return el(
     "section",
     { class: "card owners" },

@@ -60,13 +60,13 @@ function draw(place, samples, total, offset) {
 export function sampleCard(sample) {
   const img = el("img", { alt: "", loading: "lazy" });
   showPicture(img, "samples", sample.sample_id, 128);
-  const where = [sample.case_name, sample.scheme, sample.split].filter(Boolean).join(" · ");
+  const joined = (...parts) => parts.filter(Boolean).join(" · ");
   return el(
     "a",
-    { class: "sample", "data-item": true, href: withQuery("#ask", { sample: sample.sample_id }) },
+    { class: "sample", "data-item": true, title: sample.prompt, href: withQuery("#ask", { sample: sample.sample_id }) },
     el("span", { class: "frame" }, img),
     el("span", { class: "line" }, sample.prompt || sample.uri || sample.sample_id),
-    el("span", { class: "line soft" }, sample.concept ? `V* = ${sample.concept}` : ""),
-    el("span", { class: "line soft" }, where),
+    el("span", { class: "line soft" }, joined(sample.concept && `V* = ${sample.concept}`, sample.split)),
+    el("span", { class: "line soft" }, joined(sample.case_name, sample.scheme)),
   );
 }
