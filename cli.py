@@ -10,7 +10,20 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, embed, encoders, ingest, maintain, query, release, report, serve, tag, train
+from .commands import (
+    demo,
+    embed,
+    encoders,
+    index,
+    ingest,
+    maintain,
+    query,
+    release,
+    report,
+    serve,
+    tag,
+    train,
+)
 from .store import AttribaseError
 
 ingest.ingest.add_command(embed.embed)
@@ -70,6 +83,7 @@ for command in (
     encoders.encoders,
     ingest.ingest,
     train.train,
+    index.index,
     query.query,
 ):
     cli.add_command(command)

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from .commits import with_retries
 from .errors import ConflictError, InvalidInputError
+from .lookup import is_in
+from .schema import INDEXES
+from .tables import create_table
 
 if TYPE_CHECKING:
     from .store import Store
@@ -49,8 +52,10 @@ def fits(kind: str, dim: int) -> bool:
     return dim % 8 == 0 or kind in ("IVF_SQ", "IVF_HNSW_SQ")
 
 
-def build(store: Store, table: str, column: str, kind: str, partitions: int) -> int:
-    """Index `column` anew. Returns the version of the table that has it.
+def build(store: Store, table: str, column: str, kind: str, centroids: NDArray[np.float32]) -> int:
+    """Index `column` anew, in partitions around `centroids` (partitions, dim), unit rows.
+
+    Returns the version of the table that has it.
 
     Raises InvalidInputError for a kind that there is not, or that does not fit the vectors.
     """
@@ -71,7 +76,8 @@ def build(store: Store, table: str, column: str, kind: str, partitions: int) -> 
             name=index_name(column),
             metric=METRIC,
             replace=True,
-            num_partitions=partitions,
+            num_partitions=len(centroids),
+            ivf_centroids=centroids,
             **options,
         )
         return int(made.version)
@@ -133,6 +139,22 @@ def described(dataset: lance.LanceDataset, column: str) -> Index | None:
         bytes=int(one.total_size_bytes or 0),
         segments=len(one.segments),
     )
+
+
+def ensure_table(store: Store) -> None:
+    """Give a store from before there were indexes the table that tells of them."""
+    create_table(store.layout, "indexes", INDEXES)
+
+
+def forget(store: Store, index_id: str) -> None:
+    """Remove what was measured of an index."""
+
+    def commit() -> None:
+        dataset = store.dataset("indexes")
+        if dataset.count_rows(is_in("index_id", [index_id])):
+            dataset.delete(is_in("index_id", [index_id]))
+
+    with_retries("forgetting an index", commit)
 
 
 def clear(store: Store, table: str, column: str) -> None:

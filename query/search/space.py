@@ -44,22 +44,24 @@ class SearchSpace:
         """See `open`."""
         self.pinned, self._features = pinned, features
         self.encoder, self.mapper, self.dim = features.encoder, features.mapper, features.dim
-        kinds = features.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
+        self.dataset, self.column = features.dataset, features.column
+        kinds = self.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
         is_image = pc.equal(kinds, "image")
         self._places = np.flatnonzero(np.asarray(is_image))  # of each row, in the vector table
         self.ids: pa.Array = features.ids.filter(is_image)
         self._images = Names(self.ids)
         self._others = np.flatnonzero(~np.asarray(is_image))
-        self._samples = Names(features.ids.take(pa.array(self._others)))
+        self.sample_ids: pa.Array = features.ids.take(pa.array(self._others))
+        self._samples = Names(self.sample_ids)
         self._pools: Kept[Pool] = Kept(POOLS_KEPT)
         self._approximate: Approximate | None = None
-        self._refused: ConflictError | None = None
+        self.refused: ConflictError | None = None
         self._lock = Lock()
         self.index: IndexFacts | None = None
         try:
             self.index = read_facts(pinned, features)
         except ConflictError as error:  # exact search does not need it
-            self._refused = error
+            self.refused = error
 
     @classmethod
     def open(cls, pinned: Pinned, encoder: str, mapper: str) -> SearchSpace:
@@ -101,8 +103,8 @@ class SearchSpace:
         if method not in METHODS:
             raise InvalidInputError(f"there is no method {method!r}", hint=f"use {', '.join(METHODS)}")
         queries = self._checked(vectors)
-        if self._refused is not None and method != "exact":
-            raise self._refused
+        if self.refused is not None and method != "exact":
+            raise self.refused
         if method == "index" or (method == "auto" and self.prefers_index(pool, k)):
             return self._through_index(queries, min(k, pool.size), pool)
         return self._through_all(queries, min(k, pool.size), pool)

@@ -1,0 +1,69 @@
+"""`attribase index`: make large spaces fast to search, and measure what that costs in recall."""
+
+import click
+
+from ..store.indexes import KINDS
+from .shared import draw, format_option, open_store, print_rows, say
+
+SHOWN = ("encoder", "mapper", "state", "kind", "rows", "recall_10", "recall_100", "milliseconds", "bytes")
+
+
+@click.command()
+@click.option("--encoder", help="One encoder; left out, all there are.")
+@click.option("--mapper", help="One mapper, or `none`; left out, raw features and every mapper.")
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.99,
+    show_default=True,
+    help="Search as deep as this takes, at 10 and at 100 answers.",
+)
+@click.option(
+    "--kind", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True, help="What to build."
+)
+@click.option(
+    "--min-rows",
+    type=click.IntRange(0),
+    default=100_000,
+    show_default=True,
+    help="Fewer images than this need no index.",
+)
+@click.option("--force", is_flag=True, help="Build anew, whatever is there.")
+@format_option
+@click.pass_context
+def index(
+    ctx: click.Context,
+    encoder: str | None,
+    mapper: str | None,
+    recall: float,
+    kind: str,
+    min_rows: int,
+    force: bool,
+    fmt: str,
+) -> None:
+    r"""Index what is large enough to need it; again, take the images in that came since.
+
+    Recall is measured against exact search with stored samples as questions, and kept in the table indexes.
+
+    \b
+    Example: attribase -s my.store index
+             attribase -s my.store index --encoder clip-vit-b32 --mapper none --recall 0.999
+    """
+    from ..query.search.building import Wanted, index_space, spaces_of, told
+
+    store = open_store(ctx)
+    wanted = Wanted(recall=recall, kind=kind, force=force, min_rows=min_rows)
+    rows = []
+    for one in spaces_of(store, encoder, mapper):
+        steps = draw(index_space(store, *one, wanted))
+        row = told(store, *one, wanted, changed=steps is not None)
+        rows.append(row)
+        if row["state"] == "not needed":
+            say(
+                f"{one[0]} with {one[1]}: {row['images']} images need no index; comparing all takes no longer"
+            )
+        elif row["recall_10"] < recall or row["recall_100"] < recall:
+            say(
+                f"{one[0]} with {one[1]}: a recall of {recall} was not reached; --kind IVF_SQ may come closer"
+            )
+    print_rows(rows if fmt == "json" else [{name: row[name] for name in SHOWN} for row in rows], fmt)

@@ -1,0 +1,196 @@
+"""Indexing a space: build, measure, and search as deep as the wanted recall needs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ...store import Step, indexes, key_id
+from ...store.errors import ConflictError, InvalidInputError
+from ...store.indexes import Index
+from ...store.lookup import is_in
+from ...store.schema import INDEXES, mapped_column, vectors_table
+from ..features import RAW, Pinned
+from ..registry import choose_encoder, choose_mapper, encoders, mappers
+from .centroids import centroids
+from .facts import REBUILD, Depth
+from .measuring import Bench, Measured
+from .space import SearchSpace
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+MIN_ROWS = 100_000
+"""With fewer images than this, comparing all of them takes no longer than asking an index."""
+
+AUTO = ("IVF_RQ", "IVF_SQ")
+"""Tried in turn; docs/search.md has how the kinds compare."""
+
+OUTGROWN = 4  # times the rows that the partitions were made for
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an index should be like. `kind` is one of store.indexes.KINDS, or 'auto'."""
+
+    recall: float = 0.99
+    kind: str = "auto"
+    force: bool = False
+    min_rows: int = MIN_ROWS
+
+    def __post_init__(self) -> None:
+        if not 0 < self.recall <= 1:
+            raise InvalidInputError(f"a recall of {self.recall}", hint="ask for more than 0, at most 1")
+        if self.kind not in ("auto", *indexes.KINDS):
+            raise InvalidInputError(
+                f"there is no index of the kind {self.kind!r}", hint=f"use auto, {', '.join(indexes.KINDS)}"
+            )
+
+
+def index_space(store: Store, encoder: str, mapper: str, wanted: Wanted) -> Iterator[Step]:
+    """Build the index of one space, or take the rows that came later into it; measure; record.
+
+    Nothing to do yields no step: too few images, or nothing new since it was measured.
+
+    Raises ConflictError where an index of another make is in the way and `wanted.force` is not set, or where
+    the mapper has not mapped all items.
+    """
+    indexes.ensure_table(store)
+    space = SearchSpace.open(Pinned.now(store), encoder, mapper)
+    if len(space) < wanted.min_rows:
+        return
+    table, column = vectors_table(encoder), space.column
+    if wanted.force:
+        indexes.clear(store, table, column)
+    there = indexes.described(store.dataset(table), column)
+    known = None if wanted.force else space.index
+    if there and known and wanted.kind in ("auto", known.kind) and there.rows < OUTGROWN * known.rows:
+        if not there.unindexed and known.recall_10 >= wanted.recall <= known.recall_100:
+            return
+        yield from _fold(store, space, there, wanted)
+        return
+    kinds = [k for k in AUTO if indexes.fits(k, space.dim)] if wanted.kind == "auto" else [wanted.kind]
+    for last, kind in enumerate(kinds, start=1 - len(kinds)):
+        reached = yield from _build(store, space, kind, wanted)
+        if reached or not last:
+            return
+
+
+def partitions_for(rows: int) -> int:
+    """How many partitions: the power of two nearest to the square root of the rows, with 32 rows in each."""
+    return max(1, min(1 << round(math.log2(max(rows, 1)) / 2), rows // 32))
+
+
+def _build(store: Store, space: SearchSpace, kind: str, wanted: Wanted) -> Generator[Step, None, bool]:
+    """Whether the recall that is wanted was reached."""
+    table, column = vectors_table(space.encoder), space.column
+    partitions = partitions_for(len(space))
+    indexes.forget(store, key_id(space.encoder, space.mapper))  # until it is measured, search is exact
+    yield Step("build", 0, 1, f"{kind} of {len(space)} images, {partitions} partitions")
+    start = time.perf_counter()
+    indexes.build(store, table, column, kind, centroids(space, partitions))
+    seconds = time.perf_counter() - start
+    yield Step("build", 1, 1, f"in {seconds:.0f} s")
+    first = Depth(max(1, partitions // 128), 2)
+    return (yield from _measured(store, space, wanted, first, partitions, seconds))
+
+
+def _fold(store: Store, space: SearchSpace, there: Index, wanted: Wanted) -> Generator[Step, None, bool]:
+    facts = space.index
+    if facts is None:
+        raise ConflictError(f"the index {there.name} was not measured", hint=REBUILD)
+    yield Step("fold", 0, 1, f"{there.unindexed} rows that came after the index")
+    indexes.fold(store, vectors_table(space.encoder), space.column)
+    yield Step("fold", 1, 1)
+    first = Depth(facts.nprobes, facts.refine)
+    return (yield from _measured(store, space, wanted, first, facts.partitions, facts.seconds))
+
+
+def _measured(
+    store: Store, before: SearchSpace, wanted: Wanted, first: Depth, partitions: int, seconds: float
+) -> Generator[Step, None, bool]:
+    """Find the depths for the wanted recall at 10 and at 100, and record them."""
+    space = SearchSpace.open(Pinned.now(store), before.encoder, before.mapper)
+    yield Step("measure", 0, 1, "comparing held-out samples with every image")
+    bench = Bench(space)
+    ten = yield from _reported(bench.deepen(10, wanted.recall, partitions, first))
+    more = Depth(ten.depth.nprobes, min(ten.depth.refine, 2))
+    hundred = yield from _reported(bench.deepen(100, wanted.recall, partitions, more))
+    there = indexes.described(space.dataset, space.column)
+    if there is None:
+        raise ConflictError("the index was dropped while it was measured", hint="run it again")
+    how = {
+        "target": wanted.recall,
+        "queries": len(bench.queries),
+        "partitions": partitions,
+        "seconds": seconds,
+    }
+    store.upsert("indexes", [_row(space, there, ten, hundred) | how], update=True)
+    return min(ten.recall, hundred.recall) >= wanted.recall
+
+
+def _reported(measures: Iterator[Measured]) -> Generator[Step, None, Measured]:
+    """A step each; the last one."""
+    for count, last in enumerate(measures, start=1):
+        note = (
+            f"recall@{last.k} {last.recall:.4f} in {last.milliseconds:.1f} ms, "
+            f"{last.depth.nprobes} partitions, {last.depth.refine}x compared"
+        )
+        yield Step("measure", count, count, note)
+    return last
+
+
+def _row(space: SearchSpace, there: Index, ten: Measured, hundred: Measured) -> dict[str, Any]:
+    """What was measured, as `indexes` has it."""
+    return {
+        "index_id": key_id(space.encoder, space.mapper),
+        "encoder": space.encoder,
+        "mapper": space.mapper,
+        "table_name": vectors_table(space.encoder),
+        "column_name": space.column,
+        "index_name": there.name,
+        "kind": there.kind,
+        "metric": there.metric,
+        "dim": space.dim,
+        "rows": there.rows,
+        "nprobes": ten.depth.nprobes,
+        "refine": ten.depth.refine,
+        "nprobes_100": max(hundred.depth.nprobes, ten.depth.nprobes),
+        "refine_100": hundred.depth.refine,
+        "recall_10": ten.recall,
+        "recall_100": hundred.recall,
+        "milliseconds": ten.milliseconds,
+        "bytes": there.bytes,
+        "table_version": int(space.dataset.version),
+        "created": datetime.now(UTC).replace(tzinfo=None),
+    }
+
+
+def spaces_of(store: Store, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
+    """The (encoder, mapper) pairs that are meant; left out, all that have vectors.
+
+    Raises NotFoundError for unknown names.
+    """
+    found = []
+    for one in [choose_encoder(store, encoder)] if encoder else encoders(store):
+        columns = store.schema(vectors_table(one)).names
+        if mapper is None:
+            mapped = [name for name in mappers(store, one) if mapped_column(name) in columns]
+            found += [(one, name) for name in (RAW, *sorted(mapped))]
+        else:
+            found.append((one, choose_mapper(store, one, mapper)))
+    return found
+
+
+def told(store: Store, encoder: str, mapper: str, wanted: Wanted, *, changed: bool) -> dict[str, Any]:
+    """What the command prints of one space: its row of `indexes`, and what was done."""
+    rows = store.read("indexes", where=is_in("index_id", [key_id(encoder, mapper)])).to_pylist()
+    images = store.count(vectors_table(encoder), "item_kind = 'image'")
+    needed = images >= wanted.min_rows
+    state = ("indexed" if changed else "up to date") if needed else "not needed"
+    blank = dict.fromkeys(INDEXES.names) | {"encoder": encoder, "mapper": mapper}
+    return {"state": state, "images": images} | (rows[0] if rows else blank)
