@@ -5,4 +5,8 @@
 -- returns  rank BIGINT, image_id, similarity FLOAT, influence DOUBLE (null where nothing is calibrated),
 --          exact, complete BOOLEAN, remaining DOUBLE (the influence of images beyond the k-th)
 create or replace macro attribute(item, k := 10, encoder := null, mapper := null) as table
-select unnest(attribute_rows($world, item, k, encoder, mapper), recursive := true)
+select unnest(attribute_rows($world, asked.item, asked.k, asked.encoder, asked.mapper), recursive := true)
+from (
+    select item, k, encoder, mapper
+    order by 1 -- gathers the items of a join into whole vectors: one call for 2048 of them
+) as asked(item, k, encoder, mapper)

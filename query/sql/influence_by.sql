@@ -4,4 +4,8 @@
 --          category or collection), item VARCHAR (sample_id or its uri; null has no rows), encoder, mapper
 -- returns  name VARCHAR (null: images without one), influence DOUBLE, images BIGINT (those with any influence)
 create or replace macro influence_by(field, item, encoder := null, mapper := null) as table
-select unnest(influence_rows($world, field, item, encoder, mapper), recursive := true)
+select unnest(influence_rows($world, asked.field, asked.item, asked.encoder, asked.mapper), recursive := true)
+from (
+    select field, item, encoder, mapper
+    order by 2 -- gathers the items of a join into whole vectors: one call for 2048 of them
+) as asked(field, item, encoder, mapper)

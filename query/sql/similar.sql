@@ -4,4 +4,8 @@
 --          a sample's uri; null has no rows), k BIGINT, encoder, mapper VARCHAR (null: as in the command line)
 -- returns  rank BIGINT, image_id, similarity FLOAT
 create or replace macro "similar"(item, k := 10, encoder := null, mapper := null) as table
-select unnest(similar_rows($world, item, k, encoder, mapper), recursive := true)
+select unnest(similar_rows($world, asked.item, asked.k, asked.encoder, asked.mapper), recursive := true)
+from (
+    select item, k, encoder, mapper
+    order by 1 -- gathers the items of a join into whole vectors: one call for 2048 of them
+) as asked(item, k, encoder, mapper)

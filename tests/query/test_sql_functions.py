@@ -91,10 +91,37 @@ def test_thousands_of_items_are_asked_in_vectors(con, monkeypatch):
         return real(self, ["m1-s0"] * len(questions), request)
 
     monkeypatch.setattr(Snapshot, "attribute", counted)
-    many = "select count(*) as n from (select 'x' || range as item from range(5000)), attribute(item, k := 2)"
-    assert rows(con, many) == [{"n": 10_000}]
-    assert sum(asked) == 5000
-    assert len(asked) <= 5
+    scattered = pa.Table.from_batches(  # as a table comes that was written a few rows at a time
+        [pa.record_batch({"item": [f"x{n + i}" for i in range(10)]}) for n in range(0, 5000, 10)]
+    )
+    con.from_arrow(scattered).create_view("scattered")
+    for joined in (
+        "scattered, attribute(item, k := 2)",
+        "scattered left join attribute(item, k := 2) on true",
+        "(from scattered where hash(item) % 7 > 0 or true) cross join lateral attribute(item, k := 2)",
+    ):
+        asked.clear()
+        assert rows(con, f"select count(*) as n from {joined}") == [{"n": 10_000}]
+        assert asked == [2048, 2048, 904]
+
+
+def test_a_macro_may_stand_wherever_a_table_may(con):
+    best = rows(con, "from attribute('m1-s0', k := 1)")[0]["image_id"]
+    where = "sample_id = 'm1-s0'"
+    for statement in (
+        f"select (select image_id from attribute(sample_id, k := 1)) as best from samples where {where}",
+        f"select list(image_id) [1] as best from samples, attribute(sample_id, k := 1) where {where}",
+        "with a as (from attribute('m1-s0', k := 1)) select image_id as best from a",
+        "select image_id as best from attribute('m1-s0', k := 1) where exists (from attribute('m1-s1'))",
+        "select b.image_id as best from attribute('m1-s0', k := 3) as a join attribute('m1-s0', k := 1) as b "
+        "using (image_id)",
+        "select image_id as best from attribute('m1-s0', k := 1) union select image_id from attribute(null)",
+        f"select image_id as best from (select sample_id as item, 1 as k from samples where {where}) as asked"
+        ", attribute(item, k := k)",
+        f"select image_id as best from (select sample_id as asked from samples where {where}), "
+        "attribute(asked, k := 1, mapper := 'none')",
+    ):
+        assert rows(con, statement) == [{"best": best}], statement
 
 
 def test_an_item_that_comes_twice_is_asked_once():
