@@ -50,8 +50,8 @@ def create_app(uri: str, options: ServiceOptions | None = None) -> FastAPI:
     page.mount(app)
     openapi.describe(app, (AttributeBody, SqlBody, CountBody, QueryBody))
     # The last one added is the outermost.
-    app.add_middleware(Limits, options=options)
     app.add_middleware(Gate, options=options)
+    app.add_middleware(Limits, options=options)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, telemetry=service.telemetry)
     return app

@@ -23,40 +23,50 @@ HEAD_BYTES = 64 << 10
 
 
 class Patient(H11Protocol):
-    """uvicorn's protocol, but a connection whose next request's headers take too long is closed.
+    """uvicorn's protocol, but not for clients that send the headers of a request too slowly.
 
-    uvicorn limits how long a connection may be idle after an answer, not how long the first request (or
-    one that began to arrive) may take, so a few thousand silent clients would use up its connections.
+    uvicorn limits how long a connection may be idle after an answer, not how long a request may take that
+    began to arrive, or the first one. So a few thousand silent clients would use up its connections, and a
+    body that nobody waits for any more could go on forever.
     """
 
     head_seconds = 10.0
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client is there: its first headers are awaited."""
         super().connection_made(transport)
-        self._wait_for_head()
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Something came: all of the headers, a part of them, or more of a body."""
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        answered = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        if self.conn.their_state is h11.IDLE or answered:
+            self._wait()
+        else:
             self._stop_waiting()
-        elif self._head_timer is None and not self.transport.is_closing():
-            self._wait_for_head()
+
+    def on_response_complete(self) -> None:
+        """An answer is sent; what is left of its request, if anything, has to come soon."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop_waiting()
         super().connection_lost(exc)
 
-    def _wait_for_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
+    def _wait(self) -> None:
+        """Close the connection in a while, unless that is due already."""
+        if self._timer is None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Server(uvicorn.Server):

@@ -154,7 +154,7 @@ def _images(
     count = pool.size if body.lower_bound is not None else body.k + (body.offset or 0)
     request = Request(encoder=space.encoder, mapper=space.mapper, k=count, method=method)
     task = Task(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
-    through = index_pass if by_index(space, pool, method) else exact_pass
+    through = index_pass if by_index(space, pool, request) else exact_pass
     return [_hits(space, ranking, narrowed, body) for ranking in through(task, vectors)]
 
 

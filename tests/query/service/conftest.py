@@ -118,8 +118,10 @@ SERVE = """
 import sys
 from attribase.query.service import ServiceOptions
 from attribase.query.service.running import serve
-options = ServiceOptions(token=sys.argv[2] or None, sql=False, head_seconds=1.0, body_seconds=1.5, stop_seconds=5.0,
-                         refresh=0.5, threads=2)
+limits = dict(stop_seconds=5.0, refresh=0.5)
+if sys.argv[3] == "impatient":
+    limits |= dict(head_seconds=1.0, body_seconds=1.5)
+options = ServiceOptions(token=sys.argv[2] or None, sql=False, threads=2, **limits)
 serve(sys.argv[1], options, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
 """
 
@@ -149,11 +151,14 @@ class Live:
         return self.process.wait(30)
 
 
-def start(uri, token=TOKEN):
+def start(uri, token=TOKEN, patience="patient"):
     """A service as a process of its own."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, uri, token], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", SERVE, uri, token, patience],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     live = Live(process.stdout.readline().strip(), process, {"x-api-key": token} if token else {})
     for _ in range(300):
@@ -168,5 +173,13 @@ def start(uri, token=TOKEN):
 @pytest.fixture(scope="session")
 def live(world):
     live = start(world.uri)
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="session")
+def impatient(world):
+    """As `live`, but it waits no longer than tests want to."""
+    live = start(world.uri, patience="impatient")
     yield live
     live.stop()

@@ -59,6 +59,14 @@ def table(url, **body):
     return {"method": "POST", "url": f"/v1/table/{url}", "json": body}
 
 
+def search(**body):
+    return table("vectors_enc/query/", **body)
+
+
+def count(**body):
+    return table("vectors_enc/count_rows/", **body)
+
+
 S = {"sample": "m1-s0"}
 V = [0.5] * 16
 BAD = {
@@ -149,7 +157,7 @@ BAD = {
     "a condition on nothing": (400, ask(**S, where="nothing = 1")),
     "no condition": (400, ask(**S, where="creator =")),
     "two statements": (400, ask(**S, where="1 = 1; drop table images")),
-    "a file in a condition": (400, ask(**S, where="creator in (select content from read_text('/etc/passwd'))")),
+    "a file in a condition": (400, ask(**S, where="creator in (from read_text('/etc/passwd'))")),
     "an endless condition": (400, ask(**S, where="(select count(*) from range(1000000000000)) > 0")),
     "a vast condition": (400, ask(**S, where="length(repeat('a', 3000000000)) > 0")),
     "a condition of 20,000 letters": (400, ask(**S, where="creator = '" + "a" * 20_000 + "'")),
@@ -163,21 +171,21 @@ BAD = {
     "a write": (403, table("images/insert/")),
     "a drop": (403, table("images/drop/")),
     "a search of a table without vectors": (400, table("images/query/", vector=V, k=3)),
-    "a search by a shorter vector": (400, table("vectors_enc/query/", vector=V[:3], k=3)),
-    "a search by nothing": (400, table("vectors_enc/query/", vector=[0.0] * 16, k=3)),
-    "a search in an unknown column": (400, table("vectors_enc/query/", vector=V, k=3, vector_column="item_id")),
-    "a search by another metric": (400, table("vectors_enc/query/", vector=V, k=3, distance_type="l2")),
-    "a search for all": (413, table("vectors_enc/query/", vector=V, k=2**63 - 1)),
-    "a search for text": (400, table("vectors_enc/query/", vector=[], full_text_query={"query": "a"}, k=3)),
-    "a filter with a function": (400, table("vectors_enc/count_rows/", predicate="repeat('a', 9999999999) = item_id")),
-    "a filter with a clause": (400, table("vectors_enc/count_rows/", predicate="item_kind = 'image' limit 3")),
-    "a filter nested deep": (400, table("vectors_enc/count_rows/", predicate="(" * 3000 + "true" + ")" * 3000)),
-    "a filter of a subquery": (400, table("vectors_enc/count_rows/", predicate="item_id in (select 1)")),
-    "a filter on nothing": (400, table("vectors_enc/count_rows/", predicate="colour = 'red'")),
-    "an open quote": (400, table("vectors_enc/count_rows/", predicate="item_id = 'a")),
-    "a column of both": (400, table("vectors_enc/query/", vector=V, k=3, filter="item_kind = 'image' and creator = 'c1'")),
-    "an unknown column": (400, table("vectors_enc/query/", vector=V, k=3, columns=["bytes"])),
-    "a computed column": (400, table("vectors_enc/query/", vector=[], k=3, columns={"x": "upper(item_id)"})),
+    "a search by a shorter vector": (400, search(vector=V[:3], k=3)),
+    "a search by nothing": (400, search(vector=[0.0] * 16, k=3)),
+    "a search in an unknown column": (400, search(vector=V, k=3, vector_column="item_id")),
+    "a search by another metric": (400, search(vector=V, k=3, distance_type="l2")),
+    "a search for all": (413, search(vector=V, k=2**63 - 1)),
+    "a search for text": (400, search(vector=[], full_text_query={"query": "a"}, k=3)),
+    "a filter with a function": (400, count(predicate="repeat('a', 9999999999) = item_id")),
+    "a filter with a clause": (400, count(predicate="item_kind = 'image' limit 3")),
+    "a filter nested deep": (400, count(predicate="(" * 3000 + "true" + ")" * 3000)),
+    "a filter of a subquery": (400, count(predicate="item_id in (select 1)")),
+    "a filter on nothing": (400, count(predicate="colour = 'red'")),
+    "an open quote": (400, count(predicate="item_id = 'a")),
+    "a column of both": (400, search(vector=V, k=3, filter="item_kind = 'image' and creator = 'c1'")),
+    "an unknown column": (400, search(vector=V, k=3, columns=["bytes"])),
+    "a computed column": (400, search(vector=[], k=3, columns={"x": "upper(item_id)"})),
     "bytes of a table": (400, table("images/query/", vector=[], k=3, columns=["bytes"])),
 }  # fmt: skip
 

@@ -25,14 +25,14 @@ def test_info_tells_what_there_is(client, world):
 @pytest.mark.parametrize(
     ("conditions", "wanted"),
     [
-        ({}, lambda row: True),
+        ({}, lambda _: True),
         ({"case": "other"}, lambda row: row["case_name"] == "other"),
         ({"case": "other", "split": "val"}, lambda row: (row["case_name"], row["split"]) == ("other", "val")),
         ({"scheme": "media", "model": "m3"}, lambda row: (row["scheme"], row["model_id"]) == ("media", "m3")),
         ({"q": "CAT'S"}, lambda row: "cat's" in (row["prompt"] or "").lower()),
         ({"q": "m2-s"}, lambda row: "m2-s" in (row["uri"] or "")),
-        ({"q": "%"}, lambda row: False),
-        ({"case": "none of these"}, lambda row: False),
+        ({"q": "%"}, lambda _: False),
+        ({"case": "none of these"}, lambda _: False),
     ],
 )
 def test_samples_are_those_that_all_conditions_hold_for(client, world, conditions, wanted):

@@ -105,7 +105,7 @@ def test_pages_of_other_sites_may_not_ask(client):
     assert client.get("/v1/info", headers={"origin": HOME}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "attribase.example"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "attribase.example"])
 def test_off_loopback_nothing_starts_without_a_token(world, host):
     result = CliRunner().invoke(cli, ["-s", world.uri, "query", "serve", "--host", host, "--port", "0"])
     assert result.exit_code == 1
