@@ -1,7 +1,7 @@
 """Where the partitions of an index lie: centres of the images alone.
 
 The table holds samples too, and those lie apart from the images that they are compared with. Centres made of
-all rows spend themselves on telling samples from samples: measured on the demo's store, whose items are 38 %
+all rows spend themselves on telling samples from samples: measured on the demo's store, 38 % of it
 samples, a quarter of the partitions then held 0.51 of the ten nearest images, and 0.93 with centres of images.
 """
 

@@ -1,0 +1,151 @@
+"""Conditions: what they select, and what they must not be able to do."""
+
+import pytest
+from attribase.query.features import Pinned
+from attribase.query.search import SearchSpace, condition
+from attribase.query.search.condition import matching
+from attribase.store.errors import InvalidInputError
+
+
+def select(large, where):
+    return set(matching(Pinned.now(large.store), where).to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"),
+    [
+        ("creator = 'c7'", lambda n: n % 400 == 7),
+        ("creator = 'c7' and license <> 'CC0'", lambda n: False),
+        ("creator in ('c6', 'c8') and not license = 'CC0'", lambda n: n % 400 in (6, 8)),
+        ("lower(license) like 'cc%' and width between 10 and 20", lambda n: n % 2 and 10 <= n <= 20),
+        ("width // 100 = 3 or width * 2 > 7990", lambda n: n // 100 == 3 or n * 2 > 7990),
+        ("collection = 'both'", lambda n: n >= 3800),
+        ("collection = 'both' and width < 3900", lambda n: 3800 <= n < 3900),
+        ("COLLECTION IS NULL", lambda n: False),
+        ("caption is null and width = 3", lambda n: n == 3),
+        ("case when width < 5 then true else creator = 'c9' end", lambda n: n < 5 or n % 400 == 9),
+        ("width < 4 -- the first", lambda n: n < 4),
+    ],
+)
+def test_a_condition_selects_what_it_says(large_once, where, holds):
+    assert select(large_once, where) == {i for n, i in enumerate(large_once.ids) if holds(n)}
+
+
+def test_an_image_in_two_collections_counts_once(large_once):
+    found = matching(Pinned.now(large_once.store), "collection is not null")
+    assert len(found) == len(set(found.to_pylist())) == 4000
+
+
+def test_a_pool_is_narrowed(large_once):
+    space = large_once.space
+    assert space.pool("gallery", "collection = 'both'").size == 100
+    assert space.pool("all", "collection = 'both'").size == 150
+    assert space.pool("gallery", "width < 0").size == 0
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "   ",
+        "-- nothing",
+        "nope = 1",
+        "creator =",
+        "'x'",
+        "creator = 'x') or (1 = 1",
+        "1 = 1; drop table images",
+        "creator = 'x' limit 1",
+        "true union select 1",
+        "true order by 1",
+        "creator = $1",
+        "creator = ?",
+        "image_id in (select image_id from members)",
+        "(select true)",
+        "exists (from read_text('/etc/passwd'))",
+        "exists (from images)",
+        "read_text('/etc/passwd') is null",
+        "getenv('HOME') = 'x'",
+        "current_setting('temp_directory') = ''",
+        "getvariable('x') is null",
+        "repeat('x', 1000000000) = 'y'",
+        "range(1000000000000) is null",
+        "list_transform([1], lambda x: x)[1] = 1",
+        "[x for x in [1, 2]] is null",
+        "columns(*) = 'x'",
+        "#1 = 'x'",
+        "count(*) > 1",
+        "row_number() over () = 1",
+        "error('x')",
+        "nextval('x') = 1",
+        "main.lower('a') = 'a'",
+        "system.main.lower('a') = 'a'",
+        "query('select 1') is null",
+        "bytes is null",
+        "width / 0 > error('x')",
+        "pg_sleep(5) is null",
+        "random() > 0.5",
+        "creator collate nocase = 'x'",
+        "(" * 3000 + "true" + ")" * 3000,
+        "not " * 2400 + "true",
+        "true or " * 5000 + "true",
+        "a" * 20_000,
+    ],
+)
+def test_what_is_no_condition_over_images_is_refused_with_a_reason(large_once, where):
+    with pytest.raises(InvalidInputError, match="condition") as caught:
+        select(large_once, where)
+    assert len(str(caught.value)) < 1000
+    assert caught.value.hint
+
+
+def test_deep_nesting_within_the_length_ends_well(large_once):
+    for where in ("(" * 400 + "true" + ")" * 400, "not " * 1200 + "true", "-" * 900 + "1 = 1"):
+        try:
+            select(large_once, where)
+        except InvalidInputError:
+            continue
+
+
+def test_a_condition_that_takes_too_long_is_stopped(large_once, monkeypatch):
+    monkeypatch.setattr(condition, "Timer", lambda _seconds, stop: _Now(stop))
+    with pytest.raises(InvalidInputError, match="longer than"):
+        select(large_once, "width > 3")
+
+
+class _Now:
+    """A timer whose time is up when it starts, and again at each chance until it is cancelled."""
+
+    def __init__(self, stop):
+        import threading
+
+        self.stop, self.over = stop, threading.Event()
+        self.thread = threading.Thread(target=self._nag)
+
+    def start(self):
+        self.thread.start()
+
+    def _nag(self):
+        while not self.over.wait(0.0005):
+            self.stop()
+
+    def cancel(self):
+        self.over.set()
+        self.thread.join()
+
+
+def test_the_connection_could_not_read_files_either(large_once, monkeypatch):
+    monkeypatch.setattr(condition, "_columns", lambda *_: set())  # as if the list had a hole
+    for where in (
+        "exists (from read_text('/etc/passwd'))",
+        "exists (from '/etc/passwd')",
+        "exists (from read_csv('http://127.0.0.1:1/x'))",
+    ):
+        with pytest.raises(InvalidInputError):
+            select(large_once, where)
+
+
+def test_the_same_condition_is_evaluated_once(large_once, monkeypatch):
+    space: SearchSpace = large_once.space
+    first = space.pool("all", "creator = 'c1'")
+    monkeypatch.setattr("attribase.query.search.pool.matching", None)
+    assert space.pool("all", "creator = 'c1'") is first
