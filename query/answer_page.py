@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ OWNERS = 12
 
 @dataclass(frozen=True)
 class Shown:
-    """A result as the page shows it: `data` is a picture as a data URI, or None; `side` in percent of its place."""
+    """A result as the page shows it: `data` is a data URI, or None; `side` in percent of its place."""
 
     result: Result
     data: str | None
@@ -81,7 +82,7 @@ def _side(influence: float | None, most: float) -> int:
     """The area says the influence, down to a size at which a picture can still be told."""
     if influence is None or most == 0:
         return (LARGEST + SMALLEST) // 2
-    return max(SMALLEST, round(LARGEST * (influence / most) ** 0.5))
+    return max(SMALLEST, round(LARGEST * math.sqrt(influence / most)))
 
 
 def _pictures(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from ..store.errors import ConflictError
 from .answer import DETAILS, Answer, Result, Share, Weighed
 from .owners import owners_of
-from .passes import Ranking, Task, exact_pass, index_pass
+from .passes import DEPTHS, Ranking, Task, exact_pass, index_pass
 from .request import Question, Request
 
 if TYPE_CHECKING:
     from .search import Pool, SearchSpace
     from .session import Snapshot
-
-NARROW_ROWS, NARROW_SHARE = 20_000, 0.02
-"""A pool of fewer rows, or a smaller share of the space, is compared whole even where there is an index."""
 
 
 def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Request) -> list[Answer]:
@@ -34,8 +31,8 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     empty = _template(task)
     if not task.pool.size:
         return [replace(empty, query=name) for name in names]
-    through = index_pass if by_index(space, task.pool, request.method) else exact_pass
-    alone = len(names) == 1
+    through = index_pass if by_index(space, task.pool, request) else exact_pass
+    alone = len(names) == 1  # what weighs nothing in one answer would fill the memory in thousands
     answers = [
         _answer(snapshot, task, replace(empty, query=name), ranking, alone)
         for name, ranking in zip(names, through(task, vectors), strict=True)
@@ -43,20 +40,22 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     return _described(snapshot, answers) if request.details else answers
 
 
-def by_index(space: SearchSpace, pool: Pool, method: str) -> bool:
+def by_index(space: SearchSpace, pool: Pool, request: Request) -> bool:
     """Whether a pool is searched by the space's index.
 
-    Raises ConflictError where that is asked for and there is none.
+    Raises ConflictError where that is asked for and there is none, or it is not the one that was measured.
     """
-    if method == "index" and space.index is None:
+    if request.method == "exact":
+        return False
+    if space.refused is not None:  # a scan in its place would be a silent one
+        raise space.refused
+    if request.method == "index" and space.index is None:
         raise ConflictError(
             f"there is no index of {space.encoder} with {space.mapper}",
             hint=f"make one: attribase -s STORE index --encoder {space.encoder} --mapper {space.mapper}; or "
             "search exactly",
         )
-    if method != "auto" or space.index is None:
-        return method == "index"
-    return pool.size >= max(NARROW_ROWS, NARROW_SHARE * len(space.ids))
+    return request.method == "index" or space.prefers_index(pool, max(request.k, DEPTHS[0]))
 
 
 def _template(task: Task) -> Answer:

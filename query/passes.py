@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .copies import groups_of_copies
+from .held import all_similarities, cosines_among, rows_at
 from .registry import Calibration
 from .request import Request
 from .weighing import Places, Reals, Shares, may_be_best, ordered, shares_of, unseen_share
@@ -79,7 +80,7 @@ def exact_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
     for start in range(0, len(vectors), most):
         some = vectors[start : start + most]
         rows, similarities, at = np.empty(size, np.int64), np.empty((len(some), size), np.float32), 0
-        for mine, found in task.space.scan(some, task.pool):
+        for mine, found in all_similarities(task.space, some, task.pool):
             rows[at : at + len(mine)] = mine
             similarities[:, at : at + len(mine)] = found
             at += len(mine)
@@ -98,7 +99,7 @@ def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> No
             distinct = np.unique(np.concatenate([near[one] for one in group]))
             for start in range(0, len(distinct), TAKEN):
                 some = distinct[start : start + TAKEN]
-                units = task.space.unit_rows(rows[some]).astype(np.float64)
+                units = rows_at(task.space, rows[some]).astype(np.float64)
                 for one in group:
                     inside = np.isin(some, near[one], assume_unique=True)
                     similarities[one, some[inside]] = units[inside] @ queries[one].astype(np.float64)
@@ -135,6 +136,8 @@ def index_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
 def _depths(task: Task) -> list[int]:
     """How many images a search looks at, first and, if that does not do, then."""
     request = task.request
+    if task.fitted is None and request.dedup is None:  # what is not listed has no influence to be summed
+        return [min(request.k, task.pool.size)]
     most = min(max(request.limit, request.k), task.pool.size)
     return [*(depth for depth in DEPTHS if request.k <= depth < most), most]
 
@@ -195,7 +198,9 @@ def _listed(
     depth = min(most, max(4 * request.k, weighty))
     while True:
         order = best(depth)
-        groups = groups_of_copies(task.space, rows[order], request.dedup, request.k)
+        groups = groups_of_copies(
+            cosines_among(task.space, rows[order]), len(order), request.dedup, request.k
+        )
         if len(groups) >= request.k or depth >= most:
             return order, groups
         depth = min(most, 4 * depth)

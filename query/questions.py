@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,15 +43,14 @@ def read_questions(
         DataError: bytes that are no image.
         InvalidInputError: a vector of another length, with NaN in it, or of zeros.
     """
-    asked = _named(snapshot, questions, files)
+    asked = [_read(question, files) for question in questions]
     vectors = np.empty((len(asked), space.dim), np.float32)
-    stored = [place for place, one in enumerate(asked) if one.sample is not None]
-    if stored:
-        vectors[stored] = space.sample_vectors([asked[place].sample or "" for place in stored])
-        bare = [place for place in stored if not np.isfinite(vectors[place]).all()]
-        found = _bytes_of(snapshot, [asked[place].sample or "" for place in bare], space.encoder)
-        for place, data in zip(bare, found, strict=True):
-            asked[place] = Read(asked[place].name, data=data)
+    named = [place for place, one in enumerate(asked) if one.sample is not None]
+    if named:
+        names = [asked[place].sample or "" for place in named]
+        vectors[named], pictures = _sample_vectors(snapshot, names, space)
+        for place, data in zip(named, pictures, strict=True):
+            asked[place] = replace(asked[place], data=data)
     features = [place for place, one in enumerate(asked) if one.feature is not None]
     if features:
         raw = _checked([asked[place].feature for place in features], snapshot, space)
@@ -65,29 +64,41 @@ def read_questions(
 
 def pictures_of(snapshot: Snapshot, names: Sequence[str]) -> dict[str, bytes | None]:
     """The bytes of questions named by text: files and samples; None where there are none."""
-    asked = {one.name: one for one in _named(snapshot, list(dict.fromkeys(names)), files=True)}
-    samples = sorted({one.sample for one in asked.values() if one.sample is not None})
-    rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", samples)
-    stored = dict(rows.read(samples))
-    return {name: one.data or stored.get(one.sample or "") for name, one in asked.items()}
+    asked = {name: _read(name, files=True) for name in names}
+    samples = _samples(snapshot, sorted(name for name, one in asked.items() if one.sample is not None))
+    rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", list(samples.values()))
+    stored = dict(rows.read(list(samples.values())))
+    return {name: one.data or stored.get(samples.get(name, "")) for name, one in asked.items()}
 
 
-def _named(snapshot: Snapshot, questions: Sequence[Question], files: bool) -> list[Read]:
-    """The questions as what they are; text that names no file is looked up among the samples."""
-    asked: list[Read | str] = []
-    for question in questions:
-        if isinstance(question, bytes):
-            asked.append(Read(content_id(question), data=question))
-        elif isinstance(question, np.ndarray):
-            feature = _feature(question)
-            asked.append(Read(f"vector {content_id(feature.tobytes())[:12]}", feature=feature))
-        elif files or isinstance(question, str):
-            asked.append((_file(question) if files else None) or str(question))
-        else:
-            raise InvalidInputError("files of this machine may not be named", hint="send their bytes")
-    names = sorted({one for one in asked if isinstance(one, str)})
-    samples = _samples(snapshot, names) if names else {}
-    return [Read(one, sample=samples[one]) if isinstance(one, str) else one for one in asked]
+def _read(question: Question, files: bool) -> Read:
+    """The question as what it is; text that names no file can only be a sample."""
+    if isinstance(question, bytes):
+        return Read(content_id(question), data=question)
+    if isinstance(question, np.ndarray):
+        feature = _feature(question)
+        return Read(f"vector {content_id(feature.tobytes())[:12]}", feature=feature)
+    if not files and not isinstance(question, str):
+        raise InvalidInputError("files of this machine may not be named", hint="send their bytes")
+    return (_file(question) if files else None) or Read(str(question), sample=str(question))
+
+
+def _sample_vectors(
+    snapshot: Snapshot, names: list[str], space: SearchSpace
+) -> tuple[NDArray[np.float32], list[bytes | None]]:
+    """Unit rows (names, dim) of samples by id or uri; for one that has none, its picture to be encoded."""
+    vectors = space.sample_vectors(names)
+    pictures: list[bytes | None] = [None] * len(names)
+    others = np.flatnonzero(~np.isfinite(vectors).all(axis=1))  # uris, and samples without a vector
+    if len(others):
+        known = _samples(snapshot, sorted({names[place] for place in others}))
+        ids = [known[names[place]] for place in others]
+        vectors[others] = space.sample_vectors(ids)
+        bare = [at for at, row in enumerate(vectors[others]) if not np.isfinite(row).all()]
+        found = _bytes_of(snapshot, [ids[at] for at in bare], space.encoder)
+        for at, data in zip(bare, found, strict=True):
+            pictures[others[at]] = data
+    return vectors, pictures
 
 
 def _feature(question: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -111,6 +122,8 @@ def _file(question: str | Path) -> Read | None:
 
 def _samples(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
     """The sample of each name, its id or uri; the first by id where several share a uri. NotFoundError."""
+    if not names:
+        return {}
     by_id = snapshot.finder("samples", "sample_id").rows(names, [])["sample_id"].to_pylist()
     found = dict(zip(by_id, by_id, strict=True))
     if others := [name for name in names if name not in found]:
