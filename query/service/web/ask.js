@@ -22,6 +22,8 @@ export function startAsk(known) {
   form.addEventListener("change", (event) => event.target.name && question && again());
   byId("file").addEventListener("change", (event) => event.target.files[0] && askFile(event.target.files[0]));
   byId("clear").addEventListener("click", () => (location.hash === "#ask" ? reset() : (location.hash = "#ask")));
+  form.addEventListener("invalid", () => (byId("options").open = true), true); // what is wrong must be seen
+  byId("options").open = !matchMedia("(max-width: 860px)").matches; // there the answer would be far below
   listenForPictures();
 }
 

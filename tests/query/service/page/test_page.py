@@ -1,0 +1,197 @@
+"""Asking in a browser: every way to ask, what the answer says, keys, and names that are no markup."""
+
+import base64
+
+import pytest
+
+from .conftest import SAMPLE, answer_of, said_of, shown
+from .world import HOSTILE, QUOTED, picture
+
+
+def test_a_stored_sample_is_answered_with_its_exemplars_marked(page, home):
+    page.goto(home + SAMPLE)
+    answer = answer_of(home, by="creator")
+    labels = shown(page)
+    assert len(labels) == 12
+    assert all(label.startswith(said_of(row)) for label, row in zip(labels, answer["results"], strict=True))
+    assert [row["image_id"] for row in answer["results"][:2]] == ["e0", "e1"]
+    assert [label.endswith("a true exemplar") for label in labels] == [True, True] + [False] * 10
+    state = page.inner_text(".state")
+    assert state.startswith("Exact")
+    assert "All 28 images were compared." in state
+    assert f"{100 * answer['remaining']:.1f}%" in page.inner_text(".lead-line")
+    assert page.inner_text(".truth li >> nth=0").strip() == "rank 1"
+
+
+def test_of_a_control_no_exemplar_is_marked(page, home):
+    page.goto(home + "#ask?sample=c0-s0")
+    assert not any("true exemplar" in label for label in shown(page))
+    assert "they had no part in it" in page.inner_text(".truth")
+
+
+def test_pictures_are_as_large_as_their_share(page, home):
+    page.goto(home + SAMPLE)
+    shown(page)
+    areas = page.locator(".hit .frame").evaluate_all("all => all.map(one => one.offsetWidth ** 2)")
+    shares = [row["influence"] for row in answer_of(home)["results"]]
+    for area, share in zip(areas, shares, strict=True):
+        assert area == pytest.approx(max(areas[0] * share / shares[0], 56**2), rel=0.03)
+
+
+def test_a_chosen_a_dropped_and_a_pasted_picture_are_asked_about(page, home, tmp_path):
+    data, _ = picture(5)  # that of the gallery image g05
+    (tmp_path / "a.png").write_bytes(data)
+    page.goto(home)
+    page.set_input_files("#file", tmp_path / "a.png")
+    assert shown(page)[0].startswith("Rank 1: picture g05. ")
+    for kind, carrier, seed in (("DragEvent", "dataTransfer", 6), ("ClipboardEvent", "clipboardData", 7)):
+        event = "drop" if kind == "DragEvent" else "paste"
+        page.evaluate(
+            """([text, kind, carrier, event]) => {
+                const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([bytes], 'b.png', { type: 'image/png' }));
+                dispatchEvent(new window[kind](event, { [carrier]: transfer, cancelable: true }));
+            }""",
+            [base64.b64encode(picture(seed)[0]).decode(), kind, carrier, event],
+        )
+        page.wait_for_selector(f"[aria-label^='Rank 1: picture g0{seed}. ']")
+    assert page.locator(".truth").count() == 0
+
+
+def test_what_is_no_picture_is_told(page, home, tmp_path):
+    (tmp_path / "a.txt").write_text("words")
+    (tmp_path / "torn.png").write_bytes(picture(1)[0][:60])
+    page.goto(home)
+    page.set_input_files("#file", tmp_path / "a.txt")
+    assert "a.txt is no picture" in page.inner_text("#result .error")
+    page.set_input_files("#file", tmp_path / "torn.png")
+    page.wait_for_selector("#result[aria-busy=false] .error >> text=/image/")
+
+
+def test_the_form_asks_again(page, home):
+    page.goto(home + SAMPLE)
+    shown(page)
+    page.fill("[name=k]", "3")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".hits li:nth-child(3):last-child")
+    page.fill("[name=where]", "creator = 'Ada'")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".state >> text=All 7 images")
+    assert all("by Ada" in label for label in shown(page))
+    address = page.evaluate("location.hash")
+    page.goto("about:blank")
+    page.goto(home + address)  # the address holds the whole question
+    assert len(shown(page)) == 3
+    assert page.input_value("[name=where]") == "creator = 'Ada'"
+    page.fill("[name=where]", "creater = 1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#result .error >> text=creater")
+    assert page.inner_text("#result .error .hint")
+
+
+@pytest.mark.parametrize(("owner", "images"), [(QUOTED, 7), (HOSTILE, 7), ("unknown", 7)])
+def test_an_owner_is_asked_for_alone_and_left_out(page, home, owner, images):
+    page.goto(home + SAMPLE)
+    shown(page)
+    rows = page.locator(".owners tbody tr")
+    shares = answer_of(home, by="creator")["shares"]
+    assert rows.count() == len(shares) == 4
+    for row, share in zip(rows.all(), shares, strict=True):
+        assert row.locator("th").inner_text() == (share["name"] or "unknown")
+        assert row.locator("td").nth(1).inner_text() == f"{100 * share['influence']:.1f}%"
+    page.get_by_role("button", name=f"without {owner}", exact=True).click()
+    page.wait_for_selector(f".state >> text=All {28 - images} images")
+    page.fill("[name=where]", "")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".state >> text=All 28 images")
+    page.get_by_role("button", name=f"only {owner}", exact=True).click()
+    page.wait_for_selector(f".state >> text=All {images} images")
+    assert page.title() == "Ask · Attribase"  # the hostile name was only ever text
+
+
+def test_keys_alone_reach_everything(page, home):
+    page.goto(home + SAMPLE)
+    shown(page)
+    hits = page.locator(".hit")
+    assert hits.evaluate_all("all => all.filter(one => one.tabIndex === 0).length") == 1
+    focused = "[...document.querySelectorAll('.hit')].indexOf(document.activeElement)"
+    hits.nth(0).focus()
+    for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 11), ("Home", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == place
+    page.keyboard.press("ArrowDown")
+    below = page.evaluate(focused)
+    boxes = [hit.bounding_box() for hit in hits.all()]
+    assert boxes[below]["y"] > boxes[0]["y"] + 20
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    outline = "getComputedStyle(document.activeElement).outlineWidth"
+    assert page.evaluate(outline) == "3px"
+    page.keyboard.press("Enter")
+    dialog = page.locator("#detail[open]")
+    assert "rank 1, " in dialog.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert "rank 2, " in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert dialog.count() == 0
+    assert page.evaluate(focused) == 1
+
+
+def test_the_detail_tells_where_an_image_comes_from(page, home):
+    page.goto(home + SAMPLE)
+    shown(page)
+    page.locator(".hit").nth(0).click()
+    page.wait_for_selector("#detail dl >> text=image id")
+    told = dict(
+        zip(
+            page.locator("#detail dt").all_inner_texts(),
+            page.locator("#detail dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    (row,) = answer_of(home, k=1)["results"]
+    assert told["creator"] == (row["creator"] or "unknown")
+    assert (told["licence"], told["source"], told["image id"]) == ("CC0", "file:e0.png", "e0")
+    assert (told["collections"], told["size"]) == ("art", "12 × 12")
+    links = page.locator("#detail dd a").evaluate_all("all => all.map(one => one.href)")
+    assert links == ["https://licences.example/cc0"]  # never javascript:
+    assert told["page"] == "javascript:alert(1)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"exact": False, "complete": True, "searched": 9, "recall": 0.993, "unseen": 0.0}, "Complete An index was searched: 9 of 28 images were looked at; images less similar than those have no influence. It finds 99.3%"),
+        ({"exact": False, "complete": False, "searched": 9, "recall": None, "unseen": 0.031}, "Incomplete An index was searched: 9 of 28 images were looked at; the others could hold up to 3.1% of the influence."),
+    ],
+)  # fmt: skip
+def test_how_complete_an_answer_is_is_said_plainly(page, home, changed, told):
+    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer_of(home) | changed))
+    page.goto(home + SAMPLE)
+    shown(page)
+    assert page.inner_text(".state").startswith(told)
+
+
+def test_without_a_calibration_only_similarity_is_shown(page, home):
+    answer = answer_of(home)
+    plain = {"remaining": None, "tau": None, "lambda": None, "notes": ["no influence: not calibrated"]}
+    rows = [row | {"influence": None} for row in answer["results"]]
+    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer | plain | {"results": rows}))
+    page.goto(home + SAMPLE)
+    assert "%" not in "".join(shown(page))
+    assert "not calibrated" in page.inner_text(".lead-line")
+    assert "no influence: not calibrated" in page.inner_text("#result")
+
+
+def test_an_answer_is_saved_for_spreadsheets(page, home):
+    rows = [row | {"creator": "=1+1"} for row in answer_of(home)["results"]]
+    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer_of(home) | {"results": rows}))
+    page.goto(home + SAMPLE)
+    shown(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith('"rank","influence","similarity","creator"')
+    assert len(lines) == 13
+    assert '"\'=1+1"' in lines[1]  # text, not a formula

@@ -1,0 +1,93 @@
+"""A small store with pictures, served in this process, for tests of the page in a browser."""
+
+import io
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import uvicorn
+from attribase.query import evaluate
+from attribase.query.service import ServiceOptions, create_app
+from attribase.store import Store
+from PIL import Image
+
+DIM = 16
+HOSTILE = "<img src=x onerror=document.title='gone'>"
+QUOTED = "O'Hara & Sons"
+CREATORS = ("Ada", QUOTED, HOSTILE, None)
+
+
+class Pixels:
+    """Stands for an encoder: the first bytes of the pixels."""
+
+    def encode(self, images):
+        return np.stack([np.asarray(image, np.float32).ravel()[:DIM] for image in images])
+
+
+def picture(seed):
+    """(PNG, feature) of noise: it has a direction of its own."""
+    rows = np.random.default_rng(seed).integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rows).save(out, "PNG")
+    return out.getvalue(), rows.ravel()[:DIM].astype(np.float32)
+
+
+def fill(uri):
+    """A gallery of 24, two models of two exemplars each, one untouched twin; ranked and calibrated."""
+    store = Store.create(uri)
+    store.upsert("encoders", [{"encoder": "enc", "dim": DIM}])
+    vectors = store.ensure_vectors("enc", DIM)
+    names = [f"g{n:02d}" for n in range(24)] + ["e0", "e1", "e2", "e3"]
+    pictures = {name: picture(seed) for seed, name in enumerate(names)}
+    features = {name: feature for name, (_, feature) in pictures.items()}
+    store.upsert("images", [_image(n, name, pictures[name][0]) for n, name in enumerate(names)])
+    collections = {"g": "gallery", "e": "art"}
+    store.upsert("members", [{"collection": collections[name[0]], "image_id": name} for name in names])
+    models, samples = [], []
+    for number, (model, split) in enumerate((("m0", "test"), ("m1", "test"), ("c0", "control"))):
+        own = ["e0", "e1"] if model != "m1" else ["e2", "e3"]
+        about = {"exemplar_ids": own, "case_name": "case", "split": split, "concept": f"thing {number}"}
+        method = "none" if split == "control" else "custom-diffusion"
+        models.append({"model_id": model, "method": method, **about})
+        for n in range(2):
+            name = f"{model}-s{n}"
+            sample = {"sample_id": name, "model_id": model, "scheme": "gpt"}
+            drawn, _ = picture(100 * number + n + 50)
+            samples.append(sample | {"prompt": f"V* number {n} of {model}", "bytes": drawn})
+            features[name] = features[own[0]] + 0.4 * features[own[1]] + 40 * n
+    store.upsert("models", models)
+    store.upsert("samples", samples)
+    rows = [
+        {"item_id": name, "item_kind": "sample" if "-" in name else "image", "base": row.tolist()}
+        for name, row in features.items()
+    ]
+    store.upsert(vectors, rows)
+    calibration = {"calibration_id": "c", "encoder": "enc", "mapper": "none", "tau": 0.1, "lambda": 0.1}
+    store.upsert("calibrations", [calibration])
+    for _ in evaluate(store):
+        pass
+    return store.uri
+
+
+def _image(number, name, data):
+    row = {"image_id": name, "uri": f"file:{name}.png", "bytes": data, "caption": f"picture {name}"}
+    row |= {"creator": CREATORS[number % 4], "license": "CC0", "category": "x", "width": 12, "height": 12}
+    metadata = '{"license_url": "https://licences.example/cc0", "page": "javascript:alert(1)"}'
+    return row | {"metadata": metadata}
+
+
+@contextmanager
+def served(uri, token=None):
+    """The address of the service, in a thread of this process."""
+    app = create_app(uri, ServiceOptions(sql=False, threads=2, token=token))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(600):
+        if server.started:
+            break
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(20)
