@@ -40,10 +40,19 @@ class Cache:
         if not entry.made:
             with entry.lock:
                 if not entry.made:
-                    entry.value = make()
-                    entry.made = True
+                    self._make(key, entry, make)
         value: T = entry.value
         return value
+
+    def _make(self, key: Hashable, entry: _Entry, make: Callable[[], Any]) -> None:
+        try:
+            entry.value = make()
+            entry.made = True
+        except BaseException:  # keys may come from strangers: what cannot be made leaves nothing behind
+            with self._lock:
+                if self._entries.get(key) is entry:
+                    del self._entries[key]
+            raise
 
     def grow(self) -> None:
         """A new generation begins: what was not asked for since the last one began goes."""

@@ -49,6 +49,11 @@ class Finder:
         found: pa.Table = self._dataset.take(np.sort(chosen).tolist(), columns=names)
         return found.filter(pc.is_in(found[self.column], value_set=wanted))  # hashes may meet
 
+    def warm(self) -> None:
+        """Make the index now, so that no question waits for it."""
+        self._asked = True
+        self._made()
+
     def _made(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         with self._lock:
             if self._index is None:

@@ -48,8 +48,8 @@ def read_questions(
     named = [place for place, one in enumerate(asked) if one.sample is not None]
     if named:
         names = [asked[place].sample or "" for place in named]
-        vectors[named], pictures = _sample_vectors(snapshot, names, space)
-        for place, data in zip(named, pictures, strict=True):
+        vectors[named], found = _sample_vectors(snapshot, names, space)
+        for place, data in zip(named, found, strict=True):
             asked[place] = replace(asked[place], data=data)
     features = [place for place, one in enumerate(asked) if one.feature is not None]
     if features:

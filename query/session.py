@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
 from time import monotonic
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.blobs import locate
+from ..store.errors import AttribaseError
 from ..store.ids import key_id
 from ..store.schema import vectors_table
 from .answer import Answer
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from .search import SearchSpace
 
 T = TypeVar("T")
+
+KEPT_SECONDS = 600.0
+"""What nobody asked for in this time is not made ready for a new version of the store."""
 
 SPACE_TABLES = ("images", "members", "models", "indexes")
 """What a space and its pools are made of, beside the vectors."""
@@ -70,7 +75,10 @@ class Session:
         pinned = Pinned.now(self.store)
         if self._newest is None or pinned.versions != self._newest.pinned.versions:
             self._cache.grow()
-            self._newest = Snapshot(pinned, self._cache)
+            found = Snapshot(pinned, self._cache)
+            if self._newest is not None:
+                found.follow(self._newest)
+            self._newest = found
         self._looked = monotonic()
 
 
@@ -81,6 +89,7 @@ class Snapshot:
         """`cache`: where what is costly is kept; one of its own when left out."""
         self.pinned, self.store = pinned, pinned.store
         self._cache = cache or Cache()
+        self._asked: dict[Hashable, tuple[Callable[[Snapshot], object], float]] = {}
 
     @cached_property
     def version(self) -> str:
@@ -95,18 +104,21 @@ class Snapshot:
         """
         from .search import SearchSpace
 
+        asked = encoder, mapper
         encoder = self.once(
             ("encoder", encoder), lambda: choose_encoder(self.pinned, encoder), "encoders", *self._vectors()
         )
         mapper = self.once(
             ("mapper", encoder, mapper), lambda: choose_mapper(self.pinned, encoder, mapper), "mappers"
         )
-        return self.once(
+        space = self.once(
             ("space", encoder, mapper),
             lambda: SearchSpace.open(self.pinned, encoder, mapper),
             vectors_table(encoder),
             *SPACE_TABLES,
         )
+        self.remember(("space", *asked), lambda new: new.space(*asked).pool("all"))
+        return space
 
     def dim(self, encoder: str) -> int:
         """The length of the raw features of `encoder`."""
@@ -150,10 +162,13 @@ class Snapshot:
         )
         sha256 = next((row["onnx_sha256"] for row in rows if row["encoder"] == encoder), None)
         key = ("network", encoder, sha256)
-        return self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
+        network = self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
+        self.remember(key[:2], lambda new: new.network(encoder))
+        return network
 
     def finder(self, table: str, column: str) -> Finder:
         """Finds rows of `table` by the text in `column`."""
+        self.remember(("finder", table, column), lambda new: new.finder(table, column).warm())
         return self.once(("finder", table, column), lambda: Finder(self.pinned.dataset(table), column), table)
 
     def vectors(
@@ -172,6 +187,18 @@ class Snapshot:
         from .answering import answer_all
 
         return answer_all(self, questions, request)
+
+    def remember(self, key: Hashable, again: Callable[[Snapshot], object]) -> None:
+        """Note that this was asked for, so that a newer snapshot has it ready: `again` makes it there."""
+        self._asked[key] = again, monotonic()
+
+    def follow(self, older: Snapshot) -> None:
+        """Make ready what an older snapshot was asked for of late, so that no question waits for it."""
+        for key, (again, when) in list(older._asked.items()):
+            if monotonic() - when < KEPT_SECONDS:
+                with suppress(AttribaseError):  # it is gone, or broken: whoever asks for it is told
+                    again(self)
+                self._asked[key] = again, when
 
     def once(self, key: Hashable, make: Callable[[], T], *tables: str) -> T:
         """The value of `key`, made once for these versions of the `tables` that it is made of."""
