@@ -12,7 +12,7 @@ from attribase.query.search import SearchSpace
 from attribase.query.search.building import Wanted, index_space
 from attribase.store import Store, key_id
 
-DIM, IMAGES, SAMPLES, CLUSTERS = 32, 4000, 120, 40
+DIM, IMAGES, SAMPLES, CLUSTERS = 32, 4000, 60, 40
 ENCODER = "enc"
 
 

@@ -1,0 +1,287 @@
+"""Searching through an index: recall, filters, rows that came later, and what must not pass silently."""
+
+import numpy as np
+import pytest
+from attribase.query.features import Pinned
+from attribase.query.search import SearchSpace
+from attribase.query.search.building import partitions_for
+from attribase.store import indexes
+from attribase.store.errors import ConflictError, InvalidInputError
+
+from .conftest import ENCODER, INDEX_ID
+
+
+def ids_of(space, rows):
+    return [space.ids[int(row)].as_py() for row in rows if row >= 0]
+
+
+def recall(large, space, found, queries, k, among=None):
+    truth = [set(large.best(query, k, among)) for query in queries]
+    return np.mean([len(t & set(ids_of(space, rows))) / k for t, rows in zip(truth, found.rows, strict=True)])
+
+
+def test_what_was_measured_is_kept(indexed_once):
+    (row,) = indexed_once.store.read("indexes").to_pylist()
+    assert (row["index_id"], row["encoder"], row["mapper"]) == (INDEX_ID, ENCODER, "none")
+    assert (row["kind"], row["metric"], row["dim"], row["column_name"]) == ("IVF_RQ", "cosine", 32, "base")
+    assert (row["rows"], row["queries"], row["partitions"]) == (4060, 60, 64)
+    assert row["recall_10"] >= 0.99
+    assert row["recall_100"] >= 0.99
+    assert 0 < row["milliseconds"] < 1000
+    assert row["bytes"] > 0
+    assert row["table_version"] == indexed_once.store.dataset("vectors_enc").version
+
+
+def test_the_measured_recall_is_that_of_questions_it_has_not_seen(indexed_once, queries):
+    space = indexed_once.space
+    among = set(indexed_once.ids[:3950])
+    for k in (10, 100):
+        found = space.search(queries, k, space.pool(), method="index")
+        assert found.method == "index"
+        assert found.recall == (space.index.recall_10 if k == 10 else space.index.recall_100)
+        assert recall(indexed_once, space, found, queries, k, among) >= 0.97
+        assert found.searched.tolist() == [k] * 20
+
+
+def test_similarities_are_those_of_the_stored_vectors_and_samples_are_no_answers(indexed_once, queries):
+    space = indexed_once.space
+    index = space.search(queries, 50, space.pool(), method="index")
+    exact = space.search(queries, 50, space.pool(), method="exact")
+    known = [dict(zip(a, b, strict=True)) for a, b in zip(exact.rows, exact.similarities, strict=True)]
+    for rows, similarities, truth in zip(index.rows, index.similarities, known, strict=True):
+        assert (np.diff(similarities) <= 0).all()
+        assert all(
+            truth[row] == similarity
+            for row, similarity in zip(rows, similarities, strict=True)
+            if row in truth
+        )
+    assert index.rows.max() < 4000
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"),
+    [
+        ("width = 17", lambda n: n == 17),
+        ("creator = 'c7'", lambda n: n % 400 == 7),
+        ("width < 900", lambda n: n < 900),
+        ("license = 'CC0'", lambda n: n % 2 == 1),
+        ("width >= 0", lambda n: True),
+    ],
+)
+@pytest.mark.parametrize("k", [1, 10, 60])
+def test_a_filtered_search_finds_all_there_are(indexed_once, queries, where, holds, k):
+    space = indexed_once.space
+    pool = space.pool("all", where)
+    among = {i for n, i in enumerate(indexed_once.ids[:3950]) if holds(n)}
+    assert pool.size == len(among)
+    for method in ("index", "auto", "exact"):
+        found = space.search(queries, k, pool, method=method)
+        assert found.rows.shape == (20, min(k, len(among)))
+        assert (found.rows >= 0).all()
+        assert pool.mask[found.rows].all()
+        assert all(len(set(rows)) == len(rows) for rows in found.rows)
+        assert recall(indexed_once, space, found, queries, min(k, len(among)), among) >= 0.95
+
+
+def test_many_questions_get_the_answers_of_each(indexed_once, queries):
+    space = indexed_once.space
+    together = space.search(queries, 10, space.pool(), method="index")
+    for at, query in enumerate(queries):
+        alone = space.search(query[None], 10, space.pool(), method="index")
+        assert (alone.rows[0] == together.rows[at]).all()
+
+
+def test_auto_takes_the_index_for_broad_pools_only(indexed_once, queries, monkeypatch):
+    monkeypatch.setattr("attribase.query.search.space.NARROW_ROWS", 50)
+    space = indexed_once.space
+    assert space.search(queries, 10, space.pool()).method == "index"
+    assert space.search(queries, 10, space.pool("all", "creator = 'c7'")).method == "exact"
+    assert space.search(queries, 2000, space.pool()).method == "exact"
+
+
+def test_auto_compares_everything_where_there_is_no_index(large_once, queries):
+    space = large_once.space
+    assert space.index is None
+    assert space.search(queries, 3, space.pool()).method == "exact"
+    with pytest.raises(ConflictError, match="no measured index") as caught:
+        space.search(queries, 3, space.pool(), method="index")
+    assert "attribase" in caught.value.hint
+
+
+def test_images_that_came_after_the_index_are_found(indexed, queries):
+    late = indexed.add("late", queries * 5)
+    space = indexed.space
+    found = space.search(queries, 5, space.pool(), method="index")
+    assert [ids_of(space, rows)[0] for rows in found.rows] == late
+    np.testing.assert_allclose(found.similarities[:, 0], 1, atol=1e-6)
+
+
+def test_indexing_again_folds_in_what_came_later(indexed, queries):
+    late = indexed.add("late", queries * 5)
+    assert indexes.described(indexed.store.dataset("vectors_enc"), "base").unindexed == 20
+    steps = indexed.index()
+    assert {step.stage for step in steps} == {"fold", "measure"}
+    assert indexes.described(indexed.store.dataset("vectors_enc"), "base").unindexed == 0
+    space = indexed.space
+    assert space.index.rows == 4080
+    found = space.search(queries, 5, space.pool(), method="index")
+    assert [ids_of(space, rows)[0] for rows in found.rows] == late
+    assert indexed.index() == []
+
+
+def test_an_index_that_is_up_to_date_is_left_alone(indexed):
+    before = indexed.store.versions()
+    assert indexed.index() == []
+    assert indexed.store.versions() == before
+
+
+def test_a_higher_recall_is_measured_for(indexed):
+    low = indexed.space.index
+    indexed.index(recall=1.0)
+    high = indexed.space.index
+    assert high.target == 1.0
+    assert high.recall_10 >= low.recall_10
+    assert (high.nprobes, high.refine) >= (low.nprobes, low.refine)
+
+
+def test_few_images_need_no_index(large):
+    assert large.index(min_rows=5000) == []
+    assert large.space.index is None
+
+
+@pytest.mark.parametrize("kind", ["IVF_SQ", "IVF_PQ", "IVF_HNSW_SQ"])
+def test_each_kind_reaches_its_recall(large, queries, kind):
+    assert large.index(kind=kind, recall=0.98)
+    space = large.space
+    assert space.index.kind == kind
+    found = space.search(queries, 10, space.pool(), method="index")
+    assert recall(large, space, found, queries, 10, set(large.ids[:3950])) >= 0.95
+
+
+def test_an_index_by_another_metric_is_an_error_not_a_scan(indexed, queries):
+    dataset = indexed.store.dataset("vectors_enc")
+    dataset.create_index("base", "IVF_SQ", name="base_ann", metric="l2", num_partitions=4, replace=True)
+    space = indexed.space
+    for method in ("auto", "index"):
+        with pytest.raises(ConflictError, match="l2"):
+            space.search(queries, 3, space.pool(), method=method)
+    assert space.search(queries, 3, space.pool(), method="exact").method == "exact"
+    with pytest.raises(ConflictError, match="l2"):
+        indexed.index()
+    assert indexed.index(force=True)
+    assert indexed.space.search(queries, 3, space.pool(), method="index").method == "index"
+
+
+def test_an_index_of_another_column_is_an_error(indexed, queries):
+    add_mapper(indexed, np.eye(32))
+    dataset = indexed.store.dataset("vectors_enc")
+    dataset.drop_index("base_ann")
+    indexed.store.dataset("vectors_enc").create_index(
+        "mapped_tuned", "IVF_SQ", name="base_ann", metric="cosine", num_partitions=4
+    )
+    space = indexed.space
+    with pytest.raises(ConflictError, match="mapped_tuned"):
+        space.search(queries, 3, space.pool(), method="index")
+
+
+def test_an_index_of_another_kind_than_was_measured_is_an_error(indexed, queries):
+    dataset = indexed.store.dataset("vectors_enc")
+    dataset.create_index("base", "IVF_SQ", name="base_ann", metric="cosine", num_partitions=4, replace=True)
+    space = indexed.space
+    with pytest.raises(ConflictError, match="IVF_SQ"):
+        space.search(queries, 3, space.pool(), method="index")
+
+
+def test_without_its_index_a_space_is_searched_exactly(indexed, queries):
+    assert indexes.drop(indexed.store, "vectors_enc", "base")
+    assert not indexes.drop(indexed.store, "vectors_enc", "base")
+    space = indexed.space
+    assert space.index is None
+    assert space.search(queries, 3, space.pool()).method == "exact"
+    assert indexed.index()
+    assert indexed.space.index is not None
+
+
+def add_mapper(large, matrix):
+    large.store.upsert("mappers", [{"mapper_id": "x", "encoder": ENCODER, "mapper": "tuned"}])
+
+    def compute(batch):
+        base = batch["base"].flatten().to_numpy().reshape(len(batch), -1) @ matrix
+        return (base / np.linalg.norm(base, axis=1, keepdims=True)).astype(np.float32)
+
+    large.store.set_vector_column("vectors_enc", "mapped_tuned", compute)
+
+
+def test_a_mapper_trained_anew_is_never_answered_for_by_its_old_index(indexed, queries):
+    from attribase.query.search.building import Wanted, index_space
+
+    rng = np.random.default_rng(5)
+    add_mapper(indexed, rng.normal(size=(32, 32)))
+    assert list(index_space(indexed.store, ENCODER, "tuned", Wanted(min_rows=100)))
+    add_mapper(indexed, rng.normal(size=(32, 32)))
+    space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
+    exact = space.search(queries, 10, space.pool(), method="exact")
+    auto = space.search(queries, 10, space.pool())
+    assert (auto.rows == exact.rows).mean() > 0.97
+    list(index_space(indexed.store, ENCODER, "tuned", Wanted(min_rows=100)))
+    space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
+    through = space.search(queries, 10, space.pool(), method="index")
+    assert (through.rows == exact.rows).mean() > 0.97
+
+
+def test_indexes_outlive_compaction(indexed, queries):
+    from attribase.store.maintenance import compact
+
+    indexed.add("late", queries * 5)
+    before = indexed.space.search(queries, 10, indexed.space.pool(), method="exact")
+    names = [ids_of(indexed.space, rows) for rows in before.rows]
+    list(compact(indexed.store))
+    space = indexed.space
+    found = space.search(queries, 10, space.pool(), method="index")
+    assert np.mean([set(a) == set(ids_of(space, b)) for a, b in zip(names, found.rows, strict=True)]) > 0.9
+
+
+def test_an_older_version_is_searched_as_it_was(indexed, queries):
+    old = Pinned.now(indexed.store)
+    indexed.add("late", queries * 5)
+    indexed.index()
+    space = SearchSpace.open(old, ENCODER, "none")
+    found = space.search(queries, 3, space.pool(), method="index")
+    assert not any(name.startswith("late") for rows in found.rows for name in ids_of(space, rows))
+
+
+def test_a_store_from_before_there_were_indexes_works(large, queries):
+    import shutil
+    from pathlib import Path
+
+    shutil.rmtree(Path(large.store.uri, "indexes.lance"))
+    assert large.space.search(queries, 3, large.space.pool()).method == "exact"
+    assert large.index()
+    assert large.space.index is not None
+
+
+def test_a_store_without_samples_is_measured_with_noisy_images(large):
+    large.store.dataset("vectors_enc").delete("item_kind = 'sample'")
+    assert large.index()
+    assert large.space.index.recall_10 >= 0.99
+
+
+def test_wrong_wishes_are_refused(large):
+    for options in ({"recall": 0.0}, {"recall": 1.5}, {"kind": "IVF_MAGIC"}):
+        with pytest.raises(InvalidInputError):
+            large.index(**options)
+
+
+@pytest.mark.parametrize(("rows", "partitions"), [(40, 1), (4000, 64), (100_000, 256), (1_000_000, 1024)])
+def test_partitions_are_about_as_many_as_rows_in_each(rows, partitions):
+    assert partitions_for(rows) == partitions
+
+
+def test_more_answers_and_fewer_allowed_rows_are_searched_for_deeper(indexed_once):
+    facts = indexed_once.space.index
+    depths = [facts.depth(k) for k in (1, 10, 30, 100, 1000, 10_000)]
+    assert [d.nprobes for d in depths] == sorted(d.nprobes for d in depths)
+    assert (depths[1].nprobes, depths[1].refine) == (facts.nprobes, facts.refine)
+    assert (depths[3].nprobes, depths[3].refine) == (facts.nprobes_100, facts.refine_100)
+    assert facts.depth(10, 0.1).nprobes >= min(facts.partitions, 10 * facts.nprobes)
+    assert facts.depth(10_000, 0.001).nprobes == facts.partitions
