@@ -24,7 +24,7 @@ class Connections:
 
     def __init__(self, store: Store, limits: Limits, refresh: float) -> None:
         self.store = store
-        self.session = Session(store)  # what attribution reads outlives a connection
+        self.session = Session(store, refresh=0)  # what attribution reads outlives a connection
         self.limits = limits
         self.refresh = refresh
         self.state: State | None = None
@@ -48,7 +48,7 @@ class Connections:
 
     def _look(self) -> None:
         """Drop the connections when a table or tag is not what it was."""
-        versions = tuple(sorted(self.store.versions().items()))
+        versions = tuple(sorted(self.session.snapshot().pinned.versions.items()))
         state = (versions, tuple(tag.name for tag in list_tags(self.store)))
         if state != self.state:
             for con in self.open.values():

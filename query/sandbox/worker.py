@@ -135,7 +135,7 @@ class Worker:
             return out_of_time(request["limit"])
         if self.stopped_by == "cancelled":
             return TimeLimitError("the statement was cancelled")
-        if str(error).startswith("Out of Memory"):
+        if str(error).startswith("Out of Memory") or "MemoryError" in str(error.__cause__):
             return out_of_memory(self.limits)
         return error
 
