@@ -55,7 +55,7 @@ def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[Shar
     Raises InvalidInputError for any other field, ConflictError for an answer that has only its results.
     """
     check_field(by)
-    if answer.tau is None or (answer.by == by and answer.shares):
+    if answer.tau is None or not answer.results or (answer.by == by and answer.shares):
         return list(answer.shares)
     if answer.weighed is None:
         raise ConflictError(

@@ -166,7 +166,7 @@ def _deep_enough(
 
 def _made(task: Task, rows: Places, similarities: Reals, shares: Shares | None, reach: Reach) -> Ranking:
     """The ranking of those `rows` (n,) of the space that were compared."""
-    order, groups = _listed(task, rows, similarities, len(shares.places) if shares else 0)
+    order, groups = _listed(task, rows, similarities, len(shares.places) if shares else len(rows))
     first = order[[group[0] for group in groups]] if groups else order[:0]
     influence, weighed = None, None
     if shares is not None:
@@ -183,7 +183,7 @@ def _listed(
 ) -> tuple[Places, list[NDArray[np.int64]]]:
     """Places of the best of `rows`, best first, and which of those places share one place in the answer.
 
-    `weighty`: how many have influence, all of which may be copies of what is listed.
+    `weighty`: how many may be copies that count: those with influence, all where nothing is calibrated.
     """
     request, ids = task.request, task.space.ids
 

@@ -1,0 +1,125 @@
+"""A store kept open: what is read again and when, at which versions, and by many threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from attribase.query import Request, Session
+from attribase.query.cache import Cache
+from attribase.query.finding import Finder
+from attribase.store import NotFoundError
+
+
+def test_a_snapshot_stays_the_same_until_a_table_changes(small):
+    session = Session(small.store, refresh=0)
+    first = session.snapshot()
+    assert session.snapshot() is first
+    small.images(["new"], "gallery")
+    second = session.snapshot()
+    assert second is not first
+    assert second.version != first.version
+    assert len(first.space()) + 1 == len(second.space())
+    assert second.pinned.versions == small.store.versions()
+
+
+def test_new_data_is_not_looked_for_before_its_time(small, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("attribase.query.session.monotonic", lambda: now[0])
+    session = Session(small.store, refresh=5)
+    first = session.snapshot()
+    small.images(["new"], "gallery")
+    now[0] = 4.9
+    assert session.snapshot() is first
+    now[0] = 5.0
+    assert session.snapshot() is not first
+
+
+def test_what_did_not_change_is_not_read_again(small):
+    session = Session(small.store, refresh=0)
+    space = session.snapshot().space()
+    small.store.record_failures("embed", [("x", "broken", "")])
+    assert session.snapshot().space() is space
+    small.calibrate(0.1, 0.1)
+    newest = session.snapshot()
+    assert newest.space() is space
+    assert newest.calibration("enc", "none").tau == 0.1
+
+
+def test_a_newer_snapshot_has_ready_what_was_asked_for(small, monkeypatch):
+    session = Session(small.store, refresh=0)
+    session.snapshot().attribute(["m0-s0"], Request(by="creator"))
+    small.images(["new"], "gallery")
+    newest = session.snapshot()
+    monkeypatch.setattr("attribase.query.search.SearchSpace.open", None)  # would fail if it were called
+    assert newest.attribute(["m0-s0"], Request(k=500))[0].pool_size == len(newest.space()) - 4
+
+
+def test_an_older_state_can_be_asked_beside_the_newest(small):
+    session = Session(small.store, refresh=0)
+    then = session.snapshot().pinned.versions
+    before = session.snapshot().attribute(["m0-s0"], Request(k=3))[0]
+    small.images(["near"], "gallery", small.vectors["m0-s0"][None])
+    assert session.snapshot().attribute(["m0-s0"], Request(k=3))[0].results[0].image_id == "near"
+    assert session.at(then).attribute(["m0-s0"], Request(k=3))[0] == before
+
+
+def test_threads_ask_one_session_and_get_what_one_would(small):
+    small.calibrate(0.2, 0.0)
+    session = Session(small.store, refresh=0)
+    expected = Session(small.store).snapshot().attribute(["m1-s0"], Request(by="creator"))
+    barrier = Barrier(8)
+
+    def ask(_):
+        barrier.wait()
+        return [session.snapshot().attribute(["m1-s0"], Request(by="creator")) for _ in range(5)]
+
+    with ThreadPoolExecutor(8) as threads:
+        for answers in threads.map(ask, range(8)):
+            assert all(answer == expected for answer in answers)
+
+
+def test_unknown_names_leave_nothing_behind(small):
+    snapshot = Session(small.store).snapshot()
+    snapshot.space()
+    kept = len(snapshot._cache._entries), len(snapshot._asked)
+    for name in map(str, range(20)):
+        with pytest.raises(NotFoundError):
+            snapshot.space(name)
+        with pytest.raises(NotFoundError):
+            snapshot.space("enc", name)
+    assert (len(snapshot._cache._entries), len(snapshot._asked)) == (kept[0] + 1, kept[1])
+
+
+def test_a_cache_makes_each_thing_once_and_drops_what_two_generations_did_not_ask_for():
+    cache, made = Cache(), []
+
+    def make():
+        made.append(1)
+        return object()
+
+    first = cache.get("a", make)
+    assert cache.get("a", make) is first
+    cache.grow()
+    cache.grow()
+    assert cache.get("a", make) is not first
+    assert len(made) == 2
+
+
+def test_a_finder_finds_by_filter_and_by_index_the_same(small):
+    dataset = small.store.dataset("samples")
+    finder = Finder(dataset, "uri")
+    wanted = ["file:m0-s0.png", "file:m1-s1.png", "nothing", "it's"]
+    by_filter = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
+    by_index = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
+    assert by_filter == by_index
+    assert [row["sample_id"] for row in by_index] == ["m0-s0", "m1-s1"]
+    assert finder.rows([], ["sample_id"]).num_rows == 0
+
+
+def test_a_finder_finds_all_rows_of_a_key(small):
+    small.store.upsert(
+        "samples", [{"sample_id": f"x{i}", "model_id": "m0", "uri": "shared"} for i in range(3)]
+    )
+    finder = Finder(small.store.dataset("samples"), "uri")
+    finder.warm()
+    assert sorted(finder.rows(["shared"], ["sample_id"])["sample_id"].to_pylist()) == ["x0", "x1", "x2"]
