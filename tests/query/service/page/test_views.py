@@ -88,6 +88,7 @@ NAMELESS = """() => [...document.querySelectorAll('button, input, select, a, sum
   .concat([...document.querySelectorAll('img:not([alt])')].map((node) => node.outerHTML))"""  # noqa: E501
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1600])
 def test_every_view_is_readable_named_and_fits(browser, home, scheme, width):

@@ -33,11 +33,11 @@ def picture(seed):
     return out.getvalue(), rows.ravel()[:DIM].astype(np.float32)
 
 
-def fill(uri):
+def fill(uri, encoder="enc"):
     """A gallery of 24, two models of two exemplars each, one untouched twin; ranked and calibrated."""
     store = Store.create(uri)
-    store.upsert("encoders", [{"encoder": "enc", "dim": DIM}])
-    vectors = store.ensure_vectors("enc", DIM)
+    store.upsert("encoders", [{"encoder": encoder, "dim": DIM}])
+    vectors = store.ensure_vectors(encoder, DIM)
     names = [f"g{n:02d}" for n in range(24)] + ["e0", "e1", "e2", "e3"]
     pictures = {name: picture(seed) for seed, name in enumerate(names)}
     features = {name: feature for name, (_, feature) in pictures.items()}
@@ -63,7 +63,7 @@ def fill(uri):
         for name, row in features.items()
     ]
     store.upsert(vectors, rows)
-    calibration = {"calibration_id": "c", "encoder": "enc", "mapper": "none", "tau": 0.1, "lambda": 0.1}
+    calibration = {"calibration_id": "c", "encoder": encoder, "mapper": "none", "tau": 0.1, "lambda": 0.1}
     store.upsert("calibrations", [calibration])
     for _ in evaluate(store):
         pass
