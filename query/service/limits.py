@@ -1,27 +1,40 @@
-"""How much one client may take: bytes of a body, time to send it, time to take the answer."""
+"""How much one client may take: bytes of a body, time to send it, bytes of answers that wait for it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...store.errors import AttribaseError, InvalidInputError
 from .options import ServiceOptions
-from .problems import OverloadedError, TooLargeError, TooSlowError, UnsupportedError, told
-from .streaming import BrokenOffError
+from .problems import (
+    BrokenOffError,
+    DoesNotFitError,
+    OverloadedError,
+    TooLargeError,
+    TooSlowError,
+    UnsupportedError,
+    told,
+)
+
+PIECE = 256 << 10  # bytes of an answer handed to the connection at once
 
 
 class Limits:
-    """ASGI middleware that counts what comes in and waits only so long, for each piece of either way.
+    """ASGI middleware that counts what comes in and what goes out, and waits for a body only so long.
 
-    The bodies of all requests in flight are counted together, so that many large ones cannot fill memory.
+    The bodies of all requests in flight are counted together, and so are large answers, so that many of
+    them cannot fill memory.
     """
 
     def __init__(self, app: ASGIApp, options: ServiceOptions) -> None:
         self.app, self._options = app, options
         self._held = 0  # bytes of bodies in flight
+        self._sending = 0  # bytes of large pieces of answers that are on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on, within limits."""
@@ -29,12 +42,15 @@ class Limits:
             await self.app(scope, receive, send)
             return
         body = _Body(self, receive)
-        out = _Out(send, self._options.send_seconds)
+        out = _Out(self, send)
         try:
             self._check_head(dict(scope["headers"]))
             await self.app(scope, body.receive, out.send)
         except BrokenOffError:  # told where it happened; uvicorn ends the connection
             return
+        except DoesNotFitError:
+            busy = OverloadedError("too many large answers at once", hint="try again in a second")
+            await told(busy)(scope, receive, send)
         except AttribaseError as error:  # of the body, while it was read outside of any handler
             if out.started:
                 raise
@@ -62,6 +78,16 @@ class Limits:
         if self._held + more > self._options.all_bodies_bytes:
             raise OverloadedError("too many large requests at once", hint="try again in a second")
         self._held += more
+
+    @contextmanager
+    def sending(self, size: int) -> Iterator[bool]:
+        """While `size` bytes of an answer are on their way; whether they fit beside the others."""
+        counted = size if size > PIECE else 0
+        self._sending += counted
+        try:
+            yield not counted or self._sending <= self._options.all_answers_bytes
+        finally:
+            self._sending -= counted
 
     @property
     def seconds(self) -> float:
@@ -104,13 +130,29 @@ class _Body:
 
 @dataclass
 class _Out:
-    """The way out: a client that takes nothing for too long is left."""
+    """The way out of one answer: in pieces, each sent when the client has taken the ones before.
 
+    A large answer is counted together with all others that are on their way; what does not fit is replaced
+    by a 503, as long as nothing of it was sent.
+    """
+
+    limits: Limits
     sink: Send
-    seconds: float
     started: bool = False
+    _head: Message | None = None
 
     async def send(self, message: Message) -> None:
-        self.started = True
-        async with asyncio.timeout(self.seconds):
-            await self.sink(message)
+        """As ASGI's `send`. The head waits for the first piece of the body."""
+        if message["type"] == "http.response.start":
+            self._head = message
+            return
+        body = message.get("body", b"")
+        with self.limits.sending(len(body)) as fits:
+            if not fits and not self.started:
+                raise DoesNotFitError
+            if self._head is not None:
+                self.started, head, self._head = True, self._head, None
+                await self.sink(head)
+            for at in range(0, max(len(body), 1), PIECE):
+                more = message.get("more_body", False) or at + PIECE < len(body)
+                await self.sink({**message, "body": body[at : at + PIECE], "more_body": more})

@@ -20,9 +20,10 @@ class ServiceOptions:
     waiting: int = 256  # requests that may wait for a thread; beyond, 503
     body_bytes: int = 32 * MB  # of one request
     all_bodies_bytes: int = 256 * MB  # of all requests in flight
+    all_answers_bytes: int = 256 * MB  # of large answers on their way
     body_seconds: float = 30.0  # for a request to arrive, once its headers have
     head_seconds: float = 10.0  # for the headers to arrive
-    send_seconds: float = 60.0  # for a client to take what it was sent, piece by piece
+    send_seconds: float = 60.0  # for a client to take a quarter of a megabyte of its answer
     stop_seconds: float = 15.0  # for requests in flight when the service is asked to stop
     pixels: int = 25_000_000  # of one image; about 75 MB decoded
     images: int = 10_000  # named in one answer

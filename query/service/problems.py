@@ -64,6 +64,18 @@ class NotReadyError(AttribaseError):
     status = 503
 
 
+class EndedError(Exception):
+    """Not told by a handler: an answer whose head was handed on already, but cannot be sent."""
+
+
+class BrokenOffError(EndedError):
+    """The rest of an answer cannot be made; what was sent cannot be taken back, so the connection ends."""
+
+
+class DoesNotFitError(EndedError):
+    """Too many large answers are on their way; of this one nothing was sent yet."""
+
+
 HEADERS = {
     401: {"www-authenticate": 'Bearer realm="attribase"'},
     503: {"retry-after": "1"},
@@ -106,7 +118,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        if not isinstance(error, EndedError):
+            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem(500, "the service failed to answer", "its log says why; please report it")
 
 

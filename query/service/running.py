@@ -20,10 +20,11 @@ from .options import ServiceOptions
 
 CONNECTIONS = 1000
 HEAD_BYTES = 64 << 10
+PATIENCE = ("head_seconds", "send_seconds")
 
 
 class Patient(H11Protocol):
-    """uvicorn's protocol, but not for clients that send the headers of a request too slowly.
+    """uvicorn's protocol, but not for clients that send a request's headers, or take an answer, too slowly.
 
     uvicorn limits how long a connection may be idle after an answer, not how long a request may take that
     began to arrive, or the first one. So a few thousand silent clients would use up its connections, and a
@@ -31,7 +32,9 @@ class Patient(H11Protocol):
     """
 
     head_seconds = 10.0
+    send_seconds = 60.0
     _timer: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client is there: its first headers are awaited."""
@@ -56,7 +59,23 @@ class Patient(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop_waiting()
+        self._unstuck()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """What was written is more than the client has taken: not forever (closing would wait for it)."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(self.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has taken it."""
+        super().resume_writing()
+        self._unstuck()
+
+    def _unstuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _wait(self) -> None:
         """Close the connection in a while, unless that is due already."""
@@ -124,7 +143,7 @@ def serve(
 def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(uri, options),
-        http=type("PatientFor", (Patient,), {"head_seconds": options.head_seconds}),
+        http=type("PatientFor", (Patient,), {name: getattr(options, name) for name in PATIENCE}),
         ws="none",
         lifespan="on",
         log_level="warning",

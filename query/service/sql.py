@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from ...store.errors import InvalidInputError
-from ..cells import plain
+from ..cells import plain, rows_of
 from .bodies import SqlBody, read_json
 from .formats import ARROW, JSON, json_bytes, wanted_format
 from .openapi import body_of
@@ -69,7 +69,7 @@ def _json(rows: SqlRows) -> Iterator[bytes]:
     held = [json_bytes(head)[:-1] + b',"rows":[']
     size, first = 0, True
     for batch in rows:
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        for row in rows_of(batch):
             text = json.dumps([plain(value) for value in row], ensure_ascii=False, separators=(",", ":"))
             held.append(text.encode("utf-8", "replace") if first else b"," + text.encode("utf-8", "replace"))
             first, size = False, size + len(held[-1])

@@ -13,6 +13,7 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from ...store.errors import AttribaseError
+from .problems import BrokenOffError
 from .threads import Threads
 
 log = logging.getLogger("attribase.service")
@@ -21,10 +22,6 @@ AHEAD = 4  # pieces made before the client has taken the ones before
 END = b""
 
 Pieces = Callable[[threading.Event], Iterator[bytes]]
-
-
-class BrokenOffError(Exception):
-    """The rest of an answer cannot be made; what was sent cannot be taken back, so the connection ends."""
 
 
 async def streamed(request: Request, threads: Threads, pieces: Pieces, media_type: str) -> Response:

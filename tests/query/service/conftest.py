@@ -120,7 +120,7 @@ from attribase.query.service import ServiceOptions
 from attribase.query.service.running import serve
 limits = dict(stop_seconds=5.0, refresh=0.5)
 if sys.argv[3] == "impatient":
-    limits |= dict(head_seconds=1.0, body_seconds=1.5)
+    limits |= dict(head_seconds=1.0, body_seconds=1.5, send_seconds=1.5)
 options = ServiceOptions(token=sys.argv[2] or None, sql=False, threads=2, **limits)
 serve(sys.argv[1], options, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
 """

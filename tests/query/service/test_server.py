@@ -82,6 +82,21 @@ def test_a_body_drop_by_drop_is_answered_408_and_then_left(impatient):
     assert impatient.ready()
 
 
+def test_a_client_that_takes_no_answer_is_left(impatient):
+    body = json.dumps({"queries": [{"sample": "m1-s0"}] * 100, "k": 230}).encode()
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(15)
+        raw.connect(("127.0.0.1", impatient.port))
+        raw.sendall(HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body)
+        head = raw.recv(2000).decode()
+        time.sleep(4)
+        answer, _ = until_closed(raw)
+    assert head.startswith("HTTP/1.1 200")
+    assert len(answer) < int(head.lower().split("content-length: ")[1].split()[0]) - 2000
+    assert impatient.ready()
+
+
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "wrong"}])
 def test_a_body_that_is_too_large_gets_its_answer_before_the_connection_ends(live, headers):
     """Closing at once would reset the connection, and the client would never read why."""
