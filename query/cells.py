@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
+from ..store.errors import InvalidInputError
+
 LONGEST = 120
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples of Python values: names may repeat (`select a, a`), so no dicts.
+
+    Raises InvalidInputError for what Python has no value for: dates beyond the year 9999, nanoseconds.
+    """
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns.append(column.to_pylist())
+        except (OverflowError, ValueError, pa.ArrowException) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InvalidInputError(
+                f"column {name} has a value that cannot be shown: {reason}",
+                hint="cast it to text in the statement, column::text, or ask for Arrow",
+            ) from error
+    return zip(*columns, strict=True)
 
 
 def cell(value: Any) -> str:

@@ -7,12 +7,12 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from ..store.errors import InvalidInputError
-from .cells import cell, flat, plain
+from .cells import cell, flat, plain, rows_of
 from .sql_runner import Rows
 
 MAX_ROWS = 100
@@ -59,7 +59,7 @@ def _table_lines(rows: Rows, max_rows: int) -> Iterator[str]:
         shown.add_column(column.name, justify="right" if number else "left", no_wrap=True)
     total = 0
     for batch in rows.batches:
-        for row in _rows(batch.slice(0, max(0, max_rows - total))):
+        for row in rows_of(batch.slice(0, max(0, max_rows - total))):
             shown.add_row(*(cell(value) for value in row))
         total += batch.num_rows
     text = io.StringIO()
@@ -71,17 +71,12 @@ def _table_lines(rows: Rows, max_rows: int) -> Iterator[str]:
         yield f"({max_rows} of {total} rows)"
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    """Rows as tuples: names may repeat (`select a, a`), so no dicts."""
-    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
-
-
 def _write_csv(rows: Rows, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.schema.names)
     for batch in rows.batches:
-        writer.writerows([flat(value) for value in row] for row in _rows(batch))
+        writer.writerows([flat(value) for value in row] for row in rows_of(batch))
     text.detach()
 
 
@@ -92,7 +87,7 @@ def _write_json(rows: Rows, out: BinaryIO) -> None:
             sort_keys=True,
             ensure_ascii=False,
         )
-        for row in chain.from_iterable(_rows(batch) for batch in rows.batches)
+        for row in chain.from_iterable(rows_of(batch) for batch in rows.batches)
     )
     out.write(b"[" + next(said, "").encode())
     for row in said:

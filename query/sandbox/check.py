@@ -36,6 +36,10 @@ def check(con: duckdb.DuckDBPyConnection, text: str, *, longest: int) -> None:
         )
     if "\0" in text:
         raise InvalidInputError("there is a NUL character in the statement", hint="send plain text")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can say half a character: "\\ud83d"
+        raise InvalidInputError("the statement is no Unicode text", hint="send whole characters") from error
     _check_kind(con, text)
     try:
         answer = con.execute("select json_serialize_sql($1)", [text]).fetchone()

@@ -47,7 +47,7 @@ class SqlRows:
             while not self._finished:
                 letter, payload = self._next()
                 if letter == wire.BATCH:
-                    yield wire.read_batch(payload, self.schema)
+                    yield wire.read_batch(payload)
                 else:
                     self.truncated = bool(json.loads(payload)["truncated"])
                     self._finish(healthy=True)

@@ -14,7 +14,7 @@ READY = b"R"  # the worker has opened the store
 ASK = b"Q"  # to the worker: a JSON object with id, statement, params, max_rows, seconds
 CANCEL = b"C"  # to the worker: the id whose rows nobody wants any more
 SCHEMA = b"S"  # an Arrow schema
-BATCH = b"B"  # an Arrow record batch of it
+BATCH = b"B"  # an Arrow stream of one record batch
 DONE = b"D"  # a JSON object with truncated
 ERROR = b"E"  # a JSON object with kind (a class of store/errors.py), message and hint
 
@@ -66,8 +66,11 @@ def send_schema(pipe: Connection, schema: pa.Schema) -> None:
 
 
 def send_batch(pipe: Connection, batch: pa.RecordBatch) -> None:
-    """Send an Arrow record batch."""
-    send(pipe, BATCH, batch.serialize().to_pybytes())
+    """Send an Arrow record batch: as a stream of its own, for its dictionaries (of enums) come with it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    send(pipe, BATCH, sink.getvalue().to_pybytes())
 
 
 def read_schema(payload: bytes) -> pa.Schema:
@@ -75,6 +78,7 @@ def read_schema(payload: bytes) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(payload))
 
 
-def read_batch(payload: bytes, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch of `schema` that `send_batch` sent."""
-    return pa.ipc.read_record_batch(pa.py_buffer(payload), schema)
+def read_batch(payload: bytes) -> pa.RecordBatch:
+    """The batch that `send_batch` sent."""
+    with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
+        return reader.read_next_batch()

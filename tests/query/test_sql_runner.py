@@ -250,6 +250,15 @@ def test_a_column_may_come_twice(empty):
     assert format_table(table, "table").splitlines()[-1].split() == ["1", "2"]
 
 
+@pytest.mark.parametrize("value", ["timestamp 'infinity'", "[date '-infinity']", "timestamp '290000-01-01'"])
+def test_a_time_that_python_does_not_know_is_refused_and_arrow_has_it(empty, value):
+    table = run_sql(empty, f"select {value} as at")
+    for fmt in ("table", "json", "csv"):
+        with pytest.raises(InvalidInputError, match="column at"):
+            format_table(table, fmt)
+    assert pa.ipc.open_stream(format_table(table, "arrow")).read_all() == table
+
+
 def test_a_table_shows_the_first_rows_and_says_so(rows):
     text = format_table(rows, "table", max_rows=2)
     lines = text.splitlines()

@@ -166,6 +166,7 @@ FORMS = (
     (";;", "no statement"),
     ("-- nothing", "no statement"),
     ("select 1\0; drop view images", "NUL"),
+    ("select '\ud83d'", "Unicode"),
     ("selec 1", "Parser Error"),
     ("select " + "(" * 20_000 + "1" + ")" * 20_000, "depth"),
     ("select " + "[" * 3_000 + "1" + "]" * 3_000, "depth"),

@@ -92,6 +92,24 @@ def test_an_answer_that_is_closed_early_frees_its_worker(pool):
     assert pool.run("select 1 as n").table().num_rows == 1
 
 
+def test_values_of_every_kind_come_through(pool):
+    kinds = {
+        "'b'::enum('a', 'b')": "b",
+        "['b'::enum('a', 'b')]": ["b"],
+        "{'a': 'b'::enum('a', 'b')}": {"a": "b"},
+        "map {'a': 1}": [("a", 1)],
+        "union_value(a := 1)": 1,
+        "array_value(1, 2)": [1, 2],
+        "'a'::blob": b"a",
+        "170141183460469231731687303715884105727::hugeint": 170141183460469231731687303715884105727,
+        "null": None,
+    }
+    for text, value in kinds.items():
+        assert pool.run(f"select {text} as v").table().to_pylist() == [{"v": value}], text
+    for text in ("timestamp 'infinity'", "interval 3 months", "uuid()", "1::variant", "12::varint"):
+        assert pool.run(f"select {text} as v").table().num_rows == 1
+
+
 def test_an_error_comes_with_its_place(pool):
     with pytest.raises(InvalidInputError, match="Binder Error at 1:8"):
         pool.run("select nosuch from images")
@@ -101,6 +119,9 @@ def test_parameters_that_cannot_be_sent_are_refused(pool):
     for params in ([object()], [float("nan")], {"a": {1, 2}}):
         with pytest.raises(InvalidInputError):
             pool.run("select $a", params)
+    for params in (["\ud83d"], [10**40]):
+        with pytest.raises(InvalidInputError):
+            pool.run("select $1", params)
     assert pool.run("select 1 as n").table().num_rows == 1
 
 
