@@ -5,7 +5,18 @@ import click
 from ..store.indexes import KINDS
 from .shared import draw, format_option, open_store, print_rows, say
 
-SHOWN = ("encoder", "mapper", "state", "kind", "rows", "recall_10", "recall_100", "milliseconds", "bytes")
+SHOWN = (
+    "encoder",
+    "mapper",
+    "state",
+    "kind",
+    "rows",
+    "recall_10",
+    "recall_100",
+    "recall_1000",
+    "milliseconds",
+    "bytes",
+)
 
 
 @click.command()
@@ -16,7 +27,7 @@ SHOWN = ("encoder", "mapper", "state", "kind", "rows", "recall_10", "recall_100"
     type=click.FloatRange(0, 1, min_open=True),
     default=0.99,
     show_default=True,
-    help="Search as deep as this takes, at 10 and at 100 answers.",
+    help="Search as deep as this takes, for 10, 100 and 1000 answers.",
 )
 @click.option(
     "--kind", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True, help="What to build."
@@ -62,7 +73,7 @@ def index(
             say(
                 f"{one[0]} with {one[1]}: {row['images']} images need no index; comparing all takes no longer"
             )
-        elif row["recall_10"] < recall or row["recall_100"] < recall:
+        elif min(row["recall_10"], row["recall_100"], row["recall_1000"]) < recall:
             say(
                 f"{one[0]} with {one[1]}: a recall of {recall} was not reached; --kind IVF_SQ may come closer"
             )

@@ -160,11 +160,14 @@ INDEXES = pa.schema(
         pa.field("rows", pa.int64()),  # in the index when it was measured
         pa.field("partitions", pa.int32()),
         pa.field("nprobes", pa.int32()),  # partitions looked into for 10 answers
-        pa.field("refine", pa.int32()),  # as many times the answers are compared in full
-        pa.field("nprobes_100", pa.int32()),  # the same for 100 answers
-        pa.field("refine_100", pa.int32()),
+        pa.field("refine", pa.float64()),  # as many times 10 are compared in full
         pa.field("recall_10", pa.float64()),  # measured, against exact search
+        pa.field("nprobes_100", pa.int32()),  # the same for 100 answers
+        pa.field("refine_100", pa.float64()),
         pa.field("recall_100", pa.float64()),
+        pa.field("nprobes_1000", pa.int32()),
+        pa.field("refine_1000", pa.float64()),
+        pa.field("recall_1000", pa.float64()),
         pa.field("target", pa.float64()),
         pa.field("queries", pa.int32()),  # measured with
         pa.field("milliseconds", pa.float64()),  # the median of a question for 10

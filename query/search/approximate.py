@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...store import indexes
@@ -13,6 +15,7 @@ from .lookup import Addresses
 from .pool import Pool
 
 POOLS_KEPT = 8  # a pool of a million rows takes an eighth of a megabyte
+FEWEST = 10  # answers that are looked for at least: what is measured is recall at that many
 
 
 class Approximate:
@@ -33,7 +36,7 @@ class Approximate:
     def candidates(self, query: Reals, k: int, pool: Pool, depth: Depth) -> Places:
         """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
         allowed = self._allowed.get((pool.name, pool.where), lambda: self._allowing(pool))
-        wanted = min(k * depth.refine, pool.size)
+        wanted = min(math.ceil(max(k, FEWEST) * depth.refine), pool.size)
         found = indexes.nearest(self._dataset, self._column, query, wanted, depth.nprobes, allowed)
         return np.searchsorted(self._places, self._by_address.places(found))
 

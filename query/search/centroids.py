@@ -2,7 +2,8 @@
 
 The table holds samples too, and those lie apart from the images that they are compared with. Centres made of
 all rows spend themselves on telling samples from samples: measured on the demo's store, 38 % of it
-samples, a quarter of the partitions then held 0.51 of the ten nearest images, and 0.93 with centres of images.
+samples, a quarter of the partitions then held 0.51 of the ten nearest images, and 0.93 with centres of
+images.
 """
 
 from __future__ import annotations

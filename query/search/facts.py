@@ -19,7 +19,7 @@ class Depth:
     """How hard one search tries: `nprobes` partitions, `refine` times as many rows compared in full."""
 
     nprobes: int
-    refine: int
+    refine: float
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,14 @@ class IndexFacts:
     rows: int
     partitions: int
     nprobes: int
-    refine: int
-    nprobes_100: int
-    refine_100: int
+    refine: float
     recall_10: float
+    nprobes_100: int
+    refine_100: float
     recall_100: float
+    nprobes_1000: int
+    refine_1000: float
+    recall_1000: float
     target: float
     queries: int
     milliseconds: float
@@ -46,24 +49,34 @@ class IndexFacts:
     table_version: int
 
     def recall(self, k: int) -> float:
-        """The recall that was measured nearest to `k` answers."""
-        return self.recall_10 if k <= 10 else self.recall_100
+        """The recall that was measured for as many answers as `k`, or the next more."""
+        return self.recall_10 if k <= 10 else self.recall_100 if k <= 100 else self.recall_1000
 
     def depth(self, k: int, share: float = 1.0) -> Depth:
         """How hard to try for `k` answers among a `share` of all rows.
 
-        As measured for up to 10 and for 100 answers; between and beyond on the curve through both. Where
-        only a share of the rows may be an answer, as many of those are looked at as there would be of all.
+        On the curve through what was measured for 10, 100 and 1000 answers. Among a tenth of the rows, 10
+        answers lie as far away as 100 of all do; and at least ten times the partitions are looked into, as
+        that tenth may lie apart from the others.
         """
-        decades = max(0.0, math.log10(k / 10))
-        slope = self.nprobes_100 / self.nprobes if k <= 100 else max(self.nprobes_100 / self.nprobes, 10**0.5)
-        probes = (
-            self.nprobes * slope**decades if k <= 100 else self.nprobes_100 * slope ** (decades - 1)
-        ) / max(share, 1e-9)
-        refine = self.refine * (self.refine_100 / self.refine) ** min(decades, 1.0)
-        if k > 100:  # more answers have more of the others among them already
-            refine = 1 + (refine - 1) * (100 / k) ** 0.5
-        return Depth(min(self.partitions, math.ceil(probes)), math.ceil(round(refine, 6)))
+        share = max(share, 1e-9)
+        partitions = (self.nprobes, self.nprobes_100, self.nprobes_1000)
+        probes = max(_along(partitions, k / share), _along(partitions, k) / share)
+        refines = (self.refine, self.refine_100, self.refine_1000)
+        return Depth(min(self.partitions, math.ceil(probes - 1e-6)), _along(refines, min(k, 1000)))
+
+
+def _along(measured: tuple[float, float, float], k: float) -> float:
+    """The curve through what was measured at 10, 100 and 1000, straight where both axes are logarithmic.
+
+    Below 10 it is flat; beyond 1000 it goes on, rising like the square root of `k` at least.
+    """
+    decades = max(0.0, math.log10(k / 10))
+    start = min(int(decades), 1)
+    growth = measured[start + 1] / measured[start]
+    if decades > 2:
+        return float(measured[2] * max(growth, 10**0.5) ** (decades - 2))
+    return float(measured[start] * growth ** (decades - start))
 
 
 def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:

@@ -19,10 +19,11 @@ from .facts import Depth, IndexFacts, read_facts
 from .found import Found, Places, Reals, in_order, stacked
 from .kept import Kept
 from .lookup import Names
-from .pool import Pool, make_pool, pool_ids
+from .pool import POOLS, Base, Pool, base_of, make_pool
 
 METHODS = ("auto", "index", "exact")
-NARROW_ROWS, NARROW_SHARE = 20_000, 0.02  # pools up to this are compared row by row: it is faster, and exact
+NARROW_ROWS = 5000  # a pool of so few images is compared in full: that takes 0.1 s, and is exact
+TAKEN_SHARE = 0.05  # of all rows: to read fewer by their place takes less time than to read past them all
 DEEP_SHARE = 0.05  # asked for more of a pool than this, an index is slower than comparing it all
 POOLS_KEPT = 32  # of the conditions last asked with
 TAKEN = 4096  # rows read at once by their place
@@ -53,6 +54,7 @@ class SearchSpace:
         self._others = np.flatnonzero(~np.asarray(is_image))
         self.sample_ids: pa.Array = features.ids.take(pa.array(self._others))
         self._samples = Names(self.sample_ids)
+        self._bases: Kept[Base] = Kept(len(POOLS))
         self._pools: Kept[Pool] = Kept(POOLS_KEPT)
         self._approximate: Approximate | None = None
         self.refused: ConflictError | None = None
@@ -81,13 +83,15 @@ class SearchSpace:
         empty gallery.
         """
         return self._pools.get(
-            (name, where), lambda: make_pool(pool_ids(self.pinned, name, where), self.ids, name, where)
+            (name, where), lambda: make_pool(self.pinned, self.ids, self._base(name), name, where)
         )
+
+    def _base(self, name: str) -> Base:
+        return self._bases.get(name, lambda: base_of(self.pinned, self.ids, name))
 
     def prefers_index(self, pool: Pool, k: int = 100) -> bool:
         """Whether `search` by 'auto' goes through the index: there is one, and comparing all takes longer."""
-        broad = pool.size > max(NARROW_ROWS, NARROW_SHARE * len(self))
-        return self.index is not None and broad and k <= DEEP_SHARE * pool.size
+        return self.index is not None and pool.size > NARROW_ROWS and k <= DEEP_SHARE * pool.size
 
     def search(self, vectors: Reals, k: int, pool: Pool, *, method: str = "auto") -> Found:
         """The `k` rows of the pool that are most similar to each of `vectors` (queries, dim), unit rows.
@@ -146,7 +150,7 @@ class SearchSpace:
         """(rows (n,), similarities (queries, n)) over the whole pool, streamed once, n <= `block`."""
         queries = self._checked(vectors)
         rows = np.flatnonzero(pool.mask)
-        if len(rows) <= NARROW_ROWS and len(rows) < NARROW_SHARE * len(self):
+        if len(rows) < TAKEN_SHARE * len(self):
             for start in range(0, len(rows), min(block, TAKEN)):
                 mine = rows[start : start + min(block, TAKEN)]
                 yield mine, queries @ self.unit_rows(mine).T
@@ -198,7 +202,7 @@ class SearchSpace:
 
         Sums are in float64: a similarity is the same whatever rows are beside it.
         """
-        wide = query.astype(np.float64)
+        wide, rows = query.astype(np.float64), np.sort(rows)  # Lance reads neighbours together
         parts = [
             self.unit_rows(rows[start : start + TAKEN]).astype(np.float64) @ wide
             for start in range(0, len(rows), TAKEN)

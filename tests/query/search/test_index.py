@@ -27,6 +27,7 @@ def test_what_was_measured_is_kept(indexed_once):
     assert (row["rows"], row["queries"], row["partitions"]) == (4060, 60, 64)
     assert row["recall_10"] >= 0.99
     assert row["recall_100"] >= 0.99
+    assert row["recall_1000"] >= 0.99
     assert 0 < row["milliseconds"] < 1000
     assert row["bytes"] > 0
     assert row["table_version"] == indexed_once.store.dataset("vectors_enc").version
@@ -65,7 +66,7 @@ def test_similarities_are_those_of_the_stored_vectors_and_samples_are_no_answers
         ("creator = 'c7'", lambda n: n % 400 == 7),
         ("width < 900", lambda n: n < 900),
         ("license = 'CC0'", lambda n: n % 2 == 1),
-        ("width >= 0", lambda n: True),
+        ("width >= 0", lambda _: True),
     ],
 )
 @pytest.mark.parametrize("k", [1, 10, 60])
@@ -279,9 +280,10 @@ def test_partitions_are_about_as_many_as_rows_in_each(rows, partitions):
 
 def test_more_answers_and_fewer_allowed_rows_are_searched_for_deeper(indexed_once):
     facts = indexed_once.space.index
-    depths = [facts.depth(k) for k in (1, 10, 30, 100, 1000, 10_000)]
+    depths = [facts.depth(k) for k in (1, 10, 30, 100, 300, 1000, 10_000)]
     assert [d.nprobes for d in depths] == sorted(d.nprobes for d in depths)
     assert (depths[1].nprobes, depths[1].refine) == (facts.nprobes, facts.refine)
     assert (depths[3].nprobes, depths[3].refine) == (facts.nprobes_100, facts.refine_100)
+    assert (depths[5].nprobes, depths[5].refine) == (facts.nprobes_1000, facts.refine_1000)
     assert facts.depth(10, 0.1).nprobes >= min(facts.partitions, 10 * facts.nprobes)
     assert facts.depth(10_000, 0.001).nprobes == facts.partitions
