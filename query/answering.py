@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..store.errors import ConflictError
 from .answer import DETAILS, Answer, Result, Share, Weighed
 from .owners import owners_of
-from .passes import DEPTHS, Ranking, Task, exact_pass, index_pass
+from .passes import FIRST, Ranking, Task, exact_pass, index_pass
 from .request import Question, Request
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def by_index(space: SearchSpace, pool: Pool, request: Request) -> bool:
             hint=f"make one: attribase -s STORE index --encoder {space.encoder} --mapper {space.mapper}; or "
             "search exactly",
         )
-    return request.method == "index" or space.prefers_index(pool, max(request.k, DEPTHS[0]))
+    return request.method == "index" or space.prefers_index(pool, max(request.k, FIRST))
 
 
 def _template(task: Task) -> Answer:

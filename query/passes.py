@@ -14,7 +14,17 @@ from .copies import groups_of_copies
 from .held import all_similarities, cosines_among, rows_at
 from .registry import Calibration
 from .request import Request
-from .weighing import Places, Reals, Shares, may_be_best, ordered, shares_of, unseen_share
+from .weighing import (
+    Places,
+    Reals,
+    Shares,
+    depth_of,
+    may_be_best,
+    negligible_line,
+    ordered,
+    shares_of,
+    unseen_share,
+)
 
 if TYPE_CHECKING:
     from .search import Pool, SearchSpace
@@ -28,8 +38,8 @@ TAKEN = 16_384
 TOGETHER = 256
 """Questions searched by index at once."""
 
-DEPTHS = (100, 1000)
-"""How deep an index is searched before the limit."""
+FIRST = 100
+"""How many images a search by index looks at first."""
 
 NEGLIGIBLE = 1e-4
 """An unseen share of influence that no deeper search is worth."""
@@ -119,49 +129,59 @@ def index_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
     for start in range(0, len(vectors), TOGETHER):
         some = vectors[start : start + TOGETHER]
         done: dict[int, Ranking] = {}
-        for depth in _depths(task):
-            left = [at for at in range(len(some)) if at not in done]
-            if not left:
-                break
-            found = task.space.search(some[left], depth, task.pool, method="index")
-            last = depth == _depths(task)[-1]
-            for at, rows, similarities in zip(left, found.rows, found.similarities, strict=True):
+        waiting = {_first_depth(task): list(range(len(some)))}
+        while waiting:
+            depth = min(waiting)
+            mine = waiting.pop(depth)
+            found = task.space.search(some[mine], depth, task.pool, method="index")
+            for at, rows, similarities in zip(mine, found.rows, found.similarities, strict=True):
                 count = int(np.count_nonzero(rows >= 0))
-                ranking = _deep_enough(task, rows[:count], similarities[:count], found.recall, last)
-                if ranking is not None:
-                    done[at] = ranking
+                done[at], wanted = _found(task, rows[:count], similarities[:count], found.recall)
+                if wanted > depth < _most(task):
+                    waiting.setdefault(_rounded(task, depth, wanted), []).append(at)
         yield from (done[at] for at in range(len(some)))
 
 
-def _depths(task: Task) -> list[int]:
-    """How many images a search looks at, first and, if that does not do, then."""
+def _most(task: Task) -> int:
+    """How many images a search looks at at most."""
+    return min(max(task.request.limit, task.request.k), task.pool.size)
+
+
+def _first_depth(task: Task) -> int:
+    """How many images a search looks at before it is known how many are needed."""
     request = task.request
     if task.fitted is None and request.dedup is None:  # what is not listed has no influence to be summed
-        return [min(request.k, task.pool.size)]
-    most = min(max(request.limit, request.k), task.pool.size)
-    return [*(depth for depth in DEPTHS if request.k <= depth < most), most]
+        return min(request.k, task.pool.size)
+    return min(max(request.k, FIRST), _most(task))
 
 
-def _deep_enough(
-    task: Task, rows: Places, similarities: Reals, recall: float | None, last: bool
-) -> Ranking | None:
-    """The ranking of what a search by index found, best first; None where it has to look deeper.
+def _rounded(task: Task, depth: int, wanted: int) -> int:
+    """A depth of at least `wanted` within the limit, one of few, so that questions go there together."""
+    while depth < wanted:
+        depth *= 2
+    return min(depth, _most(task))
+
+
+def _found(task: Task, rows: Places, similarities: Reals, recall: float | None) -> tuple[Ranking, int]:
+    """The ranking of what a search by index found, best first, and how deep it should look.
 
     What was not found is taken to be no more similar than the last that was.
     """
-    left = task.pool.size - len(rows)
+    left, wanted = task.pool.size - len(rows), 0
     shares, unseen, complete = None, None, left == 0
     if task.fitted is not None and len(rows):
         shares = shares_of(similarities, task.fitted)
-        best, worst = float(similarities.max()), float(similarities.min())
-        unseen = unseen_share(shares, best, worst, left, task.fitted)
+        best, last = float(similarities[0]), float(similarities[-1])
+        unseen = unseen_share(shares, best, last, left, task.fitted)
         complete = unseen == 0
+        if unseen > NEGLIGIBLE:
+            line = negligible_line(shares, best, left, NEGLIGIBLE, task.fitted)
+            wanted = depth_of(similarities, line)
     reach = Reach("index", len(rows), complete, unseen, recall)
-    enough = complete or unseen is None or unseen <= NEGLIGIBLE
-    if not (enough or last):
-        return None
     ranking = _made(task, rows, similarities, shares, reach)
-    return ranking if last or len(ranking.rows) >= task.request.k else None
+    if len(ranking.rows) < task.request.k:
+        wanted = max(wanted, 4 * len(rows))
+    return ranking, wanted
 
 
 def _made(task: Task, rows: Places, similarities: Reals, shares: Shares | None, reach: Reach) -> Ranking:

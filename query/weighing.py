@@ -18,6 +18,9 @@ CLOSE = 4e-6
 PIECE = 256
 """Neighbours of which only the largest similarity is looked at when the k-th best is narrowed down."""
 
+SPARE = 1.25
+"""How much deeper than told a search looks: once too often costs less than once again."""
+
 Reals = NDArray[np.float32]
 Places = NDArray[np.int64]
 
@@ -57,6 +60,25 @@ def unseen_share(shares: Shares, best: float, last: float, left: int, fitted: Ca
     each = max(0.0, math.exp(min(0.0, (last - best) / fitted.tau)) - fitted.lam)
     most = left * each
     return most / (shares.total + most)
+
+
+def negligible_line(shares: Shares, best: float, left: int, share: float, fitted: Calibration) -> float:
+    """The similarity below which `left` images could not have more than about `share` of the influence."""
+    each = share * shares.total / max(left, 1) + fitted.lam
+    return best + fitted.tau * math.log(each) if each > 0 else -math.inf
+
+
+def depth_of(similarities: Reals, line: float) -> int:
+    """How many images are probably above `line`, told from the best ones (n,), best first: at least n + 1.
+
+    The similarity of the n-th is taken to fall with log(n), as it does in the tail of most distributions.
+    """
+    count = len(similarities)
+    last = float(similarities[-1])
+    fall = (float(similarities[count // 2]) - last) / math.log(count / (count // 2)) if count > 1 else 0.0
+    if fall <= 0:
+        return 2 * count
+    return count + 1 + int(count * math.expm1(min((last - line) / fall, math.log(1e6))) * SPARE)
 
 
 def may_be_best(similarities: Reals, count: int) -> Places:
