@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...store import Store
@@ -55,8 +56,8 @@ class SqlPool:
         self._idle: queue.Queue[WorkerProcess] = queue.Queue()
         self._all: set[WorkerProcess] = set()
         self._lock = threading.Lock()
-        for _ in range(workers):
-            self._start()
+        self.workers = workers
+        self._fill_up()
         threading.Thread(target=self._watch, daemon=True, name="attribase-sql-watch").start()
 
     def run(
@@ -119,11 +120,15 @@ class SqlPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> None:
-        worker = WorkerProcess(self.uri, self.limits, self.refresh)
-        with self._lock:
-            self._all.add(worker)
-        self._idle.put(worker)
+    def _fill_up(self) -> None:
+        """Start as many workers as are missing."""
+        while not self._closed.is_set() and len(self._all) < self.workers:
+            worker = WorkerProcess(self.uri, self.limits, self.refresh)
+            with self._lock:
+                self._all.add(worker)
+            self._idle.put(worker)
+            if self._closed.is_set():  # meanwhile: then nobody else ends it
+                worker.kill("closed")
 
     def _take(self) -> WorkerProcess:
         if self._closed.is_set():
@@ -142,7 +147,7 @@ class SqlPool:
             self._release(worker, False)
 
     def _release(self, worker: WorkerProcess, healthy: bool) -> None:
-        """Take a worker back, or another one in its place."""
+        """Take a worker back, or end it; the watch starts another one in its place."""
         worker.deadline = float("inf")
         with self._lock:
             known = worker in self._all
@@ -154,12 +159,12 @@ class SqlPool:
             self._idle.put(worker)
         else:
             worker.kill()
-            if not self._closed.is_set():
-                self._start()
 
     def _watch(self) -> None:
-        """Kill what took too long or too much, even when nobody reads its answer."""
+        """Kill what took too long or too much, even when nobody reads its answer; replace what is gone."""
         while not self._closed.wait(WATCH):
+            with suppress(OSError):  # no process to be had right now: later
+                self._fill_up()
             with self._lock:
                 workers = list(self._all)
             for worker in workers:
