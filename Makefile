@@ -33,9 +33,10 @@ types: $(READY)
 	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p attribase.store -p attribase.runtime -p attribase.ingest -p attribase.train \
 		-p attribase.query -p attribase.commands -p attribase.demo -m attribase -m attribase.cli
 
-# The tests end with a small run of the whole demo (tests/demo), killed, resumed and repeated.
+# Among the tests is a small run of the whole demo (tests/demo), killed, resumed and repeated. Two processes,
+# a file each at a time: more would each hold a copy of torch.
 tests: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
