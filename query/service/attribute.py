@@ -46,6 +46,7 @@ async def attribute(request: Request, service: Annotated[Service, Depends(the_se
 
     def answered() -> Response:
         said = _answers(snapshot, questions, options, service.options)
+        service.asked.update((answer.encoder, answer.mapper) for answer in said[:1])
         if fmt == ARROW:
             return arrow_response(flat_table(said))
         plain = [answer.to_dict() for answer in said]

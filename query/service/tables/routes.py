@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
@@ -19,6 +19,9 @@ from .conditions import checked
 from .plain import rows_of
 from .schema import readable, schema_json
 from .searching import search
+
+if TYPE_CHECKING:
+    from ...session import Snapshot
 
 router = APIRouter(tags=["LanceDB's remote protocol"])
 
@@ -56,10 +59,10 @@ async def list_namespaces(namespace: Table) -> Response:
 @router.post("/v1/table/{name}/describe/", summary="Schema, version and size of a table")
 async def describe(request: Request, service: Served, name: Table) -> Response:
     """As LanceDB's client reads it."""
-    body = validated(Versioned, await _json(request))
+    body, snapshot = validated(Versioned, await _json(request)), service.snapshot
 
     def said() -> dict[str, Any]:
-        dataset = _dataset(service, name, body.version)
+        dataset = _dataset(snapshot, name, body.version)
         return {
             "table": name,
             "version": int(dataset.version),
@@ -77,10 +80,10 @@ async def describe(request: Request, service: Served, name: Table) -> Response:
 )
 async def count_rows(request: Request, service: Served, name: Table) -> Response:
     """A number."""
-    body = validated(CountBody, await _json(request))
+    body, snapshot = validated(CountBody, await _json(request)), service.snapshot
 
     def counted() -> int:
-        dataset = _dataset(service, name, body.version)
+        dataset = _dataset(snapshot, name, body.version)
         return int(dataset.count_rows(checked(dataset, body.predicate)))
 
     return json_response(await service.answers.run(counted))
@@ -93,14 +96,13 @@ async def count_rows(request: Request, service: Served, name: Table) -> Response
 )
 async def query(request: Request, service: Served, name: Table) -> Response:
     """An Arrow file. A vector search has the columns `_distance` (1 - cosine) and `influence`."""
-    body = validated(QueryBody, await _json(request))
-    snapshot = service.snapshot
+    body, snapshot = validated(QueryBody, await _json(request)), service.snapshot
 
     def answered() -> Response:
         if not body.vector:
-            found = rows_of(_dataset(service, name, body.version), body, service.options)
+            found = rows_of(_dataset(snapshot, name, body.version), body, service.options)
         else:
-            dataset = _dataset(service, name, None)
+            dataset = _dataset(snapshot, name)
             if body.version not in (None, int(dataset.version)):
                 raise InvalidInputError(
                     f"{name} is searched at version {dataset.version}, not {body.version}",
@@ -116,31 +118,34 @@ async def query(request: Request, service: Served, name: Table) -> Response:
 async def list_indexes(request: Request, service: Served, name: Table) -> Response:
     """One for each column that has one."""
     validated(Versioned, await _json(request))
-    _dataset(service, name, None)
-    return json_response({"indexes": [_index_json(row) for row in _indexes(service, name)]})
+    rows = await service.files.run(_indexes, service.snapshot, name)
+    return json_response({"indexes": [_index_json(row) for row in rows]})
 
 
 @router.post("/v1/table/{name}/index/{index}/stats/", summary="What was measured of an index")
 async def index_stats(request: Request, service: Served, name: Table, index: Table) -> Response:
     """404 where there is no index of this name."""
     validated(Versioned, await _json(request))
-    for row in _indexes(service, name):
-        if row["index_name"] == index:
-            rows = _dataset(service, name, None).count_rows()
-            return json_response(
-                {
+    snapshot = service.snapshot
+
+    def said() -> dict[str, Any]:
+        for row in _indexes(snapshot, name):
+            if row["index_name"] == index:
+                return {
                     "num_indexed_rows": row["rows"],
-                    "num_unindexed_rows": max(0, rows - row["rows"]),
+                    "num_unindexed_rows": max(0, _dataset(snapshot, name).count_rows() - row["rows"]),
                     "index_type": row["kind"],
                     "distance_type": row["metric"],
                 }
-            )
-    raise NotFoundError(f"{name} has no index {index!r}", hint="list them: table.list_indices()")
+        raise NotFoundError(f"{name} has no index {index!r}", hint="list them: table.list_indices()")
+
+    return json_response(await service.files.run(said))
 
 
 @router.post("/v1/table/{name}/version/list/", summary="The versions of a table")
 async def list_versions(service: Served, name: Table) -> Response:
     """Oldest first."""
+    snapshot = service.snapshot
 
     def said() -> list[dict[str, Any]]:
         return [
@@ -149,7 +154,7 @@ async def list_versions(service: Served, name: Table) -> Response:
                 "timestamp": one["timestamp"].astimezone().isoformat(),
                 "metadata": {key: str(value) for key, value in (one.get("metadata") or {}).items()},
             }
-            for one in _dataset(service, name, None).versions()
+            for one in _dataset(snapshot, name).versions()
         ]
 
     return json_response({"versions": await service.files.run(said)})
@@ -195,17 +200,17 @@ def _page(service: Service, limit: int, after: str | None) -> dict[str, Any]:
     return {"tables": names[:limit], "page_token": names[limit - 1] if more else None}
 
 
-def _dataset(service: Service, name: str, version: int | None) -> Any:
+def _dataset(snapshot: Snapshot, name: str, version: int | None = None) -> Any:
     """The table at the snapshot's version, or at another that there still is. Raises NotFoundError."""
-    snapshot = service.snapshot
     if name not in snapshot.pinned.versions:
         known = ", ".join(sorted(snapshot.pinned.versions))
         raise NotFoundError(f"there is no table {name[:200]!r}", hint=f"there are {known}")
     return dataset_of(snapshot, name) if version is None else snapshot.store.dataset(name, version)
 
 
-def _indexes(service: Service, table: str) -> list[dict[str, Any]]:
-    pinned = service.snapshot.pinned
+def _indexes(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
+    _dataset(snapshot, table)  # a table that is not there is not one without indexes
+    pinned = snapshot.pinned
     if "indexes" not in pinned.versions:
         return []
     rows = pinned.rows("indexes", ["table_name", "column_name", "index_name", "kind", "metric", "rows"])

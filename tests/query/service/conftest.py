@@ -1,11 +1,13 @@
 """One store with pictures behind the service, in process (`client`) and as a process of its own (`live`)."""
 
+import asyncio
 import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,12 @@ def picture(seed, size=(8, 8)):
     out = io.BytesIO()
     Image.fromarray(rows).save(out, "PNG")
     return out.getvalue()
+
+
+def run(main):
+    """What a coroutine returns, in a thread: in this one a browser's event loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, main).result()
 
 
 class Pixels:

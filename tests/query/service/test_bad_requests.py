@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .conftest import png
+from .conftest import png, run
 
 JSON = {"content-type": "application/json"}
 
@@ -243,7 +243,7 @@ def test_a_hundred_large_requests_at_once_stay_within_memory(world):
         async with app.router.lifespan_context(app):
             return await asked()
 
-    statuses = asyncio.run(main())
+    statuses = run(main())
     assert set(statuses) <= {400, 503}
     assert statuses.count(503) > 0
 

@@ -11,6 +11,8 @@ from attribase.query.service.problems import OverloadedError
 from attribase.query.service.threads import Threads
 from starlette.responses import Response
 
+from .conftest import run
+
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
 
 
@@ -25,7 +27,7 @@ def test_an_answer_is_handed_on_in_pieces_and_whole():
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Limits(Response(body), ServiceOptions())(SCOPE, nothing, send))
+    run(Limits(Response(body), ServiceOptions())(SCOPE, nothing, send))
     pieces = sent[1:]
     assert sent[0]["status"] == 200
     assert b"".join(piece["body"] for piece in pieces) == body
@@ -52,7 +54,7 @@ def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
         await limits(SCOPE, nothing, send)
         return statuses
 
-    assert asyncio.run(main()) == [200, 200, 503, 200]
+    assert run(main()) == [200, 200, 503, 200]
 
 
 def test_small_answers_are_never_refused():
@@ -62,7 +64,7 @@ def test_small_answers_are_never_refused():
     async def send(message):
         sent.append(message)
 
-    asyncio.run(limits(SCOPE, nothing, send))
+    run(limits(SCOPE, nothing, send))
     assert (sent[0]["status"], sent[1]["body"]) == (200, b"small")
 
 
@@ -78,7 +80,7 @@ def test_calls_beyond_the_queue_are_refused_and_those_within_it_run():
         await asyncio.gather(*running)
         return await threads.run(len, "abc")
 
-    assert asyncio.run(main()) == 3
+    assert run(main()) == 3
     assert threads.busy == 0
     threads.close()
 
@@ -96,7 +98,7 @@ def test_a_call_that_nobody_waits_for_any_more_still_counts_until_it_is_done():
             await threads.run(len, "abc")
         go.set()
 
-    asyncio.run(main())
+    run(main())
     threads.close()
     assert threads.busy == 0
 
@@ -118,6 +120,6 @@ def test_a_busy_service_says_when_to_come_back(world):
             await occupied
             return refused, healthy, await client.post("/v1/attribute", json=body)
 
-    refused, healthy, later = asyncio.run(main())
+    refused, healthy, later = run(main())
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert (healthy.status_code, later.status_code) == (200, 200)

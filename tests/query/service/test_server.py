@@ -6,13 +6,15 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
 import httpx
 import pytest
 
-from .conftest import TOKEN, start
+from .conftest import TOKEN, run, start
 
 
 def connected(live):
@@ -82,6 +84,7 @@ def test_a_body_drop_by_drop_is_answered_408_and_then_left(impatient):
     assert impatient.ready()
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_no_answer_is_left(impatient):
     body = json.dumps({"queries": [{"sample": "m1-s0"}] * 100, "k": 230}).encode()
     with socket.socket() as raw:
@@ -141,6 +144,7 @@ def test_hundreds_of_silent_clients_keep_nobody_out(live):
             one.close()
 
 
+@pytest.mark.slow
 def test_many_clients_at_once_get_their_own_answers_in_bounded_memory(live, world):
     """64 clients: no error, nobody gets another's answer, and memory does not grow with what was asked."""
     samples = [item for item in world.vectors if "-s" in item]
@@ -162,12 +166,13 @@ def test_many_clients_at_once_get_their_own_answers_in_bounded_memory(live, worl
             found = await asyncio.gather(*(ask(client, number, turns) for number in range(64)))
             return [one for some in found for one in some]
 
-    assert asyncio.run(everybody(2)) == []
+    assert run(everybody(2)) == []
     before = live.memory()
-    assert asyncio.run(everybody(4)) == []
+    assert run(everybody(4)) == []
     assert live.memory() - before < 64 << 20
 
 
+@pytest.mark.slow
 def test_new_data_is_seen_without_a_restart_and_a_stop_lets_requests_end(small):
     live = start(small.store.uri, token="")
     try:
@@ -201,6 +206,23 @@ def _slowly(live):
     time.sleep(1)
     connection.send(body[5:])
     return connection.getresponse().status
+
+
+@pytest.mark.slow
+def test_the_command_serves_with_a_token_and_without_sql(world, tmp_path):
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    arguments = ["--port", "0", "--token-file", str(tmp_path / "token"), "--no-sql", "--refresh", "1"]
+    command = ["from attribase.cli import main; main()", "-s", world.uri, "query", "serve", *arguments]
+    process = subprocess.Popen([sys.executable, "-c", *command], stderr=subprocess.PIPE, text=True)
+    try:
+        url = process.stderr.readline().split()[-1]
+        key = {"authorization": f"Bearer {TOKEN}"}
+        assert httpx.get(f"{url}/v1/info", timeout=60).status_code == 401
+        assert httpx.get(f"{url}/v1/info", headers=key).json()["sql"] is False
+        assert httpx.post(f"{url}/v1/sql", headers=key, json={"sql": "select 1"}).status_code == 403
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_an_interrupt_stops_it_too(world):

@@ -8,7 +8,7 @@ from attribase.query import connect
 from attribase.query.service import ServiceOptions, create_app
 from fastapi.testclient import TestClient
 
-from .conftest import HOME
+from .conftest import HOME, run
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -164,5 +164,5 @@ def test_a_statement_is_stopped_when_its_client_leaves(world):
                 answer = await client.post("/v1/sql", json={"sql": "select 1"}, timeout=30)
             return answer.json()["rows"], time.monotonic() - began
 
-    rows, seconds = asyncio.run(main())
+    rows, seconds = run(main())
     assert (rows, seconds < 8) == ([[1]], True)
