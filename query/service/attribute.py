@@ -101,6 +101,11 @@ async def _from_form(form: FormData) -> tuple[list[Query | bytes], AttributeOpti
 def _check_size(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
     if count > limits.queries:
         raise TooLargeError(f"{count:,} questions at once", hint=f"ask at most {limits.queries:,}")
+    if options.limit > limits.candidates:
+        raise TooLargeError(
+            f"a limit of {options.limit:,} candidates",
+            hint=f"it may be {limits.candidates:,}; or search exactly",
+        )
     if count * options.k > max(limits.images, limits.rows if count > 1 else 0):
         raise TooLargeError(
             f"{count * options.k:,} images in one answer",

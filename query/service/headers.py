@@ -10,6 +10,8 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
+FILES = ("/static/", "/docs/")
+
 _COMMON = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -31,12 +33,13 @@ class SafeHeaders:
             await self.app(scope, receive, send)
             return
         policy = DATA_POLICY if scope["path"].startswith("/v1/") else PAGE_POLICY
+        kept = b"no-cache" if scope["path"].startswith(FILES) else b"no-store"
         added = [*_COMMON, (b"content-security-policy", policy.encode())]
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 names = {name.lower() for name, _ in message.get("headers", [])}
-                more = [*added, *([] if b"cache-control" in names else [(b"cache-control", b"no-store")])]
+                more = [*added, *([] if b"cache-control" in names else [(b"cache-control", kept)])]
                 message["headers"] = [*message.get("headers", []), *more]
             await send(message)
 

@@ -27,6 +27,7 @@ class ServiceOptions:
     stop_seconds: float = 15.0  # for requests in flight when the service is asked to stop
     pixels: int = 25_000_000  # of one image; about 75 MB decoded
     images: int = 10_000  # named in one answer
+    candidates: int = 100_000  # that a search by index, or for copies, may look at
     queries: int = 1000  # in one request
     rows: int = 100_000  # of one SQL or table answer
     answer_bytes: int = 64 * MB  # of one table answer

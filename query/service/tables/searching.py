@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ....store.errors import InvalidInputError
 from ....store.schema import mapped_column, vectors_table
 from ...answering import by_index
 from ...features import RAW, unit
-from ...passes import Ranking, Task, exact_pass, index_pass
+from ...passes import Ranking, Reach, Task, exact_pass, index_pass
 from ...request import Request
 from ...search import Pool
 from ..options import ServiceOptions
@@ -35,18 +36,23 @@ OF_IMAGES = ("uri", "caption", "category", "creator", "license", "width", "heigh
 
 @dataclass(frozen=True)
 class Hits:
-    """What one query found: ids, distances, and influence where it is known, all (n,), nearest first."""
+    """What one query found: ids, distances, and influence where it is known, all (n,), nearest first.
+
+    `reach` says how far the search went; None where influence has no meaning.
+    """
 
     ids: pa.Array
     distances: NDArray[np.float32]
     influence: NDArray[np.float64] | None
+    reach: Reach | None = None
 
 
 def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptions) -> pa.Table:
     """The nearest rows of a vector table, with `_distance` (1 - cosine) and `influence`.
 
     Without a condition on `item_id` or `item_kind` these are images. Influence is of all images that the
-    condition leaves, as in `attribute`; it is null where nothing is calibrated and for samples.
+    condition leaves, as in `attribute`; it is null where nothing is calibrated and for samples. The schema's
+    metadata `attribase` says of each query how complete that is.
 
     Raises:
         InvalidInputError: vectors, columns, a metric or a condition that do not fit the table.
@@ -171,7 +177,8 @@ def _hits(space: SearchSpace, ranking: Ranking, kept: Pool, body: QueryBody) -> 
     distances = (1 - ranking.similarities).astype(np.float32)
     keep = kept.mask[ranking.rows] & _within(distances, body)
     influence = None if ranking.influence is None else ranking.influence[keep]
-    return Hits(space.ids.take(pa.array(ranking.rows[keep])), distances[keep], influence)
+    ids = space.ids.take(pa.array(ranking.rows[keep]))
+    return Hits(ids, distances[keep], influence, ranking.reach)
 
 
 def _within(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_]:
@@ -210,7 +217,7 @@ def _any_kind(
 def _cut(hits: Hits, start: int, count: int) -> Hits:
     some = slice(start, start + count)
     influence = None if hits.influence is None else hits.influence[some]
-    return Hits(hits.ids[some], hits.distances[some], influence)
+    return Hits(hits.ids[some], hits.distances[some], influence, hits.reach)
 
 
 def _table(snapshot: Snapshot, dataset: Any, table: str, found: list[Hits], body: QueryBody) -> pa.Table:
@@ -230,7 +237,15 @@ def _table(snapshot: Snapshot, dataset: Any, table: str, found: list[Hits], body
     images = _rows(snapshot, "images", "image_id", ids, beside) if beside else None
     for new, old in columns.items():
         parts[new] = rows[old] if old in stored or images is None else images[old]
-    return pa.table({**parts, "_distance": pa.array(distances, pa.float32()), "influence": influence})
+    made = pa.table({**parts, "_distance": pa.array(distances, pa.float32()), "influence": influence})
+    return made.replace_schema_metadata(
+        {"attribase": json.dumps([_reach_json(hits.reach) for hits in found])}
+    )
+
+
+def _reach_json(reach: Reach | None) -> dict[str, Any] | None:
+    """What an answer says of its completeness, as `attribute` says it."""
+    return None if reach is None else {"exact": reach.method == "exact", **vars(reach)}
 
 
 def _rows(snapshot: Snapshot, table: str, key: str, ids: pa.Array, columns: list[str]) -> pa.Table:

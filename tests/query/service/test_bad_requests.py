@@ -125,6 +125,7 @@ BAD = {
     "an unknown owner": (400, ask(**S, by="uri")),
     "a threshold above 1": (400, ask(**S, dedup=1.5)),
     "a limit of 0": (400, ask(**S, limit=0)),
+    "a limit of a billion": (413, ask(**S, limit=10**9, dedup=0.1)),
     # vectors
     "a vector of the wrong length": (400, ask(vector=[0.5] * 15)),
     "an empty vector": (400, ask(vector=[])),

@@ -1,5 +1,6 @@
 """LanceDB's remote protocol: what the stock client gets, against numpy and the tables themselves."""
 
+import json
 import warnings
 
 import lancedb
@@ -66,6 +67,18 @@ def test_a_search_gives_distances_and_influence_as_by_hand(vectors, world, sampl
         assert row["_distance"] == pytest.approx(1 - score, abs=1e-6)
         assert row["influence"] == pytest.approx(share, abs=1e-6)
     assert len(rows) == 9
+
+
+def test_the_answer_says_how_complete_its_influence_is(vectors, world):
+    found = (
+        vectors.search(world.vectors["m1-s0"], vector_column_name="base")
+        .select(["item_id"])
+        .limit(2)
+        .to_arrow()
+    )
+    (said,) = json.loads(found.schema.metadata[b"attribase"])
+    assert (said["exact"], said["complete"], said["unseen"]) == (True, True, 0.0)
+    assert said["searched"] == len(world.pool())
 
 
 def test_all_columns_come_unless_some_are_chosen(vectors, world):
