@@ -103,9 +103,11 @@ def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> No
     """Compute again, exactly, those of `similarities` (queries, rows) that places may depend on."""
     near = [may_be_best(line, min(task.request.k, len(rows))) for line in similarities]
     group: list[int] = []
+    held = 0
     for at in range(len(near)):
         group.append(at)
-        if at + 1 == len(near) or sum(len(near[one]) for one in group) + len(near[at + 1]) > TAKEN:
+        held += len(near[at])
+        if at + 1 == len(near) or held + len(near[at + 1]) > TAKEN:
             distinct = np.unique(np.concatenate([near[one] for one in group]))
             for start in range(0, len(distinct), TAKEN):
                 some = distinct[start : start + TAKEN]
@@ -113,7 +115,7 @@ def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> No
                 for one in group:
                     inside = np.isin(some, near[one], assume_unique=True)
                     similarities[one, some[inside]] = units[inside] @ queries[one].astype(np.float64)
-            group = []
+            group, held = [], 0
 
 
 def _ranked(task: Task, rows: Places, similarities: Reals) -> Ranking:
