@@ -2,17 +2,21 @@
 
 import { showPicture } from "./api.js";
 import { openDetail } from "./detail.js";
-import { count, el, figures, percent, plural } from "./dom.js";
+import { count, el, figures, percent, plural, say } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 import { ownerBars } from "./owners.js";
 import { saveButton } from "./save.js";
 
 /**
- * Draw one answer. `shown`: {answer, asked: {src, name, row}, exemplars: ids or null, seconds, by, narrow(condition)}.
+ * Draw one answer. `shown`: {answer, asked: {row}, exemplars: ids or null, seconds, by, narrow(condition)}.
  */
 export function showAnswer(place, shown) {
   const { answer, exemplars } = shown;
-  const grid = el("ol", { class: "hits", "aria-label": "Training images, best first" }, answer.results.map((_, index) => hit(shown, index)));
+  const grid = el(
+    "ol",
+    { class: "hits", "aria-label": "Training images, best first" },
+    answer.results.map((_, index) => hit(shown, index)),
+  );
   place.replaceChildren(
     el("div", { class: "card" }, summary(shown)),
     ...(exemplars?.length ? [trueExemplars(shown)] : []),
@@ -21,14 +25,23 @@ export function showAnswer(place, shown) {
     el("div", { class: "actions" }, saveButton(answer)),
   );
   arrowKeys(grid);
+  say(place.querySelector(".lead-line").textContent + place.querySelector(".state").textContent);
 }
 
 function summary({ answer, seconds }) {
   const listed = answer.results.length;
   const calibrated = answer.remaining !== null;
   const lead = calibrated
-    ? [el("b", {}, percent(1 - answer.remaining)), ` of the influence is in ${listed === 1 ? "the image" : `the ${count(listed)} images`} below, `, el("b", {}, percent(answer.remaining)), ` in others.`]
-    : [`The ${plural(listed, "image")} below are the most similar. How much each contributed is not known: these features are not calibrated.`];
+    ? [
+        el("b", {}, percent(1 - answer.remaining)),
+        ` of the influence is in ${listed === 1 ? "the image" : `the ${count(listed)} images`} below, `,
+        el("b", {}, percent(answer.remaining)),
+        ` in others.`,
+      ]
+    : [
+        `The ${plural(listed, "image")} below are the most similar. How much each contributed is not known: `,
+        "these features are not calibrated.",
+      ];
   return [
     el("h2", { class: "lead-line" }, lead),
     calibrated && shareBar(answer),
@@ -47,13 +60,16 @@ function shareBar(answer) {
 
 function badge({ exact, complete }) {
   if (exact) return el("span", { class: "badge good" }, "Exact");
-  return complete ? el("span", { class: "badge good" }, "Complete") : el("span", { class: "badge warn" }, "Incomplete");
+  return complete
+    ? el("span", { class: "badge good" }, "Complete")
+    : el("span", { class: "badge warn" }, "Incomplete");
 }
 
 function completeness({ exact, complete, pool_size: size, searched, unseen, recall }) {
   if (exact) return size === 1 ? "One image was compared." : `All ${count(size)} images were compared.`;
   const looked = `An index was searched: ${count(searched)} of ${count(size)} images were looked at`;
-  const found = recall === null || recall === undefined ? "" : ` It finds ${percent(recall)} of the nearest images.`;
+  const found =
+    recall === null || recall === undefined ? "" : ` The index finds ${percent(recall)} of the nearest.`;
   if (complete) return `${looked}; images less similar than those have no influence.${found}`;
   if (unseen === null || unseen === undefined) return `${looked}.${found}`;
   return `${looked}; the others could hold up to ${percent(unseen)} of the influence.${found}`;
@@ -69,38 +85,90 @@ function facts(answer, seconds) {
 /** The images that the sample's model was trained on, and where the answer has them. */
 function trueExemplars({ answer, asked, exemplars }) {
   const control = asked.row?.split === "control";
-  const found = new Map(answer.results.map((row) => [row.image_id, row.rank]));
+  const found = new Map(answer.results.flatMap((row) => idsOf(row).map((id) => [id, row.rank])));
   const cards = exemplars.slice(0, 12).map((id) => {
     const img = el("img", { alt: "" });
     showPicture(img, "images", id, 128);
-    return el("li", { class: found.has(id) ? "found" : "" }, img, el("span", {}, found.has(id) ? `rank ${found.get(id)}` : "not below"));
+    return el(
+      "li",
+      { class: found.has(id) ? "found" : "" },
+      img,
+      el("span", {}, found.has(id) ? `rank ${found.get(id)}` : "not below"),
+    );
   });
   const named = [...found.keys()].filter((id) => exemplars.includes(id)).length;
   const text = control
-    ? "A control: the untouched base drew it. These are the exemplars of its twin; they had no part in it."
-    : `Its model was trained on ${exemplars.length === 1 ? "this image" : `these ${count(exemplars.length)} images`}: ${named} of ${count(exemplars.length)} ${named === 1 ? "is" : "are"} among those below, framed.`;
-  const more = exemplars.length > cards.length ? el("li", {}, el("span", {}, `and ${count(exemplars.length - cards.length)} more`)) : null;
-  return el("div", { class: "card truth" }, el("h3", {}, control ? "Not its exemplars" : "True exemplars"), el("p", { class: "soft" }, text), el("ul", {}, cards, more));
+    ? "A control: the untouched base drew it. Its twin was customized on these; it was not."
+    : exemplars.length === 1
+      ? `Its model was trained on this image. It is ${named ? "below, framed" : "not among those below"}.`
+      : `Its model was trained on these ${count(exemplars.length)} images. ${count(named)} of them ${named === 1 ? "is" : "are"} below, framed.`;
+  const more =
+    exemplars.length > cards.length
+      ? el("li", {}, el("span", {}, `and ${count(exemplars.length - cards.length)} more`))
+      : null;
+  return el(
+    "div",
+    { class: "card truth" },
+    el(
+      "div",
+      {},
+      el("h3", {}, control ? "Exemplars of its twin" : "True exemplars"),
+      el("p", { class: "soft" }, text),
+    ),
+    el("ul", {}, cards, more),
+  );
 }
 
 function hit(shown, index) {
   const { answer, exemplars, asked } = shown;
   const row = answer.results[index];
   const most = Math.max(...answer.results.map(({ influence }) => influence ?? 0));
-  const isTrue = exemplars?.includes(row.image_id) && asked.row?.split !== "control";
+  const isTrue = idsOf(row).some((id) => exemplars?.includes(id)) && asked.row?.split !== "control";
   const name = row.caption || row.uri || row.image_id;
   const img = el("img", { alt: "" });
   showPicture(img, "images", row.image_id, 256);
-  const said = `Rank ${row.rank}: ${name}. ${row.influence === null ? "" : `${percent(row.influence)} of the influence, `}similarity ${figures(row.similarity)}, by ${row.creator || "unknown"}, ${row.license || "licence unknown"}${isTrue ? ", a true exemplar" : ""}`;
-  const copies = row.copies?.length ? el("span", { class: "badge" }, `+${plural(row.copies.length, "copy").replace("copys", "copies")}`) : null;
+  const copies = row.copies?.length
+    ? el(
+        "span",
+        { class: "badge" },
+        `+${count(row.copies.length)} ${row.copies.length === 1 ? "copy" : "copies"}`,
+      )
+    : null;
   const button = el(
     "button",
-    { type: "button", "data-item": true, class: isTrue ? "hit true" : "hit", "aria-label": said, onclick: () => openDetail(shown, index) },
-    el("span", { class: "frame", style: { "--size": most > 0 ? Math.sqrt(row.influence / most) : 0.7 } }, img),
-    el("span", { class: "numbers" }, el("b", {}, row.influence === null ? figures(row.similarity) : percent(row.influence)), isTrue && el("span", { class: "badge good" }, "exemplar"), copies),
-    el("span", { class: "line" }, row.creator || "creator unknown"),
+    {
+      type: "button",
+      "data-item": true,
+      class: isTrue ? "hit true" : "hit",
+      "aria-label": saidOf(row, name, isTrue),
+      onclick: () => openDetail(shown, index),
+    },
+    el(
+      "span",
+      { class: "frame", style: { "--size": most > 0 ? Math.sqrt(row.influence / most) : 0.7 } },
+      img,
+    ),
+    el(
+      "span",
+      { class: "numbers" },
+      el("b", {}, row.influence === null ? figures(row.similarity) : percent(row.influence)),
+      isTrue && el("span", { class: "badge good" }, "exemplar"),
+      copies,
+    ),
+    el("span", { class: "line", title: row.creator }, row.creator || "creator unknown"),
     el("span", { class: "line soft" }, row.license || "licence unknown"),
     el("span", { class: "line soft" }, `similarity ${figures(row.similarity)}`),
   );
   return el("li", {}, button);
+}
+
+/** A place of the answer is one image, or several copies of one. */
+const idsOf = (row) => [row.image_id, ...(row.copies ?? [])];
+
+/** What a picture of the answer is called for who listens. */
+function saidOf(row, name, isTrue) {
+  const share = row.influence === null ? "" : `${percent(row.influence)} of the influence, `;
+  const whose = `by ${row.creator || "unknown"}, ${row.license || "licence unknown"}`;
+  const mark = isTrue ? ", a true exemplar" : "";
+  return `Rank ${row.rank}: ${name}. ${share}similarity ${figures(row.similarity)}, ${whose}${mark}`;
 }

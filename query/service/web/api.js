@@ -1,7 +1,7 @@
 // Everything asked of the service. The token lives in this tab's session; pictures are fetched with it.
 
 const KEY = "attribase-token";
-const KEPT = 600;
+const KEPT = 1200; // more than any one view shows
 let promptForToken = null;
 let waiting = null;
 const pictures = new Map();
@@ -22,27 +22,42 @@ export function onTokenWanted(prompt) {
 export const getJson = async (path, signal) => (await request(path, { signal })).json();
 
 export const postJson = async (path, body, signal) =>
-  (await request(path, { method: "POST", body: JSON.stringify(body), signal, headers: { "content-type": "application/json" } })).json();
+  (
+    await request(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      signal,
+      headers: { "content-type": "application/json" },
+    })
+  ).json();
 
-export const postForm = async (path, form, signal) => (await request(path, { method: "POST", body: form, signal })).json();
+export const postForm = async (path, form, signal) =>
+  (await request(path, { method: "POST", body: form, signal })).json();
 
 /** `path?a=1&b=2`, without what is empty. */
 export function withQuery(path, params) {
-  const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  const query = new URLSearchParams(
+    Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined),
+  );
   return query.size ? `${path}?${query}` : path;
 }
 
 async function request(path, options) {
   for (;;) {
     const sent = sessionStorage.getItem(KEY);
-    const headers = { accept: "application/json", ...options.headers, ...(sent && { authorization: `Bearer ${sent}` }) };
+    const headers = {
+      accept: "application/json",
+      ...options.headers,
+      ...(sent && { authorization: `Bearer ${sent}` }),
+    };
     const response = await reach(path, { ...options, headers });
     if (response.ok) return response;
     if (response.status !== 401) throw await asError(response);
     if (sessionStorage.getItem(KEY) !== sent) continue; // a new one came while this was under way
     waiting ??= promptForToken(sent !== null).finally(() => (waiting = null));
     const token = await waiting;
-    if (token === null) throw new ServiceError("The service asks for a token.", "Reload the page to enter one.", 401);
+    if (token === null)
+      throw new ServiceError("The service asks for a token.", "Reload the page to enter one.", 401);
     sessionStorage.setItem(KEY, token);
   }
 }

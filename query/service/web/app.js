@@ -10,6 +10,7 @@ import { promptForToken } from "./token.js";
 const VIEWS = { ask: openAsk, samples: openSamples, metrics: openMetrics };
 const TITLES = { ask: "Ask", samples: "Samples", metrics: "Metrics" };
 let info = null;
+let current = null;
 
 /** The address is `#view?name=value`; a sample's answer has an address of its own. */
 function route() {
@@ -21,7 +22,9 @@ function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${TITLES[view]} · Attribase`;
-  VIEWS[view](new URLSearchParams(query), info);
+  const arrived = view !== current;
+  current = view;
+  VIEWS[view](new URLSearchParams(query), arrived);
 }
 
 async function start() {

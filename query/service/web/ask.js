@@ -15,13 +15,16 @@ let running = null;
 /** Fill the choices and listen, once. */
 export function startAsk(known) {
   info = known;
-  choices(form.elements.encoder, info.encoders.map(({ encoder }) => [encoder, encoder]));
+  choices(
+    form.elements.encoder,
+    info.encoders.map(({ encoder }) => [encoder, encoder]),
+  );
   offerMappers();
   form.elements.encoder.addEventListener("change", offerMappers);
   form.addEventListener("submit", (event) => (event.preventDefault(), again()));
   form.addEventListener("change", (event) => event.target.name && question && again());
   byId("file").addEventListener("change", (event) => event.target.files[0] && askFile(event.target.files[0]));
-  byId("clear").addEventListener("click", () => (location.hash === "#ask" ? reset() : (location.hash = "#ask")));
+  byId("clear").addEventListener("click", startOver);
   form.addEventListener("invalid", () => (byId("options").open = true), true); // what is wrong must be seen
   byId("options").open = !matchMedia("(max-width: 860px)").matches; // there the answer would be far below
   listenForPictures();
@@ -29,22 +32,34 @@ export function startAsk(known) {
 
 function offerMappers() {
   const space = info.encoders.find(({ encoder }) => encoder === form.elements.encoder.value);
-  const text = (name) => (name === "none" ? "none (raw features)" : name) + (space.calibrated.includes(name) ? "" : ", not calibrated");
+  const text = (name) =>
+    (name === "none" ? "none (raw)" : name) +
+    (space.calibrated.includes(name) ? "" : ", not calibrated");
   const names = space?.mappers ?? [];
-  choices(form.elements.mapper, names.map((name) => [name, text(name)]), names[0]);
+  choices(
+    form.elements.mapper,
+    names.map((name) => [name, text(name)]),
+    names[0],
+  );
 }
 
-/** The address names a sample and how it is asked, or nothing. */
-export function openAsk(params) {
+/** The address names a sample and how it is asked, or nothing. Who comes from another view finds the last answer. */
+export function openAsk(params, arrived) {
   const told = KEPT.some((name) => params.has(name));
   for (const name of KEPT) {
-    if (params.has(name) || (told && OPTIONAL.includes(name))) form.elements[name].value = params.get(name) ?? "";
+    if (params.has(name) || (told && OPTIONAL.includes(name)))
+      form.elements[name].value = params.get(name) ?? "";
     if (name === "encoder" && params.has(name)) offerMappers();
   }
   const sample = params.get("sample");
   if (sample) return askSample(sample);
-  if (question?.file) return undefined;
-  return reset();
+  if (question?.sample && arrived) return history.replaceState(null, "", address());
+  return question?.file ? undefined : reset();
+}
+
+function startOver() {
+  history.pushState(null, "", "#ask");
+  reset();
 }
 
 function reset() {
@@ -61,7 +76,9 @@ function reset() {
 
 function askFile(file) {
   if (!file.type.startsWith("image/")) {
-    byId("result").replaceChildren(errorBox({ message: `${file.name} is no picture.`, hint: "Drop a PNG, JPEG or WebP file." }));
+    byId("result").replaceChildren(
+      errorBox({ message: `${file.name} is no picture.`, hint: "Drop a PNG, JPEG or WebP file." }),
+    );
     return;
   }
   if (question?.url) URL.revokeObjectURL(question.url);
@@ -116,10 +133,12 @@ function settings() {
   return Object.fromEntries(entries.filter(([, value]) => value !== ""));
 }
 
+const address = () => withQuery("#ask", { sample: question.sample, ...settings() });
+
 /** Ask the same picture in another way; a sample's address follows. */
 function again() {
   if (!question) return byId("file").focus();
-  if (question.sample) history.replaceState(null, "", withQuery("#ask", { sample: question.sample, ...settings() }));
+  if (question.sample) history.replaceState(null, "", address());
   return ask();
 }
 
@@ -133,8 +152,15 @@ async function ask() {
   try {
     const answer = await send(settings(), mine.signal);
     const exemplars = question.row?.exemplar_ids ?? null;
-    const asked = { src: byId("asked").src, name: byId("asked-name").textContent, row: question.row ?? null };
-    showAnswer(result, { answer, asked, exemplars, seconds: (performance.now() - started) / 1000, by: form.elements.by.value, narrow });
+    const asked = { row: question.row ?? null };
+    showAnswer(result, {
+      answer,
+      asked,
+      exemplars,
+      seconds: (performance.now() - started) / 1000,
+      by: form.elements.by.value,
+      narrow,
+    });
   } catch (error) {
     if (error.name !== "AbortError") failed(error);
   } finally {

@@ -29,18 +29,42 @@ function move(step) {
 function draw(index) {
   place = index;
   const focused = document.activeElement?.dataset?.move;
-  const { answer, asked } = shown;
+  const { answer } = shown;
   const row = answer.results[index];
   const img = el("img", { alt: row.caption || row.uri || "training image" });
-  const mine = el("img", { src: asked.src, alt: "" });
+  const mine = el("img", { src: byId("asked").src, alt: "" });
   const more = el("dl", { class: "facts" });
   dialog.replaceChildren(
-    el("div", { class: "bar-line" }, el("h2", { id: "detail-title" }, row.caption || row.uri || "Training image"), button("Close", "close", () => dialog.close())),
-    el("div", { class: "pair" }, figure(mine, "asked about"), figure(img, row.influence === null ? `rank ${row.rank}` : `rank ${row.rank}, ${percent(row.influence)} of the influence`)),
+    el(
+      "div",
+      { class: "bar-line" },
+      el("h2", { id: "detail-title" }, row.caption || row.uri || "Training image"),
+      button("Close", "close", () => dialog.close()),
+    ),
+    el(
+      "div",
+      { class: "pair" },
+      figure(mine, "asked about"),
+      figure(
+        img,
+        row.influence === null
+          ? `rank ${row.rank}`
+          : `rank ${row.rank}, ${percent(row.influence)} of the influence`,
+      ),
+    ),
     more,
-    el("div", { class: "actions" }, button("← Previous", "back", () => move(-1), index === 0), button("Next →", "next", () => move(1), index === answer.results.length - 1), narrowing(row)),
+    el(
+      "div",
+      { class: "actions" },
+      button("← Previous", "back", () => move(-1), index === 0),
+      button("Next →", "next", () => move(1), index === answer.results.length - 1),
+      narrowing(row),
+    ),
   );
-  (dialog.querySelector(`[data-move="${focused}"]:not(:disabled)`) ?? dialog.querySelector("[data-move=close]")).focus();
+  (
+    dialog.querySelector(`[data-move="${focused}"]:not(:disabled)`) ??
+    dialog.querySelector("[data-move=close]")
+  ).focus();
   mine.classList.toggle("small", byId("asked").classList.contains("small"));
   showPicture(img, "images", row.image_id);
   describe(more, row);
@@ -48,17 +72,29 @@ function draw(index) {
 
 const figure = (img, text) => el("figure", {}, img, el("figcaption", { class: "soft" }, text));
 
-const button = (text, name, onclick, disabled = false) => el("button", { type: "button", class: "button", "data-move": name, onclick, disabled }, text);
+const button = (text, name, onclick, disabled = false) =>
+  el("button", { type: "button", class: "button", "data-move": name, onclick, disabled }, text);
 
 function narrowing(row) {
   if (!row.creator) return null;
   const [only, without] = conditions("creator", row.creator);
-  const ask = (text, condition) => el("button", { type: "button", class: "button", onclick: () => (dialog.close(), shown.narrow(condition)) }, text);
+  const ask = (text, condition) =>
+    el(
+      "button",
+      { type: "button", class: "button", onclick: () => (dialog.close(), shown.narrow(condition)) },
+      text,
+    );
   return [ask("Only this creator", only), ask("Without this creator", without)];
 }
 
 async function describe(list, row) {
-  const known = { influence: row.influence === null ? "not calibrated" : percent(row.influence), similarity: figures(row.similarity), creator: row.creator ?? "unknown", licence: row.license ?? "unknown", category: row.category };
+  const known = {
+    influence: row.influence === null ? "not calibrated" : percent(row.influence),
+    similarity: figures(row.similarity),
+    creator: row.creator ?? "unknown",
+    licence: row.license ?? "unknown",
+    category: row.category,
+  };
   fill(list, known);
   let full;
   try {
@@ -70,19 +106,36 @@ async function describe(list, row) {
   const size = full.width && full.height ? `${full.width} × ${full.height}` : null;
   const copies = row.copies?.length ? row.copies.join(", ") : null;
   const collections = full.collections?.join(", ");
-  fill(list, { ...known, source: full.uri, collections, size, copies, ...extras(full.metadata), "image id": full.image_id });
+  fill(list, {
+    ...known,
+    source: full.uri,
+    collections,
+    size,
+    copies,
+    ...extras(full.metadata),
+    "image id": full.image_id,
+  });
 }
 
 function fill(list, entries) {
-  const filled = Object.entries(entries).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  list.replaceChildren(...filled.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ").replace("license", "licence")), el("dd", {}, linked(String(value)))]));
+  const filled = Object.entries(entries).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
+  list.replaceChildren(
+    ...filled.flatMap(([name, value]) => [
+      el("dt", {}, name.replaceAll("_", " ").replace("license", "licence")),
+      el("dd", {}, linked(String(value))),
+    ]),
+  );
 }
 
 /** Metadata is JSON of whatever the source said; plain values are shown. */
 function extras(metadata) {
   try {
     const found = typeof metadata === "string" ? JSON.parse(metadata) : (metadata ?? {});
-    return Object.fromEntries(Object.entries(found).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value)));
+    return Object.fromEntries(
+      Object.entries(found).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value)),
+    );
   } catch {
     return {};
   }
@@ -90,5 +143,7 @@ function extras(metadata) {
 
 /** Only http and https become links; they open outside, and do not say where from. */
 function linked(text) {
-  return /^https?:\/\/\S+$/.test(text) ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text) : text;
+  return /^https?:\/\/\S+$/.test(text)
+    ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)
+    : text;
 }

@@ -16,7 +16,8 @@ function fill(node, props, children) {
   for (const [key, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "style") for (const [name, part] of Object.entries(value)) node.style.setProperty(name, part);
+    else if (key === "style")
+      for (const [name, part] of Object.entries(value)) node.style.setProperty(name, part);
     else node.setAttribute(key, value === true ? "" : value);
   }
   node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
@@ -49,7 +50,17 @@ export const figures = (number, digits = 3) => number.toFixed(digits).replace("-
 /** An id short enough to read; the whole of it stays in the title. */
 export const shortId = (id) => (id.length > 16 ? `${id.slice(0, 12)}…` : id);
 
+/** Told to who listens to the page; the eye finds it elsewhere. */
+export function say(text) {
+  byId("said").textContent = text;
+}
+
 /** What failed and what to do next, as the service says it. */
 export function errorBox(error) {
-  return el("div", { class: "error", role: "alert" }, el("p", {}, error.message), error.hint && el("p", { class: "hint" }, error.hint));
+  return el(
+    "div",
+    { class: "error", role: "alert" },
+    el("p", {}, error.message),
+    error.hint && el("p", { class: "hint" }, error.hint),
+  );
 }

@@ -26,6 +26,8 @@ export async function showExamples(place) {
 async function spread(split) {
   const one = (offset) => getJson(withQuery("v1/samples", { split, offset, limit: 1 }));
   const { total } = await one(0);
-  const places = [...new Set([...Array(SHOWN).keys()].map((place) => Math.floor(((place + 0.5) * total) / SHOWN)))];
+  const places = [
+    ...new Set([...Array(SHOWN).keys()].map((place) => Math.floor(((place + 0.5) * total) / SHOWN))),
+  ];
   return total ? (await Promise.all(places.map(one))).flatMap(({ samples }) => samples) : null;
 }

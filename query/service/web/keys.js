@@ -5,7 +5,8 @@ export function arrowKeys(grid) {
   const items = () => [...grid.querySelectorAll("[data-item]")];
   items().forEach((item, index) => (item.tabIndex = index === 0 ? 0 : -1));
   grid.addEventListener("focusin", (event) => {
-    if (event.target.matches("[data-item]")) items().forEach((item) => (item.tabIndex = item === event.target ? 0 : -1));
+    if (event.target.matches("[data-item]"))
+      items().forEach((item) => (item.tabIndex = item === event.target ? 0 : -1));
   });
   grid.addEventListener("keydown", (event) => {
     const all = items();
@@ -31,8 +32,12 @@ function target(all, here, key) {
 function vertical(all, from, direction) {
   const box = from.getBoundingClientRect();
   const middle = box.left + box.width / 2;
-  const rows = all.map((item) => [item, item.getBoundingClientRect()]).filter(([, other]) => direction * (other.bottom - box.bottom) > 8);
+  const rows = all
+    .map((item) => [item, item.getBoundingClientRect()])
+    .filter(([, other]) => direction * (other.bottom - box.bottom) > 8);
   const row = Math.min(...rows.map(([, other]) => direction * other.bottom));
   const distance = ([, other]) => Math.abs(other.left + other.width / 2 - middle);
-  return rows.filter(([, other]) => direction * other.bottom - row < 8).sort((a, b) => distance(a) - distance(b))[0]?.[0];
+  return rows
+    .filter(([, other]) => direction * other.bottom - row < 8)
+    .sort((a, b) => distance(a) - distance(b))[0]?.[0];
 }

@@ -29,7 +29,11 @@ function offer() {
   const splits = [...new Set(rows.map(({ split }) => split))].sort();
   const usual = ["test", ...splits].find((split) => splits.includes(split)) ?? "";
   choices(form.elements.metric, rows.length ? Object.entries(METRICS) : []);
-  choices(form.elements.split, splits.map((split) => [split, split || "none"]), form.elements.split.value || usual);
+  choices(
+    form.elements.split,
+    splits.map((split) => [split, split || "none"]),
+    form.elements.split.value || usual,
+  );
 }
 
 function draw() {
@@ -37,13 +41,19 @@ function draw() {
   const split = form.elements.split.value;
   const chosen = rows.filter((row) => row.split === split);
   if (!chosen.length) {
-    byId("metrics-body").replaceChildren(el("p", {}, "Nothing was evaluated yet."), el("pre", {}, "attribase -s STORE query eval"));
+    byId("metrics-body").replaceChildren(
+      el("p", {}, "Nothing was evaluated yet."),
+      el("pre", {}, "attribase -s STORE query eval"),
+    );
     return;
   }
   const most = Math.max(...chosen.map((row) => row.intervals?.[metric]?.[1] ?? row[metric]), 0.01);
   const panels = [...grouped(chosen)].map(([title, members]) => panel(title, members, metric, most, split));
   byId("metrics-body").replaceChildren(
-    key(split !== CONTROL && rows.some((row) => row.split === CONTROL), chosen.some((row) => row.intervals?.[metric])),
+    key(
+      split !== CONTROL && rows.some((row) => row.split === CONTROL),
+      chosen.some((row) => row.intervals?.[metric]),
+    ),
     el("div", { class: "panels" }, panels),
     table(chosen, metric),
   );
@@ -62,30 +72,59 @@ function panel(title, members, metric, most, split) {
   const several = new Set(rows.map(({ encoder }) => encoder)).size > 1;
   const points = members
     .map((row) => {
-      const twin = rows.find((other) => other.split === CONTROL && split !== CONTROL && place(other) === place(row) && space(other) === space(row));
+      const twin = rows.find(
+        (other) =>
+          other.split === CONTROL &&
+          split !== CONTROL &&
+          place(other) === place(row) &&
+          space(other) === space(row),
+      );
       const name = several ? space(row) : row.mapper === "none" ? "raw" : row.mapper;
       const [low, high] = row.intervals?.[metric] ?? [null, null];
       return { name, value: row[metric], low, high, control: twin?.[metric] ?? null };
     })
     .sort((a, b) => b.value - a.value);
-  return el("figure", { class: "card" }, el("figcaption", {}, el("h3", {}, title), el("span", { class: "soft" }, `${count(members[0].samples)} samples`)), dotPlot(points, most, `${METRICS[metric]}, ${title}`));
+  return el(
+    "figure",
+    { class: "card" },
+    el(
+      "figcaption",
+      {},
+      el("h3", {}, title),
+      el("span", { class: "soft" }, `${count(members[0].samples)} samples`),
+    ),
+    dotPlot(points, most, `${METRICS[metric]}, ${title}`),
+  );
 }
 
 function table(chosen, metric) {
   const names = Object.keys(METRICS);
-  const head = el("tr", {}, ["Case and prompts", "Features"].map((name) => el("th", { scope: "col", class: "text" }, name)), [...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)));
+  const head = el(
+    "tr",
+    {},
+    ["Case and prompts", "Features"].map((name) => el("th", { scope: "col", class: "text" }, name)),
+    [...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)),
+  );
   const bodies = [...grouped(chosen)].map(([title, members]) => {
     const sorted = members.sort((a, b) => b[metric] - a[metric]);
-    return el("tbody", {}, sorted.map((row, index) =>
-      el(
-        "tr",
-        { class: row[metric] === sorted[0][metric] ? "best" : "" },
-        index === 0 && el("th", { scope: "rowgroup", rowspan: sorted.length }, title),
-        el("td", { class: "text" }, space(row)),
-        names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
-        el("td", {}, count(row.samples)),
+    return el(
+      "tbody",
+      {},
+      sorted.map((row, index) =>
+        el(
+          "tr",
+          { class: row[metric] === sorted[0][metric] ? "best" : "" },
+          index === 0 && el("th", { scope: "rowgroup", rowspan: sorted.length }, title),
+          el("td", { class: "text" }, space(row)),
+          names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
+          el("td", {}, count(row.samples)),
+        ),
       ),
-    ));
+    );
   });
-  return el("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" }, el("table", {}, el("thead", {}, head), bodies));
+  return el(
+    "div",
+    { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" },
+    el("table", {}, el("thead", {}, head), bodies),
+  );
 }

@@ -3,15 +3,36 @@
 import { count, el, percent, plural } from "./dom.js";
 
 const SHOWN = 12;
-const PLURALS = { creator: "creators", license: "licences", category: "categories", collection: "collections" };
+const PLURALS = {
+  creator: "creators",
+  license: "licences",
+  category: "categories",
+  collection: "collections",
+};
 
 /** Bars, largest first, with a way to ask again with or without one owner. */
 export function ownerBars({ answer, by, narrow }) {
-  const rows = answer.shares.slice(0, SHOWN).map((share) => bar(share, by, answer.shares[0].influence, narrow));
+  const rows = answer.shares
+    .slice(0, SHOWN)
+    .map((share) => bar(share, by, answer.shares[0].influence, narrow));
   const rest = answer.shares.slice(SHOWN);
   const left = rest.reduce((sum, { influence }) => sum + influence, 0);
-  const others = rest.length ? el("tr", {}, el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`), el("td", {}), el("td", {}, percent(left)), el("td", {}), el("td", {})) : null;
-  const head = el("tr", {}, ["", "", "Influence", "Images", ""].map((name) => el("th", { scope: "col" }, name)));
+  const others = rest.length
+    ? el(
+        "tr",
+        {},
+        el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`),
+        el("td", {}),
+        el("td", {}, percent(left)),
+        el("td", {}),
+        el("td", {}),
+      )
+    : null;
+  const head = el(
+    "tr",
+    {},
+    ["", "", "Influence", "Images", ""].map((name) => el("th", { scope: "col" }, name)),
+  );
   return el(
     "section",
     { class: "card owners" },
@@ -24,7 +45,12 @@ export function ownerBars({ answer, by, narrow }) {
 function bar({ name, influence, images }, by, most, narrow) {
   const label = name ?? "unknown";
   const [only, without] = conditions(by, name);
-  const button = (text, condition) => el("button", { type: "button", class: "quiet", "aria-label": `${text} ${label}`, onclick: () => narrow(condition) }, text);
+  const button = (text, condition) =>
+    el(
+      "button",
+      { type: "button", class: "quiet", "aria-label": `${text} ${label}`, onclick: () => narrow(condition) },
+      text,
+    );
   return el(
     "tr",
     {},

@@ -18,13 +18,20 @@ export function dotPlot(points, most, title) {
   ]);
   const marks = points.map((point, index) => row(point, index * STEP + STEP / 2 + 2, x));
   const said = points.map(({ name, value }) => `${name} ${figures(value)}`).join(", ");
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${said}` }, ticks.flat(), marks.flat());
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${said}` },
+    ticks.flat(),
+    marks.flat(),
+  );
 }
 
 function row({ name, value, low, high, control }, y, x) {
   return [
     svg("text", { x: LABEL - 12, y: y + 4, "text-anchor": "end" }, cut(name), svg("title", {}, name)),
-    low !== null && high !== null && svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }),
+    low !== null &&
+      high !== null &&
+      svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }),
     control !== null && svg("circle", { class: "control", cx: x(control), cy: y, r: 4 }),
     svg("circle", { class: "dot", cx: x(value), cy: y, r: 5 }),
     svg("text", { class: "value", x: WIDTH - VALUE + 10, y: y + 4 }, figures(value)),
@@ -39,7 +46,8 @@ function niceEnd(most) {
 
 /** What the marks mean. */
 export function key(controls, intervals) {
-  const mark = (kind, ...shapes) => svg("svg", { viewBox: "0 0 28 12", class: `mark ${kind}`, "aria-hidden": true }, shapes);
+  const mark = (kind, ...shapes) =>
+    svg("svg", { viewBox: "0 0 28 12", class: `mark ${kind}`, "aria-hidden": true }, shapes);
   const line = svg("line", { class: "interval", x1: 1, x2: 27, y1: 6, y2: 6 });
   const dot = (name, r) => svg("circle", { class: name, cx: 14, cy: 6, r });
   return el(
@@ -47,6 +55,12 @@ export function key(controls, intervals) {
     { class: "key soft" },
     el("li", {}, mark("", dot("dot", 5)), "measured"),
     intervals && el("li", {}, mark("", line), "95% interval over models"),
-    controls && el("li", {}, mark("", dot("control", 4)), "the same prompts drawn by the untouched base: chance and words alone"),
+    controls &&
+      el(
+        "li",
+        {},
+        mark("", dot("control", 4)),
+        "the same prompts drawn by the untouched base: chance and words alone",
+      ),
   );
 }

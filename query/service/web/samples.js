@@ -1,7 +1,7 @@
 // Browse stored samples; each is a question whose right answer is known.
 
 import { getJson, showPicture, withQuery } from "./api.js";
-import { byId, choices, count, el, errorBox, plural } from "./dom.js";
+import { byId, choices, count, el, errorBox, plural, say } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 
 const PAGE = 60;
@@ -23,7 +23,11 @@ function go(changes) {
 export async function openSamples(params) {
   const place = byId("samples-list");
   const offset = Number(params.get("offset")) || 0;
-  const query = withQuery("v1/samples", { ...Object.fromEntries(FILTERS.map((name) => [name, params.get(name)])), offset, limit: PAGE });
+  const query = withQuery("v1/samples", {
+    ...Object.fromEntries(FILTERS.map((name) => [name, params.get(name)])),
+    offset,
+    limit: PAGE,
+  });
   wanted = query;
   try {
     await offer(params);
@@ -41,7 +45,11 @@ async function offer(params) {
   const names = { case: "case_name", scheme: "scheme", split: "split" };
   for (const [field, column] of Object.entries(names)) {
     const found = [...new Set(places.map((row) => row[column]).filter(Boolean))].sort();
-    choices(form.elements[field], found.length ? [["", "all"], ...found.map((name) => [name, name])] : [], params.get(field) ?? "");
+    choices(
+      form.elements[field],
+      found.length ? [["", "all"], ...found.map((name) => [name, name])] : [],
+      params.get(field) ?? "",
+    );
   }
   if (document.activeElement !== form.elements.q) form.elements.q.value = params.get("q") ?? "";
 }
@@ -49,11 +57,20 @@ async function offer(params) {
 function draw(place, samples, total, offset) {
   const grid = el("div", { class: "cards" }, samples.map(sampleCard));
   const last = offset + samples.length;
-  const turn = (text, to, disabled) => el("button", { type: "button", class: "button", disabled, onclick: () => go({ offset: to }) }, text);
-  const range = total ? `${count(offset + 1)} to ${count(last)} of ${plural(total, "sample")}` : "No sample fits.";
-  const pages = el("div", { class: "actions" }, turn("← Previous", Math.max(0, offset - PAGE), offset === 0), turn("Next →", last, last >= total));
+  const turn = (text, to, disabled) =>
+    el("button", { type: "button", class: "button", disabled, onclick: () => go({ offset: to }) }, text);
+  const range = total
+    ? `${count(offset + 1)} to ${count(last)} of ${plural(total, "sample")}`
+    : "No sample fits.";
+  const pages = el(
+    "div",
+    { class: "actions" },
+    turn("← Previous", Math.max(0, offset - PAGE), offset === 0),
+    turn("Next →", last, last >= total),
+  );
   place.replaceChildren(el("p", { class: "soft" }, range), grid, ...(total > PAGE ? [pages] : []));
   arrowKeys(grid);
+  say(range);
 }
 
 /** One sample as a link to its answer. */
@@ -63,7 +80,12 @@ export function sampleCard(sample) {
   const joined = (...parts) => parts.filter(Boolean).join(" · ");
   return el(
     "a",
-    { class: "sample", "data-item": true, title: sample.prompt, href: withQuery("#ask", { sample: sample.sample_id }) },
+    {
+      class: "sample",
+      "data-item": true,
+      title: sample.prompt,
+      href: withQuery("#ask", { sample: sample.sample_id }),
+    },
     el("span", { class: "frame" }, img),
     el("span", { class: "line" }, sample.prompt || sample.uri || sample.sample_id),
     el("span", { class: "line soft" }, joined(sample.concept && `V* = ${sample.concept}`, sample.split)),

@@ -2,7 +2,17 @@
 
 import { el } from "./dom.js";
 
-const COLUMNS = ["rank", "influence", "similarity", "creator", "license", "category", "caption", "uri", "image_id"];
+const COLUMNS = [
+  "rank",
+  "influence",
+  "similarity",
+  "creator",
+  "license",
+  "category",
+  "caption",
+  "uri",
+  "image_id",
+];
 
 /** A button that saves the rows of an answer as CSV. */
 export function saveButton(answer) {

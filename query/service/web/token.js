@@ -12,6 +12,10 @@ export function promptForToken(wrong) {
   dialog.showModal();
   input.focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "use" ? input.value.trim() : null), { once: true });
+    dialog.addEventListener(
+      "close",
+      () => resolve(dialog.returnValue === "use" ? input.value.trim() : null),
+      { once: true },
+    );
   });
 }
