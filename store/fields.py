@@ -24,3 +24,14 @@ def text(name: str, *, null: bool = True) -> pa.Field:
 def blob(name: str) -> pa.Field:
     """Large bytes, stored apart from the row: scans do not pay for them unless they are named."""
     return pa.field(name, pa.large_binary(), metadata=BLOB_METADATA)
+
+
+def key_columns(schema: pa.Schema) -> list[str]:
+    """The key columns of a table, in key order (which is their column order)."""
+    marker = b"lance-schema:unenforced-primary-key"
+    return [field.name for field in schema if (field.metadata or {}).get(marker) == b"true"]
+
+
+def blob_columns(schema: pa.Schema) -> list[str]:
+    """The columns that are stored as blobs."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"lance-encoding:blob") == b"true"]

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from .errors import InvalidInputError
 from .fields import STRINGS, TIMESTAMP, blob, key, text
+from .fields import blob_columns as blob_columns
+from .fields import key_columns as key_columns
 
 ENCODER_METADATA = b"attribase:encoder"
 
@@ -289,14 +291,3 @@ def safe_name(name: str) -> str:
             hint="use 1 to 80 letters, digits, '-' and '_'",
         )
     return safe
-
-
-def key_columns(schema: pa.Schema) -> list[str]:
-    """The key columns of a table, in key order (which is their column order)."""
-    marker = b"lance-schema:unenforced-primary-key"
-    return [field.name for field in schema if (field.metadata or {}).get(marker) == b"true"]
-
-
-def blob_columns(schema: pa.Schema) -> list[str]:
-    """The columns that are stored as blobs."""
-    return [field.name for field in schema if (field.metadata or {}).get(b"lance-encoding:blob") == b"true"]

@@ -20,6 +20,7 @@ from .found import Found, Places, Reals, in_order, stacked
 from .kept import Kept
 from .lookup import Names
 from .pool import POOLS, Base, Pool, base_of, make_pool
+from .rescoring import exact_similarities
 
 METHODS = ("auto", "index", "exact")
 NARROW_ROWS = 5000  # a pool of so few images is compared in full: that takes 0.1 s, and is exact
@@ -117,8 +118,8 @@ class SearchSpace:
         best = Best(len(queries), max(k, 1))
         for rows, similarities in self.scan(queries, pool):
             best.push(rows, similarities)
-        answers = [self._best(*pair, k) for pair in zip(queries, best.candidates(), strict=True)]
-        return Found(*stacked(answers, k), "exact", None, np.full(len(queries), pool.size, np.int64))
+        rows, similarities = stacked(self._best(queries, best.candidates(), k), k)
+        return Found(rows, similarities, "exact", None, np.full(len(queries), pool.size, np.int64))
 
     def _through_index(self, queries: Reals, k: int, pool: Pool) -> Found:
         if self.index is None:
@@ -138,13 +139,13 @@ class SearchSpace:
         """Rows and similarities as in `Found`, through the index and as deep as told; it may find fewer."""
         index = self.approximate()
 
-        def one(query: Reals) -> tuple[Places, Reals]:
-            return self._best(query, index.candidates(query, k, pool, depth), k)
+        def ask(query: Reals) -> Places:
+            return index.candidates(query, k, pool, depth)
 
         if len(queries) == 1:
-            return stacked([one(queries[0])], k)
+            return stacked(self._best(queries, [ask(queries[0])], k), k)
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            return stacked(list(threads.map(one, queries)), k)
+            return stacked(self._best(queries, list(threads.map(ask, queries)), k), k)
 
     def scan(self, vectors: Reals, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Places, Reals]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, streamed once, n <= `block`."""
@@ -197,16 +198,10 @@ class SearchSpace:
             raise InvalidInputError("a vector has NaN or infinite numbers", hint="leave it out")
         return queries
 
-    def _best(self, query: Reals, rows: Places, k: int) -> tuple[Places, Reals]:
-        """The `k` best of these rows, and their similarities; ties by image id.
-
-        Sums are in float64: a similarity is the same whatever rows are beside it.
-        """
-        wide, rows = query.astype(np.float64), np.sort(rows)  # Lance reads neighbours together
-        parts = [
-            self.unit_rows(rows[start : start + TAKEN]).astype(np.float64) @ wide
-            for start in range(0, len(rows), TAKEN)
-        ]
-        exact = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
-        order = in_order(self.ids, rows, exact)[:k]
-        return rows[order], exact[order]
+    def _best(self, queries: Reals, candidates: list[Places], k: int) -> list[tuple[Places, Reals]]:
+        """For each query the `k` best of its candidates and their similarities, ties by image id."""
+        answers = []
+        for rows, similarities in exact_similarities(self.unit_rows, queries, candidates):
+            order = in_order(self.ids, rows, similarities)[:k]
+            answers.append((rows[order], similarities[order]))
+        return answers

@@ -52,7 +52,8 @@ class Large:
         self.store.upsert("members", [{"collection": "gallery", "image_id": i} for i in ids])
         self.store.upsert("vectors_enc", table_of(ids, "image", rows.astype(np.float32)))
         self.ids = self.ids + ids
-        self.unit = np.concatenate([self.unit, rows / np.linalg.norm(rows, axis=1, keepdims=True)])
+        lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+        self.unit = np.concatenate([self.unit, rows / lengths])
         return ids
 
     def best(self, query: np.ndarray, k: int, among: set[str] | None = None) -> list[str]:
