@@ -163,10 +163,22 @@ def _url(host: str, listening: socket.socket) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InvalidInputError where there can be none."""
+    """A listening socket. Raises InvalidInputError where there can be none.
+
+    It is made as TCP by name: `socket.create_server` leaves the protocol to be guessed, asyncio then does not
+    turn Nagle's algorithm off, and every answer on a kept connection takes 40 ms longer.
+    """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.socket(found[0], socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(found[4])
+            listening.listen(2048)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
     except OSError as error:
         raise InvalidInputError(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="name another --host or --port"

@@ -172,6 +172,17 @@ def test_many_clients_at_once_get_their_own_answers_in_bounded_memory(live, worl
     assert live.memory() - before < 64 << 20
 
 
+def test_small_answers_on_a_kept_connection_do_not_wait_for_each_other(live):
+    """Nagle's algorithm and delayed acknowledgements together cost 40 ms each, if they are left on."""
+    with httpx.Client(base_url=live.url, timeout=30) as client:
+        seconds = []
+        for _ in range(40):
+            began = time.perf_counter()
+            client.get("/healthz")
+            seconds.append(time.perf_counter() - began)
+    assert sorted(seconds)[4] < 0.03
+
+
 @pytest.mark.slow
 def test_new_data_is_seen_without_a_restart_and_a_stop_lets_requests_end(small):
     live = start(small.store.uri, token="")
