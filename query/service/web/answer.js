@@ -125,7 +125,7 @@ function hit(shown, index) {
   const most = Math.max(...answer.results.map(({ influence }) => influence ?? 0));
   const isTrue = idsOf(row).some((id) => exemplars?.includes(id)) && asked.row?.split !== "control";
   const name = row.caption || row.uri || row.image_id;
-  const img = el("img", { alt: "" });
+  const img = el("img", { alt: `Rank ${row.rank}: ${name}` });
   showPicture(img, "images", row.image_id, 256);
   const copies = row.copies?.length
     ? el(
@@ -140,7 +140,6 @@ function hit(shown, index) {
       type: "button",
       "data-item": true,
       class: isTrue ? "hit true" : "hit",
-      "aria-label": saidOf(row, name, isTrue),
       onclick: () => openDetail(shown, index),
     },
     el(
@@ -164,11 +163,3 @@ function hit(shown, index) {
 
 /** A place of the answer is one image, or several copies of one. */
 const idsOf = (row) => [row.image_id, ...(row.copies ?? [])];
-
-/** What a picture of the answer is called for who listens. */
-function saidOf(row, name, isTrue) {
-  const share = row.influence === null ? "" : `${percent(row.influence)} of the influence, `;
-  const whose = `by ${row.creator || "unknown"}, ${row.license || "licence unknown"}`;
-  const mark = isTrue ? ", a true exemplar" : "";
-  return `Rank ${row.rank}: ${name}. ${share}similarity ${figures(row.similarity)}, ${whose}${mark}`;
-}

@@ -91,7 +91,7 @@ export async function showPicture(img, kind, id, size) {
   } catch (error) {
     pictures.delete(path);
     img.classList.add("gone");
-    img.alt = `no picture: ${error.message}`;
+    img.alt = [img.alt, `no picture: ${error.message}`].filter(Boolean).join(", ");
   }
   while (pictures.size > KEPT) forget(pictures.keys().next().value);
 }

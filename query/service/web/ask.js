@@ -33,8 +33,7 @@ export function startAsk(known) {
 function offerMappers() {
   const space = info.encoders.find(({ encoder }) => encoder === form.elements.encoder.value);
   const text = (name) =>
-    (name === "none" ? "none (raw)" : name) +
-    (space.calibrated.includes(name) ? "" : ", not calibrated");
+    (name === "none" ? "none (raw)" : name) + (space.calibrated.includes(name) ? "" : ", not calibrated");
   const names = space?.mappers ?? [];
   choices(
     form.elements.mapper,

@@ -90,7 +90,7 @@ function panel(title, members, metric, most, split) {
     el(
       "figcaption",
       {},
-      el("h3", {}, title),
+      el("h2", {}, title),
       el("span", { class: "soft" }, `${count(members[0].samples)} samples`),
     ),
     dotPlot(points, most, `${METRICS[metric]}, ${title}`),

@@ -28,15 +28,17 @@ export function ownerBars({ answer, by, narrow }) {
         el("td", {}),
       )
     : null;
+  const owner = by === "license" ? "licence" : by;
+  const column = (name) => (name ? el("th", { scope: "col" }, name) : el("td", {}));
   const head = el(
     "tr",
     {},
-    ["", "", "Influence", "Images", ""].map((name) => el("th", { scope: "col" }, name)),
+    [owner[0].toUpperCase() + owner.slice(1), "", "Influence", "Images", ""].map(column),
   );
   return el(
     "section",
     { class: "card owners" },
-    el("h2", {}, `By ${by === "license" ? "licence" : by}`),
+    el("h2", {}, `By ${owner}`),
     el("p", { class: "soft" }, "Over every image compared, not only those above."),
     el("table", {}, el("thead", {}, head), el("tbody", {}, rows, others)),
   );

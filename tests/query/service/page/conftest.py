@@ -64,8 +64,10 @@ def answer_of(home, **asked):
 def shown(page):
     """What the pictures of the answer say, in order."""
     page.wait_for_selector("#result[aria-busy=false] .hit")
-    return page.locator(".hit").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    hits = "all => all.map(one => [one.querySelector('img').alt, ...one.innerText.split('\\n')].join(', '))"
+    return page.locator(".hit").evaluate_all(hits)
 
 
 def said_of(row):
-    return f"Rank {row['rank']}: {row['caption']}. "
+    share = 100 * row["influence"]
+    return f"Rank {row['rank']}: {row['caption']}, {share:.{1 if share >= 1 else 2}f}%, "
