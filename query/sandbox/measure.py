@@ -15,22 +15,21 @@ OVERHEAD = 2**29
 
 def resident_bytes(process: int | str = "self") -> int | None:
     """Resident memory of a process in bytes; None where the system does not tell (not Linux)."""
-    try:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None
+    return _status(process, "VmRSS")
 
 
-def bound_data(more: int) -> None:
+def private_bytes(process: int | str = "self") -> int | None:
+    """Private writable memory of a process in bytes, touched or not; None where nobody tells."""
+    return _status(process, "VmData")
+
+
+def bound_private(more: int) -> None:
     """Let this process grow by `more` bytes of private memory and no further, where the system can.
 
     RLIMIT_DATA counts private writable memory only (Linux 4.7), so address space that libraries reserve
     and never touch costs nothing, which RLIMIT_AS would count.
     """
-    now = _data_bytes()
+    now = private_bytes()
     if resource is None or now is None:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -39,10 +38,10 @@ def bound_data(more: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted))
 
 
-def _data_bytes() -> int | None:
+def _status(process: int | str, name: str) -> int | None:
     try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmData:"):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass

@@ -149,6 +149,7 @@ class SqlPool:
     def _release(self, worker: WorkerProcess, healthy: bool) -> None:
         """Take a worker back, or end it; the watch starts another one in its place."""
         worker.deadline = float("inf")
+        healthy = healthy and not worker.worn()
         with self._lock:
             known = worker in self._all
             if known and not healthy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import time
 from itertools import count
@@ -10,11 +11,12 @@ from typing import Any
 from ...store.errors import AttribaseError, LimitError, NotFoundError
 from . import wire
 from .limits import Limits
-from .measure import OVERHEAD, resident_bytes
+from .measure import OVERHEAD, private_bytes, resident_bytes
 from .worker import out_of_memory, out_of_time, serve
 
 STARTUP = 60.0  # seconds that a worker may take to open the store
 GRACE = 2.0  # seconds over its time that a worker may take to stop by itself
+WORN = 0.6  # of its allowance, which a worker may keep after a statement before it is replaced
 CANCELLING = 1.0  # seconds to wait for a cancelled statement before its worker is killed
 _numbers = count()
 
@@ -32,6 +34,7 @@ class WorkerProcess:
         self.process.start()
         theirs.close()
         self.ready = False
+        self.private = 0
         self.request = ""
         self.seconds = limits.seconds
         self.deadline = float("inf")
@@ -62,7 +65,7 @@ class WorkerProcess:
         letter, payload = wire.receive(self.pipe)
         if letter == wire.ERROR:
             raise wire.read_error(payload)
-        self.ready = True
+        self.ready, self.private = True, int(json.loads(payload)["private"])
 
     def cancel(self) -> bool:
         """Stop what runs. Returns whether the worker can go on; otherwise it has to be replaced."""
@@ -87,6 +90,14 @@ class WorkerProcess:
         if resident is not None and resident > self.limits.memory + 2 * OVERHEAD:
             return "memory"
         return ""
+
+    def worn(self) -> bool:
+        """Whether so little of its allowance is left that others would suffer for what one statement took.
+
+        What DuckDB's allocator once had it keeps, for itself: it counts, and nothing else can have it.
+        """
+        grown = (private_bytes(self.process.pid or 0) or 0) - self.private
+        return grown > WORN * (self.limits.memory + OVERHEAD)
 
     def kill(self, reason: str = "") -> None:
         """End the process now."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...store import errors
 
-READY = b"R"  # the worker has opened the store
+READY = b"R"  # the worker has opened the store: a JSON object with private, the bytes it has then
 ASK = b"Q"  # to the worker: a JSON object with id, statement, params, max_rows, seconds
 CANCEL = b"C"  # to the worker: the id whose rows nobody wants any more
 SCHEMA = b"S"  # an Arrow schema

@@ -22,7 +22,7 @@ from .check import check
 from .connections import Connections
 from .cutting import Cutter
 from .limits import Limits
-from .measure import OVERHEAD, bound_data
+from .measure import OVERHEAD, bound_private, private_bytes
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,8 +39,8 @@ def serve(pipe: Connection, uri: str, limits: Limits, refresh: float) -> None:
     except AttribaseError as error:
         wire.send_error(pipe, error)
         return
-    bound_data(limits.memory + OVERHEAD)
-    wire.send(pipe, wire.READY)
+    bound_private(limits.memory + OVERHEAD)
+    wire.send_json(pipe, wire.READY, private=private_bytes() or 0)
     worker.run()
 
 

@@ -139,6 +139,18 @@ def test_a_worker_that_dies_is_replaced(pool):
     assert pool.run("select 1 as n").table().num_rows == 1
 
 
+def test_a_worker_that_kept_much_memory_is_replaced(uri):
+    with SqlPool(uri, workers=1, memory="100MB", wait=60) as pool:
+        pool.run("select 1").table()
+        before = next(iter(pool._all)).process.pid
+        with pytest.raises(LimitError):
+            pool.run("select length(string_agg(repeat('x', 100000), '')) from range(100000)")
+        with pytest.raises(LimitError):
+            pool.run("select max(len(list_transform(range(100000), lambda x: repeat('x', 100000))))")
+        assert pool.run("select 1 as n").table().num_rows == 1
+        assert next(iter(pool._all)).process.pid != before
+
+
 def test_a_busy_pool_says_so(uri):
     with SqlPool(uri, workers=1, wait=0.2) as pool:
         rows = pool.run("from range(100000)")
