@@ -41,6 +41,9 @@ TOGETHER = 256
 FIRST = 100
 """How many images a search by index looks at first."""
 
+STEP = 8
+"""How many times as deep a search looks next at most: clusters end, and with them what they foretell."""
+
 NEGLIGIBLE = 1e-4
 """An unseen share of influence that no deeper search is worth."""
 
@@ -158,10 +161,11 @@ def _first_depth(task: Task) -> int:
 
 
 def _rounded(task: Task, depth: int, wanted: int) -> int:
-    """A depth of at least `wanted` within the limit, one of few, so that questions go there together."""
-    while depth < wanted:
-        depth *= 2
-    return min(depth, _most(task))
+    """The next depth towards `wanted`, within the limit; one of few, so that questions go there together."""
+    deeper = 2 * depth
+    while deeper < min(wanted, STEP * depth):
+        deeper *= 2
+    return min(deeper, _most(task))
 
 
 def _found(task: Task, rows: Places, similarities: Reals, recall: float | None) -> tuple[Ranking, int]:
