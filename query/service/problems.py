@@ -52,6 +52,12 @@ class UnacceptableError(AttribaseError):
     status = 406
 
 
+class LeftError(AttribaseError):
+    """The client is gone: nobody reads this, but it is counted."""
+
+    status = 499
+
+
 class OverloadedError(AttribaseError):
     """Too much is waiting already; the same request works later."""
 

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from ...store.errors import AttribaseError
-from .problems import BrokenOffError
+from .problems import BrokenOffError, LeftError
 from .threads import Threads
 
 log = logging.getLogger("attribase.service")
@@ -31,7 +31,7 @@ async def streamed(request: Request, threads: Threads, pieces: Pieces, media_typ
     client has left, and is closed then.
     """
     source = _Source(threads, pieces)
-    leaving = asyncio.create_task(_left(request, source.gone))
+    leaving = asyncio.create_task(_left(request, source))
     try:
         first = await source.take()
         second = await source.take() if first != END else END
@@ -47,11 +47,11 @@ async def streamed(request: Request, threads: Threads, pieces: Pieces, media_typ
     return StreamingResponse(_rest(source, first, second), media_type=media_type)
 
 
-async def _left(request: Request, gone: threading.Event) -> None:
+async def _left(request: Request, source: _Source) -> None:
     """Wait for the client to leave."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    gone.set()
+    source.stop()
 
 
 async def _rest(source: _Source, first: bytes, second: bytes) -> AsyncIterator[bytes]:
@@ -85,6 +85,12 @@ class _Source:
             raise piece
         return piece
 
+    def stop(self) -> None:
+        """Nobody is there any more: what makes pieces ends soon, and whoever awaits one is woken now."""
+        self.gone.set()
+        if not self._ready.full():
+            self._ready.put_nowait(LeftError("the client has left"))
+
     def _make(self) -> None:
         """In the thread."""
         made = self._pieces(self.gone)
@@ -103,11 +109,12 @@ class _Source:
     def _hand(self, piece: bytes | Exception) -> None:
         """Wait until there is room, unless the client has left."""
         waiting = asyncio.run_coroutine_threadsafe(self._ready.put(piece), self._loop)
-        while not self.gone.is_set():
+        while not waiting.done():
             with contextlib.suppress(TimeoutError, CancelledError):
                 waiting.result(0.1)
+            if self.gone.is_set():
+                waiting.cancel()
                 return
-        waiting.cancel()
 
     def _failed(self, work: asyncio.Future[None]) -> None:
         """The thread could not even begin: too many wait already, or the service is stopping."""

@@ -52,7 +52,6 @@ function draw(index) {
           : `rank ${row.rank}, ${percent(row.influence)} of the influence`,
       ),
     ),
-    more,
     el(
       "div",
       { class: "actions" },
@@ -60,6 +59,7 @@ function draw(index) {
       button("Next →", "next", () => move(1), index === answer.results.length - 1),
       narrowing(row),
     ),
+    more,
   );
   (
     dialog.querySelector(`[data-move="${focused}"]:not(:disabled)`) ??
@@ -143,7 +143,7 @@ function extras(metadata) {
 
 /** Only http and https become links; they open outside, and do not say where from. */
 function linked(text) {
-  return /^https?:\/\/\S+$/.test(text)
+  return /^\w+:\/\/\S+$/.test(text)
     ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)
     : text;
 }

@@ -52,7 +52,7 @@ function draw() {
   byId("metrics-body").replaceChildren(
     key(
       split !== CONTROL && rows.some((row) => row.split === CONTROL),
-      chosen.some((row) => row.intervals?.[metric]),
+      chosen.some((row) => (row.intervals?.[metric]?.[0] ?? null) !== null),
     ),
     el("div", { class: "panels" }, panels),
     table(chosen, metric),
@@ -62,6 +62,12 @@ function draw() {
 const place = (row) => [row.case_name || "no case", row.scheme].filter(Boolean).join(", ");
 const space = (row) => `${row.encoder} ${row.mapper === "none" ? "raw" : row.mapper}`;
 
+/** Features by name; the encoder goes without saying where there is one. */
+function name(row) {
+  const several = new Set(rows.map(({ encoder }) => encoder)).size > 1;
+  return several ? space(row) : space(row).slice(row.encoder.length + 1);
+}
+
 function grouped(list) {
   const groups = new Map();
   for (const row of list) groups.set(place(row), [...(groups.get(place(row)) ?? []), row]);
@@ -69,7 +75,6 @@ function grouped(list) {
 }
 
 function panel(title, members, metric, most, split) {
-  const several = new Set(rows.map(({ encoder }) => encoder)).size > 1;
   const points = members
     .map((row) => {
       const twin = rows.find(
@@ -79,9 +84,8 @@ function panel(title, members, metric, most, split) {
           place(other) === place(row) &&
           space(other) === space(row),
       );
-      const name = several ? space(row) : row.mapper === "none" ? "raw" : row.mapper;
       const [low, high] = row.intervals?.[metric] ?? [null, null];
-      return { name, value: row[metric], low, high, control: twin?.[metric] ?? null };
+      return { name: name(row), value: row[metric], low, high, control: twin?.[metric] ?? null };
     })
     .sort((a, b) => b.value - a.value);
   return el(
@@ -115,8 +119,8 @@ function table(chosen, metric) {
           "tr",
           { class: row[metric] === sorted[0][metric] ? "best" : "" },
           index === 0 && el("th", { scope: "rowgroup", rowspan: sorted.length }, title),
-          el("td", { class: "text" }, space(row)),
-          names.map((name) => el("td", { class: name === metric ? "chosen" : "" }, figures(row[name]))),
+          el("td", { class: "text", title: space(row) }, name(row)),
+          names.map((one) => el("td", { class: one === metric ? "chosen" : "" }, figures(row[one]))),
           el("td", {}, count(row.samples)),
         ),
       ),

@@ -3,20 +3,20 @@
 import { el, figures, svg } from "./dom.js";
 
 const WIDTH = 420;
-const LABEL = 118;
 const VALUE = 48;
 const STEP = 24;
 
 /** Points {name, value, low, high, control} from 0 to `most`. */
 export function dotPlot(points, most, title) {
   const end = niceEnd(most);
-  const x = (value) => LABEL + (value / end) * (WIDTH - LABEL - VALUE);
+  const label = Math.min(210, 24 + 7 * Math.max(...points.map(({ name }) => name.length)));
+  const x = (value) => label + (value / end) * (WIDTH - label - VALUE);
   const height = points.length * STEP + 26;
   const ticks = [0, end / 2, end].map((value) => [
     svg("line", { class: "grid-line", x1: x(value), x2: x(value), y1: 2, y2: height - 22 }),
     svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, String(Number(value.toFixed(3)))),
   ]);
-  const marks = points.map((point, index) => row(point, index * STEP + STEP / 2 + 2, x));
+  const marks = points.map((point, index) => row(point, index * STEP + STEP / 2 + 2, x, label));
   const said = points.map(({ name, value }) => `${name} ${figures(value)}`).join(", ");
   return svg(
     "svg",
@@ -26,9 +26,9 @@ export function dotPlot(points, most, title) {
   );
 }
 
-function row({ name, value, low, high, control }, y, x) {
+function row({ name, value, low, high, control }, y, x, label) {
   return [
-    svg("text", { x: LABEL - 12, y: y + 4, "text-anchor": "end" }, cut(name), svg("title", {}, name)),
+    svg("text", { x: label - 12, y: y + 4, "text-anchor": "end" }, cut(name), svg("title", {}, name)),
     low !== null &&
       high !== null &&
       svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }),
@@ -38,7 +38,7 @@ function row({ name, value, low, high, control }, y, x) {
   ];
 }
 
-const cut = (name) => (name.length > 17 ? `…${name.slice(-16)}` : name);
+const cut = (name) => (name.length > 28 ? `…${name.slice(-27)}` : name);
 
 function niceEnd(most) {
   return [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1].find((end) => most <= end) ?? 1;
