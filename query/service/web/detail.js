@@ -143,7 +143,7 @@ function extras(metadata) {
 
 /** Only http and https become links; they open outside, and do not say where from. */
 function linked(text) {
-  return /^\w+:\/\/\S+$/.test(text)
+  return /^https?:\/\/\S+$/.test(text)
     ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)
     : text;
 }

@@ -73,7 +73,7 @@ def fill(uri, encoder="enc"):
 def _image(number, name, data):
     row = {"image_id": name, "uri": f"file:{name}.png", "bytes": data, "caption": f"picture {name}"}
     row |= {"creator": CREATORS[number % 4], "license": "CC0", "category": "x", "width": 12, "height": 12}
-    metadata = '{"license_url": "https://licences.example/cc0", "page": "javascript:alert(1)"}'
+    metadata = '{"license_url": "https://licences.example/cc0", "page": "javascript://a.example/%0Aalert(1)"}'
     return row | {"metadata": metadata}
 
 
