@@ -83,7 +83,7 @@ def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptio
         found = _images(snapshot, space, vectors, body, own, of_images)
     start = body.offset or 0
     shown = [_cut(hits, start, body.k) for hits in found]
-    return _table(snapshot, dataset, table, shown, body)
+    return _table(snapshot, dataset, table, shown, body, limits)
 
 
 def _encoder_of(snapshot: Snapshot, table: str) -> str:
@@ -220,11 +220,24 @@ def _cut(hits: Hits, start: int, count: int) -> Hits:
     return Hits(hits.ids[some], hits.distances[some], influence, hits.reach)
 
 
-def _table(snapshot: Snapshot, dataset: Any, table: str, found: list[Hits], body: QueryBody) -> pa.Table:
+def _table(
+    snapshot: Snapshot,
+    dataset: Any,
+    table: str,
+    found: list[Hits],
+    body: QueryBody,
+    limits: ServiceOptions,
+) -> pa.Table:
     """The answer: the columns asked for, `_distance`, `influence`, and `query_index` of several queries."""
     stored = readable(dataset).names
     columns = chosen_columns(body.columns, [*stored, *(OF_IMAGES if body.columns is not None else ())])
     ids = pa.concat_arrays([hits.ids for hits in found])
+    width = sum(_width(dataset.schema.field(name).type) for name in columns.values() if name in stored)
+    if len(ids) * width > limits.answer_bytes:
+        raise TooLargeError(
+            f"more than {limits.answer_bytes >> 20} MB in one answer",
+            hint="select fewer columns, or fewer rows",
+        )
     distances = np.concatenate([hits.distances for hits in found])
     weights = [np.full(len(hits.ids), np.nan) if hits.influence is None else hits.influence for hits in found]
     influence = pa.array(np.concatenate(weights), from_pandas=True, type=pa.float64())
@@ -241,6 +254,11 @@ def _table(snapshot: Snapshot, dataset: Any, table: str, found: list[Hits], body
     return made.replace_schema_metadata(
         {"attribase": json.dumps([_reach_json(hits.reach) for hits in found])}
     )
+
+
+def _width(kind: pa.DataType) -> int:
+    """About how many bytes a value takes."""
+    return kind.list_size * 4 if pa.types.is_fixed_size_list(kind) else 64
 
 
 def _reach_json(reach: Reach | None) -> dict[str, Any] | None:

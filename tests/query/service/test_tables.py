@@ -176,6 +176,20 @@ def test_what_cannot_be_answered_reaches_the_user_of_the_client(vectors, asked, 
         asked(vectors).to_list()
 
 
+def test_an_answer_of_too_many_bytes_is_refused_before_it_is_read(world):
+    from attribase.query.service import ServiceOptions, create_app
+    from fastapi.testclient import TestClient
+
+    app = create_app(world.uri, ServiceOptions(sql=False, answer_bytes=4096))
+    body = {"vector": [1.0] * 16, "k": 100}
+    with TestClient(app, base_url=HOME) as client:
+        for asked in (body, body | {"vector": []}):
+            refused = client.post("/v1/table/vectors_enc/query/", json=asked)
+            assert (refused.status_code, "in one answer" in refused.text) == (413, True)
+        few = client.post("/v1/table/vectors_enc/query/", json=body | {"k": 5})
+        assert few.status_code == 200
+
+
 def test_a_missing_table_and_a_wrong_key_are_what_the_client_expects(db, live):
     with pytest.raises(ValueError, match="not found"):
         db.open_table("nothing")
