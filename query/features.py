@@ -64,7 +64,7 @@ class Features:
         self.column = "base" if mapper == RAW else mapped_column(mapper)
         self.dataset = pinned.dataset(vectors_table(encoder))
         if self.column not in self.dataset.schema.names:
-            raise self._not_mapped()
+            raise self.not_mapped()
         self.dim: int = self.dataset.schema.field(self.column).type.list_size
         self.ids: pa.Array = self.dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
 
@@ -142,12 +142,13 @@ class Features:
     def _array(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.float32]:
         """(items, dim) of a vector column."""
         if column.null_count:
-            raise self._not_mapped()
+            raise self.not_mapped()
         whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         flat: NDArray[np.float32] = whole.flatten().to_numpy(zero_copy_only=False)
         return flat.reshape(len(whole), self.dim)
 
-    def _not_mapped(self) -> ConflictError:
+    def not_mapped(self) -> ConflictError:
+        """The error for items that the mapper has no vector of."""
         return ConflictError(
             f"some vectors of {self.encoder} have not been mapped by {self.mapper!r}",
             hint=f"map them: attribase -s STORE train mapper --encoder {self.encoder} --name {self.mapper}",

@@ -96,6 +96,20 @@ def fold(store: Store, table: str, column: str) -> int:
     return with_retries(f"indexing {table}.{column}", commit)
 
 
+def fold_all(dataset: lance.LanceDataset) -> None:
+    """Take what came later into every index of a table that can take it.
+
+    Lance 14 fails where all that came later is null, as vectors are that no mapper has mapped yet; they wait.
+    """
+    names = [
+        one.name
+        for one in dataset.describe_indices()
+        if not _is_vector(one) or not _holds_nulls(dataset, one, one.field_names[0])
+    ]
+    if names:
+        dataset.optimize.optimize_indices(index_names=names)
+
+
 def drop(store: Store, table: str, column: str) -> bool:
     """Remove the index of `column`; whether there was one."""
 
@@ -155,6 +169,31 @@ def forget(store: Store, index_id: str) -> None:
             dataset.delete(is_in("index_id", [index_id]))
 
     with_retries("forgetting an index", commit)
+
+
+def holds_nulls(dataset: lance.LanceDataset, column: str) -> bool:
+    """Whether some row has no vector in `column`, which has an index: such rows are never found by it.
+
+    Nothing that the index covers is read: its rows are counted.
+    """
+    one = next(one for one in dataset.describe_indices() if one.name == index_name(column))
+    return _holds_nulls(dataset, one, column)
+
+
+def _holds_nulls(dataset: lance.LanceDataset, one: Any, column: str) -> bool:
+    covered = {int(fragment) for segment in one.segments for fragment in segment.fragment_ids}
+    inside, outside = 0, []
+    for fragment in dataset.get_fragments():
+        if fragment.fragment_id in covered:
+            inside += fragment.count_rows()
+        else:
+            outside.append(fragment)
+    if inside > one.num_rows_indexed:
+        return True
+    if not outside:
+        return False
+    missing = dataset.scanner(columns=[], with_row_id=True, filter=f"{column} IS NULL", fragments=outside)
+    return bool(missing.count_rows())
 
 
 def clear(store: Store, table: str, column: str) -> None:

@@ -13,6 +13,7 @@ import lance
 
 from .checks import Problem, check
 from .commits import with_retries
+from .indexes import fold_all
 from .progress import Step
 from .schema import blob_columns
 from .store import Store
@@ -78,8 +79,7 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
     for done, table in enumerate(tables, start=1):
         with_retries(f"compacting {table}", lambda table=table: _compact_files(store, table))  # type: ignore[misc]
         dataset = store.dataset(table)
-        if dataset.list_indices():
-            dataset.optimize.optimize_indices()
+        fold_all(dataset)
         _pin(dataset, pins.get(table, set()))
         removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
         yield Step("compact", done, len(tables), f"{table}: {removed.bytes_removed >> 10} KiB freed")

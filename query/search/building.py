@@ -65,6 +65,8 @@ def index_space(store: Store, encoder: str, mapper: str, wanted: Wanted) -> Iter
     space = SearchSpace.open(Pinned.now(store), encoder, mapper)
     if len(space) < wanted.min_rows:
         return
+    if space.refused is not None and not wanted.force:
+        raise space.refused
     table, column = vectors_table(encoder), space.column
     if wanted.force:
         indexes.clear(store, table, column)

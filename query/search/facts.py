@@ -82,7 +82,8 @@ def _along(measured: tuple[float, float, float], k: float) -> float:
 def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:
     """What the store at `pinned` knows of the index of a space; None where it has none.
 
-    Raises ConflictError where there is an index, but not the one that was measured, or by another metric.
+    Raises ConflictError where there is an index, but not the one that was measured, or by another metric; and
+    where images came that the mapper has not mapped, which an index would leave out.
     """
     row = _recorded(pinned, key_id(features.encoder, features.mapper))
     there = indexes.described(features.dataset, features.column)
@@ -90,6 +91,8 @@ def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:
         return None
     facts = IndexFacts(**{name: row[name] for name in IndexFacts.__dataclass_fields__})
     _compare(facts, row, there, features)
+    if there.unindexed and indexes.holds_nulls(features.dataset, features.column):
+        raise features.not_mapped()
     return facts
 
 

@@ -58,8 +58,8 @@ class Bench:
     def deepen(self, k: int, target: float, partitions: int, start: Depth) -> Iterator[Measured]:
         """Deeper from `start` until recall at `k` is `target`, then back where that went too far.
 
-        Each step goes where more is gained: into twice the partitions, or comparing twice the rows. The last
-        one yielded counts: it reaches the target, or is as deep as it gets.
+        Each step goes where more is gained for the time: into twice the partitions, or comparing twice the
+        rows. The last one yielded counts: it reaches the target, or is as deep as it gets.
         """
         best = self.measure(k, start)
         yield best
@@ -67,7 +67,8 @@ class Bench:
             further = [self.measure(k, depth) for depth in _deeper(best.depth, partitions)]
             if not further:
                 return
-            best = max(further, key=lambda one: one.recall)  # the first of equals: more partitions
+            before = best.recall  # the first of equals: more partitions
+            best = max(further, key=lambda one: (one.recall - before) / one.milliseconds)
             yield best
         for depth in _shallower(best.depth, start):
             less = self.measure(k, depth)

@@ -110,7 +110,7 @@ class SearchSpace:
         queries = self._checked(vectors)
         if self.refused is not None and method != "exact":
             raise self.refused
-        if method == "index" or (method == "auto" and self.prefers_index(pool, k)):
+        if pool.size and (method == "index" or (method == "auto" and self.prefers_index(pool, k))):
             return self._through_index(queries, min(k, pool.size), pool)
         return self._through_all(queries, min(k, pool.size), pool)
 

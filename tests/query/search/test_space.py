@@ -120,9 +120,9 @@ def test_wrong_words_are_refused(large_once, queries):
         space.pool("nowhere")
 
 
-def test_an_empty_pool_has_no_answers(large_once, queries):
-    space = large_once.space
-    for method in ("auto", "exact"):
+def test_an_empty_pool_has_no_answers(indexed_once, queries):
+    space = indexed_once.space
+    for method in ("auto", "exact", "index"):
         found = space.search(queries, 5, space.pool("all", "creator = 'nobody'"), method=method)
         assert found.rows.shape == (20, 0)
 
