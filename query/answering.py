@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .session import Snapshot
 
 
+MANY = 64
+"""So many questions with lambda at 0 or below, each to the limit, take as long by index as by one scan."""
+
+
 def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Request) -> list[Answer]:
     """One answer a question, in their order; see `attribute` for what is raised."""
     request.check()
@@ -31,7 +35,9 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     empty = _template(task)
     if not task.pool.size:
         return [replace(empty, query=name) for name in names]
-    through = index_pass if by_index(space, task.pool, request) else exact_pass
+    through = (
+        index_pass if by_index(space, task.pool, request) and not _scan_pays(task, len(names)) else exact_pass
+    )
     alone = len(names) == 1  # what weighs nothing in one answer would fill the memory in thousands
     answers = [
         _answer(snapshot, task, replace(empty, query=name), ranking, alone)
@@ -56,6 +62,12 @@ def by_index(space: SearchSpace, pool: Pool, request: Request) -> bool:
             "search exactly",
         )
     return request.method == "index" or space.prefers_index(pool, max(request.k, FIRST))
+
+
+def _scan_pays(task: Task, questions: int) -> bool:
+    """Whether comparing everything once takes no longer than so many searches that could not be complete."""
+    fitted = task.fitted
+    return task.request.method == "auto" and questions >= MANY and fitted is not None and fitted.lam <= 0
 
 
 def _template(task: Task) -> Answer:

@@ -31,6 +31,7 @@ class Read:
     data: bytes | None = None
     feature: NDArray[np.float32] | None = None
     sample: str | None = None
+    caption: str = ""  # for encoders that look at captions
 
 
 def read_questions(
@@ -49,8 +50,8 @@ def read_questions(
     if named:
         names = [asked[place].sample or "" for place in named]
         vectors[named], found = _sample_vectors(snapshot, names, space)
-        for place, data in zip(named, found, strict=True):
-            asked[place] = replace(asked[place], data=data)
+        for place, (data, prompt) in zip(named, found, strict=True):
+            asked[place] = replace(asked[place], data=data, caption=prompt)
     features = [place for place, one in enumerate(asked) if one.feature is not None]
     if features:
         raw = _checked([asked[place].feature for place in features], snapshot, space)
@@ -58,7 +59,7 @@ def read_questions(
     pictures = [place for place, one in enumerate(asked) if one.data is not None]
     for start in range(0, len(pictures), BATCH):
         some = pictures[start : start + BATCH]
-        vectors[some] = _encoded([asked[place].data or b"" for place in some], snapshot, space)
+        vectors[some] = _encoded([asked[place] for place in some], snapshot, space)
     return [one.name for one in asked], vectors
 
 
@@ -85,10 +86,10 @@ def _read(question: Question, files: bool) -> Read:
 
 def _sample_vectors(
     snapshot: Snapshot, names: list[str], space: SearchSpace
-) -> tuple[NDArray[np.float32], list[bytes | None]]:
-    """Unit rows (names, dim) of samples by id or uri; for one that has none, its picture to be encoded."""
+) -> tuple[NDArray[np.float32], list[tuple[bytes | None, str]]]:
+    """Unit rows (names, dim) of samples by id or uri; for one that has none, its picture and its prompt."""
     vectors = space.sample_vectors(names)
-    pictures: list[bytes | None] = [None] * len(names)
+    pictures: list[tuple[bytes | None, str]] = [(None, "")] * len(names)
     others = np.flatnonzero(~np.isfinite(vectors).all(axis=1))  # uris, and samples without a vector
     if len(others):
         known = _samples(snapshot, sorted({names[place] for place in others}))
@@ -96,8 +97,10 @@ def _sample_vectors(
         vectors[others] = space.sample_vectors(ids)
         bare = [at for at, row in enumerate(vectors[others]) if not np.isfinite(row).all()]
         found = _bytes_of(snapshot, [ids[at] for at in bare], space.encoder)
+        rows = snapshot.finder("samples", "sample_id").rows([ids[at] for at in bare], ["prompt"])
+        prompts = dict(zip(rows["sample_id"].to_pylist(), rows["prompt"].to_pylist(), strict=True))
         for at, data in zip(bare, found, strict=True):
-            pictures[others[at]] = data
+            pictures[others[at]] = data, prompts.get(ids[at]) or ""
     return vectors, pictures
 
 
@@ -173,10 +176,13 @@ def _checked(
     return np.stack([feature for feature in features if feature is not None])
 
 
-def _encoded(pictures: list[bytes], snapshot: Snapshot, space: SearchSpace) -> NDArray[np.float32]:
+def _encoded(pictures: list[Read], snapshot: Snapshot, space: SearchSpace) -> NDArray[np.float32]:
     """Pictures to unit rows (pictures, dim): decode, encode, h~."""
     from ..runtime import decode_image  # imported late: loads ONNX
 
     pair = snapshot.pair(space.encoder, space.mapper)
-    raw = snapshot.network(space.encoder).encode([decode_image(data) for data in pictures])
+    network = snapshot.network(space.encoder)
+    images, prompts = [decode_image(one.data or b"") for one in pictures], [one.caption for one in pictures]
+    looks = any(prompts) and network.captions
+    raw = network.encode(images, prompts) if looks else network.encode(images)
     return np.asarray(pair.synth(raw), np.float32)

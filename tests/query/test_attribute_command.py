@@ -132,6 +132,8 @@ def test_a_file_and_a_sample_are_asked_about_together(run, tmp_path, monkeypatch
     import attribase.runtime as runtime
 
     class Flat:
+        captions = False
+
         def encode(self, images):
             return np.stack([np.asarray(image, np.float32).ravel()[:16] + 1 for image in images])
 

@@ -1,9 +1,14 @@
 """Many questions at once are the same questions one by one, in bounded memory; conditions, copies, owners."""
 
+import io
+
 import numpy as np
 import pytest
-from attribase.query import Request, Session, attribute, attribute_many, held, influence_by, passes
+from attribase.query import Request, Session, answering, attribute, attribute_many, held, influence_by, passes
 from attribase.store import ConflictError, InvalidInputError, NotFoundError
+from PIL import Image
+
+from .top_space import indexed
 
 SAMPLES = [f"m{model}-s{sample}" for model in range(4) for sample in range(3)]
 
@@ -192,3 +197,36 @@ def test_requests_that_cannot_be_are_refused_with_a_hint(small, wrong):
 
 def test_no_questions_have_no_answers(small):
     assert attribute_many(small.store, []) == []
+
+
+def test_a_sample_without_a_vector_is_encoded_with_its_prompt(small, monkeypatch):
+    import attribase.runtime as runtime
+
+    seen = []
+
+    class Captioned:
+        captions = True
+
+        def encode(self, images, captions):
+            seen.extend(captions)
+            return np.ones((len(images), 16), np.float32)
+
+    monkeypatch.setattr(runtime, "load_encoder", lambda *_: Captioned())
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(out, "PNG")
+    new = {"sample_id": "fresh", "model_id": "m0", "prompt": "a cat", "bytes": out.getvalue()}
+    small.store.upsert("samples", [new])
+    attribute_many(small.store, [out.getvalue(), "m0-s0", "fresh"])
+    assert seen == ["", "a cat"]
+
+
+def test_many_questions_that_no_index_could_complete_are_compared_with_all(small, monkeypatch):
+    small.calibrate(0.2, 0.0)
+    monkeypatch.setattr(answering, "MANY", 3)
+    snapshot, space = indexed(small.store, monkeypatch)
+    assert {answer.method for answer in snapshot.attribute(SAMPLES[:2], Request())} == {"index"}
+    space.asked.clear()
+    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"exact"}
+    assert space.asked == []
+    answers = snapshot.attribute(SAMPLES[:3], Request(method="index"))
+    assert {answer.method for answer in answers} == {"index"}
