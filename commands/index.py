@@ -70,9 +70,7 @@ def index(
         row = told(store, *one, wanted, changed=steps is not None)
         rows.append(row)
         if row["state"] == "not needed":
-            say(
-                f"{one[0]} with {one[1]}: {row['images']} images need no index; comparing all takes no longer"
-            )
+            say(f"{one[0]} with {one[1]}: {row['images']} images need no index, comparing all is quick")
         elif min(row["recall_10"], row["recall_100"], row["recall_1000"]) < recall:
             say(
                 f"{one[0]} with {one[1]}: a recall of {recall} was not reached; --kind IVF_SQ may come closer"

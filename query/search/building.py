@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from ...store import Store
 
 MIN_ROWS = 100_000
-"""With fewer images than this, comparing all of them takes no longer than asking an index."""
+"""With fewer images than this, comparing all of them takes a fraction of a second, and is exact."""
 
 AUTO = ("IVF_RQ", "IVF_SQ")
-"""Tried in turn. Measured on 1,000,000 x 512 clustered vectors: both reach 0.99 at a few milliseconds, IVF_RQ
-in two thirds of the memory; IVF_PQ loses recall, and IVF_HNSW_SQ takes many times as long to build."""
+"""Tried in turn. Measured on clustered vectors (100,000 and 1,000,000 of 512 numbers): both reach a recall of
+0.99 at the same depth, IVF_RQ a little faster and in two thirds of the bytes. IVF_HNSW_SQ takes twice the time
+a question; IVF_PQ ten times the time to build, and compares eight times the rows."""
 
 LEAST = 4  # partitions looked into: it costs next to nothing, and questions differ from those measured with
 OUTGROWN = 4  # times the rows that the partitions were made for
