@@ -42,8 +42,8 @@ def check(con: duckdb.DuckDBPyConnection, text: str, *, longest: int) -> None:
         raise InvalidInputError("the statement is no Unicode text", hint="send whole characters") from error
     _check_kind(con, text)
     try:
-        answer = con.execute("select json_serialize_sql($1)", [text]).fetchone()
-        tree = json.loads(answer[0] if answer else "{}")
+        ((parsed,),) = con.execute("select json_serialize_sql($1)", [text]).fetchall()
+        tree = json.loads(parsed)
         for node in _dicts(tree):
             _check_node(node)
     except RecursionError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ...store import Store
@@ -10,7 +12,7 @@ from ...store.tags import list_tags
 from ..connection import open_connection
 from ..session import Session
 from .limits import Limits
-from .lockdown import lock
+from .lockdown import BEGIN, lock
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +47,20 @@ class Connections:
             lock(con, self.limits)
             self.open[wanted] = con
         return self.open[wanted]
+
+    @contextmanager
+    def reading(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A transaction that cannot write. A connection that cannot end it is not used again."""
+        import duckdb
+
+        con.execute(BEGIN)
+        try:
+            yield
+        finally:
+            try:
+                con.execute("rollback")
+            except duckdb.Error:
+                self.open = {tags: other for tags, other in self.open.items() if other is not con}
 
     def _look(self) -> None:
         """Drop the connections when a table or tag is not what it was."""

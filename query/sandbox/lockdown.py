@@ -28,6 +28,10 @@ LOCKS = (
 )
 
 
+BEGIN = "begin transaction read only"
+"""What stands before each statement: in it nothing can be written, not even a table in memory."""
+
+
 def lock(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Take the file system, the network, extensions and settings from `con`, for good."""
     con.execute(f"set memory_limit = '{limits.memory // 1000}KB'")

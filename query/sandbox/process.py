@@ -54,7 +54,6 @@ class WorkerProcess:
             params=params,
             max_rows=max_rows,
             seconds=seconds,
-            limit=seconds,
         )
 
     def _await_start(self) -> None:

@@ -8,8 +8,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import chain
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from . import wire
 from .check import check
 from .connections import Connections
 from .cutting import Cutter
+from .guard import Guard
 from .limits import Limits
 from .measure import OVERHEAD, bound_private, private_bytes
 
@@ -52,8 +52,9 @@ class Worker:
         self.connections = connections
         self.limits = limits
         self.requests: queue.Queue[Request] = queue.Queue()
-        self.running: tuple[str, duckdb.DuckDBPyConnection] | None = None
-        self.stopped_by: str = ""
+        self.running: tuple[str, Guard] | None = None
+        self.unwanted = ""
+        self.lock = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> None:
@@ -68,9 +69,7 @@ class Worker:
                 wire.send_error(self.pipe, out_of_memory(self.limits))
             except OSError:  # the pipe: nobody listens any more
                 os._exit(0)
-            except (
-                Exception
-            ) as error:  # what Arrow or a codec has against a value; there is no one else to tell
+            except Exception as error:  # against some value; there is no one else to tell it to
                 reason = f"the answer cannot be sent: {type(error).__name__}: {error}"
                 wire.send_error(self.pipe, InvalidInputError(reason, hint="cast the column to text"))
 
@@ -81,45 +80,42 @@ class Worker:
                 if letter == wire.ASK:
                     self.requests.put(json.loads(payload))
                 elif letter == wire.CANCEL:
-                    self._stop(payload.decode(), "cancelled")
+                    self._cancel(payload.decode())
         except (EOFError, OSError):
             os._exit(0)  # whoever asked is gone
 
-    def _stop(self, request: str, reason: str) -> None:
-        running = self.running
-        if running is not None and running[0] == request:
-            self.stopped_by = reason
-            running[1].interrupt()
+    def _cancel(self, request: str) -> None:
+        with self.lock:
+            if self.running is not None and self.running[0] == request:
+                self.running[1].cancel()
+            else:
+                self.unwanted = request  # before it was begun, or after it was done
 
-    @contextmanager
-    def _limited(self, request: Request, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        self.stopped_by = ""
-        self.running = (request["id"], con)
-        timer = threading.Timer(request["seconds"], self._stop, (request["id"], "time"))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            self.running = None
+    def _begun(self, request: Request, guard: Guard) -> None:
+        with self.lock:
+            if self.unwanted == request["id"]:
+                guard.cancel()
+            self.running = (request["id"], guard)
 
     def _answer(self, request: Request) -> None:
         began = time.monotonic()
         con = self.connections.of(request["statement"])
-        request["seconds"] = max(0.01, request["seconds"] - (time.monotonic() - began))
-        with self._limited(request, con):
-            try:
+        guard = Guard(con, max(0.01, request["seconds"] - (time.monotonic() - began)))
+        self._begun(request, guard)
+        try:
+            with self.connections.reading(con), guard:
                 check(con, request["statement"], longest=self.limits.max_statement)
-                self._stream(request, con)
-            except AttribaseError as error:
-                raise self._reason(error, request) from error
+                cutter = Cutter(request["max_rows"], self.limits)
+                self._stream(request, con, cutter)
+        except AttribaseError as error:
+            raise self._reason(error, guard, request["seconds"]) from error
+        finally:
+            self.running = None
+        wire.send_json(self.pipe, wire.DONE, truncated=cutter.truncated)
 
-    def _stream(self, request: Request, con: duckdb.DuckDBPyConnection) -> None:
+    def _stream(self, request: Request, con: duckdb.DuckDBPyConnection, cutter: Cutter) -> None:
         text = request["statement"]
-        cutter = Cutter(request["max_rows"], self.limits)
         with (
-            reading(con),
             closing(open_reader(con, text, request["params"], BATCH_ROWS)) as reader,
             closing(cutter.cut(read_batches(reader, text))) as batches,
         ):
@@ -127,27 +123,16 @@ class Worker:
             wire.send_schema(self.pipe, reader.schema)
             for batch in chain([first] if first is not None else [], batches):
                 wire.send_batch(self.pipe, batch)
-        wire.send_json(self.pipe, wire.DONE, truncated=cutter.truncated)
 
-    def _reason(self, error: AttribaseError, request: Request) -> AttribaseError:
+    def _reason(self, error: AttribaseError, guard: Guard, seconds: float) -> AttribaseError:
         """What to tell: a stopped statement says why it was stopped, not that it was interrupted."""
-        if self.stopped_by == "time":
-            return out_of_time(request["limit"])
-        if self.stopped_by == "cancelled":
+        if guard.reason == "time":
+            return out_of_time(seconds)
+        if guard.reason == "cancelled":
             return TimeLimitError("the statement was cancelled")
         if str(error).startswith("Out of Memory") or "MemoryError" in str(error.__cause__):
             return out_of_memory(self.limits)
         return error
-
-
-@contextmanager
-def reading(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A transaction that cannot write."""
-    con.execute("begin transaction read only")
-    try:
-        yield
-    finally:
-        con.execute("rollback")
 
 
 def out_of_memory(limits: Limits) -> LimitError:
