@@ -47,6 +47,8 @@ def run(main):
 class Pixels:
     """Stands for an encoder: the first 16 bytes of the pixels."""
 
+    captions = False
+
     def encode(self, images):
         return np.stack([np.asarray(image, np.float32).ravel()[:16] for image in images])
 
