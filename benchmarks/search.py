@@ -27,6 +27,7 @@ import faiss
 import numpy as np
 from attribase.query import connect
 from attribase.query.search import SearchSpace
+from attribase.query.search.building import Wanted, index_space
 from attribase.query.session import Request, Session
 from attribase.runtime.devices import cores
 from attribase.store import Store
@@ -250,7 +251,8 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
 
 def build_index(store: Store) -> None:
     """What `attribase index` does."""
-    raise NotImplementedError
+    for _ in index_space(store, ENCODER, "none", Wanted()):
+        pass
 
 
 def main() -> None:

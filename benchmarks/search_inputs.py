@@ -12,7 +12,7 @@ from attribase.store import Store, content_id, key_id
 
 ENCODER = "clustered"
 CLUSTERS, GROUPS, CREATORS = 4000, 64, 997
-MEAN, CENTRE, SPREAD, NOISE = 0.8, 1.0, 0.6, 0.15
+MEAN, CENTRE, SPREAD, NOISE = 0.8, 1.0, 0.8, 0.2
 
 
 @dataclass(frozen=True)
