@@ -73,7 +73,7 @@ def attribute(
     exact: bool | None,
     **asked: Any,
 ) -> None:
-    r"""Name the training images that influenced ITEM (an image file or a sample), best first.
+    """Name the training images that influenced ITEM (an image file or a sample), best first.
 
     Several ITEMs are answered in one pass.
 

@@ -83,7 +83,7 @@ def preprocessing_options(command: F) -> F:
 @preprocessing_options
 @click.pass_context
 def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: Any) -> None:
-    r"""Embed every image and sample that has no vector yet.
+    """Embed every image and sample that has no vector yet.
 
     What was stopped goes on from where it was, new images are added, and what cannot be embedded is listed
     in the table `failures` with its reason.

@@ -12,7 +12,7 @@ from .shared import format_option, open_store, print_rows, say
 @format_option
 @click.pass_context
 def encoders(ctx: click.Context, fmt: str) -> None:
-    r"""Every encoder: its size, where it is from, whether its weights are here and the store has it ready.
+    """Every encoder: its size, where it is from, whether its weights are here and the store has it ready.
 
     With a store, the ones it holds beyond these are listed too. `ready` names precisions (fp32, fp16, int8).
 

@@ -52,7 +52,7 @@ def index(
     force: bool,
     fmt: str,
 ) -> None:
-    r"""Index what is large enough to need it; again, take the images in that came since.
+    """Index what is large enough to need it; again, take the images in that came since.
 
     Recall is measured against exact search with stored samples as questions, and kept in the table indexes.
 

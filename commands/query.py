@@ -94,7 +94,7 @@ def sql(
     max_rows: int,
     out: Path | None,
 ) -> None:
-    r"""Run STATEMENT (or a file, or standard input) over all tables and views, now or as they were.
+    """Run STATEMENT (or a file, or standard input) over all tables and views, now or as they were.
 
     \b
     Example: attribase -s my.store query sql "from metrics"

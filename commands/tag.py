@@ -13,7 +13,7 @@ from .shared import format_option, open_store, print_rows, say
 )
 @click.pass_context
 def tag(ctx: click.Context, name: str, delete: bool) -> None:
-    r"""Call the store as it is now NAME, to ask and compare later; compaction keeps it.
+    """Call the store as it is now NAME, to ask and compare later; compaction keeps it.
 
     \b
     Example: attribase -s my.store tag before_cleaning
