@@ -98,7 +98,7 @@ def test_every_command_shows_an_example():
 
     commands = list(walk(cli, "attribase"))
     assert [path for path, command in commands if "Example: " not in (command.help or "")] == []
-    assert [path for path, command in commands if r"\b" in (command.help or "")] == []  # for click, not people
+    assert [path for path, command in commands if r"\b" in (command.help or "")] == []
 
 
 def test_taking_images_in_makes_the_store_and_says_so(tmp_path):
