@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST = 128 << 20
 """Bytes of vectors of one space that are worth keeping; larger ones stream."""
 
+ALL = 4 * MOST
+"""Bytes of all vectors kept; the next space beyond begins anew."""
+
 _held: WeakKeyDictionary[SearchSpace, NDArray[np.float32]] = WeakKeyDictionary()
 _lock = Lock()
 
@@ -26,7 +29,10 @@ def held_rows(space: SearchSpace) -> NDArray[np.float32] | None:
         return None
     with _lock:
         if space not in _held:
-            _held[space] = space.unit_rows(np.arange(len(space.ids)))
+            rows = space.unit_rows(np.arange(len(space.ids)))
+            if sum(kept.nbytes for kept in _held.values()) + rows.nbytes > ALL:
+                _held.clear()
+            _held[space] = rows
         return _held[space]
 
 

@@ -230,3 +230,15 @@ def test_many_questions_that_no_index_could_complete_are_compared_with_all(small
     assert space.asked == []
     answers = snapshot.attribute(SAMPLES[:3], Request(method="index"))
     assert {answer.method for answer in answers} == {"index"}
+
+
+def test_vectors_of_many_spaces_do_not_fill_the_memory(small, monkeypatch):
+    snapshot = Session(small.store).snapshot()
+    size = held.held_rows(snapshot.space()).nbytes
+    held._held.clear()
+    monkeypatch.setattr(held, "ALL", int(2.5 * size))
+    spaces = [Session(small.store).snapshot().space() for _ in range(7)]
+    for space in spaces:
+        assert held.held_rows(space).nbytes == size
+        assert sum(rows.nbytes for rows in held._held.values()) <= 2.5 * size
+    assert held.held_rows(spaces[-1]) is held.held_rows(spaces[-1])
