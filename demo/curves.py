@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ..query import attribute
+from ..query import attribute_many
 from ..store import Store
 from .findings import BEST, middle_samples
 
 DEPTH = 200
+DEEP = 1_000_000  # more than the demo has images: the curve before calibration needs them all
 SAMPLES = 40
 
 
@@ -16,8 +17,8 @@ def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[floa
     Before is a plain softmax over the same similarities (tau = 1, lambda = 0 in eq. 6).
     """
     before, after = [], []
-    for sample_id in _some_samples(store, encoder):
-        whole = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=1_000_000)
+    samples = _some_samples(store, encoder)
+    for whole in attribute_many(store, samples, encoder=encoder, mapper=BEST, k=DEEP):
         scores = np.array([result.similarity for result in whole.results])
         plain = np.exp(scores - scores[0])
         before.append((plain / plain.sum())[:DEPTH])

@@ -4,7 +4,7 @@ from typing import cast
 
 import polars as pl
 
-from ..query import attribute, influence_by
+from ..query import attribute_many
 from ..store import Store
 from .figures import CreatorBar
 from .findings import BEST, middle_samples
@@ -37,11 +37,12 @@ def _owners_and_shares(store: Store, encoder: str) -> tuple[pl.DataFrame, pl.Dat
     images = cast(pl.DataFrame, pl.from_arrow(store.read("images", ["image_id", "creator"])))
     models = pl.DataFrame(middle_samples(store, encoder)).select("sample_id", "exemplar_ids")
     owners = models.explode("exemplar_ids").join(images, left_on="exemplar_ids", right_on="image_id")
-    shares = []
-    for sample_id in models["sample_id"]:
-        answer = attribute(store, sample_id, encoder=encoder, mapper=BEST, k=1)
-        shares += [
-            (sample_id, share.name, share.influence) for share in influence_by(store, answer, "creator")
-        ]
+    ids = models["sample_id"].to_list()
+    answers = attribute_many(store, ids, encoder=encoder, mapper=BEST, k=1, by="creator")
+    shares = [
+        (sample_id, share.name, share.influence)
+        for sample_id, answer in zip(ids, answers, strict=True)
+        for share in answer.shares
+    ]
     schema = {"sample_id": pl.String, "creator": pl.String, "influence": pl.Float64}
     return owners.select("sample_id", "creator").unique(), pl.DataFrame(shares, schema=schema, orient="row")
