@@ -29,8 +29,8 @@ MIN_ROWS = 100_000
 
 AUTO = ("IVF_RQ", "IVF_SQ")
 """Tried in turn. Measured on clustered vectors (100,000 and 1,000,000 of 512 numbers): both reach a recall of
-0.99 at the same depth, IVF_RQ a little faster and in two thirds of the bytes. IVF_HNSW_SQ takes twice the time
-a question; IVF_PQ ten times the time to build, and compares eight times the rows."""
+0.99 at the same depth, IVF_RQ a little faster and in two thirds of the bytes. IVF_HNSW_SQ takes twice as long
+to ask; IVF_PQ ten times as long to build, and compares eight times the rows."""
 
 LEAST = 4  # partitions looked into: it costs next to nothing, and questions differ from those measured with
 OUTGROWN = 4  # times the rows that the partitions were made for

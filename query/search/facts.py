@@ -56,12 +56,12 @@ class IndexFacts:
         """How hard to try for `k` answers among a `share` of all rows.
 
         On the curve through what was measured for 10, 100 and 1000 answers. Among a tenth of the rows, 10
-        answers lie as far away as 100 of all do; and at least ten times the partitions are looked into, as
-        that tenth may lie apart from the others.
+        answers lie as far away as 100 of all do; and ten times the partitions are looked into then, as that
+        tenth may lie apart from the others.
         """
         share = max(share, 1e-9)
         partitions = (self.nprobes, self.nprobes_100, self.nprobes_1000)
-        probes = max(_along(partitions, k / share), _along(partitions, k) / share)
+        probes = _along(partitions, k / share) / share
         refines = (self.refine, self.refine_100, self.refine_1000)
         return Depth(min(self.partitions, math.ceil(probes - 1e-6)), _along(refines, min(k, 1000)))
 
