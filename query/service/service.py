@@ -108,7 +108,10 @@ class Service:
         """Open what the last questions were asked of, so that the next one does not wait for it."""
         for encoder, mapper in self.asked.copy():
             try:
-                snapshot.space(encoder, mapper).pool("all")
+                space = snapshot.space(encoder, mapper)
+                space.pool("all")
+                if space.index is not None:
+                    space.approximate().warm()
             except Exception as error:  # whoever asks for it will be told
                 self.asked.discard((encoder, mapper))
                 log.info("cannot open %s, %s: %s", encoder, mapper, error)
