@@ -105,7 +105,7 @@ def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> 
     size = sum(file.stat().st_size for file in Path(store.uri).glob("vectors_*/_indices/**/*"))
     indexed = row("index", ask("index"), vectors, truth, f"{size / 1e6:.0f}", build, note)
     spent, found = timed(ask("exact"), vectors[:EXACT], 10, warm=1)
-    exact = Row("exact", statistics.median(spent), max(spent), recall(found, truth, 10), 1, "", 0)
+    exact = Row("exact", statistics.median(spent), max(spent), recall(found, truth[:EXACT], 10), 1, "", 0)
     names = store.read("samples", ["sample_id"])["sample_id"].to_pylist()[:ASKED]
     spent, request = [], Request(encoder=ENCODER, mapper="none", k=10, files=False)
     for name in [*names[:WARM], *names]:
@@ -218,7 +218,7 @@ def lateral(store: Store) -> str:
 
 def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool) -> None:
     """One size."""
-    store = fill(folder, count, dim, QUERIES)
+    store = Store.open(folder) if folder.exists() else fill(folder, count, dim, QUERIES)
     began = time.perf_counter()
     build_index(store)
     build = time.perf_counter() - began
@@ -262,14 +262,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 300_000, 1_000_000])
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--folder", type=Path, help="where the stores go; left out, a temporary one")
+    parser.add_argument("--folder", type=Path, help="where stores are kept to be used again")
     parser.add_argument("--no-hnsw", action="store_true", help="leave out what takes longest to build")
     given = parser.parse_args()
     faiss.omp_set_num_threads(cores())
     console = Console(width=150)
     for count in given.sizes:
-        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            measure(count, given.dim, Path(folder, "store"), console, graph=not given.no_hnsw)
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(given.folder or folder, f"{count}x{given.dim}.store")
+            measure(count, given.dim, place, console, graph=not given.no_hnsw)
 
 
 if __name__ == "__main__":
