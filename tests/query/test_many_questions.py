@@ -232,6 +232,15 @@ def test_many_questions_that_no_index_could_complete_are_compared_with_all(small
     assert {answer.method for answer in answers} == {"index"}
 
 
+def test_many_questions_of_few_vectors_are_compared_with_all_of_them(small, monkeypatch):
+    small.calibrate(0.2, 0.5)  # by index each would be complete
+    monkeypatch.setattr(answering, "MANY", 3)
+    snapshot, _ = indexed(small.store, monkeypatch)
+    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"exact"}
+    monkeypatch.setattr(answering, "SCANNED", 0)
+    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"index"}
+
+
 def test_vectors_of_many_spaces_do_not_fill_the_memory(small, monkeypatch):
     snapshot = Session(small.store).snapshot()
     size = held.held_rows(snapshot.space()).nbytes
