@@ -34,9 +34,9 @@ types: $(READY)
 		-p attribase.query -p attribase.commands -p attribase.demo -m attribase -m attribase.cli
 
 # Among the tests is a small run of the whole demo (tests/demo), killed, resumed and repeated. Two processes,
-# a file each at a time: more would each hold a copy of torch.
+# a file each at a time (more would each hold a copy of torch), in order: the longest, the demo, comes early.
 tests: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
