@@ -8,8 +8,9 @@ answer with influence and what is known of its images. FAISS has the same vector
 threads: IVF-PQ, whose best `10 k` are rescored from the float32 vectors, and HNSW; each searches deeper until
 it has our recall@10, or as deep as the table says.
 
-Recall is against exact ranks of 200 samples that no index has seen. `memory`: of a FAISS index, all of it; of
-ours, the index's files, as the vectors stay on disk. (IVF-PQ's rescoring needs them in memory: in brackets.)
+Recall is against exact ranks of 200 samples; no index holds samples, but ours was tuned with a sixth of them.
+`memory`: of a FAISS index, all of it; of ours, the index's files, as the vectors stay on disk. (IVF-PQ's
+rescoring needs them in memory: in brackets.)
 `LATERAL`: 1,000 samples through `attribute` in one statement, and 50 of them a statement each.
 """
 
