@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from .copies import groups_of_copies
 from .held import all_similarities, cosines_among, rows_at
 from .registry import Calibration
 from .request import Request
+from .search.found import in_order
+from .search.rescoring import exact_similarities
 from .weighing import (
     Places,
     Reals,
@@ -21,7 +23,6 @@ from .weighing import (
     depth_of,
     may_be_best,
     negligible_line,
-    ordered,
     shares_of,
     unseen_share,
 )
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 HELD = 256 << 20
 """Bytes of similarities held at once; more questions take more passes."""
-
-TAKEN = 16_384
-"""Rows read by their place at once, to compare them exactly."""
 
 TOGETHER = 256
 """Questions searched by index at once."""
@@ -105,20 +103,10 @@ def exact_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
 def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> None:
     """Compute again, exactly, those of `similarities` (queries, rows) that places may depend on."""
     near = [may_be_best(line, min(task.request.k, len(rows))) for line in similarities]
-    group: list[int] = []
-    held = 0
-    for at in range(len(near)):
-        group.append(at)
-        held += len(near[at])
-        if at + 1 == len(near) or held + len(near[at + 1]) > TAKEN:
-            distinct = np.unique(np.concatenate([near[one] for one in group]))
-            for start in range(0, len(distinct), TAKEN):
-                some = distinct[start : start + TAKEN]
-                units = rows_at(task.space, rows[some]).astype(np.float64)
-                for one in group:
-                    inside = np.isin(some, near[one], assume_unique=True)
-                    similarities[one, some[inside]] = units[inside] @ queries[one].astype(np.float64)
-            group, held = [], 0
+    candidates = [rows[places] for places in near]
+    settled = exact_similarities(partial(rows_at, task.space), queries, candidates)
+    for line, places, (_, values) in zip(similarities, near, settled, strict=True):
+        line[places] = values
 
 
 def _ranked(task: Task, rows: Places, similarities: Reals) -> Ranking:
@@ -215,7 +203,7 @@ def _listed(
 
     def best(count: int) -> Places:
         near = may_be_best(similarities, min(count, len(rows)))
-        return near[ordered(similarities[near], ids.take(pa.array(rows[near])))][:count]
+        return near[in_order(ids, rows[near], similarities[near])][:count]
 
     if request.dedup is None:
         order = best(request.k)

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .registry import Calibration
@@ -94,13 +92,3 @@ def may_be_best(similarities: Reals, count: int) -> Places:
         few = similarities[similarities >= floor]
         floor = np.partition(few, len(few) - count)[len(few) - count]
     return np.flatnonzero(similarities >= floor - np.float32(CLOSE))
-
-
-def ordered(similarities: Reals, ids: pa.Array) -> Places:
-    """Places (n,) from most to least similar, ties by image id. `ids` (n,) belong to `similarities` (n,)."""
-    if len(np.unique(similarities)) == len(similarities):
-        return np.argsort(-similarities)
-    table = pa.table({"similarity": similarities, "image_id": ids})
-    keys = [("similarity", "descending"), ("image_id", "ascending")]
-    order: Places = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
-    return order

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from attribase.query import Request, Session, answering, attribute, attribute_many, held, influence_by, passes
+from attribase.query.search import rescoring
 from attribase.store import ConflictError, InvalidInputError, NotFoundError
 from PIL import Image
 
@@ -26,7 +27,7 @@ def test_many_questions_are_answered_as_one_by_one(small, monkeypatch, lam):
     small.calibrate(0.1, lam)
     alone = [attribute(small.store, sample, k=7, by="creator") for sample in SAMPLES]
     monkeypatch.setattr(passes, "HELD", 4 * 230 * 5)  # five questions a pass
-    monkeypatch.setattr(passes, "TAKEN", 16)
+    monkeypatch.setattr(rescoring, "HELD", 16)
     together = attribute_many(small.store, SAMPLES, k=7, by="creator")
     for one, other in zip(alone, together, strict=True):
         assert [r.image_id for r in one.results] == [r.image_id for r in other.results]

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.query.registry import Calibration
-from attribase.query.weighing import CLOSE, PIECE, may_be_best, ordered, shares_of, unseen_share
+from attribase.query.search.found import in_order
+from attribase.query.weighing import CLOSE, PIECE, may_be_best, shares_of, unseen_share
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -60,5 +61,5 @@ def test_the_best_are_among_those_that_may_be_however_sums_are_rounded(seed, cou
 
 def test_ties_are_ordered_by_image_id():
     similarities = np.array([0.5, 0.9, 0.5, 0.9, 0.1], np.float32)
-    order = ordered(similarities, pa.array(["b", "z", "a", "c", "d"]))
+    order = in_order(pa.array(["b", "z", "a", "c", "d"]), np.arange(5), similarities)
     assert order.tolist() == [3, 1, 2, 0, 4]
