@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..hashed import Hashed
+
 Places = NDArray[np.int64]
 
 
 class Names:
-    """Where each of many ids is, through 16 bytes of hashes an id. Thread-safe.
-
-    Made when it is first asked; a lookup in a million then takes microseconds, where hashing what is
-    asked and reading past all ids takes tens of milliseconds.
-    """
+    """Where each of many ids is. Thread-safe."""
 
     def __init__(self, ids: pa.Array) -> None:
-        self._ids, self._lock = ids, Lock()
-        self._made: tuple[NDArray[np.uint64], Places] | None = None
+        self._ids, self._hashed = ids, Hashed(lambda: ids)
 
     def places(self, wanted: Sequence[str]) -> Places:
         """(wanted,) where each is; -1 for an unknown one."""
-        hashes, order = self._index()
-        first = np.searchsorted(hashes, _hashes(pa.array(list(wanted), pa.string())))
-        found = np.full(len(first), -1, np.int64)
-        for at, (name, start) in enumerate(zip(wanted, first, strict=True)):
-            begin = start
-            while start < len(order) and hashes[start] == hashes[begin]:  # hashes may meet, ids do not
-                if self._ids[int(order[start])].as_py() == name:
-                    found[at] = order[start]
-                    break
-                start += 1
+        found = np.full(len(wanted), -1, np.int64)
+        likely = self._hashed.places(pa.array(list(wanted), pa.string()))
+        for at, (name, places) in enumerate(zip(wanted, likely, strict=True)):
+            found[at] = next((place for place in places if self._ids[int(place)].as_py() == name), -1)
         return found
-
-    def _index(self) -> tuple[NDArray[np.uint64], Places]:
-        with self._lock:
-            if self._made is None:
-                hashes = _hashes(self._ids)
-                order = np.argsort(hashes, kind="stable")
-                self._made = hashes[order], order
-            return self._made
 
 
 class Addresses:
@@ -59,10 +41,3 @@ class Addresses:
         """(found,) places in the table; every address must be one of it."""
         at = np.searchsorted(self._sorted, found)
         return at if self._order is None else self._order[at]
-
-
-def _hashes(ids: pa.Array) -> NDArray[np.uint64]:
-    import polars as pl  # imported late: `import attribase` stays light
-
-    found: NDArray[np.uint64] = pl.Series("id", ids, dtype=pl.String).hash(seed=0).to_numpy()
-    return found
