@@ -10,20 +10,12 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import (
-    demo,
-    embed,
-    encoders,
-    index,
-    ingest,
-    maintain,
-    query,
-    release,
-    report,
-    serve,
-    tag,
-    train,
-)
+from .commands import demo, embed, index, ingest, query, serve, train
+from .commands import embed as encoders
+from .commands import ingest as release
+from .commands import query as report
+from .commands import store as maintain
+from .commands import store as tag
 from .store import AttribaseError
 
 ingest.ingest.add_command(embed.embed)

@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from attribase.ingest.embed import CPU_BATCH, embed
+from attribase.ingest.embed.job import CPU_BATCH, embed
 from attribase.ingest.encoders import ensure_encoder
 from attribase.runtime import OnnxEncoder, load_encoder
 from attribase.runtime.devices import cores

@@ -34,12 +34,12 @@ import lance
 import numpy as np
 import pyarrow as pa
 from attribase.query import evaluate
-from attribase.query.candidates import Candidates
-from attribase.query.cases import Sample, gallery_ids, read_cases
-from attribase.query.counting import BLOCK
-from attribase.query.features import Features, Pinned
-from attribase.query.ranking import Ranking
-from attribase.query.shards import load_shard
+from attribase.query.catalog import gallery_ids
+from attribase.query.evaluation.cases import Sample, read_cases
+from attribase.query.evaluation.counting import BLOCK
+from attribase.query.evaluation.pools import load_shard
+from attribase.query.evaluation.ranks import Ranking
+from attribase.query.features import Candidates, Features, Pinned
 from attribase.store import Store
 from rich.console import Console
 from rich.table import Table

@@ -28,7 +28,7 @@ import faiss
 import numpy as np
 from attribase.query import connect
 from attribase.query.search import SearchSpace
-from attribase.query.search.building import Wanted, index_space
+from attribase.query.search.index_build import IndexTarget, index_space
 from attribase.query.session import Request, Session
 from attribase.runtime.devices import cores
 from attribase.store import Store
@@ -254,7 +254,7 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
 
 def build_index(store: Store) -> None:
     """What `attribase index` does."""
-    for _ in index_space(store, ENCODER, "none", Wanted()):
+    for _ in index_space(store, ENCODER, "none", IndexTarget()):
         pass
 
 

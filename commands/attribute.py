@@ -102,9 +102,9 @@ def _print(answers: list[Answer], fmt: str) -> None:
         for answer in answers:
             _print_table(answer, title=answer.query if len(answers) > 1 else "")
     else:
-        from ..query.answer_rows import flat_table, shares_table
-        from ..query.formatting import write_rows
-        from ..query.sql_runner import Rows
+        from ..query.attribution.answer import flat_table, shares_table
+        from ..query.sql.formats import write_rows
+        from ..query.sql.runner import Rows
 
         by = answers[0].by
         table = shares_table(answers, by) if by else flat_table(answers)
@@ -130,8 +130,8 @@ def _print_table(answer: Answer, title: str) -> None:
 
 
 def _write_page(snapshot: Snapshot, answers: list[Answer], path: Path) -> None:
-    from ..query.answer_page import answer_page
-    from ..query.questions import pictures_of
+    from ..query.attribution.page import answer_page
+    from ..query.attribution.query_vectors import pictures_of
 
     pictures = pictures_of(snapshot, [answer.query for answer in answers])
     text = answer_page(snapshot, answers, pictures, f"Attribution: {answers[0].query}")

@@ -1,12 +1,13 @@
 """`attribase ingest embed`: features of every image and sample, from an encoder's ONNX file."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from .shared import counted, open_store, say
+from .shared import counted, format_option, open_store, print_rows, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
@@ -93,7 +94,7 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
              attribase -s my.store ingest embed --encoder vit-b16 --precision int8
              attribase -s my.store ingest embed --encoder clip-vit-b16 --where "creator = 'Hokusai'"
     """
-    from ..ingest.embed import embed as run
+    from ..ingest.embed.job import embed as run
     from ..ingest.encoders import ensure_encoder
 
     store = open_store(ctx)
@@ -117,3 +118,40 @@ def tell_failures(store: Any, stage: str) -> None:
     for reason in sorted(set(failed)):
         what = "embedded by their first frame" if reason == "animated" else "left out"
         say(f'{what}, {reason}: {failed.count(reason)} (attribase query sql "from failures")')
+
+
+@click.command()
+@format_option
+@click.pass_context
+def encoders(ctx: click.Context, fmt: str) -> None:
+    """Every encoder: its size, where it is from, whether its weights are here and the store has it ready.
+
+    With a store, the ones it holds beyond these are listed too. `ready` names precisions (fp32, fp16, int8).
+
+    \b
+    Example: attribase encoders
+             attribase -s my.store encoders --format json
+    """
+    from ..ingest.encoders import FAMILIES
+    from ..ingest.encoders.listing import list_encoders
+
+    store = open_store(ctx) if ctx.find_root().obj else None
+    rows: list[dict[str, Any]] = [asdict(found) for found in list_encoders(store)]
+    if fmt == "json":
+        print_rows(rows, fmt)
+        return
+    shown = (
+        "encoder",
+        "dim",
+        "size",
+        "source",
+        "license",
+        "weights",
+        *(("ready", "vectors") if store else ()),
+    )
+    print_rows([{name: _cell(row[name]) for name in shown} for row in rows], fmt)
+    say(f"also {', '.join(FAMILIES)}: attribase -s STORE ingest embed --encoder NAME")
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, tuple) else value

@@ -60,10 +60,10 @@ def index(
     Example: attribase -s my.store index
              attribase -s my.store index --encoder clip-vit-b32 --mapper none --recall 0.999
     """
-    from ..query.search.building import Wanted, index_space, spaces_of, told
+    from ..query.search.index_build import IndexTarget, index_space, spaces_of, told
 
     store = open_store(ctx)
-    wanted = Wanted(recall=recall, kind=kind, force=force, min_rows=min_rows)
+    wanted = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
     rows = []
     for one in spaces_of(store, encoder, mapper):
         steps = draw(index_space(store, *one, wanted))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .embed import tell_failures
-from .shared import counted, open_or_create_store, open_store, say
+from .shared import counted, draw, open_or_create_store, open_store, say, store_uri
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
@@ -127,11 +127,39 @@ def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | Non
 
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
     """
-    from ..ingest.sample import sample as run
-    from ..ingest.sample import sample_defaults_for
+    from ..ingest.sample.config import sample_defaults_for
+    from ..ingest.sample.job import sample as run
     from ..ingest.specs import read_specs
 
     given = {key: value for key, value in settings.items() if value is not None}
     config = sample_defaults_for(base).with_changes(**given)
     steps, _ = counted(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--pixel-limit", type=click.IntRange(1), help="Image files with more pixels stay references by uri."
+)
+@click.pass_context
+def release(ctx: click.Context, folder: Path, pixel_limit: int | None) -> None:
+    """Import what DIR has of the official AbC release: dataset/, feats/ and weights/, or some of them.
+
+    Everything is checked before anything is written; a store that is not there is created then.
+
+    Example: attribase -s abc.store ingest release GenDataAttribution/
+    """
+    from ..ingest.release import existing_store, read_release, write_release
+    from ..store import Store
+
+    uri = store_uri(ctx)
+    store = existing_store(uri)
+    found = read_release(folder, store)
+    for note in found.notes:
+        say(note)
+    settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
+    store = store or Store.create(uri)
+    before = store.versions()
+    draw(write_release(store, found, **settings))
+    say(f"{folder}: imported" if store.versions() != before else f"{folder}: nothing new")

@@ -101,8 +101,8 @@ def sql(
              attribase -s my.store query sql "from ranks" --format parquet -o ranks.parquet
              attribase -s my.store query sql "from metrics where case_name = $case" --param case=bamfg --at v1
     """
-    from ..query.formatting import write_rows
-    from ..query.sql_runner import stream_sql
+    from ..query.sql.formats import write_rows
+    from ..query.sql.runner import stream_sql
 
     if fmt in BINARY_FORMATS and out is None and to_terminal():
         raise InvalidInputError(
@@ -157,3 +157,17 @@ def _name_and_value(param: str) -> tuple[str, str]:
     if not separator or not name:
         raise click.BadParameter(f"{param!r} is not NAME=VALUE", param_hint="--param")
     return name.removeprefix("$"), value
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.pass_context
+def report(ctx: click.Context, out: Path) -> None:
+    """Write tables and plots of all metrics to OUT: a folder, or a file ending in .html or .md.
+
+    Example: attribase -s my.store query report my-report
+    """
+    from ..query.report import write_report
+
+    for path in write_report(store_uri(ctx), out):
+        click.echo(path)

@@ -39,7 +39,7 @@ def serve(
     Example: attribase -s my.store query serve --port 8765
     """
     from ..query.service import ServiceOptions
-    from ..query.service.running import serve as run
+    from ..query.service.server import serve as run
 
     token = None if token_file is None else _token(token_file)
     options = ServiceOptions(token=token, sql=sql, refresh=refresh)

@@ -100,7 +100,7 @@ def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None
         return
     import pyarrow as pa
 
-    from ..query.formatting import format_table
+    from ..query.sql.formats import format_table
 
     if title:
         click.echo(title)

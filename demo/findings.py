@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
-from ..query import compare_control, connect, influence_table, load_sql, metric_intervals
-from ..query.bootstrap import paired_difference
+import numpy as np
+import polars as pl
+
+from ..query import attribute_many, compare_control, connect, influence_table, load_sql, metric_intervals
+from ..query.sql.bootstrap import paired_difference
 from ..store import Store
+from .figures import CreatorBar
 
 Rows = list[dict[str, Any]]
 RAW, BEST = "none", "tuned"
@@ -158,3 +162,66 @@ SUMMARIES: tuple[tuple[str, Callable[[Store, str], Rows]], ...] = (
     ("Recall@10, raw features: samples with V* against the untouched base", _control_summary),
     ("Influence on the true exemplars, test samples", calibration_rows),
 )
+
+DEPTH = 200
+DEEP = 1_000_000  # more than the demo has images: the curve before calibration needs them all
+SAMPLES = 40
+
+
+def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[float]]:
+    """(before, after), each the mean influence of rank 1 to DEPTH over test samples; mapped features.
+
+    Before is a plain softmax over the same similarities (tau = 1, lambda = 0 in eq. 6).
+    """
+    before, after = [], []
+    samples = _some_samples(store, encoder)
+    for whole in attribute_many(store, samples, encoder=encoder, mapper=BEST, k=DEEP):
+        scores = np.array([result.similarity for result in whole.results])
+        plain = np.exp(scores - scores[0])
+        before.append((plain / plain.sum())[:DEPTH])
+        after.append(np.array([result.influence or 0.0 for result in whole.results[:DEPTH]]))
+    return np.mean(before, axis=0).tolist(), np.mean(after, axis=0).tolist()
+
+
+def _some_samples(store: Store, encoder: str) -> list[str]:
+    """The middle sample of up to SAMPLES test models, evenly over the list."""
+    ids = [row["sample_id"] for row in middle_samples(store, encoder)]
+    return ids[:: max(1, len(ids) // SAMPLES)]
+
+
+def creator_bars(store: Store, encoder: str, most: int = 10) -> list[CreatorBar]:
+    """For each creator of an exemplar: mean influence when the exemplar is theirs, and when it is not.
+
+    Over the middle sample of each test model, mapped and calibrated; creators with most exemplars first.
+    """
+    owners, shares = _owners_and_shares(store, encoder)
+    every = owners.select("sample_id").unique().join(owners.select("creator").unique(), how="cross")
+    bars = (
+        every.join(shares, on=["sample_id", "creator"], how="left")
+        .join(owners.with_columns(own=pl.lit(True)), on=["sample_id", "creator"], how="left")
+        .with_columns(pl.col("influence").fill_null(0.0), pl.col("own").fill_null(False))
+        .group_by("creator")
+        .agg(
+            pl.col("own").sum().alias("models"),
+            pl.col("influence").filter(pl.col("own")).mean().alias("theirs"),
+            pl.col("influence").filter(~pl.col("own")).mean().fill_null(0.0).alias("others"),
+        )
+        .sort(["models", "creator"], descending=[True, False])
+    )
+    return [CreatorBar(row["creator"], row["theirs"], row["others"]) for row in bars.head(most).to_dicts()]
+
+
+def _owners_and_shares(store: Store, encoder: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(sample_id, creator) of the exemplars, and (sample_id, creator, influence) of the answers."""
+    images = cast(pl.DataFrame, pl.from_arrow(store.read("images", ["image_id", "creator"])))
+    models = pl.DataFrame(middle_samples(store, encoder)).select("sample_id", "exemplar_ids")
+    owners = models.explode("exemplar_ids").join(images, left_on="exemplar_ids", right_on="image_id")
+    ids = models["sample_id"].to_list()
+    answers = attribute_many(store, ids, encoder=encoder, mapper=BEST, k=1, by="creator")
+    shares = [
+        (sample_id, share.name, share.influence)
+        for sample_id, answer in zip(ids, answers, strict=True)
+        for share in answer.shares
+    ]
+    schema = {"sample_id": pl.String, "creator": pl.String, "influence": pl.Float64}
+    return owners.select("sample_id", "creator").unique(), pl.DataFrame(shares, schema=schema, orient="row")

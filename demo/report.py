@@ -4,10 +4,19 @@ from typing import Any
 
 from ..query import connect, load_sql
 from ..store import Store
-from .curves import influence_curves
 from .figures import RecallBar, creator_plot, influence_plot, recall_plot
-from .findings import BEST, RAW, Rows, calibration_rows, control_rows, percent, points, recall_rows
-from .owners import creator_bars
+from .findings import (
+    BEST,
+    RAW,
+    Rows,
+    calibration_rows,
+    control_rows,
+    creator_bars,
+    influence_curves,
+    percent,
+    points,
+    recall_rows,
+)
 from .settings import DemoSettings
 from .stories import tell_stories
 

@@ -1,12 +1,14 @@
 """What a demo run is made of, and where it puts things."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..ingest.specs import ModelSpec, SampleSpec
+from ..ingest.world.plan import PlannedModel, plan
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class DemoSettings:
     def what(self) -> dict[str, Any]:
         """The settings that decide the result (not where, nor with how many processes), and what ran them."""
         chosen = {k: v for k, v in asdict(self).items() if k not in ("folder", "workers")}
-        from ..query.code_version import code_version
+        from ..query.evaluation.runs import code_version
 
         return chosen | {"attribase": __version__, "ranks": code_version()}
 
@@ -57,3 +59,56 @@ def read_marker(settings: DemoSettings) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return marker
+
+
+CONTROL_SAMPLES = 8
+
+
+def planned_specs(models: int, samples: int) -> list[ModelSpec]:
+    """Customized models first, then a control for each test model."""
+    customized = [_spec(model) for model in plan(models=models, samples=samples)]
+    return customized + controls(customized)
+
+
+def controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """The untouched base on the prompts and seeds of each test model, V* left out.
+
+    Evaluated against the same exemplars, they tell how often an exemplar is found by chance or because
+    of the words of the prompt alone.
+    """
+    return [
+        ModelSpec(
+            concept_kind=spec.concept_kind,
+            concept=spec.concept,
+            category=spec.category,
+            case_name=spec.case_name,
+            split="control",
+            exemplar_ids=spec.exemplar_ids,
+            training_prompts=(),
+            samples=_without_token(spec.samples),
+            method="none",
+        )
+        for spec in specs
+        if spec.split == "test"
+    ]
+
+
+def _without_token(samples: Sequence[SampleSpec]) -> tuple[SampleSpec, ...]:
+    """Evenly over the schemes, about CONTROL_SAMPLES: the base needs no more to show what it finds."""
+    step = max(1, len(samples) // CONTROL_SAMPLES)
+    return tuple(
+        SampleSpec(s.scheme, " ".join(s.prompt.replace("V*", "").split()), s.seed) for s in samples[::step]
+    )
+
+
+def _spec(model: PlannedModel) -> ModelSpec:
+    return ModelSpec(
+        concept_kind=model.kind,
+        concept=model.concept,
+        category=model.category,
+        case_name=model.case_name,
+        split=model.split,
+        exemplar_ids=model.exemplars,
+        training_prompts=model.train_prompts,
+        samples=tuple(SampleSpec(*sample) for sample in model.samples),
+    )

@@ -39,8 +39,9 @@ def _images(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
     from ..ingest.customize import customize, defaults_for
-    from ..ingest.sample import sample, sample_defaults_for
-    from .plan import planned_specs
+    from ..ingest.sample.config import sample_defaults_for
+    from ..ingest.sample.job import sample
+    from .settings import planned_specs
 
     specs = planned_specs(settings.models, settings.samples)
     base = defaults_for("world")
@@ -49,7 +50,7 @@ def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 
 def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
-    from ..ingest.embed import embed
+    from ..ingest.embed.job import embed
     from ..ingest.encoders import ensure_encoder
 
     ensure_encoder(store, settings.encoder)
@@ -58,7 +59,7 @@ def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
     """The paper's recipe, ours, and ours without the regulariser; each with its calibration, and raw."""
-    from ..ingest.embed_views import embed_views
+    from ..ingest.embed.views import embed_views
     from ..train import PAPER, WORLD, CalibrationConfig, train_calibration, train_mapper
 
     configs = {

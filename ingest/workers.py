@@ -5,20 +5,61 @@ spawned, not forked (the store is open), ignore Ctrl-C (the parent stops them) a
 however it dies. On the CPU each runs on one thread, so results do not depend on how many there are.
 """
 
+from __future__ import annotations
+
+import ctypes
 import os
 import signal
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias
 
 from ..store import AttribaseError
-from .processes import die_with_parent, interrupts_ignored, keep_memory
+
+_MALLOC_KEEP = ((-1, 1 << 30), (-2, 64 << 20), (-3, 1 << 30))  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
+
+
+def die_with_parent() -> None:
+    """Called in a worker: it ends as soon as its parent does, however that ends and whatever it is doing."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def keep_memory() -> None:
+    """Have glibc keep freed memory: returning it costs a page fault for every large tensor of every step."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            for option, value in _MALLOC_KEEP:
+                mallopt(option, value)
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """No Ctrl-C in this process meanwhile, nor ever in processes that start meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
 
 Handler: TypeAlias = Callable[[Any], Any]
 Setup: TypeAlias = Callable[[Any, str], Handler]

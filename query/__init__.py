@@ -4,30 +4,30 @@ Writes nothing of its own but ranks. Imports neither `ingest` nor `train`, and n
 runtime are loaded by the first call that needs them.
 """
 
-from .answer import Answer, Result, Share
-from .attribution import attribute, attribute_many
-from .bootstrap import Interval
-from .calibration_effect import InfluenceRow, influence_table
-from .comparison import Comparison, compare_control, compare_mappers, metric_intervals
-from .connection import connect
-from .evaluation import evaluate
-from .formatting import format_table
-from .owners import influence_by
-from .request import Question, Request
+from .attribution.answer import Answer, OwnerShare, Result
+from .attribution.attribute import attribute, attribute_many
+from .attribution.owners import influence_by
+from .attribution.request import Question, Request
+from .evaluation.calibration import InfluenceRow, influence_table
+from .evaluation.comparison import Comparison, compare_control, compare_mappers, metric_intervals
+from .evaluation.evaluate import evaluate
 from .session import Session, Snapshot
-from .sql_runner import run_sql
-from .statements import load_sql
+from .sql.bootstrap import Interval
+from .sql.connection import connect
+from .sql.formats import format_table
+from .sql.runner import run_sql
+from .sql.statements import load_sql
 
 __all__ = [
     "Answer",
     "Comparison",
     "InfluenceRow",
     "Interval",
+    "OwnerShare",
     "Question",
     "Request",
     "Result",
     "Session",
-    "Share",
     "Snapshot",
     "attribute",
     "attribute_many",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +17,41 @@ from numpy.typing import NDArray
 
 from ..store.errors import ConflictError
 from ..store.schema import mapped_column, vectors_table
-from .allocator import kept_buffers
 
 if TYPE_CHECKING:
     from ..store import Store
+
+
+TRIM, MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+KEPT = ((TRIM, 64 << 20), (MMAP, 1 << 30))
+USUAL = ((TRIM, 64 << 20), (MMAP, 32 << 20))  # what the thresholds of a program with large buffers rise to
+
+
+@contextmanager
+def kept_buffers() -> Iterator[None]:
+    """While this lasts, freed buffers stay with the process; then they go back. Nothing without glibc."""
+    libc = _glibc()
+    if libc is None:
+        yield
+        return
+    _set(libc, KEPT)
+    try:
+        yield
+    finally:
+        _set(libc, USUAL)
+        libc.malloc_trim(0)
+
+
+def _set(libc: Any, options: tuple[tuple[int, int], ...]) -> None:
+    for option, value in options:
+        libc.mallopt(option, value)
+
+
+@cache
+def _glibc() -> Any:
+    """The C library, where it is glibc."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+
 
 RAW = "none"
 """The mapper name that stands for raw features."""
@@ -160,3 +195,37 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     from ..runtime.mapper import normalise  # imported late: the runtime brings ONNX along
 
     return normalise(rows)
+
+
+class Candidates:
+    """Those images of a set that have a vector, streamed from the table in its order, never all in memory."""
+
+    def __init__(self, features: Features, ids: pa.Array, block: int = 8192) -> None:
+        """The images `ids`, distinct; blocks of up to `block` rows."""
+        self.features, self.block = features, block
+        self._chosen = features.among(ids)
+        self._count = int(np.count_nonzero(self._chosen))
+        self.missing = len(ids) - self._count  # how many have no vector
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def ids(self) -> pa.Array:
+        """Image ids (len(self),) in the order of the blocks."""
+        return self.features.ids.filter(pa.array(self._chosen))
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Blocks (up to `block`, dim) of unit rows, in the order of `ids`."""
+        for rows in self.raw_blocks():
+            yield unit(rows)
+
+    def raw_blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Blocks (up to `block`, dim) of rows as stored, in the order of `ids`."""
+        yield from self.features.stream(self._chosen, self.block)
+
+    def indices(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
+        """(len(ids),) where each is in `self.ids`, and so in the blocks; -1 where it is not."""
+        places = self.features.positions(ids)
+        among = (places >= 0) & self._chosen[places]
+        return np.where(among, np.cumsum(self._chosen)[places] - 1, -1)

@@ -6,31 +6,86 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.blobs import locate
 from ..store.errors import AttribaseError
 from ..store.ids import key_id
+from ..store.lookup import locate
 from ..store.schema import vectors_table
-from .answer import Answer
-from .cache import Cache
+from .attribution.answer import Answer
+from .attribution.request import Question, Request
+from .catalog import Calibration, calibration, choose_encoder, choose_mapper
 from .features import RAW, Pinned
-from .finding import Finder
-from .registry import Calibration, calibration, choose_encoder, choose_mapper
-from .request import Question, Request
+from .key_index import Finder
 
 if TYPE_CHECKING:
     from ..runtime import MapperPair, OnnxEncoder
     from ..store import Store
     from .search import SearchSpace
 
+
 T = TypeVar("T")
+
+
+@dataclass
+class _Entry:
+    """One thing, made once under its own lock; `used` is the newest generation that asked for it."""
+
+    used: int
+    lock: Lock = field(default_factory=Lock)
+    value: Any = None
+    made: bool = False
+
+
+class Cache:
+    """Things by key, each made by the first who asks while others wait for it alone. Thread-safe.
+
+    A key names the table versions that its value was made of. So a generation (a new version of the store)
+    finds what has not changed, and `grow` drops what neither it nor the one before it asked for.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[Hashable, _Entry] = {}
+        self._lock = Lock()
+        self.generation = 0
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of `key`, made now if need be. What `make` raises is raised, and not kept."""
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry(self.generation))
+            entry.used = self.generation
+        if not entry.made:
+            with entry.lock:
+                if not entry.made:
+                    self._make(key, entry, make)
+        value: T = entry.value
+        return value
+
+    def _make(self, key: Hashable, entry: _Entry, make: Callable[[], Any]) -> None:
+        try:
+            entry.value = make()
+            entry.made = True
+        except BaseException:  # keys may come from strangers: what cannot be made leaves nothing behind
+            with self._lock:
+                if self._entries.get(key) is entry:
+                    del self._entries[key]
+            raise
+
+    def grow(self) -> None:
+        """A new generation begins: what was not asked for since the last one began goes."""
+        with self._lock:
+            self._entries = {
+                key: entry for key, entry in self._entries.items() if entry.used >= self.generation
+            }
+            self.generation += 1
+
 
 KEPT_SECONDS = 600.0
 """What nobody asked for in this time is not made ready for a new version of the store."""
@@ -178,13 +233,13 @@ class Snapshot:
 
         Raises NotFoundError, DataError or InvalidInputError for one that is none; see `attribute`.
         """
-        from .questions import read_questions
+        from .attribution.query_vectors import read_questions
 
         return read_questions(self, questions, space, files)
 
     def attribute(self, questions: Sequence[Question], request: Request) -> list[Answer]:
         """Answers in the order of the questions, all in one pass; see `attribute` for errors."""
-        from .answering import answer_all
+        from .attribution.attribute import answer_all
 
         return answer_all(self, questions, request)
 

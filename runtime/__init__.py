@@ -7,7 +7,7 @@ from .decode import PIXEL_LIMIT, BadImageError, decode_image
 from .encoder import OnnxEncoder, load_encoder
 from .influence import cutoff, influence
 from .mapper import MapperPair, normalise
-from .maps import ChannelMapper, LinearMapper, MlpMapper
+from .mapper_kinds import ChannelMapper, LinearMapper, MlpMapper
 from .preprocess import Preprocessing
 
 __all__ = [

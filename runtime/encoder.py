@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..store.errors import DataError, InvalidInputError
-from .binding import BoundRunner, pinned
 from .devices import CUDA, cores, gpus, has_byte_products, providers, threads
-from .external import external_tensors
-from .model_files import again, encoder_row, read_model
+from .io_binding import BoundRunner, pinned
+from .model_files import again, encoder_row, external_tensors, read_model
 from .preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["IMAGES", "TOKENS", "TOKEN_IDS", "OnnxEncoder", "cores", "gpus", "load_encoder", "providers"]
+
+__all__ = ["IMAGES", "TOKEN_IDS", "OnnxEncoder", "cores", "gpus", "load_encoder", "providers"]
 
 IMAGES, TOKEN_IDS = "images", "tokens"
 """The names of an exported model's inputs."""
 
-TOKENS = 77
-"""Length of a caption as CLIP tokens, padded: what encoders that look at captions take."""
 
 OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "alloc_failed", "bad_alloc", "bad allocation")
 

@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import onnxruntime
+
 from ..store.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
     from ..store import Store
+
 
 MODEL, WEIGHTS, BESIDE = "model", "weights", "beside"
 
@@ -104,3 +108,36 @@ def _read(store: Store, name: str, file: StoredFile) -> bytes:
             hint="remove the file and export the encoder again; features of another model must not mix",
         )
     return data
+
+
+ALIGNED = 16  # bytes: what an allocator gives, and large tensors in a file have
+
+
+def external_tensors(model: bytes, files: Mapping[str, bytes]) -> tuple[list[str], list[Any]]:
+    """Names and values of the tensors that `model` keeps in `files`.
+
+    The values share the memory of `files`: keep both as long as the session.
+
+    Raises DataError when the model names a file, or a place in one, that is not there.
+    """
+    import onnx
+
+    names, values = [], []
+    for tensor in onnx.load_from_string(model).graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        where = {entry.key: entry.value for entry in tensor.external_data}
+        kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        count = int(np.prod(tensor.dims, dtype=np.int64))
+        try:
+            data = np.frombuffer(files[where["location"]], kind, count, int(where.get("offset", 0)))
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"the weights {tensor.name} of the ONNX model are not there: {error}",
+                hint="export the encoder again",
+            ) from error
+        if data.ctypes.data % ALIGNED:
+            data = data.copy()
+        names.append(tensor.name)
+        values.append(onnxruntime.OrtValue.ortvalue_from_numpy(data.reshape(tuple(tensor.dims))))
+    return names, values

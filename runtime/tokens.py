@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import DataError
-from .encoder import TOKENS
+
+TOKENS = 77
+"""Length of a caption as CLIP tokens, padded: what encoders that look at captions take."""
 
 FILE = "tokenizer.json"
 """The name of the tokenizer among the files that lie beside an encoder's model."""

@@ -2,8 +2,7 @@
 
 from .errors import AttribaseError, ConflictError, DataError, InvalidInputError, NotFoundError
 from .ids import content_id, key_id
-from .jobs import Job, Jobs, JobStatus, Shard
-from .progress import Step
+from .jobs import Job, Jobs, JobStatus, Shard, Step
 from .schema import mapped_column, run_number, vectors_table, views_table
 from .store import Store
 

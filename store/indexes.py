@@ -15,9 +15,9 @@ import numpy as np
 from lance.dataset import serialize_row_addrs
 from numpy.typing import NDArray
 
-from .commits import with_retries
 from .errors import ConflictError, InvalidInputError
 from .lookup import is_in
+from .retries import with_retries
 from .schema import INDEXES
 from .tables import create_table
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import lance
 
 from .checks import Problem, check
-from .commits import with_retries
 from .indexes import fold_all
-from .progress import Step
+from .jobs import Step
+from .retries import with_retries
 from .schema import blob_columns
 from .store import Store
 

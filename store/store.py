@@ -8,17 +8,16 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from . import blobs as blob_reading
-from . import failures as failure_log
+from . import jobs as failure_log
+from . import lookup as blob_reading
 from . import schema, vectors
 from . import tags as tagging
-from .conform import Rows, conform
 from .errors import InvalidInputError, NotFoundError
 from .jobs import Jobs
 from .layout import Layout, not_a_store, write_atomically
 from .lookup import rows_with
 from .tables import add_later_columns, create_table, list_tables
-from .upsert import upsert
+from .upsert import Rows, conform, upsert
 
 BLOB_ROWS = 32  # read at once when they carry blobs
 

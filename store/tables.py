@@ -3,15 +3,15 @@
 import contextlib
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lance
 import pyarrow as pa
 
-from .commits import with_retries
-from .errors import ConflictError
+from .errors import ConflictError, InvalidInputError
 from .layout import SUFFIX, Layout
+from .retries import with_retries
 
 STORAGE_VERSION = "2.1"  # the newest whose blobs are plain large_binary; 2.0 cannot filter `bytes IS NULL`
 
@@ -77,3 +77,33 @@ def add_later_columns(layout: Layout, table: str, schema: pa.Schema) -> None:
             dataset.add_columns(pa.schema(later))
 
     with_retries(f"adding columns to {table}", commit)
+
+
+class ForeignDataset:
+    """A Lance dataset somewhere else: its schema, its size, and rows by their position."""
+
+    def __init__(self, uri: str) -> None:
+        try:
+            self._dataset = lance.dataset(uri)
+        except (ValueError, OSError) as error:
+            raise InvalidInputError(f"{uri} is no Lance dataset: {error}", hint="check the path") from error
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its Arrow schema."""
+        return self._dataset.schema
+
+    @property
+    def version(self) -> int:
+        """The version that is read."""
+        return int(self._dataset.version)
+
+    def count(self) -> int:
+        """How many rows it has."""
+        return int(self._dataset.count_rows())
+
+    def rows(self, start: int, count: int, columns: Sequence[str]) -> pa.Table:
+        """`count` rows from position `start`; blob columns come as bytes."""
+        return self._dataset.scanner(
+            columns=list(columns), offset=start, limit=count, blob_handling="all_binary"
+        ).to_table()

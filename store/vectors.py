@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from . import schema
-from .commits import with_retries
 from .errors import ConflictError, InvalidInputError
 from .lookup import quote
+from .retries import with_retries
 from .tables import create_table
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from ..store import Step, Store, key_id, vectors_table
 from ..store.errors import InvalidInputError
 from ..store.jobs import now
 from .mapper import READS
+from .provenance import same_inputs, trained_row
 from .similarities import Similarities, load_similarities
-from .unchanged import same_inputs, trained_row
 
 STAGE = "train-calibration"
 CLIP = (1e-3, 1e6)  # of 1/tau

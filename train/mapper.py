@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ..runtime import MapperPair
-from ..runtime.mapping import column_is_full, fill_column
+from ..runtime.mapper import column_is_full, fill_column
 from ..store import Step, Store, key_id, vectors_table, views_table
 from ..store.jobs import now
 from .config import MapperConfig
 from .data import load_data
-from .fitting import fit, start_maps
-from .unchanged import same_inputs, trained_row
+from .fit import fit, start_maps
+from .provenance import same_inputs, trained_row
 
 STAGE = "train-mapper"
 READS = ("members", "models", "samples")

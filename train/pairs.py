@@ -14,7 +14,7 @@ UNTOUCHED = "none"  # the method of control models: nothing of the exemplar is i
 
 
 @dataclass(frozen=True)
-class TaughtModel:
+class TrainModel:
     """One customized model: its exemplars and, per scheme, its samples, by id."""
 
     model_id: str
@@ -29,7 +29,7 @@ class TaughtModel:
 
 def load_models(
     store: Store, split: str, known: set[str], kinds: Sequence[str] | None = None
-) -> list[TaughtModel]:
+) -> list[TrainModel]:
     """The models of `split` (and `kinds`), reduced to items that are in `known`, sorted by id.
 
     Models left without an exemplar or without a sample are left out, and so are control models.
@@ -47,14 +47,14 @@ def load_models(
         if not wanted or row["method"] == UNTOUCHED or not exemplars or row["model_id"] not in samples:
             continue
         own = {scheme: tuple(sorted(ids)) for scheme, ids in samples[row["model_id"]].items()}
-        models.append(TaughtModel(row["model_id"], row["concept_kind"] or "", exemplars, own))
+        models.append(TrainModel(row["model_id"], row["concept_kind"] or "", exemplars, own))
     return models
 
 
 class PairSampler:
     """Draws one (exemplar, scheme, sample) of each model, all uniformly, in that order (C.1)."""
 
-    def __init__(self, models: Sequence[TaughtModel], row: Mapping[str, int]) -> None:
+    def __init__(self, models: Sequence[TrainModel], row: Mapping[str, int]) -> None:
         """`row` is where each item's features are."""
         self.models = len(models)
         self._exemplars, self._exemplar_counts = _padded([[row[i] for i in m.exemplars] for m in models])

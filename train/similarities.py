@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..runtime.mapper import RAW
-from ..runtime.mapping import to_rows
+from ..runtime.mapper import RAW, to_rows
 from ..store import Store, mapped_column, vectors_table
 from ..store.errors import InvalidInputError
-from .features import embedded_items, load_features
+from .data import embedded_items, load_features
 from .pairs import load_models
 
 BLOCK = 4096

@@ -1,8 +1,8 @@
 """Custom Diffusion: teach a base one concept by its cross-attention's K and V and a new token V*."""
 
 from .config import AUGMENTATIONS, CustomizeConfig, defaults_for
+from .diffusers_layout import export_release_layout, import_release_layout
 from .job import customize, model_id
-from .release import export_release_layout, import_release_layout
 
 __all__ = [
     "AUGMENTATIONS",

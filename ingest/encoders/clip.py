@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError, NotFoundError
-from .checkpoints import fill, without_prefix
 from .spec import EncoderSpec
 from .torchscript import is_torchscript, load_torchscript
-from .weights import hub_file, load_checked
+from .weights import fill, hub_file, load_checked, without_prefix
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
-from .package_files import PREFIX, PackageFile
+from .packaged import PREFIX, PackageFile
 from .spec import EncoderSpec
 from .weights import load_checked
 

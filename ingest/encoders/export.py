@@ -12,13 +12,9 @@ from PIL import Image
 from ...runtime import OnnxEncoder
 from ...store import Store
 from ...store.errors import InvalidInputError
-from .examples import Example, stored_examples
-from .onnx_cut import RebuiltOnnx
-from .onnx_files import OnnxFiles, adopt
-from .parity import MIN_COSINE, Parity, compare
-from .precision import FP32, split_name, variant_name
-from .rows import write_row
-from .spec import EncoderSpec, Network
+from .onnx_files import OnnxFiles, adopt, write_row
+from .parity import MIN_COSINE, Example, Parity, compare, stored_examples
+from .spec import FP32, EncoderSpec, Network, RebuiltOnnx, split_name, variant_name
 from .variants import export_variant, is_current
 
 SAMPLE_IMAGES = 16

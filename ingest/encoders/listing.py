@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...store import Store, vectors_table
-from . import ENCODERS, aladin, package_files
-from .precision import FP32
-from .spec import EncoderSpec
+from . import ENCODERS, aladin
+from . import packaged as package_files
+from .spec import FP32, EncoderSpec
 from .weights import cached_file, cached_url
 
 HERE, TO_GET, YOURS = "here", "to get", "yours to bring"

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
-from .checkpoints import fill, read_checkpoint, without_prefix
 from .spec import EncoderSpec
-from .weights import load_checked, url_file
+from .weights import fill, load_checked, read_checkpoint, url_file, without_prefix
 
 if TYPE_CHECKING:
     import torch

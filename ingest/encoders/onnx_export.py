@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.encoder import IMAGES, TOKEN_IDS, TOKENS
-from .onnx_files import OUTPUT, OnnxFiles, save
+from ...runtime.encoder import IMAGES, TOKEN_IDS
+from ...runtime.tokens import TOKENS
+from .onnx_files import OPSET, OUTPUT, OnnxFiles, save
 from .spec import EncoderSpec
 
 if TYPE_CHECKING:
     import torch
-
-OPSET = 18
 
 
 def to_onnx(module: torch.nn.Module, spec: EncoderSpec, folder: Path) -> OnnxFiles:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...runtime import Preprocessing
+from ...store.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import torch
 
-    from .onnx_cut import RebuiltOnnx
 
 Network: TypeAlias = "torch.nn.Module | Path | RebuiltOnnx"
 
@@ -46,3 +49,37 @@ class EncoderSpec:
     def size(self) -> int:
         """Side of the square input in pixels."""
         return self.preprocessing.size
+
+
+Features = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class RebuiltOnnx:
+    """An ONNX model made from a published one, with what the published one says of the same pixels.
+
+    `original` takes the encoder's own input (images, 3, size, size) and returns features (images, dim).
+    """
+
+    model: bytes
+    original: Features
+
+
+FP32, FP16, INT8 = "fp32", "fp16", "int8"
+PRECISIONS = (FP32, FP16, INT8)
+
+
+def variant_name(name: str, precision: str) -> str:
+    """What the encoder `name` is called in `precision`. Raises InvalidInputError for an unknown one."""
+    if precision not in PRECISIONS:
+        raise InvalidInputError(
+            f"there is no precision {precision!r}", hint=f"use one of {', '.join(PRECISIONS)}"
+        )
+    base, _ = split_name(name)
+    return base if precision == FP32 else f"{base}@{precision}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """(the fp32 encoder, precision) of a name: `vit-b16@int8` is ("vit-b16", "int8")."""
+    base, at, precision = name.rpartition("@")
+    return (base, precision) if at and precision in PRECISIONS else (name, FP32)

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
-from .checkpoints import fill, read_checkpoint
 from .spec import EncoderSpec
 from .torchscript import feature_width, is_torchscript, load_torchscript
-from .weights import load_checked, url_file
+from .weights import fill, load_checked, read_checkpoint, url_file
 
 if TYPE_CHECKING:
     import torch

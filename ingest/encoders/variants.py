@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,10 @@ from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.model_files import ModelBytes, encoder_row, read_model
 from ...store import Store
 from ...store.errors import InvalidInputError
-from .examples import Example, inputs, stored_examples
 from .int8 import Feeds, attempts
-from .onnx_files import OnnxFiles, save
-from .precision import FP16, variant_name
-from .rows import write_row
+from .onnx_files import OnnxFiles, save, write_row
+from .parity import Example, inputs, stored_examples
+from .spec import FP16, variant_name
 
 COMPARED = 32
 CALIBRATED = 64
@@ -114,7 +114,6 @@ def _batches(encoder: OnnxEncoder, examples: Sequence[Example]) -> list[Feeds]:
 
 
 def _fp16(source: Path, folder: Path, reference: Reference) -> Variant:
-    from .fp16 import to_fp16
 
     files = save(to_fp16(source), _new(folder / "fp16"))
     return Variant(files, None, reference.closeness(files.model))
@@ -161,3 +160,25 @@ def _row(base: Mapping[str, Any], name: str, precision: str, made: Variant) -> d
         "cosine_to_fp32_min": made.closeness.least,
         "cosine_to_fp32_mean": made.closeness.mean,
     }
+
+
+KEPT = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
+"""Left in float32: powers leave the range of a half (65,504), and long sums lose the small terms."""
+
+
+def to_fp16(model: Path) -> Any:
+    """The ONNX model in the file `model`, converted.
+
+    A CPU has few kernels for halves and casts around the others: there it runs, more slowly than fp32.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it says of each tiny weight that it becomes zero
+    try:
+        from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+        # Given a path, types are inferred file to file, which works above 2 GiB too.
+        return convert_float_to_float16(
+            str(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *KEPT]
+        )
+    finally:
+        logging.disable(before)

@@ -41,7 +41,7 @@ def open_parquet(name: str) -> ImageSource:
 
 def open_lance(name: str) -> ImageSource:
     """The rows of a Lance dataset."""
-    from ...store.foreign import ForeignDataset
+    from ...store.tables import ForeignDataset
     from .table import TableSource
 
     dataset = ForeignDataset(name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...runtime import MapperPair
-from ...runtime.mapping import column_is_full, fill_column, mapper_names
+from ...runtime.mapper import column_is_full, fill_column, mapper_names
 from ...store import Step, Store, key_id, vectors_table
 from ...store.jobs import now
 from .stored import SOURCE

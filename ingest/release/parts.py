@@ -13,9 +13,8 @@ from .features import CaseFeatures, Gallery
 from .files import GALLERY
 from .images import Sink, add_images, known_images
 from .listing import Listing, sample_id
-from .models import add_models, add_samples, stored_exemplars
+from .models import VectorTable, add_models, add_samples, stored_exemplars
 from .stored import JOB
-from .vectors import VectorTable
 
 CHUNK = 16_384  # rows a commit: 48 MB of vectors of length 768, and as much for each mapper
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import MapperPair
-from ...runtime.maps import COUNTER, FeatureMap, map_from
+from ...runtime.mapper_kinds import COUNTER, FeatureMap, map_from
 from ...store import InvalidInputError
 from .listing import describe, wrong
 from .tensors import load_tensors

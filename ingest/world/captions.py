@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .looks import Look
+    from .build.looks import Look
+
 
 NAMELESS = "a picture"
 
@@ -43,13 +44,6 @@ SCENE_PHRASES: Mapping[str, tuple[str, ...]] = {
 
 COLOUR_PHRASES = ("on a {} background", "in front of a {} wall", "on {} paper")
 
-PLACES: Mapping[str, tuple[float, float]] = {  # scale, turn in degrees
-    "tiny": (0.5, 0.0),
-    "small": (0.7, 0.0),
-    "close up": (1.45, 0.0),
-    "tilted": (0.9, 25.0),
-    "upside down": (1.0, 180.0),
-}
 
 VERBS = (
     "",

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from .facts import Facts, Place
 from .findings import Best, GainRow, agreement, best_spaces, gain_rows, sentences
-from .missing import missing
 from .plots import PlotSection, plot_sections
-from .provenance import SpaceOrigin, origins, splits_text
 from .tables import PlaceTable, PublishedTable, place_tables, published_tables
-from .words import interval_text, plural, space_text
+from .text import SpaceOrigin, interval_text, missing, origins, plural, space_text, splits_text
 
 TITLE = "Which features find the exemplars?"
 LEAD = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..features import RAW
-from ..statements import load_sql
+from ..sql.statements import load_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,7 +9,7 @@ from typing import Any
 from ..features import RAW
 from .facts import METRICS, Facts, Place, Score, Space
 from .tables import OUTSIDE, SAME, WITHIN, Cell, against_published
-from .words import place_text, signed, space_text
+from .text import place_text, signed, space_text
 
 
 @dataclass(frozen=True)

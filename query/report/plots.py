@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from .bars import bars_figure
-from .domains import Pairing, objects_and_styles, seen_and_unseen
+from .charts import bars_figure, scatter_figure
 from .facts import Facts, Space
-from .points import arrows, bar_groups, left_out
-from .scatter import scatter_figure
-from .words import case_text, space_text
+from .plot_data import Pairing, arrows, bar_groups, left_out, objects_and_styles, seen_and_unseen
+from .text import case_text, space_text
 
 
 @dataclass(frozen=True)

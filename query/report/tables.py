@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..features import RAW
 from .facts import MAIN, METRICS, Facts, Measured, Place, Score, Space
-from .words import counted, mapper_text, short_interval, signed
+from .text import counted, mapper_text, short_interval, signed
 
 SAME, WITHIN, OUTSIDE = "same", "within", "outside"
 """How a measured number stands to the published one: same to three decimals, inside our interval, or not."""

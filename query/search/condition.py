@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError
-from ..relation import Relation
+from ..sql_dataset import Relation
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...store.errors import InvalidInputError
-from ..cases import gallery_ids
+from ..catalog import gallery_ids
 from ..features import Pinned
 from .condition import matching
 

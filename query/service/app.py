@@ -8,15 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from . import attribute, health, info, openapi, page, pictures, problems, samples, sql, tables
-from .bodies import AttributeBody, SqlBody
-from .gate import Gate
-from .headers import SafeHeaders
-from .limits import Limits
+from . import errors, lancedb, schemas
+from .lancedb.schemas import CountBody, QueryBody
+from .middleware import Gate, Measured, SafeHeaders
 from .options import ServiceOptions
+from .routes import attribute, browse, images, site, sql
+from .schemas import AttributeBody, SqlBody
 from .service import Service
-from .tables.bodies import CountBody, QueryBody
-from .telemetry import Measured
+from .size_limits import Limits
 
 ABOUT = "Which training images made this picture, how much did each contribute, and can that be trusted."
 
@@ -44,11 +43,11 @@ def create_app(uri: str, options: ServiceOptions | None = None) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.service = service
-    problems.install(app)
-    for part in (attribute, info, samples, pictures, sql, tables, health):
+    errors.install(app)
+    for part in (attribute, browse, images, sql, lancedb, site):
         app.include_router(part.router)
-    page.mount(app)
-    openapi.describe(app, (AttributeBody, SqlBody, CountBody, QueryBody))
+    site.mount(app)
+    schemas.describe(app, (AttributeBody, SqlBody, CountBody, QueryBody))
     # The last one added is the outermost.
     app.add_middleware(Gate, options=options)
     app.add_middleware(Limits, options=options)

@@ -5,24 +5,61 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from threading import Lock
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fastapi import Request
 
 from ...store import Store
 from ..session import Session, Snapshot
+from .errors import NotReadyError, OverloadedError
+from .middleware import Telemetry
 from .options import ServiceOptions
-from .problems import NotReadyError
-from .telemetry import Telemetry
-from .threads import Threads
 from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
-    from ..sandbox import SqlPool
+    from ..sql.sandbox import SqlPool
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """`count` threads and at most `waiting` calls that wait for one."""
+
+    def __init__(self, count: int, waiting: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"attribase-{name}")
+        self._limit, self._lock = count + waiting, Lock()
+        self.busy = 0  # calls that run or wait
+
+    async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work(*args, **kwargs)` in a thread. Raises OverloadedError when too many calls wait."""
+        with self._lock:
+            if self.busy >= self._limit:
+                raise OverloadedError("the service is busy", hint="try again in a second")
+            self.busy += 1
+        try:
+            future = self._pool.submit(work, *args, **kwargs)
+        except BaseException:
+            self._leave(None)
+            raise
+        future.add_done_callback(self._leave)  # not where it is awaited: a client may leave before it is done
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, _: Future[T] | None) -> None:
+        with self._lock:
+            self.busy -= 1
+
+    def close(self) -> None:
+        """Let what runs end; what waits is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
 
 log = logging.getLogger("attribase.service")
 
@@ -69,7 +106,7 @@ class Service:
             await asyncio.to_thread(self._close)
 
     def _sql_pool(self) -> SqlPool:
-        from ..sandbox import SqlPool
+        from ..sql.sandbox import SqlPool
 
         options = self.options
         return SqlPool(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections import OrderedDict
 from threading import Lock
+
+from .errors import TooLargeError
 
 KEPT_BYTES = 64 << 20
 SHARP = 64  # up to this size a PNG is small too, and icons stay sharp
@@ -43,7 +46,6 @@ def shrunk(data: bytes, size: int, pixels: int) -> tuple[bytes, str]:
     from PIL import Image
 
     from ...runtime.decode import decode_image
-    from .pixels import check_pixels
 
     check_pixels(data, pixels)
     image = decode_image(data, pixels)
@@ -55,3 +57,24 @@ def shrunk(data: bytes, size: int, pixels: int) -> tuple[bytes, str]:
         return out.getvalue(), "image/png"
     image.save(out, "JPEG", quality=85)
     return out.getvalue(), "image/jpeg"
+
+
+def check_pixels(data: bytes, limit: int) -> None:
+    """Raise TooLargeError for more than `limit` pixels. Broken pictures are for the decoder to tell."""
+    from PIL import Image
+
+    from ...runtime.decode import FORMATS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                width, height = image.size
+        except Image.DecompressionBombError:
+            raise TooLargeError("the image has too many pixels", hint="shrink it first") from None
+        except Exception:  # Pillow's plugins raise whatever they like
+            return
+    if width * height > limit:
+        raise TooLargeError(
+            f"{width} x {height} pixels are more than {limit:,}", hint="shrink the image first"
+        )

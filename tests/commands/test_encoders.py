@@ -2,7 +2,7 @@ import json
 
 import pytest
 from attribase.cli import cli
-from attribase.commands.encoders import encoders
+from attribase.commands.embed import encoders
 from attribase.store import Store
 from click.testing import CliRunner
 

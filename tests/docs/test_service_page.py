@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 from attribase.query import attribute
-from attribase.query.service import ServiceOptions, problems
+from attribase.query.service import ServiceOptions
+from attribase.query.service import errors as problems
 from attribase.store import Store, errors
 from PIL import Image
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from attribase.cli import cli
 from attribase.query import connect, run_sql
-from attribase.query.sql_functions.register import MACROS
-from attribase.query.statements import VIEWS
+from attribase.query.sql.macros import MACROS
+from attribase.query.sql.statements import VIEWS
 from attribase.store import Store, key_id
 from attribase.store.schema import TABLES
 from click.testing import CliRunner

@@ -12,7 +12,11 @@ print(*sorted(heavy & {{name.partition(".")[0] for name in sys.modules}}))
 
 
 def test_importing_query_loads_no_heavy_library():
-    for module in ("attribase.query", "attribase.query.comparison", "attribase.query.calibration_effect"):
+    for module in (
+        "attribase.query",
+        "attribase.query.evaluation.comparison",
+        "attribase.query.evaluation.calibration",
+    ):
         done = subprocess.run(
             [sys.executable, "-c", LIGHT.format(module=module)], capture_output=True, text=True, check=True
         )

@@ -5,8 +5,8 @@ from threading import Barrier
 
 import pytest
 from attribase.query import Request, Session
-from attribase.query.cache import Cache
-from attribase.query.finding import Finder
+from attribase.query.key_index import Finder
+from attribase.query.session import Cache
 from attribase.store import NotFoundError
 
 

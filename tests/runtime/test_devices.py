@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, devices
-from attribase.runtime.binding import BoundRunner, pinned
+from attribase.runtime.io_binding import BoundRunner, pinned
 from attribase.store.errors import InvalidInputError
 from onnx import TensorProto, helper, numpy_helper
 

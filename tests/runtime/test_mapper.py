@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from attribase.runtime import ChannelMapper, LinearMapper, MapperPair, MlpMapper, normalise
-from attribase.runtime.maps import map_from
+from attribase.runtime.mapper_kinds import map_from
 from attribase.store import Store, key_id
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 

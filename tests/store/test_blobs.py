@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from attribase.store import blobs as blobs_module
+from attribase.store import lookup as blobs_module
 from attribase.store.errors import InvalidInputError, NotFoundError
 from attribase.store.lookup import FEW
 from attribase.store.maintenance import compact

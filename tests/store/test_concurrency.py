@@ -8,10 +8,10 @@ import lance
 import numpy as np
 import pytest
 from attribase.store import Store, mapped_column
-from attribase.store import commits as commits_module
+from attribase.store import retries as commits_module
 from attribase.store import upsert as upsert_module
-from attribase.store.commits import ATTEMPTS, with_retries
 from attribase.store.errors import ConflictError
+from attribase.store.retries import ATTEMPTS, with_retries
 from attribase.store.schema import TABLES
 
 from . import writer

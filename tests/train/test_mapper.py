@@ -8,11 +8,10 @@ from attribase.runtime import MapperPair
 from attribase.store import Store, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
 from attribase.train import PAPER, MapperConfig, train_mapper
-from attribase.train.data import load_data
-from attribase.train.features import embedded_items, load_features, load_views
-from attribase.train.maps import LinearMap
+from attribase.train.data import embedded_items, load_data, load_features, load_views
+from attribase.train.fit import Validation
+from attribase.train.linear_map import LinearMap
 from attribase.train.pairs import load_models
-from attribase.train.validation import Validation
 
 FAST = MapperConfig(temperature=0.1, lr=1e-2, epochs=60, draws=4, views=0)
 

@@ -3,11 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 from attribase.store import Store
-from attribase.train.pairs import PairSampler, TaughtModel, load_models
+from attribase.train.pairs import PairSampler, TrainModel, load_models
 
 UNEVEN = [
-    TaughtModel("a", "style", ("e0", "e1", "e2"), {"gpt": ("s0",), "media": ("s1", "s2", "s3")}),
-    TaughtModel("b", "object", ("e3",), {"gpt": ("s4", "s5")}),
+    TrainModel("a", "style", ("e0", "e1", "e2"), {"gpt": ("s0",), "media": ("s1", "s2", "s3")}),
+    TrainModel("b", "object", ("e3",), {"gpt": ("s4", "s5")}),
 ]
 ROW = {f"e{i}": i for i in range(4)} | {f"s{i}": 10 + i for i in range(6)}
 
@@ -64,7 +64,7 @@ KNOWN = {"e0", "e1", "s0", "s1", "s2", "s3", "s4"}
 def test_models_come_with_what_is_embedded_of_them(store):
     found = load_models(store, "train", KNOWN)
     assert [model.model_id for model in found] == ["m0", "m1"]
-    assert found[1] == TaughtModel("m1", "object", ("e1",), {"gpt": ("s1",)})
+    assert found[1] == TrainModel("m1", "object", ("e1",), {"gpt": ("s1",)})
 
 
 def test_kinds_and_splits_are_told_apart(store):

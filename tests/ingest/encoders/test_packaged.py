@@ -15,8 +15,9 @@ import torch
 from attribase.ingest import world
 from attribase.ingest.encoders import efficientnet, ensure_encoder, export_encoder, get_encoder, packaged
 from attribase.ingest.encoders.listing import weights_state
-from attribase.ingest.encoders.onnx_cut import Layer, RebuiltOnnx, cut
-from attribase.ingest.encoders.package_files import PackageFile, find
+from attribase.ingest.encoders.onnx_subgraph import Layer, cut
+from attribase.ingest.encoders.packaged import PackageFile, find
+from attribase.ingest.encoders.spec import RebuiltOnnx
 from attribase.runtime import OnnxEncoder, decode_image, load_encoder
 from attribase.store import Store, content_id
 from attribase.store.errors import InvalidInputError

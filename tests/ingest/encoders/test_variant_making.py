@@ -8,7 +8,7 @@ import pytest
 import torch
 from attribase.ingest.encoders import ensure_encoder, export_encoder, onnx_files, variants
 from attribase.ingest.encoders.int8 import attempts
-from attribase.ingest.encoders.precision import split_name, variant_name
+from attribase.ingest.encoders.spec import split_name, variant_name
 from attribase.runtime import decode_image, load_encoder
 from attribase.store import Store, content_id, vectors_table
 from attribase.store.errors import ConflictError, DataError, InvalidInputError

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from attribase.ingest.encoders import ensure_encoder, variants
-from attribase.ingest.encoders.precision import variant_name
+from attribase.ingest.encoders.spec import variant_name
 from attribase.runtime import Preprocessing, decode_image, load_encoder
 from attribase.store import content_id
 

@@ -4,7 +4,7 @@ import threading
 import pytest
 import torch
 from attribase.ingest.encoders import weights
-from attribase.ingest.encoders.checkpoints import read_checkpoint
+from attribase.ingest.encoders.weights import read_checkpoint
 from attribase.store.errors import InvalidInputError
 
 

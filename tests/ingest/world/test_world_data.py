@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from attribase.ingest.world import images_path, notice_path
-from attribase.ingest.world.concepts import CATEGORIES, concepts
-from attribase.ingest.world.sets import SETS, get_set
+from attribase.ingest.world.build.concepts import CATEGORIES, concepts
+from attribase.ingest.world.build.sets import SETS, get_set
 from attribase.store.ids import content_id
 from PIL import Image
 

@@ -2,8 +2,8 @@ import re
 
 import pytest
 from attribase.ingest.world import model_path
-from attribase.ingest.world.concepts import CATEGORIES, GALLERY, SEEN, UNSEEN, concepts
-from attribase.ingest.world.media import MEDIA
+from attribase.ingest.world.build.concepts import CATEGORIES, GALLERY, SEEN, UNSEEN, concepts
+from attribase.ingest.world.build.media import MEDIA
 from attribase.ingest.world.prompts import (
     SCHEMES,
     TEST_MEDIA,

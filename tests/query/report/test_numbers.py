@@ -1,8 +1,7 @@
 """Every number in a report is the one that a view has."""
 
 import pytest
-from attribase.query.report.markdown import render_markdown
-from attribase.query.report.page import render_page
+from attribase.query.report.render import render_markdown, render_page
 
 METRICS = ("recall_5", "recall_10", "recall_100", "map")
 

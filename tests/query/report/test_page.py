@@ -4,8 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from attribase.query.report.markdown import plain, render_markdown
-from attribase.query.report.page import render_page
+from attribase.query.report.render import plain, render_markdown, render_page
 from attribase.query.report.svg import for_file
 
 LOADING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background"}

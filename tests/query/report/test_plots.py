@@ -3,12 +3,16 @@
 from itertools import combinations
 
 import pytest
-from attribase.query.report.domains import domain_of, objects_and_styles, seen_and_unseen
 from attribase.query.report.facts import read_facts
-from attribase.query.report.labels import Label, add_labels, two_lines
+from attribase.query.report.plot_data import (
+    arrows,
+    bar_groups,
+    domain_of,
+    objects_and_styles,
+    seen_and_unseen,
+)
 from attribase.query.report.plots import plot_sections
-from attribase.query.report.points import arrows, bar_groups
-from attribase.query.report.svg import new_figure
+from attribase.query.report.svg import Label, add_labels, new_figure, two_lines
 
 
 def measure_raw(store, cases, encoder="e"):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from attribase.query.features import Pinned
 from attribase.query.search import SearchSpace
-from attribase.query.search.building import Wanted, index_space
+from attribase.query.search.index_build import IndexTarget, index_space
 from attribase.store import Store, key_id
 
 DIM, IMAGES, SAMPLES, CLUSTERS = 32, 4000, 60, 40
@@ -42,7 +42,7 @@ class Large:
         return SearchSpace.open(Pinned.now(self.store), ENCODER, "none")
 
     def index(self, **options) -> list:
-        wanted = Wanted(**{"min_rows": 100, **options})
+        wanted = IndexTarget(**{"min_rows": 100, **options})
         return list(index_space(self.store, ENCODER, "none", wanted))
 
     def add(self, prefix: str, rows: np.ndarray, creator: str = "late") -> list[str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attribase.query.search.building import partitions_for
+from attribase.query.search.index_build import partitions_for
 from attribase.store import indexes
 from attribase.store.errors import ConflictError, InvalidInputError
 from attribase.store.maintenance import compact

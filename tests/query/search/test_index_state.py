@@ -70,30 +70,30 @@ def add_mapper(large, matrix):
 
 
 def test_a_mapper_trained_anew_is_never_answered_for_by_its_old_index(indexed, queries):
-    from attribase.query.search.building import Wanted, index_space
+    from attribase.query.search.index_build import IndexTarget, index_space
 
     rng = np.random.default_rng(5)
     add_mapper(indexed, rng.normal(size=(32, 32)))
-    assert list(index_space(indexed.store, ENCODER, "tuned", Wanted(min_rows=100)))
+    assert list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(min_rows=100)))
     add_mapper(indexed, rng.normal(size=(32, 32)))
     space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
     exact = space.search(queries, 10, space.pool(), method="exact")
     auto = space.search(queries, 10, space.pool())
     assert (auto.rows == exact.rows).mean() > 0.97
-    list(index_space(indexed.store, ENCODER, "tuned", Wanted(min_rows=100)))
+    list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(min_rows=100)))
     space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
     through = space.search(queries, 10, space.pool(), method="index")
     assert (through.rows == exact.rows).mean() > 0.97
 
 
 def test_images_that_are_not_mapped_yet_are_an_error_and_not_left_out(indexed, queries):
-    from attribase.query.search.building import Wanted, index_space
+    from attribase.query.search.index_build import IndexTarget, index_space
 
     def tuned():
         return SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
 
     add_mapper(indexed, np.eye(32))
-    list(index_space(indexed.store, ENCODER, "tuned", Wanted(min_rows=100)))
+    list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(min_rows=100)))
     indexed.add("late", queries * 5)
     for compacted in (False, True):
         if compacted:  # also takes what it can into the indexes

@@ -105,7 +105,7 @@ def test_every_view_is_readable_named_and_fits(browser, home, scheme, width):
 
 
 def test_no_file_of_the_page_names_another_host_or_holds_inline_code():
-    from attribase.query.service.page import WEB
+    from attribase.query.service.routes.site import WEB
 
     files = [path for path in WEB.iterdir() if path.suffix in (".html", ".js", ".css", ".svg")]
     assert len(files) > 10

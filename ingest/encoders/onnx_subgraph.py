@@ -1,0 +1,133 @@
+"""A layer of somebody's ONNX graph as an encoder: channels first, any batch, pooled features as the output.
+
+Their graph stays as it is: what turns our input into theirs goes before it, what comes after the layer goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .onnx_files import IMAGES, OPSET, OUTPUT
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where to cut a published graph that takes (.., side, side, 3): the value (n, dim, 1, 1) called `name`.
+
+    `blue_first`: it takes BGR. `margin`: it sees the middle of our input, so many pixels less at each edge.
+    """
+
+    name: str
+    dim: int
+    size: int
+    blue_first: bool = False
+    margin: int = 0
+
+
+def cut(published: Any, layer: Layer) -> bytes:
+    """The ONNX model from `images` (n, 3, size, size), RGB, to `features` (n, dim); its bytes."""
+    import onnx
+
+    # Quantisers refuse old opsets.
+    model = onnx.version_converter.convert_version(published, OPSET)
+    graph = model.graph
+    theirs = graph.input[0].name
+    nodes, constants = _before(layer, theirs)
+    nodes += _needed(graph.node, layer.name)
+    nodes.append(onnx.helper.make_node("Flatten", [layer.name], [OUTPUT], OUTPUT, axis=1))
+    used = {name for node in nodes for name in node.input}
+    weights = [tensor for tensor in graph.initializer if tensor.name in used]
+    made = onnx.helper.make_graph(
+        nodes,
+        graph.name,
+        [_value(IMAGES, ["n", 3, layer.size, layer.size])],
+        [_value(OUTPUT, ["n", layer.dim])],
+        weights + [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    del graph.value_info[:]
+    model.graph.CopyFrom(made)
+    onnx.checker.check_model(model, full_check=True)
+    _unshare(model.graph)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def published_session(published: Any, layer: Layer) -> tuple[Any, str]:
+    """A CPU session of the untouched graph that returns the layer, and the name of its input."""
+    import onnx
+    import onnxruntime
+
+    probed = onnx.ModelProto()
+    probed.CopyFrom(published)
+    probed.graph.output.append(_value(layer.name, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    made = onnxruntime.InferenceSession(
+        probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return made, made.get_inputs()[0].name
+
+
+def _before(layer: Layer, theirs: str) -> tuple[list[Any], Mapping[str, NDArray[np.int64]]]:
+    """Nodes from our input to `theirs`, and their constants by name."""
+    import onnx
+
+    nodes: list[Any] = []
+    constants: dict[str, NDArray[np.int64]] = {}
+    value = IMAGES
+    if layer.margin:
+        ends = ("attribase/starts", [layer.margin] * 2), ("attribase/ends", [-layer.margin] * 2)
+        constants |= {name: _integers(values) for name, values in (*ends, ("attribase/sides", [2, 3]))}
+        nodes.append(onnx.helper.make_node("Slice", [value, *constants], ["attribase/middle"], "middle"))
+        value = "attribase/middle"
+    if layer.blue_first:
+        constants["attribase/bgr"] = _integers([2, 1, 0])
+        nodes.append(
+            onnx.helper.make_node("Gather", [value, "attribase/bgr"], ["attribase/turned"], "bgr", axis=1)
+        )
+        value = "attribase/turned"
+    nodes.append(onnx.helper.make_node("Transpose", [value], [theirs], "channels_last", perm=[0, 2, 3, 1]))
+    return nodes, constants
+
+
+def _unshare(graph: Any) -> None:
+    """Give every dequantisation constants of its own.
+
+    Asked for exact 8-bit products (`session.x64quantprecision`), ONNX Runtime rewrites 8-bit constants once
+    for each node that uses them, and refuses the model when two nodes share one.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    taken: set[str] = set()
+    for number, node in enumerate(node for node in graph.node if node.op_type == "DequantizeLinear"):
+        for place, name in enumerate(node.input):
+            if name in taken:
+                copy = graph.initializer.add()
+                copy.CopyFrom(constants[name])
+                copy.name = node.input[place] = f"{name}/{number}"
+            elif name in constants:
+                taken.add(name)
+
+
+def _needed(nodes: Sequence[Any], value: str) -> list[Any]:
+    """The nodes that `value` depends on, in their order."""
+    wanted, kept = {value}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]
+
+
+def _integers(values: Sequence[int]) -> NDArray[np.int64]:
+    return np.asarray(values, dtype=np.int64)
+
+
+def _value(name: str, shape: list[Any] | None) -> Any:
+    import onnx
+
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)

@@ -1,0 +1,1 @@
+"""Sampling: draw images from customized models."""

@@ -1,0 +1,1 @@
+"""Build the embedded world: images, tokenizer, VAE, UNet (`python -m attribase.ingest.world.build`)."""

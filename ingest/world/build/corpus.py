@@ -1,0 +1,88 @@
+"""The training corpus: the gallery's icons with what captions need, and every word that captions can say."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ....store.errors import ConflictError, NotFoundError
+from ..captions import COLOUR_PHRASES, FILLERS, OPENINGS, SCENE_PHRASES, VERBS, Subject
+from .augment import COLOURS, Rgba
+from .concepts import CATEGORIES
+from .looks import PLACES
+from .media import MEDIA
+from .sets import SETS, get_set
+
+_COMMON = """
+    an a the of in on and with as white background painting portrait image style art artist drawn by
+    from near under over big large very two three many some this that its his her my our tree house
+    road river lake hill mountain table shelf window street city garden field farm kitchen wall door
+    light shadow warm cold bright dark morning evening summer winter spring autumn rain wind fog
+    cloud flowers grass running walking sleeping flying swimming looking playing eating parked
+    driving growing blooming served floating hanging shining glowing high low deep far close beside
+    behind above below between front back left right top bottom
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """`icons` uint8 (n, 32, 32, 4), straight alpha; `subjects` in the same order."""
+
+    icons: npt.NDArray[np.uint8]
+    subjects: tuple[Subject, ...]
+
+    def icon(self, index: int) -> Rgba:
+        """One icon as floats in [0, 1]."""
+        icon: Rgba = (self.icons[index] / 255).astype(np.float32)
+        return icon
+
+
+def load_corpus(parquet: Path, icons_file: Path) -> Corpus:
+    """The gallery, as `rasterise` left it.
+
+    Raises:
+        NotFoundError: a file is not there. ConflictError: the two are of different builds.
+    """
+    for path in (parquet, icons_file):
+        if not path.exists():
+            raise NotFoundError(f"no {path.name} in {path.parent}", hint="run the `rasterise` step first")
+    icons = np.load(icons_file, allow_pickle=False)
+    table = pq.read_table(parquet, columns=["name", "category", "set", "role"])
+    rows = table.filter(pc.equal(table["role"], "gallery")).to_pylist()
+    if len(rows) != len(icons):
+        raise ConflictError(
+            f"{parquet.name} has {len(rows)} gallery images, {icons_file.name} {len(icons)}",
+            hint="run the `rasterise` step again: it writes both",
+        )
+    subjects = []
+    for row in rows:
+        spec = get_set(row["set"])
+        subjects.append(Subject(row["name"], row["category"], spec.spoken, spec.drawing))
+    return Corpus(icons, tuple(subjects))
+
+
+def words(names: Iterable[str]) -> Counter[str]:
+    """Every word that a caption or prompt can hold, with how strongly it asks for a token of its own."""
+    counts: Counter[str] = Counter()
+    for name in names:
+        counts.update(_split(name))
+    spoken = [phrase for phrases in SCENE_PHRASES.values() for phrase in phrases]
+    spoken += [*COLOUR_PHRASES, *VERBS, *OPENINGS, *FILLERS, *COLOURS, *MEDIA, *PLACES, *CATEGORIES, _COMMON]
+    for spec in SETS:
+        spoken += [spec.spoken, spec.drawing]
+    for phrase in spoken:
+        for word in _split(phrase):
+            counts[word] += 5
+    return counts
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"[a-z]+|[0-9]", text.lower())

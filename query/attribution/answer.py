@@ -1,0 +1,176 @@
+"""What `attribute` answers: ranked images, how much each contributed, and how complete that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ..search import SearchSpace
+    from ..session import Snapshot
+
+
+DETAILS = ("uri", "creator", "license", "category", "caption")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One image, its place and its share; `influence` is None where nothing was calibrated.
+
+    Where copies are grouped, `copies` are the images that share its place, and `influence` is that of all.
+    """
+
+    image_id: str
+    rank: int
+    similarity: float
+    influence: float | None
+    uri: str | None = None
+    creator: str | None = None
+    license: str | None = None
+    category: str | None = None
+    caption: str | None = None
+    copies: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {**vars(self), "copies": list(self.copies)}
+
+
+@dataclass(frozen=True)
+class OwnerShare:
+    """The influence of all images of the pool that have `name` in common; `images` of them have any."""
+
+    name: str | None
+    influence: float
+    images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class InfluenceVector:
+    """Every image that was found to have influence: `rows` of the `space`, and their shares."""
+
+    snapshot: Snapshot
+    space: SearchSpace
+    rows: NDArray[np.int64]
+    influence: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The images of a pool that influenced one generated image, best first.
+
+    Attributes:
+        exact: every image of the pool was compared, and influence is of the whole pool.
+        results: best first by similarity, ties by image id.
+        remaining: the influence of what is not listed.
+        complete: nothing that was not looked at has any influence: all was compared, or the search has
+            passed the similarity at and below which there is none.
+        method: `exact`, or `index`: then influence is normalised over the `searched` images.
+        recall: the share of the best images that the index was measured to find; None for `exact`.
+        searched: how many images were compared.
+        unseen: the largest share of the influence that the images not looked at could have, if they are
+            less similar than those that were; None where nothing is calibrated.
+        shares: influence summed by what the request named (`by`), largest first.
+    """
+
+    query: str
+    encoder: str
+    mapper: str
+    pool: str
+    pool_size: int
+    exact: bool
+    results: tuple[Result, ...]
+    remaining: float | None
+    tau: float | None = None
+    lam: float | None = None
+    notes: tuple[str, ...] = ()
+    complete: bool = True
+    method: str = "exact"
+    recall: float | None = None
+    searched: int = 0
+    unseen: float | None = None
+    where: str | None = None
+    by: str | None = None
+    shares: tuple[OwnerShare, ...] = ()
+    weighed: InfluenceVector | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def candidates(self) -> pa.Table | None:
+        """(image_id, influence) of every image of the pool that was found to have any.
+
+        None where nothing is calibrated, and where many questions were asked at once.
+        """
+        if self.weighed is None:
+            return None
+        ids = self.weighed.space.ids.take(pa.array(self.weighed.rows))
+        return pa.table({"image_id": ids, "influence": self.weighed.influence})
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON says: plain strings, numbers, lists and nulls."""
+        hidden = ("lam", "weighed", "by")
+        plain = {name: value for name, value in vars(self).items() if name not in hidden}
+        return plain | {
+            "results": [result.to_dict() for result in self.results],
+            "shares": [share.to_dict() for share in self.shares],
+            "lambda": self.lam,
+            "notes": list(self.notes),
+            "by": self.by,
+        }
+
+
+SCHEMA = pa.schema(
+    [
+        ("query", pa.string()),
+        ("encoder", pa.string()),
+        ("mapper", pa.string()),
+        ("exact", pa.bool_()),
+        ("complete", pa.bool_()),
+        ("remaining", pa.float64()),
+        ("unseen", pa.float64()),
+        ("rank", pa.int64()),
+        ("image_id", pa.string()),
+        ("similarity", pa.float64()),
+        ("influence", pa.float64()),
+        ("uri", pa.string()),
+        ("creator", pa.string()),
+        ("license", pa.string()),
+        ("category", pa.string()),
+        ("caption", pa.string()),
+        ("copies", pa.list_(pa.string())),
+    ]
+)
+"""Columns up to `unseen` are the answer's, the same on each of its rows."""
+
+OF_ANSWER = SCHEMA.names[: SCHEMA.get_field_index("rank")]
+
+
+def flat_table(answers: Sequence[Answer]) -> pa.Table:
+    """All results of all answers, in order."""
+    rows = [
+        {name: getattr(answer, name) for name in OF_ANSWER} | result.to_dict()
+        for answer in answers
+        for result in answer.results
+    ]
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def shares_table(answers: Sequence[Answer], by: str) -> pa.Table:
+    """All shares of all answers, in order; the owner's column is called what it is: `creator`, ..."""
+    owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
+    schema = pa.schema([*(SCHEMA.field(name) for name in OF_ANSWER), *owner])
+    rows = [
+        {name: getattr(answer, name) for name in OF_ANSWER}
+        | {by: share.name, "influence": share.influence, "images": share.images}
+        for answer in answers
+        for share in answer.shares
+    ]
+    return pa.Table.from_pylist(rows, schema)

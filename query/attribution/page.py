@@ -1,0 +1,113 @@
+"""Answers as one HTML page that needs nothing else: pictures sized by influence, owners, completeness."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...store.errors import DataError
+from ...store.lookup import locate
+from .answer import Answer, Result
+
+if TYPE_CHECKING:
+    from ..session import Snapshot
+
+LARGEST, SMALLEST = 100, 20
+"""Width of a picture in percent of its place: of the most influential image, and of one with hardly any."""
+
+PIXELS = 464
+SHARP = 64  # up to this side PNG is small too, and icons stay sharp
+OWNERS = 12
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result as the page shows it: `data` is a data URI, or None; `side` in percent of its place."""
+
+    result: Result
+    data: str | None
+    side: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """One answer as the page shows it."""
+
+    answer: Answer
+    picture: str | None
+    shown: tuple[Shown, ...]
+    listed: float  # the influence of what is shown
+
+
+def answer_page(
+    snapshot: Snapshot, answers: Sequence[Answer], pictures: Mapping[str, bytes | None], title: str
+) -> str:
+    """The page. `pictures`: the bytes of what was asked about, by `Answer.query`, where there are any."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("attribase.query.attribution")
+    templates = Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    templates.filters |= {"percent": percent}
+    ids = sorted({result.image_id for answer in answers for result in answer.results})
+    found = _pictures(snapshot, ids)
+    sections = [_section(answer, found, _data_uri(pictures.get(answer.query))) for answer in answers]
+    return templates.get_template("answer.html").render(
+        sections=sections, title=title, version=snapshot.version, owners=OWNERS
+    )
+
+
+def percent(share: float) -> str:
+    """A share as it is read: enough digits to tell it from nothing."""
+    if share >= 0.0995:
+        return f"{100 * share:.0f}%"
+    return f"{100 * share:.1f}%" if share >= 0.0005 else "under 0.1%" if share > 0 else "0%"
+
+
+def _section(answer: Answer, pictures: Mapping[str, str | None], own: str | None) -> Section:
+    most = max((result.influence or 0.0 for result in answer.results), default=0.0)
+    shown = tuple(
+        Shown(result, pictures.get(result.image_id), _side(result.influence, most))
+        for result in answer.results
+    )
+    return Section(answer, own, shown, sum(result.influence or 0.0 for result in answer.results))
+
+
+def _side(influence: float | None, most: float) -> int:
+    """The area says the influence, down to a size at which a picture can still be told."""
+    if influence is None or most == 0:
+        return (LARGEST + SMALLEST) // 2
+    return max(SMALLEST, round(LARGEST * math.sqrt(influence / most)))
+
+
+def _pictures(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
+    """Data URIs of stored images; None for those that are only referenced, or broken."""
+    known = snapshot.finder("images", "image_id").rows(ids, [])["image_id"].to_pylist()
+    if not known:
+        return {}
+    rows: Any = locate("images", snapshot.pinned.dataset("images"), "bytes", known)
+    return {item: _data_uri(data) for item, data in rows.read(known)}
+
+
+def _data_uri(data: bytes | None) -> str | None:
+    """A picture of at most PIXELS a side as a data URI."""
+    from PIL import Image
+
+    from ...runtime.decode import decode_image  # imported late: the runtime brings ONNX along
+
+    if not data:
+        return None
+    try:
+        image = decode_image(data)
+    except DataError:
+        return None
+    image.thumbnail((PIXELS, PIXELS), Image.Resampling.LANCZOS)
+    kind = "PNG" if max(image.size) <= SHARP else "JPEG"
+    out = io.BytesIO()
+    image.save(out, kind, quality=86)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -1,0 +1,101 @@
+"""Which encoders, mappers and calibrations a store has to ask with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..store.errors import ConflictError, NotFoundError
+from ..store.schema import vectors_table
+from .features import RAW, Pinned
+
+
+class Tables(Protocol):
+    """A store as it is now, or held at one version (`Pinned`)."""
+
+    def tables(self) -> list[str]:
+        """The names of all tables."""
+        ...
+
+    def read(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """The named columns of all rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """tau and lambda of eq. 6 for one encoder and mapper."""
+
+    tau: float
+    lam: float
+
+
+def encoders(store: Tables) -> list[str]:
+    """Encoders with vectors, by name. Raises NotFoundError when there is none."""
+    tables = set(store.tables())
+    names = store.read("encoders", ["encoder"])["encoder"].to_pylist()
+    found = sorted(name for name in names if vectors_table(name) in tables)
+    if not found:
+        raise NotFoundError(
+            "the store has no vectors to compare", hint="embed its images: attribase -s STORE ingest embed"
+        )
+    return found
+
+
+def mappers(store: Tables, encoder: str) -> list[str]:
+    """Trained mappers of `encoder`, newest first; raw features are not among them."""
+    rows = store.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
+    mine = [row for row in rows if row["encoder"] == encoder]
+    mine.sort(key=lambda row: row["mapper"])
+    mine.sort(key=lambda row: (row["created"] is not None, row["created"]), reverse=True)
+    return [row["mapper"] for row in mine]
+
+
+def choose_encoder(store: Tables, name: str | None) -> str:
+    """`name` if the store has vectors of it, the first encoder when left out; else NotFoundError."""
+    known = encoders(store)
+    if name is not None and name not in known:
+        raise NotFoundError(
+            f"the store has no vectors of the encoder {name!r}", hint=f"it has {', '.join(known)}"
+        )
+    return name or known[0]
+
+
+def choose_mapper(store: Tables, encoder: str, name: str | None) -> str:
+    """`name` if it is 'none' or trained on `encoder`, the newest mapper when left out; else NotFoundError."""
+    known = mappers(store, encoder)
+    if name is not None and name not in (RAW, *known):
+        raise NotFoundError(
+            f"there is no mapper {name!r} for the encoder {encoder!r}",
+            hint=f"there is {', '.join((RAW, *known))}",
+        )
+    return name or (known[0] if known else RAW)
+
+
+def calibration(store: Tables, encoder: str, mapper: str) -> Calibration | None:
+    """The stored calibration, or None where none was trained."""
+    for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist():
+        if (row["encoder"], row["mapper"]) == (encoder, mapper):
+            return Calibration(row["tau"], row["lambda"])
+    return None
+
+
+GALLERY = "gallery"
+"""The collection of the images that the base model was trained on."""
+
+
+def gallery_ids(pinned: Pinned) -> pa.Array:
+    """Image ids of the gallery. Raises ConflictError when it is empty."""
+    members = pinned.dataset("members").scanner(
+        columns=["image_id"], filter=pc.field("collection") == GALLERY
+    )
+    ids = members.to_table()["image_id"].combine_chunks()
+    if not len(ids):
+        raise ConflictError(
+            "the gallery is empty", hint=f"attribase -s STORE ingest images FOLDER --collection {GALLERY}"
+        )
+    return ids

@@ -1,0 +1,216 @@
+"""Is influence calibrated? What eq. 6 gives to the true exemplars, before calibration and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...store.errors import ConflictError
+from ..catalog import Calibration, calibration, choose_encoder, choose_mapper, gallery_ids
+from ..features import Candidates, Features, Pinned, unit
+from .cases import read_cases
+from .pools import Shard, answerable, load_shard
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+UNCALIBRATED = Calibration(tau=1.0, lam=0.0)
+"""Eq. 6 before training: a plain softmax over the similarities."""
+
+EPSILON = 1e-8
+"""The least influence of an exemplar in the logarithm of eq. 5, which relu can make infinite: a cut-off
+exemplar costs log(1/EPSILON) = 18.4 nats at most, as in calibration."""
+
+SHARD = 512
+
+
+@dataclass(frozen=True)
+class ExemplarInfluence:
+    """What eq. 6 says of each sample's exemplars with one (tau, lambda); arrays of length (samples,)."""
+
+    share: NDArray[np.float64]  # the influence of all its exemplars together
+    kl: NDArray[np.float64]  # KL(S || P) of eq. 5, in nats
+
+
+@dataclass(frozen=True)
+class SampleInfluence:
+    """Samples of one case and split, with the influence of their exemplars; arrays of length (samples,)."""
+
+    encoder: str
+    mapper: str
+    case_name: str
+    split: str
+    samples: tuple[str, ...]
+    models: tuple[str, ...]
+    schemes: tuple[str, ...]
+    chance: NDArray[np.float64]  # exemplars / pool: their share if every image had the same
+    before: ExemplarInfluence
+    after: ExemplarInfluence | None  # None where nothing was calibrated
+
+
+@dataclass(frozen=True)
+class InfluenceRow:
+    """Means over the samples of one case and split."""
+
+    encoder: str
+    mapper: str
+    case_name: str
+    split: str
+    samples: int
+    chance: float
+    influence_before: float
+    influence_after: float | None
+    kl_before: float
+    kl_after: float | None
+
+
+def influence_table(
+    store: Store,
+    encoder: str | None = None,
+    mapper: str | None = None,
+    case: str | None = None,
+    split: str = "test",
+) -> list[InfluenceRow]:
+    """Mean influence on the true exemplars, and KL of eq. 5, before and after calibration, per case.
+
+    Arguments and errors as for `sample_influence`.
+    """
+    return [_row(found) for found in sample_influence(store, encoder, mapper, case, split)]
+
+
+def sample_influence(
+    store: Store,
+    encoder: str | None = None,
+    mapper: str | None = None,
+    case: str | None = None,
+    split: str = "test",
+) -> list[SampleInfluence]:
+    """Influence of the exemplars of every sample over its evaluation pool: gallery and own exemplars.
+
+    Before is tau = 1, lambda = 0; after is the stored calibration. S of eq. 5 is uniform over the sample's
+    exemplars; P is clipped at EPSILON in the logarithm.
+
+    Args:
+        store: the store.
+        encoder: which features; the first one by name when left out.
+        mapper: which mapper, or `none`; the newest one when left out.
+        case: only this one.
+        split: only models of this split.
+
+    Raises:
+        NotFoundError: no such encoder, mapper or samples.
+        ConflictError: no gallery, or missing vectors.
+
+    Source: arXiv:2306.09345 eq. 5 and 6.
+    """
+    encoder = choose_encoder(store, encoder)
+    mapper = choose_mapper(store, encoder, mapper)
+    pinned = Pinned.now(store)
+    features = Features(pinned, encoder, mapper)
+    gallery = Candidates(features, gallery_ids(pinned))
+    fitted = calibration(store, encoder, mapper)
+    found = []
+    for place in read_cases(pinned, case, [split]):
+        samples = answerable(place.samples, features)
+        if not samples:
+            raise ConflictError(
+                f"no sample of {place.name} has a {encoder} vector and exemplars",
+                hint=f"attribase -s STORE ingest embed --encoder {encoder}",
+            )
+        shards = [
+            load_shard(samples[start : start + SHARD], features, gallery)
+            for start in range(0, len(samples), SHARD)
+        ]
+        found.append(_measure(place.name, split, shards, gallery, fitted))
+    return found
+
+
+def _measure(
+    name: str, split: str, shards: list[Shard], gallery: Candidates, fitted: Calibration | None
+) -> SampleInfluence:
+    chance = [np.diff(shard.pools.offsets) / shard.pool_sizes(len(gallery)) for shard in shards]
+    samples = [sample for shard in shards for sample in shard.samples]
+    before = [exemplar_influence(shard, gallery, UNCALIBRATED) for shard in shards]
+    after = [exemplar_influence(shard, gallery, fitted) for shard in shards] if fitted else None
+    return SampleInfluence(
+        encoder=gallery.features.encoder,
+        mapper=gallery.features.mapper,
+        case_name=name,
+        split=split,
+        samples=tuple(sample.sample_id for sample in samples),
+        models=tuple(sample.model_id for sample in samples),
+        schemes=tuple(sample.scheme for sample in samples),
+        chance=np.concatenate(chance),
+        before=_joined(before),
+        after=_joined(after) if after else None,
+    )
+
+
+def exemplar_influence(shard: Shard, gallery: Candidates, fitted: Calibration) -> ExemplarInfluence:
+    """Eq. 6 on the exemplars of a shard of samples, in two passes over the gallery: its largest, its sum."""
+    owners, own = shard.owners, shard.pools.similarities
+    starts, counts = shard.pools.offsets[:-1], np.diff(shard.pools.offsets)
+    largest = np.maximum.reduceat(own, starts)
+    for scores, _ in _gallery_scores(shard, gallery):
+        largest = np.maximum(largest, scores.max(axis=1))
+    weights = _weight(own, largest[owners], fitted)
+    total = np.add.reduceat(weights, starts)
+    for scores, mine in _gallery_scores(shard, gallery):
+        others = _weight(scores, largest[:, None], fitted)
+        others[mine] = 0.0  # counted above, as exemplars
+        total += others.sum(axis=1)
+    shares = weights / total[owners]
+    logs = np.log(np.maximum(shares, EPSILON))
+    return ExemplarInfluence(
+        share=np.add.reduceat(shares, starts), kl=-np.log(counts) - np.add.reduceat(logs, starts) / counts
+    )
+
+
+def _gallery_scores(
+    shard: Shard, gallery: Candidates
+) -> Iterator[tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    """Blocks of the gallery: scores (samples, items), and where an item is one of the sample's exemplars.
+
+    There the score is -inf: exemplars are counted with their own similarities.
+    """
+    start, samples = 0, unit(shard.pools.samples)
+    for block in gallery.blocks():
+        scores = (samples @ block.T).astype(np.float64)
+        inside = (shard.places >= start) & (shard.places < start + len(block))
+        mine = (shard.owners[inside], shard.places[inside] - start)
+        scores[mine] = -np.inf
+        yield scores, mine
+        start += len(block)
+
+
+def _weight(
+    scores: NDArray[np.float64], largest: NDArray[np.float64], fitted: Calibration
+) -> NDArray[np.float64]:
+    """relu(exp((s - s0) / tau) - lambda), unnormalised."""
+    return np.maximum(np.exp((scores - largest) / fitted.tau) - fitted.lam, 0.0)
+
+
+def _joined(parts: list[ExemplarInfluence]) -> ExemplarInfluence:
+    return ExemplarInfluence(
+        share=np.concatenate([part.share for part in parts]), kl=np.concatenate([part.kl for part in parts])
+    )
+
+
+def _row(found: SampleInfluence) -> InfluenceRow:
+    after = found.after
+    return InfluenceRow(
+        encoder=found.encoder,
+        mapper=found.mapper,
+        case_name=found.case_name,
+        split=found.split,
+        samples=len(found.samples),
+        chance=float(found.chance.mean()),
+        influence_before=float(found.before.share.mean()),
+        influence_after=float(after.share.mean()) if after else None,
+        kl_before=float(found.before.kl.mean()),
+        kl_after=float(after.kl.mean()) if after else None,
+    )

@@ -1,0 +1,62 @@
+"""Test cases: which samples are asked about, and which exemplars are the right answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+from ...store.errors import NotFoundError
+from ..features import Pinned
+
+
+class Sample(NamedTuple):
+    """A sample that is asked about; its exemplars are the right answers, sorted by image id."""
+
+    sample_id: str
+    model_id: str
+    scheme: str  # '' where it has none
+    exemplars: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The samples of one test case and split, ordered by model and id."""
+
+    name: str
+    split: str
+    samples: tuple[Sample, ...]
+
+
+def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None) -> list[Case]:
+    """Every case with samples, or the one called `name`, by split; all but `train` when none are given.
+
+    Raises NotFoundError when nothing matches.
+    """
+    models = pinned.rows("models", ["model_id", "case_name", "split", "exemplar_ids"]).to_pylist()
+    chosen = {
+        row["model_id"]: row
+        for row in models
+        if row["case_name"] is not None
+        and (name is None or row["case_name"] == name)
+        and (row["split"] != "train" if splits is None else row["split"] in splits)
+    }
+    exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
+    grouped: dict[tuple[str, str], list[Sample]] = {}
+    for row in pinned.rows("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
+        if model := chosen.get(row["model_id"]):
+            sample = Sample(
+                row["sample_id"], row["model_id"], row["scheme"] or "", exemplars[row["model_id"]]
+            )
+            grouped.setdefault((model["case_name"], model["split"] or ""), []).append(sample)
+    if not grouped:
+        known = sorted({row["case_name"] for row in models if row["case_name"]})
+        raise NotFoundError(
+            "there are no samples to evaluate" + (f" in the case {name!r}" if name else ""),
+            hint=f"the cases are {', '.join(known)}" if known else "ingest models and samples first",
+        )
+    return [
+        Case(*place, tuple(sorted(members, key=attrgetter("model_id", "sample_id"))))
+        for place, members in sorted(grouped.items())
+    ]

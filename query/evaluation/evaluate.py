@@ -1,0 +1,173 @@
+"""Evaluation: ranks of every exemplar of every sample, from which all retrieval metrics follow in SQL."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ...store.jobs import Step
+from ...store.schema import RANKS, run_number
+from ..catalog import gallery_ids
+from ..features import Candidates, Features, Pinned
+from .cases import Sample
+from .counter import block_rows, choose_device
+from .pools import Shard, answerable, load_shard
+from .ranks import Ranking
+from .runs import Run, all_runs, unfinished_runs
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+SHOWN_SECONDS = 0.5
+"""How often a pass over the gallery tells how far it is."""
+
+
+def evaluate(
+    store: Store,
+    encoder: str | None = None,
+    mapper: str | None = None,
+    case: str | None = None,
+    *,
+    force: bool = False,
+    block: int | None = None,
+    shard_size: int = 8192,
+    device: str | None = None,
+) -> Iterator[Step]:
+    """Rank every exemplar of every sample in its pool: the gallery and its own model's exemplars.
+
+    Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but train.
+    The gallery is streamed once for each shard of samples, whatever cases they are of. A shard is committed
+    to `ranks` at once, and a run's row to `runs` when its last sample is: stopped, the same call goes on
+    where it was; done, it yields nothing while the tables read are unchanged.
+
+    Args:
+        store: the store.
+        encoder: only this one.
+        mapper: only this one, or `none` for raw features.
+        case: only this one.
+        force: compute again even where nothing changed.
+        block: gallery images compared at once; what suits the device when left out.
+        shard_size: samples ranked in one pass over the gallery and committed at once.
+        device: `cpu`, `cuda` or `mps`; left out, a graphics card where there is one.
+
+    Raises:
+        NotFoundError: no such encoder, mapper or case, or no samples.
+        ConflictError: no gallery, an exemplar without a vector, or vectors that a mapper has not mapped.
+        DataError: a vector that is not finite.
+        InvalidInputError: the device is not there.
+
+    Source: arXiv:2306.09345 section 5. Ranks do not depend on `block`, `shard_size` or `device`.
+    """
+    chosen = choose_device(device)
+    pinned = Pinned.now(store)
+    wanted = all_runs if force else unfinished_runs
+    runs = list(wanted(store, pinned, encoder, mapper, case))
+    done, total = 0, sum(len(run.samples) for run in runs)
+    for (name, by), group in groupby(runs, key=attrgetter("encoder", "mapper")):
+        mine = list(group)
+        features = Features(pinned, name, by)
+        gallery = Candidates(features, gallery_ids(pinned), block or block_rows(chosen))
+        work = _Work(store, mine, features, gallery, chosen, force)
+        for ranked, note in work.passes(shard_size):
+            yield Step("evaluate", done + ranked, total, note)
+        done += sum(len(run.samples) for run in mine)
+
+
+class _Work:
+    """What is left to rank with one encoder and mapper."""
+
+    def __init__(
+        self, store: Store, runs: list[Run], features: Features, gallery: Candidates, device: str, force: bool
+    ) -> None:
+        self._store, self._features, self._gallery = store, features, gallery
+        self._device, self._force = device, force
+        self._open = runs  # those without a row yet
+        self._started = datetime.now(UTC).replace(tzinfo=None)
+        self._seconds: dict[str, float] = defaultdict(float)  # of each run, its samples' share of the passes
+        self._known: Counter[str] = Counter()  # of each run, the samples that can be ranked
+        self._left: list[tuple[Run, Sample]] = []
+        for run in runs:
+            samples = answerable(run.samples, features)
+            ranked = set() if force else run.ranked(store)
+            self._known[run.run_id] = len(samples)
+            self._left += [(run, sample) for sample in samples if sample.sample_id not in ranked]
+        self._done = sum(len(run.samples) for run in runs) - len(self._left)
+        self._note = self._about(runs)
+
+    def passes(self, shard_size: int) -> Iterator[tuple[int, str]]:
+        """Rank shard by shard and commit each; yields how many samples are done, and what to say of it."""
+        self._finish(self._left)
+        yield self._done, self._note
+        for start in range(0, len(self._left), shard_size):
+            part = self._left[start : start + shard_size]
+            clock = time.monotonic()
+            shard = load_shard([sample for _, sample in part], self._features, self._gallery)
+            ranking = Ranking(shard.pools, self._device)
+            for share, note in self._counted(ranking):
+                yield self._done + int(share * len(part)), note
+            rows = _rank_rows([run for run, _ in part], shard, ranking, len(self._gallery))
+            self._store.upsert("ranks", rows, update=self._force)
+            each = (time.monotonic() - clock) / len(part)
+            for run, count in Counter(run.run_id for run, _ in part).items():
+                self._seconds[run] += each * count
+            self._finish(self._left[start + shard_size :])
+            self._done += len(part)
+            yield self._done, self._note
+
+    def _counted(self, ranking: Ranking) -> Iterator[tuple[float, str]]:
+        """One pass over the gallery; yields now and then which share of it is counted, and how fast."""
+        start = shown = time.monotonic()
+        rows = 0
+        for count in ranking.run(self._gallery.raw_blocks()):
+            rows += count
+            if (now := time.monotonic()) - shown > SHOWN_SECONDS:
+                shown = now
+                yield rows / len(self._gallery), f"{self._note}; {rows / (now - start):,.0f} images/s"
+
+    def _finish(self, left: list[tuple[Run, Sample]]) -> None:
+        """Commit the rows of the runs that have no sample left."""
+        waiting = {run.run_id for run, _ in left}
+        complete = [run for run in self._open if run.run_id not in waiting]
+        self._open = [run for run in self._open if run.run_id in waiting]
+        rows = [
+            run.row(self._started, self._seconds[run.run_id], self._known[run.run_id]) for run in complete
+        ]
+        self._store.upsert("runs", rows, update=True)
+
+    def _about(self, runs: list[Run]) -> str:
+        """What is being ranked, and how much had to be left out."""
+        lost = {
+            "samples have no vector or no exemplars": sum(len(run.samples) for run in runs)
+            - self._known.total(),
+            "gallery images have no vector": self._gallery.missing,
+        }
+        cases = ", ".join(dict.fromkeys(f"{run.case_name} {run.split}" for run in runs))
+        return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
+            f"; {count} {what}" for what, count in lost.items() if count
+        )
+
+
+def _rank_rows(runs: list[Run], shard: Shard, ranking: Ranking, gallery: int) -> pa.Table:
+    """The rows of `ranks` of a shard, ordered by sample and image; `runs` has the run of each sample."""
+    owners = pa.array(shard.owners)
+    exemplars = np.diff(shard.pools.offsets)
+    columns = {
+        "run_id": pa.array([run.run_id for run in runs], pa.string()).take(owners),
+        "sample_id": pa.array([sample.sample_id for sample in shard.samples], pa.string()).take(owners),
+        "image_id": pa.array(shard.images, pa.string()),
+        "rank": pa.array(ranking.ranks),
+        "similarity": pa.array(shard.pools.similarities.astype(np.float32)),
+        "pool_size": pa.array(shard.pool_sizes(gallery)).take(owners),
+        "run_number": pa.array([run_number(run.run_id) for run in runs], pa.int64()).take(owners),
+        "place": pa.array(ranking.places.astype(np.int32)),
+        "exemplars": pa.array(exemplars.astype(np.int32)).take(owners),
+    }
+    return pa.table(columns).select(RANKS.names)

@@ -1,7 +1,0 @@
-"""Read-only SQL for strangers: one SELECT at a time, in worker processes that may be killed."""
-
-from .limits import Limits
-from .pool import SqlPool
-from .rows import SqlRows
-
-__all__ = ["Limits", "SqlPool", "SqlRows"]

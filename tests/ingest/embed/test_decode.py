@@ -1,0 +1,172 @@
+"""Decoding processes: the same pixels as here, and nothing that one image can stop."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attribase.ingest.embed import decode as decoders
+from attribase.ingest.embed.decode import Decoding, DecodingProcesses, InProcessDecoder, Ring
+from attribase.store import AttribaseError
+
+HELPER = """
+import os, time
+from attribase.ingest.embedding.decoding import Decoding
+
+class Fragile(Decoding):
+    def write(self, data, out):
+        if data.startswith(b"crash"):
+            os._exit(3)
+        if data.startswith(b"hang"):
+            time.sleep(600)
+        return super().write(data, out)
+
+class Broken(Decoding):
+    def __setstate__(self, state):
+        os._exit(4)
+"""
+
+
+@pytest.fixture
+def helper(tmp_path, monkeypatch):
+    """A module that spawned processes can import, too."""
+    (tmp_path / "decoders_helper.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import decoders_helper
+
+    yield decoders_helper
+    sys.modules.pop("decoders_helper", None)
+
+
+@pytest.fixture
+def processes():
+    """Starts decoding processes; ends them."""
+    started = []
+
+    def start(decoding, ring, workers):
+        started.append(DecodingProcesses(decoding, ring, workers))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+    assert multiprocessing.active_children() == []
+
+
+def compare(gallery, decoding, images, workers, processes):
+    """(troubles, pixels) from processes and from here."""
+    found = []
+    for make in (
+        lambda ring: processes(decoding, ring, workers),
+        lambda ring: InProcessDecoder(decoding, ring),
+    ):
+        ring = Ring.allocate(2, len(images), gallery.preprocessing.size)
+        troubles = make(ring).decode(1, images)()
+        found.append((troubles, ring.pixels()[1].copy()))
+    return found
+
+
+@pytest.mark.slow
+def test_processes_write_the_same_pixels_as_this_one(gallery, processes):
+    images = [gallery.png(seed, 30, 20) for seed in range(5)] + [b"", b"<html>", gallery.png(7)]
+    decoding = Decoding(gallery.preprocessing, 10**6)
+    (told, pixels), (expected, here) = compare(gallery, decoding, images, 2, processes)
+    assert told == expected
+    assert [trouble and trouble.reason for trouble in told] == [None] * 5 + ["empty", "not-an-image", None]
+    assert np.array_equal(pixels, here)
+    assert pixels[0].any()
+    assert not pixels[5].any()
+
+
+def test_compiled_and_plain_decoding_write_the_same_pixels(gallery):
+    images = [gallery.png(seed, 30 + seed, 50 - seed) for seed in range(6)]
+    pixels = []
+    for compiled in (True, False):
+        ring = Ring.allocate(1, 6, gallery.preprocessing.size)
+        assert (
+            InProcessDecoder(Decoding(gallery.preprocessing, 10**6, compiled), ring).decode(0, images)()
+            == [None] * 6
+        )
+        pixels.append(ring.pixels().copy())
+    assert np.array_equal(*pixels)
+
+
+@pytest.mark.slow
+def test_an_image_that_crashes_its_decoder_is_one_failure(gallery, helper, processes):
+    images = [gallery.png(0), b"crash", gallery.png(1), gallery.png(2)]
+    ring = Ring.allocate(1, 4, gallery.preprocessing.size)
+    found = processes(helper.Fragile(gallery.preprocessing, 10**6), ring, 1).decode(0, images)()
+    assert [trouble and trouble.reason for trouble in found] == [None, "crashed", None, None]
+    assert "(3)" in found[1].detail
+    whole = Ring.allocate(1, 4, gallery.preprocessing.size)
+    InProcessDecoder(Decoding(gallery.preprocessing, 10**6), whole).decode(0, images)()
+    assert np.array_equal(ring.pixels(), whole.pixels())
+
+
+@pytest.mark.slow
+def test_an_image_that_hangs_its_decoder_is_one_failure(gallery, helper, processes, monkeypatch):
+    monkeypatch.setattr(decoders, "DECODE_SECONDS", 3.0)
+    ring = Ring.allocate(1, 2, gallery.preprocessing.size)
+    began = time.monotonic()
+    fragile = helper.Fragile(gallery.preprocessing, 10**6, compiled=False)
+    found = processes(fragile, ring, 1).decode(0, [b"hang", gallery.png(0)])()
+    assert [trouble and trouble.reason for trouble in found] == ["crashed", None]
+    assert "no answer" in found[0].detail
+    assert time.monotonic() - began < 120
+
+
+@pytest.mark.slow
+def test_processes_that_do_not_start_are_an_error(gallery, helper, processes):
+    ring = Ring.allocate(1, 1, gallery.preprocessing.size)
+    wait = processes(helper.Broken(gallery.preprocessing, 10**6), ring, 1).decode(0, [gallery.png(0)])
+    with pytest.raises(AttribaseError, match="before it was ready") as error:
+        wait()
+    assert "__main__" in error.value.hint
+
+
+def children(pid):
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line) for line in listed.stdout.split()]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_process_outlives_a_killed_parent(gallery):
+    code = f"""
+        import time
+        from attribase.ingest.embedding.decoders import DecodingProcesses, Ring
+        from attribase.ingest.embedding.decoding import Decoding
+        from attribase.runtime import Preprocessing
+        if __name__ == "__main__":
+            ring = Ring.allocate(1, 2, 8)
+            made = DecodingProcesses(Decoding(Preprocessing(8, 8), 10**6), ring, 2)
+            made.decode(0, [{gallery.png(0)!r}] * 2)()
+            print("ready", flush=True)
+            time.sleep(600)
+    """
+    script = gallery.store.layout.file("parent.py")
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(textwrap.dedent(code))
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "ready\n"
+    workers = children(parent.pid)
+    assert len(workers) >= 2
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))

@@ -1,0 +1,146 @@
+"""`query attribute`: formats, several items, owners, copies, conditions, and the page."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from attribase.cli import cli
+from attribase.query import Request, Session, attribute_many
+from attribase.query.attribution.page import LARGEST, SMALLEST, answer_page, percent
+from click.testing import CliRunner
+from PIL import Image
+
+
+@pytest.fixture
+def run(small):
+    small.calibrate(0.2, 0.0)
+
+    def invoke(*arguments):
+        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
+
+    return invoke
+
+
+def picture(colour, side=40):
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_one_item_is_an_object_and_several_are_a_list(run, small):
+    one = json.loads(run("m0-s0", "--format", "json", "-k", "3").stdout)
+    assert one == json.loads(json.dumps(attribute_many(small.store, ["m0-s0"], k=3)[0].to_dict()))
+    both = json.loads(run("m0-s0", "m1-s0", "--format", "json", "-k", "3").stdout)
+    assert [answer["query"] for answer in both] == ["m0-s0", "m1-s0"]
+    for alone, beside in zip(one["results"], both[0]["results"], strict=True):
+        assert beside == alone | {"influence": pytest.approx(alone["influence"], rel=1e-6)}
+
+
+def test_csv_and_arrow_are_one_row_an_image(run):
+    rows = list(csv.DictReader(io.StringIO(run("m0-s0", "m1-s0", "-k", "4", "--format", "csv").stdout)))
+    assert [(row["query"], int(row["rank"])) for row in rows] == [
+        (query, rank) for query in ("m0-s0", "m1-s0") for rank in (1, 2, 3, 4)
+    ]
+    stream = run("m0-s0", "m1-s0", "-k", "4", "--format", "arrow").stdout_bytes
+    table = pa.ipc.open_stream(stream).read_all()
+    assert table["image_id"].to_pylist() == [row["image_id"] for row in rows]
+    assert table["influence"].to_pylist() == [float(row["influence"]) for row in rows]
+
+
+def test_owners_are_the_rows_where_they_were_asked_for(run):
+    said = run("m0-s0", "--by", "creator", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(said)))
+    assert {row["creator"] for row in rows} == {"c0", "c1", "c2"}
+    assert sum(float(row["influence"]) for row in rows) == pytest.approx(1)
+    shares = json.loads(run("m0-s0", "--by", "creator", "--format", "json").stdout)["shares"]
+    assert [share["name"] for share in shares] == [row["creator"] for row in rows]
+    assert "by creator" in run("m0-s0", "--by", "creator").stdout
+
+
+def test_a_table_says_how_much_is_not_listed_and_what_was_compared(run):
+    told = run("m0-s0", "-k", "2", "--dedup", "0.99")
+    assert len(told.stdout.splitlines()) == 4  # names, a line, two images
+    assert re.search(r"[\d.]+% of the influence is not listed; compared with every image", told.stderr)
+
+
+def test_conditions_and_methods_reach_the_search(run):
+    said = json.loads(run("m0-s0", "--where", "creator = 'c2'", "--exact", "--format", "json").stdout)
+    assert {result["creator"] for result in said["results"]} == {"c2"}
+    assert (said["where"], said["method"]) == ("creator = 'c2'", "exact")
+    refused = run("m0-s0", "--index")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "attribase -s STORE index" in refused.stderr
+
+
+@pytest.mark.parametrize("wrong", [["-k", "0"], ["--dedup", "2"], ["--by", "shoe"], ["--limit", "0"], []])
+def test_wrong_usage_exits_2(run, wrong):
+    assert run(*(["m0-s0", *wrong] if wrong else [])).exit_code == 2
+
+
+def test_a_page_shows_pictures_sized_by_influence_and_needs_nothing_else(run, small, tmp_path):
+    asked = picture("red")
+    small.store.upsert("samples", [{"sample_id": "m0-s0", "model_id": "m0", "bytes": asked}], update=True)
+    best = json.loads(run("m0-s0", "--format", "json", "-k", "6").stdout)["results"]
+    rows = [
+        {"image_id": r["image_id"], "creator": "<b>O'Hara & Sons</b>", "bytes": picture("blue")}
+        for r in best[:5]
+    ]
+    small.store.upsert("images", rows, update=True)
+    told = run("m0-s0", "-k", "6", "--html", str(tmp_path / "page.html"), "--by", "creator")
+    page = (tmp_path / "page.html").read_text()
+    assert told.exit_code == 0
+    assert page.count("data:image/png;base64,") == 6  # five of the six, and what was asked about
+    assert "no bytes" in page  # the sixth has one byte that is no picture
+    assert "O&#39;Hara &amp; Sons" in page
+    assert "<b>O" not in page
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    sides = [int(side) for side in re.findall(r'style="width:(\d+)%"', page)]
+    shares = [result["influence"] for result in best]
+    assert sides == [max(SMALLEST, round(LARGEST * (share / shares[0]) ** 0.5)) for share in shares]
+
+
+def test_a_page_that_cannot_be_written_says_so(run, tmp_path):
+    refused = run("m0-s0", "--html", str(tmp_path / "no" / "page.html"))
+    assert refused.exit_code == 1
+    assert "cannot write" in refused.stderr
+
+
+def test_a_page_of_answers_without_influence_or_results(small):
+    snapshot = Session(small.store).snapshot()
+    answers = snapshot.attribute(["m0-s0"], Request(k=3))
+    answers += snapshot.attribute(["m0-s1"], Request(where="creator = 'nobody'"))
+    page = answer_page(snapshot, answers, {}, "<title>")
+    assert "The most similar training images" in page
+    assert "Nothing to name" in page
+    assert "&lt;title&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (1e-9, "under 0.1%"), (0.0123, "1.2%"), (0.0996, "10%"), (0.55, "55%"), (1, "100%")],
+)
+def test_percents_are_as_exact_as_they_are_read(share, text):
+    assert percent(share) == text
+
+
+def test_a_file_and_a_sample_are_asked_about_together(run, tmp_path, monkeypatch):
+    import attribase.runtime as runtime
+
+    class Flat:
+        captions = False
+
+        def encode(self, images):
+            return np.stack([np.asarray(image, np.float32).ravel()[:16] + 1 for image in images])
+
+    monkeypatch.setattr(runtime, "load_encoder", lambda *_: Flat())
+    (tmp_path / "one.png").write_bytes(picture((10, 200, 30)))
+    said = json.loads(run(str(tmp_path / "one.png"), "m1-s0", "--format", "json").stdout)
+    assert [answer["query"] for answer in said] == [str(tmp_path / "one.png"), "m1-s0"]
+    page = tmp_path / "page.html"
+    assert run(str(tmp_path / "one.png"), "m1-s0", "--html", str(page)).exit_code == 0
+    assert page.read_text().count("data:image/png") == 1  # the file; fake samples have no bytes

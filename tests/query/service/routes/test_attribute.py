@@ -1,0 +1,95 @@
+"""POST /v1/attribute: every way to ask, against a few lines of numpy."""
+
+import base64
+import json
+
+import pyarrow as pa
+import pytest
+from attribase.query import attribute as in_process
+
+from ..conftest import picture
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def test_a_sample_is_answered_as_by_hand(client, world):
+    answer = client.post("/v1/attribute", json={"sample": "m1-s0", "k": 7}).json()
+    for result, (image, score, share) in zip(
+        answer["results"], world.by_hand(world.vectors["m1-s0"]), strict=False
+    ):
+        assert result["image_id"] == image
+        assert result["similarity"] == pytest.approx(score, abs=1e-6)
+        assert result["influence"] == pytest.approx(share, abs=1e-6)
+    assert len(answer["results"]) == 7
+    assert (answer["exact"], answer["complete"], answer["tau"]) == (True, True, world.tau)
+
+
+def test_the_answer_is_that_of_python(client, world):
+    said = client.post("/v1/attribute", json={"sample": "m1-s0", "k": 5, "by": "creator"}).json()
+    assert said == json.loads(json.dumps(in_process(world.store, "m1-s0", k=5, by="creator").to_dict()))
+
+
+def test_a_vector_is_the_raw_feature_of_a_generated_image(client, world):
+    vector = world.vectors["m2-s1"]
+    by_vector = client.post("/v1/attribute", json={"vector": vector.tolist(), "k": 5}).json()
+    by_sample = client.post("/v1/attribute", json={"sample": "m2-s1", "k": 5}).json()
+    assert by_vector["results"] == by_sample["results"]
+
+
+@pytest.mark.usefixtures("encoding")
+def test_an_image_comes_as_base64_as_a_data_url_or_as_a_file(client, world):
+    data = picture(3)
+    from attribase.runtime import decode_image
+
+    from ..conftest import Pixels
+
+    (feature,) = Pixels().encode([decode_image(data)])
+    text = base64.b64encode(data).decode()
+    asked = [
+        client.post("/v1/attribute", json={"image": text, "k": 4}),
+        client.post("/v1/attribute", json={"image": f"data:image/png;base64,{text}", "k": 4}),
+        client.post("/v1/attribute", files={"image": ("a.png", data)}, data={"k": "4", "encoder": ""}),
+    ]
+    wanted = [image for image, _, _ in world.by_hand(feature)[:4]]
+    for response in asked:
+        assert response.status_code == 200, response.text
+        assert [one["image_id"] for one in response.json()["results"]] == wanted
+
+
+def test_several_questions_are_answered_in_their_order(client, world):
+    queries = [{"sample": "m1-s0"}, {"vector": world.vectors["m0-s1"].tolist()}, {"sample": "m1-s0"}]
+    answers = client.post("/v1/attribute", json={"queries": queries, "k": 3}).json()["answers"]
+    singly = [client.post("/v1/attribute", json={**query, "k": 3}).json() for query in queries]
+    assert [one["results"] for one in answers] == [one["results"] for one in singly]
+
+
+def test_rows_come_as_an_arrow_stream(client):
+    body = {"queries": [{"sample": "m1-s0"}, {"sample": "m0-s1"}], "k": 3}
+    response = client.post("/v1/attribute", json=body, headers={"accept": ARROW})
+    rows = pa.ipc.open_stream(response.content).read_all().to_pylist()
+    answers = client.post("/v1/attribute", json=body).json()["answers"]
+    assert response.headers["content-type"] == ARROW
+    assert [(row["query"], row["rank"], row["image_id"], row["influence"]) for row in rows] == [
+        (answer["query"], one["rank"], one["image_id"], one["influence"])
+        for answer in answers
+        for one in answer["results"]
+    ]
+
+
+def test_a_condition_narrows_the_pool_and_by_adds_up(client, world):
+    answer = client.post(
+        "/v1/attribute", json={"sample": "m1-s0", "k": 1000, "where": "creator = 'c1'", "by": "creator"}
+    ).json()
+    creators = {row["image_id"]: row["creator"] for row in world.store.read("images").to_pylist()}
+    mine = [i for i in world.pool() if creators[i] == "c1"]
+    by_hand = world.by_hand(world.vectors["m1-s0"], mine)
+    assert [one["image_id"] for one in answer["results"]] == [image for image, _, _ in by_hand]
+    assert answer["pool_size"] == len(mine)
+    assert [one["name"] for one in answer["shares"]] == ["c1"]
+
+
+def test_text_never_names_a_file_of_the_server(client, tmp_path):
+    path = tmp_path / "secret.png"
+    path.write_bytes(picture(1))
+    for name in (str(path), f"file://{path}", "../" * 9 + str(path)):
+        assert client.post("/v1/attribute", json={"sample": name}).status_code == 404

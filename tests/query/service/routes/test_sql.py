@@ -1,0 +1,188 @@
+"""POST /v1/sql: rows as JSON and Arrow, cut, refused, and stopped when nobody waits."""
+
+import asyncio
+import json
+import time
+
+import httpx
+import pyarrow as pa
+import pytest
+from attribase.query import connect
+from attribase.query.service import ServiceOptions, create_app
+from fastapi.testclient import TestClient
+
+from ..conftest import HOME, run
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+@pytest.fixture(scope="module")
+def asking(world):
+    app = create_app(world.uri, ServiceOptions(sql_workers=1, sql_seconds=5.0, rows=20_000, threads=2))
+    with TestClient(app, base_url=HOME, raise_server_exceptions=False) as client:
+        yield client
+
+
+def ask(client, statement, accept="application/json", **more):
+    return client.post("/v1/sql", json={"sql": statement, **more}, headers={"accept": accept})
+
+
+def test_rows_are_those_of_a_connection_in_process(asking, world):
+    statement = "select image_id, creator, width from images order by all"
+    said = ask(asking, statement).json()
+    rows = connect(world.uri).sql(statement).fetchall()
+    assert (said["columns"], said["types"]) == (
+        ["image_id", "creator", "width"],
+        ["string", "string", "int32"],
+    )
+    assert [tuple(row) for row in said["rows"]] == rows
+    assert said["truncated"] is False
+
+
+@pytest.mark.parametrize("params", [{"name": "c1"}, ["c1"]])
+def test_parameters_are_bound(asking, world, params):
+    place = "$name" if isinstance(params, dict) else "?"
+    said = ask(asking, f"select count(*) from images where creator = {place}", params=params).json()
+    assert said["rows"] == [[world.store.count("images", "creator = 'c1'")]]
+
+
+def test_values_that_json_cannot_say_are_told_another_way(asking):
+    statement = (
+        "select 'nan'::double, 'é'''::varchar, [1, null], {'a': date '2026-01-02'}, 2::hugeint ** 70, null"
+    )
+    ((not_a_number, text, items, struct, _, nothing),) = ask(asking, statement).json()["rows"]
+    assert (not_a_number, text, items, struct, nothing) == (None, "é'", [1, None], {"a": "2026-01-02"}, None)
+
+
+@pytest.mark.parametrize("rows", [10, 30_000])
+def test_an_answer_is_cut_and_says_so(asking, rows):
+    said = ask(asking, "select i, 'row ' || i from range(1000000) r(i)", max_rows=rows).json()
+    most = min(rows, 20_000)
+    assert (len(said["rows"]), said["truncated"]) == (most, True)
+    assert said["rows"][-1] == [most - 1, f"row {most - 1}"]
+
+
+def test_an_arrow_stream_has_the_rows_and_says_whether_it_was_cut(asking):
+    for rows in (5, 100):
+        answer = ask(asking, "from range(50)", accept=ARROW, max_rows=rows)
+        reader = pa.ipc.open_stream(answer.content)
+        read, cut = [], False
+        while True:
+            try:
+                batch, metadata = reader.read_next_batch_with_custom_metadata()
+            except StopIteration:
+                break
+            read += batch.column(0).to_pylist()
+            cut = cut or (metadata or {}).get(b"truncated") == b"true"
+        assert (read, cut) == (list(range(min(rows, 50))), rows < 50)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ({"sql": "selekt 1"}, 400, "1:1"),
+        ({"sql": "select nothing from images"}, 400, "nothing"),
+        ({"sql": "select 1; select 2"}, 400, "one SELECT"),
+        ({"sql": "drop table images"}, 400, "SELECT"),
+        ({"sql": "copy images to '/tmp/x.csv'"}, 400, "SELECT"),
+        ({"sql": "from read_text('/etc/passwd')"}, 400, "read_text"),
+        ({"sql": "from '/etc/passwd'"}, 400, "table"),
+        ({"sql": "select getenv('HOME')"}, 400, "getenv"),
+        ({"sql": ""}, 400, "sql"),
+        ({"sql": 3}, 400, "sql"),
+        ({"sql": "select 1", "max_rows": 0}, 400, "max_rows"),
+        ({"sql": "select 1", "max_rows": "many"}, 400, "max_rows"),
+        ({"sql": "select $a"}, 400, "a"),
+        ({"sql": "select 1", "params": {"a": 1}}, 400, "$a"),
+        ({"sql": "select 1", "params": "a"}, 400, "params"),
+        ({"sql": "select 1", "database": "other"}, 400, "database"),
+        ({"sql": "select count(*) from range(100000000) a, range(100000000) b"}, 408, "s"),
+    ],
+)
+def test_what_may_not_or_cannot_run_is_refused_with_a_reason(asking, body, status, reason):
+    response = asking.post("/v1/sql", json=body)
+    assert response.status_code == status, response.text
+    assert reason in response.json()["error"]["message"]
+    assert ask(asking, "select 1").json()["rows"] == [[1]]
+
+
+def test_not_a_number_is_no_parameter(asking):
+    response = asking.post(
+        "/v1/sql",
+        content='{"sql": "select $a", "params": {"a": NaN}}',
+        headers={"content-type": "application/json"},
+    )
+    assert (response.status_code, response.json()["error"]["status"]) == (400, 400)
+
+
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": "/v1/sql",
+    "raw_path": b"/v1/sql",
+    "query_string": b"",
+    "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+    "scheme": "http",
+    "server": ("127.0.0.1", 80),
+    "root_path": "",
+    "http_version": "1.1",
+    "asgi": {"version": "3.0"},
+}
+
+
+class Leaver:
+    """A client that asks, takes `taken` pieces of the answer, and leaves when it is told to."""
+
+    def __init__(self, statement, taken):
+        self.body, self.taken = json.dumps({"sql": statement}).encode(), taken
+        self.asked, self.left, self.pieces = False, asyncio.Event(), 0
+
+    async def receive(self):
+        if not self.asked:
+            self.asked = True
+            return {"type": "http.request", "body": self.body, "more_body": False}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        if message["type"] == "http.response.body":
+            self.pieces += 1
+            if self.pieces > self.taken:
+                await self.left.wait()
+
+
+@pytest.mark.parametrize(
+    ("statement", "taken", "pause"),
+    [
+        ("select count(*) from range(100000000) a, range(100000000) b", 0, 0.0),
+        ("select count(*) from range(100000000) a, range(100000000) b", 0, 1.5),
+        ("select repeat('x', 1000) from range(100000)", 2, 0.0),
+    ],
+)
+def test_a_statement_is_stopped_when_its_client_leaves(world, statement, taken, pause):
+    """With one worker, the next statement would wait for the one before it."""
+    app = create_app(world.uri, ServiceOptions(sql_workers=1, sql_seconds=60.0))
+
+    async def main():
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            leaver = Leaver(statement, taken)
+            running = asyncio.create_task(app(SCOPE, leaver.receive, leaver.send))
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                if leaver.pieces > taken or (not taken and app.state.service.statements.busy):
+                    break
+            await asyncio.sleep(pause)
+            assert not running.done()
+            leaver.left.set()
+            await asyncio.wait_for(running, 10)
+            began = time.monotonic()
+            answer = await client.post("/v1/sql", json={"sql": "select 1"}, timeout=30)
+            return answer.json(), time.monotonic() - began, leaver.pieces
+
+    said, seconds, pieces = run(main())
+    assert (said.get("rows"), seconds < 4) == ([[1]], True)
+    assert pieces >= taken

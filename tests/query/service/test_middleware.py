@@ -1,0 +1,147 @@
+"""Who is let in."""
+
+import pytest
+from attribase.cli import cli
+from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service.server import is_loopback
+from click.testing import CliRunner
+from fastapi.testclient import TestClient
+
+from .conftest import HOME, TOKEN
+
+
+@pytest.fixture(scope="module")
+def guarded(world):
+    app = create_app(world.uri, ServiceOptions(token=TOKEN, sql=False))
+    with TestClient(app, base_url="http://attribase.example:9") as client:
+        yield client
+
+
+CLOSED = [
+    "/v1/info",
+    "/v1/samples",
+    "/v1/images/whole",
+    "/v1/metrics",
+    "/metrics",
+    "/v1/table/",
+    "/nowhere",
+    "/docsx",
+]
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_without_the_token_nothing_is_told(guarded, path):
+    response = guarded.get(path)
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, 'Bearer realm="attribase"')
+    assert "token is needed" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/static/nothing.js"])
+def test_the_page_and_health_need_no_token(guarded, path):
+    assert guarded.get(path).status_code in (200, 404)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {TOKEN}"},
+        {"authorization": f"bearer  {TOKEN}"},
+        {"x-api-key": TOKEN},
+    ],
+)
+def test_the_token_comes_in_either_header(guarded, headers):
+    assert guarded.get("/v1/info", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": "Bearer "},
+        {"authorization": TOKEN},
+        {"x-api-key": ""},
+        {"x-api-key": TOKEN.upper()},
+        {"x-api-key": "ü".encode()},
+        {"cookie": f"token={TOKEN}"},
+    ],
+)
+def test_anything_else_is_no_token(guarded, headers):
+    assert guarded.get("/v1/info", headers=headers).status_code == 401
+    assert guarded.get("/v1/info?token=" + TOKEN, headers=headers).status_code == 401
+
+
+def test_the_token_is_in_no_answer_and_no_text_of_the_options(guarded):
+    assert TOKEN not in repr(ServiceOptions(token=TOKEN))
+    assert TOKEN not in guarded.get("/v1/info", headers={"x-api-key": TOKEN + "no"}).text
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8765",
+        "127.0.0.1.evil.example",
+        "",
+        "[::2]",
+        "[",
+        "localhost.evil.example",
+    ],
+)
+def test_without_a_token_only_names_of_this_machine_are_answered(client, host):
+    """Else a page could reach the port by a name of its own that resolves to 127.0.0.1."""
+    assert client.get("/v1/info", headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8765", "[::1]:8765"])
+def test_names_of_this_machine_are_answered(client, host):
+    assert client.get("/v1/info", headers={"host": host}).status_code == 200
+
+
+def test_pages_of_other_sites_may_not_ask(client):
+    assert client.get("/v1/info", headers={"origin": "https://evil.example"}).status_code == 403
+    assert client.get("/v1/info", headers={"origin": "null"}).status_code == 403
+    assert client.get("/v1/info", headers={"origin": HOME}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "attribase.example"])
+def test_off_loopback_nothing_starts_without_a_token(world, host):
+    result = CliRunner().invoke(cli, ["-s", world.uri, "query", "serve", "--host", host, "--port", "0"])
+    assert result.exit_code == 1
+    assert "there is no token" in result.output
+    assert "--token-file" in result.output
+
+
+@pytest.mark.parametrize("text", ["", "\n", "short", "has a blank in it", "nön-ascii-letters"])
+def test_a_file_without_a_usable_token_is_refused(world, tmp_path, text):
+    file = tmp_path / "token"
+    file.write_text(text, encoding="utf-8")
+    arguments = [
+        "-s",
+        world.uri,
+        "query",
+        "serve",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "0",
+        "--token-file",
+        str(file),
+    ]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 1
+    assert "no usable token" in result.output
+
+
+def test_a_store_that_is_not_there_and_a_port_in_use_are_told(world, tmp_path, live):
+    asked = ["query", "serve", "--port"]
+    nowhere = CliRunner().invoke(cli, ["-s", str(tmp_path / "no.store"), *asked, "0"])
+    taken = CliRunner().invoke(cli, ["-s", world.uri, *asked, str(live.port)])
+    assert (nowhere.exit_code, taken.exit_code) == (1, 1)
+    assert "in use" in taken.output
+
+
+def test_which_hosts_only_this_machine_reaches():
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.com", "")))

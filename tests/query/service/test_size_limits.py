@@ -1,0 +1,125 @@
+"""What is held for all clients together: calls that wait, bodies, large answers."""
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service.errors import OverloadedError
+from attribase.query.service.service import Threads
+from attribase.query.service.size_limits import PIECE, Limits
+from starlette.responses import Response
+
+from .conftest import run
+
+SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+
+
+async def nothing():
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def test_an_answer_is_handed_on_in_pieces_and_whole():
+    body = bytes(range(256)) * (3 * PIECE // 256) + b"end"
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    run(Limits(Response(body), ServiceOptions())(SCOPE, nothing, send))
+    pieces = sent[1:]
+    assert sent[0]["status"] == 200
+    assert b"".join(piece["body"] for piece in pieces) == body
+    assert [piece["more_body"] for piece in pieces] == [True, True, True, False]
+    assert max(len(piece["body"]) for piece in pieces) == PIECE
+
+
+def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
+    limits = Limits(Response(bytes(4 * PIECE)), ServiceOptions(all_answers_bytes=9 * PIECE))
+
+    async def main():
+        go, statuses = asyncio.Event(), []
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            elif statuses[-1] == 200:
+                await go.wait()
+
+        first = [asyncio.create_task(limits(SCOPE, nothing, send)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        go.set()
+        await asyncio.gather(*first)
+        await limits(SCOPE, nothing, send)
+        return statuses
+
+    assert run(main()) == [200, 200, 503, 200]
+
+
+def test_small_answers_are_never_refused():
+    limits = Limits(Response(b"small"), ServiceOptions(all_answers_bytes=0))
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    run(limits(SCOPE, nothing, send))
+    assert (sent[0]["status"], sent[1]["body"]) == (200, b"small")
+
+
+def test_calls_beyond_the_queue_are_refused_and_those_within_it_run():
+    threads, go = Threads(1, 2, "test"), threading.Event()
+
+    async def main():
+        running = [asyncio.create_task(threads.run(go.wait, 10)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(OverloadedError):
+            await threads.run(len, "abc")
+        go.set()
+        await asyncio.gather(*running)
+        return await threads.run(len, "abc")
+
+    assert run(main()) == 3
+    assert threads.busy == 0
+    threads.close()
+
+
+def test_a_call_that_nobody_waits_for_any_more_still_counts_until_it_is_done():
+    threads, go = Threads(1, 0, "test"), threading.Event()
+
+    async def main():
+        left = asyncio.create_task(threads.run(go.wait, 10))
+        await asyncio.sleep(0.05)
+        left.cancel()
+        await asyncio.sleep(0.05)
+        assert threads.busy == 1
+        with pytest.raises(OverloadedError):
+            await threads.run(len, "abc")
+        go.set()
+
+    run(main())
+    threads.close()
+    assert threads.busy == 0
+
+
+def test_a_busy_service_says_when_to_come_back(world):
+    app = create_app(world.uri, ServiceOptions(sql=False, threads=1, waiting=0))
+    go, body = threading.Event(), {"sample": "m1-s0"}
+
+    async def main():
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+        ):
+            occupied = asyncio.create_task(app.state.service.answers.run(go.wait, 10))
+            await asyncio.sleep(0.05)
+            refused = await client.post("/v1/attribute", json=body)
+            healthy = await client.get("/readyz")
+            go.set()
+            await occupied
+            return refused, healthy, await client.post("/v1/attribute", json=body)
+
+    refused, healthy, later = run(main())
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert (healthy.status_code, later.status_code) == (200, 200)

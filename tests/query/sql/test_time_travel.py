@@ -1,0 +1,158 @@
+"""The store as it was: at a tag, at a moment, and from before its tables had their newest columns."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+from attribase.query import connect, run_sql
+from attribase.query.sql.time_travel import versions_at
+from attribase.store import InvalidInputError, NotFoundError, Store
+from attribase.store.maintenance import compact
+
+from ..ranked import Ranked
+
+
+@pytest.fixture
+def ranked(tmp_path):
+    ranked = Ranked(Store.create(tmp_path / "a.store"))
+    for n in range(3):
+        ranked.model(f"m{n}", [f"e{n}"], "objects")
+    ranked.run("enc", "none", "objects", "gpt", skill=3.0)
+    return ranked
+
+
+def metrics(con, schema="main"):
+    return con.execute(f"select mapper, map from {schema}.metrics order by mapper").fetchall()
+
+
+def test_a_tag_shows_tables_and_views_of_then_while_main_shows_now(ranked):
+    with connect(ranked.store.uri) as con:
+        before = metrics(con)
+    ranked.store.tag("before")
+    ranked.run("enc", "none", "objects", "gpt", skill=0.0)
+    ranked.run("enc", "tuned", "objects", "gpt", skill=5.0)
+    for n, name in enumerate(("other", "third")):
+        ranked.model(f"new{n}", ["e0"], "objects")
+        ranked.store.tag(name)
+    with connect(ranked.store.uri) as con:
+        assert [row[0] for row in metrics(con, "before")] == ["none"]
+        assert metrics(con, "before")[0][1] == pytest.approx(before[0][1])
+        assert [row[0] for row in metrics(con)] == ["none", "tuned"]
+        assert metrics(con)[0][1] < before[0][1]
+        counts = [
+            con.execute(f"select count(*) from {schema}.models").fetchone()[0]
+            for schema in ("before", "other", "third", "main")
+        ]
+        assert counts == [3, 4, 5, 5]
+        gained = con.execute(
+            "select now.map - was.map from metrics as now join before.metrics as was using (encoder, mapper)"
+        ).fetchall()
+        assert len(gained) == 1
+        assert gained[0][0] < 0
+
+
+@pytest.mark.parametrize(
+    "view", ["per_sample", "per_concept", "intervals", "differences", "published", "ranks"]
+)
+def test_every_view_of_a_tag_is_of_then(ranked, view):
+    ranked.run("enc", "tuned", "objects", "gpt", skill=3.0)
+    with connect(ranked.store.uri) as con:
+        before = con.execute(f"select count(*) from {view}").fetchone()
+    ranked.store.tag("before")
+    ranked.run("enc", "more", "objects", "gpt", skill=3.0)
+    with connect(ranked.store.uri) as con:
+        then = con.execute(f"select count(*) from before.{view}").fetchone()
+        now = con.execute(f"select count(*) from {view}").fetchone()
+    assert then == before
+    assert now > then or view == "published"
+
+
+def test_a_statement_sees_the_tags_that_it_names(ranked):
+    for name in ("before", "unrelated"):
+        ranked.store.tag(name)
+    schemas = "select distinct schema_name as s from duckdb_views() where not internal order by s"
+    assert [row["s"] for row in run_sql(ranked.store.uri, f"{schemas} -- Before").to_pylist()] == [
+        "before",
+        "main",
+    ]
+    assert [row["s"] for row in run_sql(ranked.store.uri, schemas).to_pylist()] == ["main"]
+
+
+def test_at_a_tag_or_a_moment_main_is_of_then(ranked):
+    ranked.store.tag("before")
+    time.sleep(0.01)
+    moment = datetime.now(UTC)
+    time.sleep(0.01)
+    ranked.run("enc", "tuned", "objects", "gpt")
+    local = moment.astimezone().replace(tzinfo=None)
+    for at in ("before", moment, moment.isoformat(), local.isoformat(), local.isoformat(sep=" ")):
+        with connect(ranked.store.uri, at=at) as con:
+            assert [row[0] for row in metrics(con)] == ["none"]
+            with pytest.raises(duckdb.Error):
+                con.execute("from before.metrics")
+    assert run_sql(ranked.store.uri, "select mapper from metrics", at="before").num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        ("never", NotFoundError),
+        ("2001-01-01", NotFoundError),
+        ("last week", InvalidInputError),
+        ("", InvalidInputError),
+    ],
+)
+def test_text_that_is_no_time_of_the_store_says_what_to_do(ranked, at, error):
+    with pytest.raises(error) as raised:
+        connect(ranked.store.uri, at=at)
+    assert raised.value.hint
+
+
+def test_a_moment_whose_versions_were_compacted_away_is_not_answered_with_older_ones(ranked):
+    store = ranked.store
+    pinned = store.versions()["members"]
+    store.upsert(
+        "runs",
+        [
+            {
+                "run_id": "r",
+                "encoder": "e",
+                "mapper": "none",
+                "table_versions": json.dumps({"members": pinned}),
+            }
+        ],
+    )
+    store.upsert("members", [{"collection": "gallery", "image_id": "late"}])
+    time.sleep(0.01)
+    moment = datetime.now(UTC)
+    time.sleep(0.01)
+    assert versions_at(store, moment)["members"] == pinned + 1
+    store.upsert("members", [{"collection": "gallery", "image_id": "later"}])
+    list(compact(store, keep=timedelta(0)))
+    with pytest.raises(NotFoundError, match="gone"):
+        versions_at(store, moment)
+
+
+def test_a_table_from_before_its_newest_columns_reads_them_as_nulls(ranked):
+    """As a store written by an older version is: those columns are not on disk."""
+    for table, columns in {
+        "runs": ["scheme", "run_number"],
+        "ranks": ["run_number", "place", "exemplars"],
+    }.items():
+        ranked.store.dataset(table).drop_columns(columns)
+    with connect(ranked.store.uri) as con:
+        assert metrics(con) == []
+        for view in ("per_sample", "intervals", "differences", "latest_runs"):
+            assert con.execute(f"from {view}").fetchall() == []
+        assert con.execute("select place, rank > 0, exemplars from ranks limit 1").fetchall() == [
+            (None, True, None)
+        ]
+        assert con.execute("select scheme from runs").fetchall() == [(None,)]
+        assert con.execute("select count(*) from ranks where place is null").fetchone() == (12,)
+        assert con.execute("select count(*) from ranks where place = 1 or run_number > 0").fetchone() == (0,)
+        assert con.execute("describe ranks").fetchall()[-3:] == [
+            (name, kind, "YES", None, None, None)
+            for name, kind in (("run_number", "BIGINT"), ("place", "INTEGER"), ("exemplars", "INTEGER"))
+        ]
