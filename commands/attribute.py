@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..store import InvalidInputError
-from .shared import open_store, print_rows, say
+from .console import open_store, print_rows, say
 
 if TYPE_CHECKING:
     from ..query import Answer, Snapshot

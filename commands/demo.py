@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .shared import print_rows, say
+from .console import print_rows, say
 
 
 @click.command()
@@ -23,13 +23,13 @@ def demo(folder: Path, models: int, samples: int, workers: int | None) -> None:
     Example: attribase demo
     """
     from ..demo import DemoSettings, is_done, run_demo, summary
-    from .shared import draw
+    from .console import draw_progress
 
     settings = DemoSettings(folder=folder, models=models, samples=samples, workers=workers)
     if is_done(settings):
         say(f"nothing to do: {folder} is complete and unchanged")
     else:
-        draw(run_demo(settings))
+        draw_progress(run_demo(settings))
     for title, rows in summary(settings):
         print_rows(rows, "table", title=title)
     say(f"report: {settings.report}")

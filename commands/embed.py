@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .shared import counted, format_option, open_store, print_rows, say
+from .console import format_option, open_store, print_rows, run_job, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
@@ -105,14 +105,14 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
     name = ensure_encoder(
         store, encoder, weights, precision=settings.pop("precision", None), changes=changes or None
     )
-    _, last = counted(run(store, name, **settings))
+    _, last = run_job(run(store, name, **settings))
     done = last is not None and last.note
     say(f"vectors are ready: {last.note}" if last and done else "nothing to do: everything is embedded")
-    tell_failures(store, f"embed:{name}")
+    print_failures(store, f"embed:{name}")
 
 
-def tell_failures(store: Any, stage: str) -> None:
-    """Say how many inputs `stage` left out, by reason, and of how many files it took a part."""
+def print_failures(store: Any, stage: str) -> None:
+    """Print how many inputs `stage` left out, by reason, and how many were embedded in part."""
     quoted = stage.replace("'", "''")
     failed = store.read("failures", ["reason"], where=f"stage = '{quoted}'").column("reason").to_pylist()
     for reason in sorted(set(failed)):

@@ -3,7 +3,7 @@
 import click
 
 from ..store.indexes import KINDS
-from .shared import draw, format_option, open_store, print_rows, say
+from .console import draw_progress, format_option, open_store, print_rows, say
 
 SHOWN = (
     "encoder",
@@ -66,7 +66,7 @@ def index(
     wanted = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
     rows = []
     for one in spaces_of(store, encoder, mapper):
-        steps = draw(index_space(store, *one, wanted))
+        steps = draw_progress(index_space(store, *one, wanted))
         row = told(store, *one, wanted, changed=steps is not None)
         rows.append(row)
         if row["state"] == "not needed":

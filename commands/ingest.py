@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .embed import tell_failures
-from .shared import counted, draw, open_or_create_store, open_store, say, store_uri
+from .console import draw_progress, open_or_create_store, open_store, run_job, say, store_uri
+from .embed import print_failures
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
@@ -16,7 +16,7 @@ plan_option = click.option(
     "plan_file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON lines, one model each: see docs/plans.md.",
+    help="A file of JSON lines, one model a line: see docs/plans.md.",
 )
 
 
@@ -35,7 +35,7 @@ def ingest() -> None:
 )
 @click.pass_context
 def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | None) -> None:
-    """Take in SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
+    """Ingest SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
 
     Example: attribase -s my.store ingest images photos/ --collection gallery
     """
@@ -44,13 +44,13 @@ def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | 
     opened = open_source(source)
     store = open_or_create_store(ctx)
     settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    _steps, last = counted(ingest_images(store, opened, collection, **settings))
+    _steps, last = run_job(ingest_images(store, opened, collection, **settings))
     say(
         f"{source}: {last.done} images in {collection!r}"
         if last
         else f"{source}: nothing new for {collection!r}"
     )
-    tell_failures(store, "images")
+    print_failures(store, "images")
 
 
 @ingest.command()
@@ -110,7 +110,7 @@ def customize(
 
     given = {key: value for key, value in settings.items() if value is not None}
     config = defaults_for(base).with_changes(**given)
-    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), config, workers=workers))
+    steps, _ = run_job(run(open_store(ctx), read_specs(plan_file), config, workers=workers))
     say("models are ready" if steps else "nothing to do: every model of the plan is there")
 
 
@@ -123,7 +123,7 @@ def customize(
 @workers_option
 @click.pass_context
 def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
-    """Draw every prompt of the plan with its model.
+    """Sample every prompt of the plan with its model.
 
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
     """
@@ -133,7 +133,7 @@ def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | Non
 
     given = {key: value for key, value in settings.items() if value is not None}
     config = sample_defaults_for(base).with_changes(**given)
-    steps, _ = counted(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
+    steps, _ = run_job(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
 
 
@@ -161,5 +161,5 @@ def release(ctx: click.Context, folder: Path, pixel_limit: int | None) -> None:
     settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
     store = store or Store.create(uri)
     before = store.versions()
-    draw(write_release(store, found, **settings))
+    draw_progress(write_release(store, found, **settings))
     say(f"{folder}: imported" if store.versions() != before else f"{folder}: nothing new")

@@ -10,7 +10,7 @@ import click
 
 from ..store import InvalidInputError
 from .attribute import attribute
-from .shared import counted, format_option, open_store, print_rows, say, store_uri
+from .console import format_option, open_store, print_rows, run_job, say, store_uri
 
 BINARY_FORMATS = ("arrow", "parquet")
 SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
@@ -55,7 +55,7 @@ def evaluate_command(
 
     store = open_store(ctx)
     chosen = None if device == "auto" else device
-    steps, _ = counted(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
+    steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
         say("ranks are up to date: the tables have not changed since (--force computes again)")
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}

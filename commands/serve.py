@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ..store import InvalidInputError
-from .shared import say, store_uri
+from .console import say, store_uri
 
 
 @click.command()

@@ -4,7 +4,7 @@ import click
 
 from ..store import Store
 from ..store import tags as store_tags
-from .shared import draw, format_option, open_store, print_rows, say, store_uri
+from .console import draw_progress, format_option, open_store, print_rows, say, store_uri
 
 
 @click.command()
@@ -64,7 +64,7 @@ def compact(ctx: click.Context) -> None:
     """
     from ..store.maintenance import compact as compact_store
 
-    draw(compact_store(open_store(ctx)))
+    draw_progress(compact_store(open_store(ctx)))
     say("compacted")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .shared import counted, open_store, say
+from .console import open_store, run_job, say
 
 encoder_option = click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
@@ -53,8 +53,8 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     chosen = (kinds,) if kinds != "both" else ("object", "style")
     config = replace(PAPER if recipe == "paper" else WORLD, name=name, kinds=chosen, **given)
     store = open_store(ctx)
-    counted(embed_views(store, encoder, views=config.views))
-    _, last = counted(train_mapper(store, encoder, config))
+    run_job(embed_views(store, encoder, views=config.views))
+    _, last = run_job(train_mapper(store, encoder, config))
     say(last.note if last else f"mapper {name!r} is up to date")
 
 
@@ -77,5 +77,5 @@ def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int |
     from ..train import CalibrationConfig, train_calibration
 
     config = CalibrationConfig() if steps is None else CalibrationConfig(steps=steps)
-    _, last = counted(train_calibration(open_store(ctx), encoder, mapper_name, config))
+    _, last = run_job(train_calibration(open_store(ctx), encoder, mapper_name, config))
     say(last.note if last else "calibration is up to date")

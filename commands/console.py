@@ -1,4 +1,4 @@
-"""What every command needs: the store it was given, progress on stderr, rows on stdout."""
+"""The terminal side of every command: the store option, progress on stderr, rows on stdout."""
 
 import json
 import sys
@@ -22,7 +22,8 @@ FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
     "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."
 )
-QUIET_SECONDS = 15.0
+LINE_SECONDS = 15.0
+"""How often a running stage prints a line where stderr is no terminal."""
 
 
 def open_store(ctx: click.Context) -> Store:
@@ -31,7 +32,7 @@ def open_store(ctx: click.Context) -> Store:
 
 
 def open_or_create_store(ctx: click.Context) -> Store:
-    """The store named before the command; a new one, which is told, where there is none."""
+    """The store named before the command, created (with a message) where there is none."""
     uri = store_uri(ctx)
     try:
         return Store.open(uri)
@@ -51,7 +52,7 @@ def store_uri(ctx: click.Context) -> str:
     return str(uri)
 
 
-def draw(steps: Iterable[Step]) -> Step | None:
+def draw_progress(steps: Iterable[Step]) -> Step | None:
     """Run a job while drawing its progress on stderr; its last step, or None when it had none."""
     return _draw_bars(steps) if sys.stderr.isatty() else _draw_lines(steps)
 
@@ -76,20 +77,20 @@ def _draw_bars(steps: Iterable[Step]) -> Step | None:
 
 
 def _draw_lines(steps: Iterable[Step]) -> Step | None:
-    """Without a terminal: a line when a stage starts, every so often, and when it ends."""
+    """Without a terminal: a line when a stage starts, every LINE_SECONDS, and when it ends."""
     from time import monotonic
 
     last, shown, stage = None, 0.0, ""
     for last in steps:
         now = monotonic()
-        if last.stage != stage or last.done >= last.total or now - shown >= QUIET_SECONDS:
+        if last.stage != stage or last.done >= last.total or now - shown >= LINE_SECONDS:
             click.echo(f"{last.stage}: {last.done}/{last.total} {last.note}".rstrip(), err=True)
             shown, stage = now, last.stage
     return last
 
 
 def say(message: str) -> None:
-    """A message for the person, on stderr."""
+    """Print a message on stderr."""
     click.echo(message, err=True)
 
 
@@ -107,8 +108,8 @@ def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None
     click.echo(format_table(pa.Table.from_pylist(rows), "table"), nl=False)
 
 
-def counted(steps: Iterator[Step]) -> tuple[int, Step | None]:
-    """Draw a job; how many steps it took (0: there was nothing to do) and its last one."""
+def run_job(steps: Iterator[Step]) -> tuple[int, Step | None]:
+    """Run a job and draw its progress: how many steps it took (0: nothing to do), and the last one."""
     count = 0
 
     def counting() -> Iterator[Step]:
@@ -117,5 +118,5 @@ def counted(steps: Iterator[Step]) -> tuple[int, Step | None]:
             count += 1
             yield step
 
-    last = draw(counting())
+    last = draw_progress(counting())
     return count, last
