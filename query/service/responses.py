@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import logging
-import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
@@ -18,6 +16,7 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from ...store.errors import AttribaseError
+from ..json_values import json_bytes
 from .errors import BrokenOffError, LeftError, UnacceptableError
 from .service import Threads
 
@@ -40,15 +39,6 @@ def wanted_format(request: Request) -> str:
     )
 
 
-def json_bytes(value: Any) -> bytes:
-    """JSON in UTF-8; what is not finite becomes null."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", errors="replace")
-
-
 def json_response(value: Any, headers: dict[str, str] | None = None) -> Response:
     """`value` as an answer."""
     return Response(json_bytes(value), headers=headers, media_type=JSON)
@@ -61,14 +51,6 @@ def arrow_response(table: pa.Table, media_type: str = ARROW) -> Response:
     with new(sink, table.schema) as writer:
         writer.write_table(table)
     return Response(sink.getvalue(), media_type=media_type)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 log = logging.getLogger("attribase.service")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from itertools import chain
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError
+from ..json_values import json_text, json_value
 from .runner import Rows
 
 LONGEST = 120
@@ -51,27 +49,10 @@ def cell(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def flat(value: Any) -> Any:
+def csv_field(value: Any) -> Any:
     """A CSV field: lists and structs as JSON, times in ISO format."""
-    said = plain(value)
-    return json.dumps(said, sort_keys=True, ensure_ascii=False) if isinstance(said, list | dict) else said
-
-
-def plain(value: Any) -> Any:
-    """`value` in what JSON can say: null for what is not finite, hexadecimal for bytes."""
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):  # sums of integers come as decimals
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    field = json_value(value)
+    return json_text(field, sort_keys=True) if isinstance(field, list | dict) else field
 
 
 MAX_ROWS = 100
@@ -135,22 +116,18 @@ def _write_csv(rows: Rows, out: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.schema.names)
     for batch in rows.batches:
-        writer.writerows([flat(value) for value in row] for row in rows_of(batch))
+        writer.writerows([csv_field(value) for value in row] for row in rows_of(batch))
     text.detach()
 
 
 def _write_json(rows: Rows, out: BinaryIO) -> None:
-    said = (
-        json.dumps(
-            {name: plain(value) for name, value in zip(rows.schema.names, row, strict=True)},
-            sort_keys=True,
-            ensure_ascii=False,
-        )
+    objects = (
+        json_text(dict(zip(rows.schema.names, row, strict=True)), sort_keys=True)
         for row in chain.from_iterable(rows_of(batch) for batch in rows.batches)
     )
-    out.write(b"[" + next(said, "").encode())
-    for row in said:
-        out.write(b", " + row.encode())
+    out.write(b"[" + next(objects, "").encode())
+    for text in objects:
+        out.write(b", " + text.encode())
     out.write(b"]\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import threading
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from ....store.errors import InvalidInputError
-from ...sql.formats import plain, rows_of
+from ...json_values import json_bytes
+from ...sql.formats import rows_of
 from ..errors import ForbiddenError
-from ..responses import ARROW, JSON, json_bytes, streamed, wanted_format
+from ..responses import ARROW, JSON, streamed, wanted_format
 from ..schemas import SqlBody, body_of, read_json
 from ..service import Service, the_service
 
@@ -68,8 +68,7 @@ def _json(rows: SqlRows) -> Iterator[bytes]:
     size, first = 0, True
     for batch in rows:
         for row in rows_of(batch):
-            text = json.dumps([plain(value) for value in row], ensure_ascii=False, separators=(",", ":"))
-            held.append(text.encode("utf-8", "replace") if first else b"," + text.encode("utf-8", "replace"))
+            held.append(json_bytes(row) if first else b"," + json_bytes(row))
             first, size = False, size + len(held[-1])
             if size >= PIECE:
                 yield b"".join(held)

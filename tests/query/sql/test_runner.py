@@ -139,8 +139,8 @@ def test_a_parameter_that_nothing_names_is_a_mistake(empty):
 def test_a_large_answer_takes_little_memory(empty):
     code = f"""
 import resource, io
-from attribase.query.formatting import write_rows
-from attribase.query.sql_runner import stream_sql
+from attribase.query.sql.formats import write_rows
+from attribase.query.sql.runner import stream_sql
 class Nowhere(io.RawIOBase):
     def writable(self): return True
     def write(self, data): return len(data)
