@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from attribase.query.session import Request, Session
+from attribase.query import Request, Session, answer_all
 from attribase.store import Store
 from rich.console import Console
 from rich.table import Table
@@ -70,7 +70,7 @@ def one_by_one(store: Store, address: str, samples: list[str], mapper: str | Non
     with httpx.Client(base_url=address) as client:
         for number, sample in enumerate([*samples[:20], *samples]):
             began = time.perf_counter()
-            session.snapshot().attribute([sample], request)
+            answer_all(session.snapshot(), [sample], request)
             between = time.perf_counter()
             client.post("/v1/attribute", json=question(sample, mapper)).raise_for_status()
             ended = time.perf_counter()

@@ -82,13 +82,13 @@ def attribute(
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
              attribase -s my.store query attribute *.png --format csv --html answers.html
     """
-    from ..query import Request, Session
+    from ..query import Request, Session, answer_all
 
     if fmt == "arrow" and sys.stdout.isatty():
         raise InvalidInputError("arrow is no text for a terminal", hint="pipe it into a file or program")
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
-    answers = snapshot.attribute(list(items), Request(method=method, **asked))
+    answers = answer_all(snapshot, list(items), Request(method=method, **asked))
     if page is not None:
         _write_page(snapshot, answers, page)
     _print(answers, fmt)

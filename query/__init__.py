@@ -5,7 +5,7 @@ runtime are loaded by the first call that needs them.
 """
 
 from .attribution.answer import Answer, OwnerShare, Result
-from .attribution.attribute import attribute, attribute_many
+from .attribution.attribute import answer_all, attribute, attribute_many
 from .attribution.owners import influence_by
 from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
@@ -29,6 +29,7 @@ __all__ = [
     "Result",
     "Session",
     "Snapshot",
+    "answer_all",
     "attribute",
     "attribute_many",
     "compare_control",

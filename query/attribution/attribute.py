@@ -10,6 +10,7 @@ from ...store.errors import ConflictError
 from ..session import Session
 from .answer import DETAILS, Answer, InfluenceVector, OwnerShare, Result
 from .owners import owners_of
+from .query_vectors import read_query_vectors
 from .request import LIMIT, Question, Request
 from .retrieval import FIRST, Ranking, Task, exact_pass, index_pass
 
@@ -31,7 +32,7 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     """One answer a question, in their order; see `attribute` for what is raised."""
     request.check()
     space = snapshot.space(request.encoder, request.mapper)
-    names, vectors = snapshot.vectors(questions, space, files=request.files)
+    names, vectors = read_query_vectors(snapshot, questions, space, files=request.files)
     task = Task(
         space,
         space.pool(request.pool, request.where),
@@ -41,15 +42,24 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     empty = _template(task)
     if not task.pool.size:
         return [replace(empty, query=name) for name in names]
-    through = (
-        index_pass if by_index(space, task.pool, request) and not _scan_pays(task, len(names)) else exact_pass
-    )
+    indexed = by_index(space, task.pool, request) and not _scan_pays(task, len(names))
+    if indexed:
+        _warm_index_later(snapshot, space)
+    through = index_pass if indexed else exact_pass
     alone = len(names) == 1  # what weighs nothing in one answer would fill the memory in thousands
     answers = [
         _answer(snapshot, task, replace(empty, query=name), ranking, alone)
         for name, ranking in zip(names, through(task, vectors), strict=True)
     ]
     return _described(snapshot, answers) if request.details else answers
+
+
+def _warm_index_later(snapshot: Snapshot, space: SearchSpace) -> None:
+    """Have the next snapshot read the index of this space before it is searched."""
+    encoder, mapper = space.encoder, space.mapper
+    snapshot.register_warmup(
+        ("index", encoder, mapper), lambda new: new.space(encoder, mapper).approximate().warm()
+    )
 
 
 def by_index(space: SearchSpace, pool: Pool, request: Request) -> bool:
@@ -220,7 +230,7 @@ def attribute(
     Source: arXiv:2306.09345 eq. 6.
     """
     request = Request(encoder, mapper, k, pool, where, by, dedup, method, limit)
-    return Session(store).snapshot().attribute([query], request)[0]
+    return answer_all(Session(store).snapshot(), [query], request)[0]
 
 
 def attribute_many(
@@ -242,4 +252,4 @@ def attribute_many(
     Errors as for `attribute`, for the first question that has one.
     """
     request = Request(encoder, mapper, k, pool, where, by, dedup, method, limit)
-    return Session(store).snapshot().attribute(list(queries), request)
+    return answer_all(Session(store).snapshot(), queries, request)

@@ -72,10 +72,10 @@ def owners_of(snapshot: Snapshot, space: SearchSpace, by: str) -> Owners:
     """The owners of the images of `space`, read once a version of the store."""
     table = "members" if by == "collection" else "images"
     encoder, mapper = space.encoder, space.mapper
-    snapshot.remember(
+    snapshot.register_warmup(
         ("owners", by, encoder, mapper), lambda new: owners_of(new, new.space(encoder, mapper), by)
     )
-    return snapshot.once(
+    return snapshot.cached(
         ("owners", by, space.encoder, space.mapper),
         lambda: _read(snapshot, space, table, by),
         vectors_table(space.encoder),

@@ -34,8 +34,8 @@ class Read:
     caption: str = ""  # for encoders that look at captions
 
 
-def read_questions(
-    snapshot: Snapshot, questions: Sequence[Question], space: SearchSpace, files: bool
+def read_query_vectors(
+    snapshot: Snapshot, questions: Sequence[Question], space: SearchSpace, *, files: bool = True
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Names and unit rows (questions, dim), each mapped as a generated image: by h~.
 

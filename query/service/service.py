@@ -78,7 +78,6 @@ class Service:
         self.statements = Threads(options.sql_workers, options.waiting, "sql")
         self.sql: SqlPool | None = None
         self.thumbnails = Thumbnails()
-        self.asked: set[tuple[str, str]] = set()  # spaces, by encoder and mapper
         self._threads = {"answers": self.answers, "files": self.files, "sql": self.statements}
         for name, threads in self._threads.items():
             self.telemetry.busy.labels(name).set_function(partial(getattr, threads, "busy"))
@@ -136,27 +135,14 @@ class Service:
     async def _look(self) -> None:
         found = await asyncio.to_thread(self._session.snapshot)
         if found is not self._snapshot:
-            await asyncio.to_thread(self._warm, found)
             self._snapshot = found
             self.telemetry.served(found.version)
         self.telemetry.refreshed.set(time())
 
-    def _warm(self, snapshot: Snapshot) -> None:
-        """Open what the last questions were asked of, so that the next one does not wait for it."""
-        for encoder, mapper in self.asked.copy():
-            try:
-                space = snapshot.space(encoder, mapper)
-                space.pool("all")
-                if space.index is not None:
-                    space.approximate().warm()
-            except Exception as error:  # whoever asks for it will be told
-                self.asked.discard((encoder, mapper))
-                log.info("cannot open %s, %s: %s", encoder, mapper, error)
-
 
 def dataset_of(snapshot: Snapshot, table: str) -> Any:
     """The Lance dataset of a table, opened once a version."""
-    return snapshot.once(("dataset", table), lambda: snapshot.pinned.dataset(table), table)
+    return snapshot.cached(("dataset", table), lambda: snapshot.pinned.dataset(table), table)
 
 
 def the_service(request: Request) -> Service:

@@ -68,7 +68,7 @@ def open_connection(
     try:
         register_functions(con)
         asked = session or Session(store)
-        register_questions(con, {schema: asked.at(versions) for schema, versions in worlds.items()})
+        register_questions(con, {schema: asked.snapshot_at(versions) for schema, versions in worlds.items()})
         for schema, versions in worlds.items():
             _fill(
                 con, schema, [(name, _relation(store, name, version)) for name, version in versions.items()]

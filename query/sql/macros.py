@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...store.errors import AttribaseError, ConflictError, InvalidInputError, NotFoundError
+from ..attribution.attribute import answer_all
+from ..attribution.query_vectors import read_query_vectors
 from ..attribution.request import Request
 from ..session import Snapshot
 from .statements import load_sql
@@ -95,14 +97,14 @@ OWNED = pa.struct({"name": pa.string(), "influence": pa.float64(), "images": pa.
 
 
 def attributed(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
-    """The rows of ATTRIBUTED; options are k, encoder, mapper. Errors as for `Snapshot.attribute`."""
+    """The rows of ATTRIBUTED; options are k, encoder, mapper. Errors as for `answer_all`."""
     k, encoder, mapper = options
     request = Request(encoder=encoder, mapper=mapper, k=_count(k), files=False, details=False)
     columns: dict[str, list[Any]] = {field.name: [] for field in ATTRIBUTED}
     lengths: list[int] = []
     at_once = max(1, ROWS_AT_ONCE // request.k)
     for start in range(0, len(items), at_once):
-        for answer in snapshot.attribute(items[start : start + at_once], request):
+        for answer in answer_all(snapshot, items[start : start + at_once], request):
             found = answer.results
             lengths.append(len(found))
             for name in ("rank", "image_id", "similarity", "influence"):
@@ -120,7 +122,7 @@ def owned(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
     request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
     columns: dict[str, list[Any]] = {one.name: [] for one in OWNED}
     lengths: list[int] = []
-    for answer in snapshot.attribute(items, request):
+    for answer in answer_all(snapshot, items, request):
         if answer.tau is None:
             raise ConflictError(
                 f"there is no influence: {answer.encoder} with {answer.mapper} is not calibrated",
@@ -165,7 +167,7 @@ def _vectors(
     samples = [item for item, known in zip(items, images, strict=True) if not known]
     if samples:
         try:
-            _, vectors[~images] = snapshot.vectors(samples, space, files=False)
+            _, vectors[~images] = read_query_vectors(snapshot, samples, space, files=False)
         except NotFoundError as error:
             raise NotFoundError(
                 f"{error}, nor an image_id with a vector of {space.encoder}", hint=error.hint

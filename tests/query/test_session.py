@@ -4,9 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from attribase.query import Request, Session
-from attribase.query.key_index import Finder
-from attribase.query.session import Cache
+from attribase.query import Request, Session, answer_all
 from attribase.store import NotFoundError
 
 
@@ -47,31 +45,31 @@ def test_what_did_not_change_is_not_read_again(small):
 
 def test_a_newer_snapshot_has_ready_what_was_asked_for(small, monkeypatch):
     session = Session(small.store, refresh=0)
-    session.snapshot().attribute(["m0-s0"], Request(by="creator"))
+    answer_all(session.snapshot(), ["m0-s0"], Request(by="creator"))
     small.images(["new"], "gallery")
     newest = session.snapshot()
     monkeypatch.setattr("attribase.query.search.SearchSpace.open", None)  # would fail if it were called
-    assert newest.attribute(["m0-s0"], Request(k=500))[0].pool_size == len(newest.space()) - 4
+    assert answer_all(newest, ["m0-s0"], Request(k=500))[0].pool_size == len(newest.space()) - 4
 
 
 def test_an_older_state_can_be_asked_beside_the_newest(small):
     session = Session(small.store, refresh=0)
     then = session.snapshot().pinned.versions
-    before = session.snapshot().attribute(["m0-s0"], Request(k=3))[0]
+    before = answer_all(session.snapshot(), ["m0-s0"], Request(k=3))[0]
     small.images(["near"], "gallery", small.vectors["m0-s0"][None])
-    assert session.snapshot().attribute(["m0-s0"], Request(k=3))[0].results[0].image_id == "near"
-    assert session.at(then).attribute(["m0-s0"], Request(k=3))[0] == before
+    assert answer_all(session.snapshot(), ["m0-s0"], Request(k=3))[0].results[0].image_id == "near"
+    assert answer_all(session.snapshot_at(then), ["m0-s0"], Request(k=3))[0] == before
 
 
 def test_threads_ask_one_session_and_get_what_one_would(small):
     small.calibrate(0.2, 0.0)
     session = Session(small.store, refresh=0)
-    expected = Session(small.store).snapshot().attribute(["m1-s0"], Request(by="creator"))
+    expected = answer_all(Session(small.store).snapshot(), ["m1-s0"], Request(by="creator"))
     barrier = Barrier(8)
 
     def ask(_):
         barrier.wait()
-        return [session.snapshot().attribute(["m1-s0"], Request(by="creator")) for _ in range(5)]
+        return [answer_all(session.snapshot(), ["m1-s0"], Request(by="creator")) for _ in range(5)]
 
     with ThreadPoolExecutor(8) as threads:
         for answers in threads.map(ask, range(8)):
@@ -81,45 +79,10 @@ def test_threads_ask_one_session_and_get_what_one_would(small):
 def test_unknown_names_leave_nothing_behind(small):
     snapshot = Session(small.store).snapshot()
     snapshot.space()
-    kept = len(snapshot._cache._entries), len(snapshot._asked)
+    kept = len(snapshot._cache), len(snapshot._warmups)
     for name in map(str, range(20)):
         with pytest.raises(NotFoundError):
             snapshot.space(name)
         with pytest.raises(NotFoundError):
             snapshot.space("enc", name)
-    assert (len(snapshot._cache._entries), len(snapshot._asked)) == (kept[0] + 1, kept[1])
-
-
-def test_a_cache_makes_each_thing_once_and_drops_what_two_generations_did_not_ask_for():
-    cache, made = Cache(), []
-
-    def make():
-        made.append(1)
-        return object()
-
-    first = cache.get("a", make)
-    assert cache.get("a", make) is first
-    cache.grow()
-    cache.grow()
-    assert cache.get("a", make) is not first
-    assert len(made) == 2
-
-
-def test_a_finder_finds_by_filter_and_by_index_the_same(small):
-    dataset = small.store.dataset("samples")
-    finder = Finder(dataset, "uri")
-    wanted = ["file:m0-s0.png", "file:m1-s1.png", "nothing", "it's"]
-    by_filter = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
-    by_index = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
-    assert by_filter == by_index
-    assert [row["sample_id"] for row in by_index] == ["m0-s0", "m1-s1"]
-    assert finder.rows([], ["sample_id"]).num_rows == 0
-
-
-def test_a_finder_finds_all_rows_of_a_key(small):
-    small.store.upsert(
-        "samples", [{"sample_id": f"x{i}", "model_id": "m0", "uri": "shared"} for i in range(3)]
-    )
-    finder = Finder(small.store.dataset("samples"), "uri")
-    finder.warm()
-    assert sorted(finder.rows(["shared"], ["sample_id"])["sample_id"].to_pylist()) == ["x0", "x1", "x2"]
+    assert (len(snapshot._cache), len(snapshot._warmups)) == (kept[0] + 1, kept[1])

@@ -89,7 +89,7 @@ def _encoder_of(snapshot: Snapshot, table: str) -> str:
         names = snapshot.pinned.rows("encoders", ["encoder"])["encoder"].to_pylist()
         return {vectors_table(name): name for name in names}
 
-    known: dict[str, str] = snapshot.once(("encoder of table",), read, "encoders")
+    known: dict[str, str] = snapshot.cached(("encoder of table",), read, "encoders")
     if table in known:
         return known[table]
     raise InvalidInputError(
@@ -103,7 +103,7 @@ def _mapper_of(snapshot: Snapshot, encoder: str, column: str) -> str:
         mapped = {mapped_column(row["mapper"]): row["mapper"] for row in rows if row["encoder"] == encoder}
         return {"base": RAW, **mapped}
 
-    known: dict[str, str] = snapshot.once(("mapper of column", encoder), read, "mappers")
+    known: dict[str, str] = snapshot.cached(("mapper of column", encoder), read, "mappers")
     if column not in known:
         raise InvalidInputError(
             f"there is no vector column {column[:200]!r}", hint=f"there are {', '.join(sorted(known))}"

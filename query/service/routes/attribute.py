@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ....store.errors import InvalidInputError
 from ...attribution import request as asking
 from ...attribution.answer import Answer, flat_table
+from ...attribution.attribute import answer_all
 from ...session import Snapshot
 from ..errors import TooLargeError, UnsupportedError
 from ..options import ServiceOptions
@@ -53,7 +54,6 @@ async def attribute(request: Request, service: Annotated[Service, Depends(the_se
 
     def answered() -> Response:
         said = _answers(snapshot, questions, options, service.options)
-        service.asked.update((answer.encoder, answer.mapper) for answer in said[:1])
         if fmt == ARROW:
             return arrow_response(flat_table(said))
         plain = [answer.to_dict() for answer in said]
@@ -125,7 +125,7 @@ def _answers(
 ) -> list[Answer]:
     fields = {name: getattr(options, name) for name in AttributeOptions.model_fields}
     questions = [_question(query, limits.pixels) for query in queries]
-    return snapshot.attribute(questions, asking.Request(**fields, files=False))
+    return answer_all(snapshot, questions, asking.Request(**fields, files=False))
 
 
 def _question(query: Query | bytes, pixels: int) -> asking.Question:

@@ -43,7 +43,7 @@ async def metrics(
 def described_store(snapshot: Snapshot) -> dict[str, Any]:
     """What /v1/info tells of one snapshot; read once a version."""
     versions = snapshot.pinned.versions
-    said: dict[str, Any] = snapshot.once(("info",), lambda: _describe(snapshot), *sorted(versions))
+    said: dict[str, Any] = snapshot.cached(("info",), lambda: _describe(snapshot), *sorted(versions))
     return said
 
 
@@ -107,7 +107,7 @@ def measured(snapshot: Snapshot) -> list[dict[str, Any]]:
         order = "order by encoder, case_name, split, scheme, mapper <> 'none', mapper"
         return _rows(snapshot, f"from metrics {order}")
 
-    rows: list[dict[str, Any]] = snapshot.once(("metrics",), read, *RANKED)
+    rows: list[dict[str, Any]] = snapshot.cached(("metrics",), read, *RANKED)
     return rows
 
 
@@ -121,7 +121,7 @@ def with_intervals(snapshot: Snapshot) -> list[dict[str, Any]]:
             found.setdefault(_cell(row), {})[metric] = [row["low"], row["high"]]
         return found
 
-    spans: dict[tuple[Any, ...], dict[str, Any]] = snapshot.once(("intervals",), read, *RANKED)
+    spans: dict[tuple[Any, ...], dict[str, Any]] = snapshot.cached(("intervals",), read, *RANKED)
     return [{**row, "intervals": spans.get(_cell(row), {})} for row in measured(snapshot)]
 
 
@@ -172,7 +172,7 @@ def browsed(
     limit: int,
 ) -> dict[str, Any]:
     """`total` and one page of `samples`."""
-    known: dict[str, dict[str, Any]] = snapshot.once(("models",), lambda: _models(snapshot), "models")
+    known: dict[str, dict[str, Any]] = snapshot.cached(("models",), lambda: _models(snapshot), "models")
     wanted = {name: value for name, value in models.items() if value}
     conditions = []
     if wanted:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.cli import cli
-from attribase.query import Request, Session, attribute_many
+from attribase.query import Request, Session, answer_all, attribute_many
 from attribase.query.attribution.page import LARGEST, SMALLEST, answer_page, percent
 from click.testing import CliRunner
 from PIL import Image
@@ -112,8 +112,8 @@ def test_a_page_that_cannot_be_written_says_so(run, tmp_path):
 
 def test_a_page_of_answers_without_influence_or_results(small):
     snapshot = Session(small.store).snapshot()
-    answers = snapshot.attribute(["m0-s0"], Request(k=3))
-    answers += snapshot.attribute(["m0-s1"], Request(where="creator = 'nobody'"))
+    answers = answer_all(snapshot, ["m0-s0"], Request(k=3))
+    answers += answer_all(snapshot, ["m0-s1"], Request(where="creator = 'nobody'"))
     page = answer_page(snapshot, answers, {}, "<title>")
     assert "The most similar training images" in page
     assert "Nothing to name" in page

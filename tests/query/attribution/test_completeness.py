@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attribase.query import Request, Session
+from attribase.query import Request, Session, answer_all
 from attribase.query.attribution import retrieval as passes
 from attribase.store import ConflictError
 
@@ -21,10 +21,10 @@ def _shallow(monkeypatch):
 @pytest.mark.parametrize("limit", [3, 50, 1000])
 def test_an_index_answer_claims_no_more_than_the_whole_gallery_says(small, monkeypatch, tau, lam, limit):
     small.calibrate(tau, lam)
-    whole = Session(small.store).snapshot().attribute(SAMPLES, Request(k=1000, details=False))
+    whole = answer_all(Session(small.store).snapshot(), SAMPLES, Request(k=1000, details=False))
     snapshot, _ = indexed(small.store, monkeypatch)
     for exact, found in zip(
-        whole, snapshot.attribute(SAMPLES, Request(k=3, limit=limit, details=False)), strict=True
+        whole, answer_all(snapshot, SAMPLES, Request(k=3, limit=limit, details=False)), strict=True
     ):
         true = {result.image_id: result.influence for result in exact.results}
         truly_unseen = sum(result.influence for result in exact.results[found.searched :])
@@ -42,7 +42,7 @@ def test_an_index_answer_claims_no_more_than_the_whole_gallery_says(small, monke
 def test_a_search_ends_where_nothing_below_has_influence(small, monkeypatch):
     small.calibrate(0.05, 0.5)  # the line is 0.035 below the best
     snapshot, space = indexed(small.store, monkeypatch)
-    (answer,) = snapshot.attribute(["m1-s0"], Request(k=2))
+    (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=2))
     assert answer.complete
     assert answer.unseen == 0
     assert answer.notes == ()
@@ -52,7 +52,7 @@ def test_a_search_ends_where_nothing_below_has_influence(small, monkeypatch):
 def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
     small.calibrate(0.15, 0.4)
     snapshot, space = indexed(small.store, monkeypatch)
-    answers = snapshot.attribute(SAMPLES, Request(k=2))
+    answers = answer_all(snapshot, SAMPLES, Request(k=2))
     finished = sum(answer.searched == 5 for answer in answers)
     assert space.asked[0] == (len(SAMPLES), 5)
     assert 0 < finished < len(SAMPLES)
@@ -64,7 +64,7 @@ def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
 
 def test_without_a_calibration_a_search_is_as_deep_as_what_it_lists(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
-    (answer,) = snapshot.attribute(["m1-s0"], Request(k=7))
+    (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=7))
     assert space.asked == [(1, 7)]
     assert (answer.complete, answer.unseen, answer.searched) == (False, None, 7)
 
@@ -72,7 +72,7 @@ def test_without_a_calibration_a_search_is_as_deep_as_what_it_lists(small, monke
 def test_a_search_of_the_whole_pool_is_complete_whatever_lambda_is(small, monkeypatch):
     small.calibrate(1.0, -0.1)
     snapshot, _ = indexed(small.store, monkeypatch)
-    (answer,) = snapshot.attribute(["m1-s0"], Request(k=3))
+    (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=3))
     assert (answer.searched, answer.complete, answer.unseen, answer.exact) == (
         answer.pool_size,
         True,
@@ -83,30 +83,30 @@ def test_a_search_of_the_whole_pool_is_complete_whatever_lambda_is(small, monkey
 
 def test_copies_are_looked_for_until_there_are_enough_groups(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
-    (answer,) = snapshot.attribute(["m1-s0"], Request(k=5, dedup=1e-9))  # half of all are alike
+    (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9))  # half of all are alike
     assert len(answer.results) <= 5
     assert space.asked[-1][1] > 5
-    (exact,) = snapshot.attribute(["m1-s0"], Request(k=5, dedup=1e-9, method="exact"))
+    (exact,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9, method="exact"))
     assert [r.image_id for r in answer.results] == [r.image_id for r in exact.results]
 
 
 def test_an_index_that_is_not_there_or_not_the_measured_one_is_an_error(small):
     snapshot = Session(small.store).snapshot()
     with pytest.raises(ConflictError, match="no index") as raised:
-        snapshot.attribute(["m1-s0"], Request(method="index"))
+        answer_all(snapshot, ["m1-s0"], Request(method="index"))
     assert "attribase -s STORE index" in raised.value.hint
     snapshot.space().refused = ConflictError("another metric", hint="build it anew")
     for method in ("index", "auto"):
         with pytest.raises(ConflictError, match="another metric"):
-            snapshot.attribute(["m1-s0"], Request(method=method))
-    assert snapshot.attribute(["m1-s0"], Request(method="exact"))[0].exact
+            answer_all(snapshot, ["m1-s0"], Request(method=method))
+    assert answer_all(snapshot, ["m1-s0"], Request(method="exact"))[0].exact
 
 
 def test_found_similarities_are_those_of_the_exact_answer(small, monkeypatch):
     small.calibrate(0.1, 0.01)
-    (exact,) = Session(small.store).snapshot().attribute(["m3-s1"], Request(k=20))
+    (exact,) = answer_all(Session(small.store).snapshot(), ["m3-s1"], Request(k=20))
     snapshot, _ = indexed(small.store, monkeypatch)
-    (found,) = snapshot.attribute(["m3-s1"], Request(k=20))
+    (found,) = answer_all(snapshot, ["m3-s1"], Request(k=20))
     assert [(r.image_id, r.similarity) for r in found.results] == [
         (r.image_id, r.similarity) for r in exact.results
     ]

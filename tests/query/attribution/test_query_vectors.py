@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from attribase.query import Request, Session, attribute, attribute_many, influence_by
+from attribase.query import Request, Session, answer_all, attribute, attribute_many, influence_by
 from attribase.query.attribution import attribute as answering
 from attribase.query.attribution import retrieval as passes
 from attribase.query.search import space as held
@@ -173,10 +173,10 @@ def test_strangers_cannot_name_files(small, tmp_path):
     (tmp_path / "secret.png").write_bytes(b"secret")
     snapshot = Session(small.store).snapshot()
     with pytest.raises(NotFoundError):
-        snapshot.attribute([str(tmp_path / "secret.png")], Request(files=False))
+        answer_all(snapshot, [str(tmp_path / "secret.png")], Request(files=False))
     with pytest.raises(InvalidInputError, match="files"):
-        snapshot.attribute([tmp_path / "secret.png"], Request(files=False))
-    assert snapshot.attribute(["m0-s0"], Request(files=False))[0].results
+        answer_all(snapshot, [tmp_path / "secret.png"], Request(files=False))
+    assert answer_all(snapshot, ["m0-s0"], Request(files=False))[0].results
 
 
 @pytest.mark.parametrize(
@@ -228,11 +228,11 @@ def test_many_questions_that_no_index_could_complete_are_compared_with_all(small
     small.calibrate(0.2, 0.0)
     monkeypatch.setattr(answering, "MANY", 3)
     snapshot, space = indexed(small.store, monkeypatch)
-    assert {answer.method for answer in snapshot.attribute(SAMPLES[:2], Request())} == {"index"}
+    assert {answer.method for answer in answer_all(snapshot, SAMPLES[:2], Request())} == {"index"}
     space.asked.clear()
-    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"exact"}
+    assert {answer.method for answer in answer_all(snapshot, SAMPLES[:3], Request())} == {"exact"}
     assert space.asked == []
-    answers = snapshot.attribute(SAMPLES[:3], Request(method="index"))
+    answers = answer_all(snapshot, SAMPLES[:3], Request(method="index"))
     assert {answer.method for answer in answers} == {"index"}
 
 
@@ -240,9 +240,9 @@ def test_many_questions_of_few_vectors_are_compared_with_all_of_them(small, monk
     small.calibrate(0.2, 0.5)  # by index each would be complete
     monkeypatch.setattr(answering, "MANY", 3)
     snapshot, _ = indexed(small.store, monkeypatch)
-    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"exact"}
+    assert {answer.method for answer in answer_all(snapshot, SAMPLES[:3], Request())} == {"exact"}
     monkeypatch.setattr(answering, "SCANNED", 0)
-    assert {answer.method for answer in snapshot.attribute(SAMPLES[:3], Request())} == {"index"}
+    assert {answer.method for answer in answer_all(snapshot, SAMPLES[:3], Request())} == {"index"}
 
 
 def test_vectors_of_many_spaces_do_not_fill_the_memory(small, monkeypatch):

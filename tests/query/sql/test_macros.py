@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.query import attribute, connect, influence_by, run_sql
-from attribase.query.session import Snapshot
+from attribase.query.sql import macros
 from attribase.query.sql.macros import answer_column
 from attribase.query.sql.sandbox import SqlPool
 from attribase.store import InvalidInputError
@@ -84,13 +84,13 @@ def test_a_lateral_join_answers_each_row_as_if_asked_alone(con):
 
 def test_thousands_of_items_are_asked_in_vectors(con, monkeypatch):
     asked = []
-    real = Snapshot.attribute
+    real = macros.answer_all
 
-    def counted(self, questions, request):
+    def counted(snapshot, questions, request):
         asked.append(len(questions))
-        return real(self, ["m1-s0"] * len(questions), request)
+        return real(snapshot, ["m1-s0"] * len(questions), request)
 
-    monkeypatch.setattr(Snapshot, "attribute", counted)
+    monkeypatch.setattr(macros, "answer_all", counted)
     scattered = pa.Table.from_batches(  # as a table comes that was written a few rows at a time
         [pa.record_batch({"item": [f"x{n + i}" for i in range(10)]}) for n in range(0, 5000, 10)]
     )
