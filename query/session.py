@@ -159,7 +159,7 @@ class Snapshot:
         )
         sha256 = next((row["onnx_sha256"] for row in rows if row["encoder"] == encoder), None)
         key = ("network", encoder, sha256)
-        network = self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
+        network: OnnxEncoder = self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
         self.register_warmup(key[:2], lambda new: new.network(encoder))
         return network
 
@@ -187,7 +187,8 @@ class Snapshot:
     def cached(self, key: Hashable, make: Callable[[], T], *tables: str) -> T:
         """The value of `key`, made once for the pinned versions of the `tables` that it is made of."""
         versions = tuple(self.pinned.versions.get(table) for table in tables)
-        return self._cache.get((key, tables, versions), make)
+        value: T = self._cache.get((key, tables, versions), make)
+        return value
 
     def _vectors(self) -> list[str]:
         return sorted(table for table in self.pinned.versions if table.startswith("vectors_"))
