@@ -16,60 +16,6 @@ from ...store.errors import AttribaseError
 log = logging.getLogger("attribase.service")
 
 
-class UnauthorizedError(AttribaseError):
-    """No token, or a wrong one."""
-
-    status = 401
-
-
-class ForbiddenError(AttribaseError):
-    """Asked in a way that is never allowed: from another site's page, or something that writes."""
-
-    status = 403
-
-
-class TooSlowError(AttribaseError):
-    """The request did not arrive in time."""
-
-    status = 408
-
-
-class TooLargeError(AttribaseError):
-    """More bytes, rows, queries or pixels than the service handles at once."""
-
-    status = 413
-
-
-class UnsupportedError(AttribaseError):
-    """A request body of a type that this address does not read."""
-
-    status = 415
-
-
-class UnacceptableError(AttribaseError):
-    """The client accepts none of the formats there are."""
-
-    status = 406
-
-
-class LeftError(AttribaseError):
-    """The client is gone: nobody reads this, but it is counted."""
-
-    status = 499
-
-
-class OverloadedError(AttribaseError):
-    """Too much is waiting already; the same request works later."""
-
-    status = 503
-
-
-class NotReadyError(AttribaseError):
-    """The service is starting or stopping."""
-
-    status = 503
-
-
 class EndedError(Exception):
     """Not told by a handler: an answer whose head was handed on already, but cannot be sent."""
 
@@ -80,12 +26,6 @@ class BrokenOffError(EndedError):
 
 class DoesNotFitError(EndedError):
     """Too many large answers are on their way; of this one nothing was sent yet."""
-
-
-HEADERS = {
-    401: {"www-authenticate": 'Bearer realm="attribase"'},
-    503: {"retry-after": "1"},
-}
 
 
 def problem(status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
@@ -99,7 +39,7 @@ def told(error: AttribaseError) -> Response:
     """The answer for one of our errors. Those of status 500 are ours, not the client's: log them."""
     if error.status == 500:
         log.error("%s", error, exc_info=error)
-    return problem(error.status, str(error), error.hint, HEADERS.get(error.status))
+    return problem(error.status, str(error), error.hint, error.headers)
 
 
 def install(app: FastAPI) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...store.errors import AttribaseError
-from .errors import ForbiddenError, UnauthorizedError, told
+from ...store.errors import AttribaseError, ForbiddenError, UnauthorizedError
+from .errors import told
 from .options import ServiceOptions
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

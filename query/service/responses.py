@@ -15,9 +15,9 @@ import pyarrow as pa
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
-from ...store.errors import AttribaseError
+from ...store.errors import AttribaseError, ClientDisconnectedError, NotAcceptableError
 from ..json_values import json_bytes
-from .errors import BrokenOffError, LeftError, UnacceptableError
+from .errors import BrokenOffError
 from .service import Threads
 
 JSON = "application/json"
@@ -26,7 +26,7 @@ ARROW_FILE = "application/vnd.apache.arrow.file"
 
 
 def wanted_format(request: Request) -> str:
-    """`JSON` or `ARROW`, by the Accept header; JSON where it says nothing. Raises UnacceptableError."""
+    """`JSON` or `ARROW`, by the Accept header; JSON where it says nothing. Raises NotAcceptableError."""
     accepted = [
         part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")
     ]
@@ -34,7 +34,7 @@ def wanted_format(request: Request) -> str:
         return ARROW
     if not any(accepted) or {JSON, "application/*", "*/*"} & set(accepted):
         return JSON
-    raise UnacceptableError(
+    raise NotAcceptableError(
         f"there is no {', '.join(accepted)[:100]} of this", hint=f"accept {JSON} or {ARROW}"
     )
 
@@ -126,7 +126,7 @@ class _Source:
         """Nobody is there any more: what makes pieces ends soon, and whoever awaits one is woken now."""
         self.gone.set()
         if not self._ready.full():
-            self._ready.put_nowait(LeftError("the client has left"))
+            self._ready.put_nowait(ClientDisconnectedError("the client has left"))
 
     def _make(self) -> None:
         """In the thread."""

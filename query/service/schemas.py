@@ -13,8 +13,8 @@ from fastapi.openapi.utils import get_openapi
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from ...store.errors import InvalidInputError
-from .errors import UnsupportedError, described
+from ...store.errors import InvalidInputError, UnsupportedMediaTypeError
+from .errors import described
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=10_000)]
@@ -112,10 +112,10 @@ class SqlBody(BaseModel):
 
 
 async def read_json(request: Request, model: type[M]) -> M:
-    """The body as `model`. Raises UnsupportedError for other content types, InvalidInputError."""
+    """The body as `model`. Raises UnsupportedMediaTypeError for other content types, InvalidInputError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise UnsupportedError(
+        raise UnsupportedMediaTypeError(
             f"{request.url.path} does not read {kind[:100] or 'a body without a content type'}",
             hint="send content-type: application/json",
         )

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from fastapi import Request
 
 from ...store import Store
+from ...store.errors import NotReadyError, OverloadedError
 from ..session import Session, Snapshot
-from .errors import NotReadyError, OverloadedError
 from .middleware import Telemetry
 from .options import ServiceOptions
 from .thumbnails import Thumbnails

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...store.errors import AttribaseError, InvalidInputError
-from .errors import (
-    BrokenOffError,
-    DoesNotFitError,
+from ...store.errors import (
+    AttribaseError,
+    InvalidInputError,
     OverloadedError,
+    RequestTimeoutError,
     TooLargeError,
-    TooSlowError,
-    UnsupportedError,
-    told,
+    UnsupportedMediaTypeError,
 )
+from .errors import BrokenOffError, DoesNotFitError, told
 from .options import ServiceOptions
 
 PIECE = 256 << 10  # bytes of an answer handed to the connection at once
@@ -60,7 +59,7 @@ class Limits:
 
     def _check_head(self, headers: dict[bytes, bytes]) -> None:
         if b"content-encoding" in headers and headers[b"content-encoding"].strip().lower() != b"identity":
-            raise UnsupportedError("compressed requests are not read", hint="send the body as it is")
+            raise UnsupportedMediaTypeError("compressed requests are not read", hint="send the body as it is")
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._options.body_bytes:
             raise self._too_large()
@@ -115,7 +114,7 @@ class _Body:
                 message = await self.source()
         except TimeoutError:
             self.complete = True
-            raise TooSlowError(
+            raise RequestTimeoutError(
                 f"the request did not arrive within {self.limits.seconds:g} seconds", hint="send it faster"
             ) from None
         if message["type"] == "http.disconnect":

@@ -7,7 +7,7 @@ import warnings
 from collections import OrderedDict
 from threading import Lock
 
-from .errors import TooLargeError
+from ...store.errors import TooLargeError
 
 KEPT_BYTES = 64 << 20
 SHARP = 64  # up to this size a PNG is small too, and icons stay sharp

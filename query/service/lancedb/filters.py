@@ -12,8 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ....store.errors import InvalidInputError
-from ..errors import TooLargeError
+from ....store.errors import InvalidInputError, TooLargeError
 from ..options import ServiceOptions
 from .schemas import QueryBody, readable
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from ....store.errors import InvalidInputError, NotFoundError
+from ....store.errors import ForbiddenError, InvalidInputError, NotFoundError
 from ....store.tags import list_tags
-from ..errors import ForbiddenError
 from ..responses import ARROW_FILE, arrow_response, json_response
 from ..schemas import body_of, validated
 from ..service import Service, dataset_of, the_service

@@ -11,14 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ....store.errors import InvalidInputError
+from ....store.errors import InvalidInputError, TooLargeError
 from ....store.schema import mapped_column, vectors_table
 from ...attribution.attribute import by_index
 from ...attribution.request import Request
 from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, index_pass
 from ...features import RAW, unit
 from ...search import Pool
-from ..errors import TooLargeError
 from ..options import ServiceOptions
 from ..service import dataset_of
 from .filters import checked, chosen_columns, names_in

@@ -10,12 +10,11 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from ....store.errors import InvalidInputError
+from ....store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
 from ...attribution import request as asking
 from ...attribution.answer import Answer, flat_table
 from ...attribution.attribute import answer_all
 from ...session import Snapshot
-from ..errors import TooLargeError, UnsupportedError
 from ..options import ServiceOptions
 from ..responses import ARROW, arrow_response, json_response, wanted_format
 from ..schemas import (
@@ -69,7 +68,7 @@ async def _asked(request: Request) -> tuple[list[Query | bytes], AttributeOption
         async with request.form(max_files=100, max_fields=100) as form:
             return await _from_form(form)
     if kind != "application/json":
-        raise UnsupportedError(
+        raise UnsupportedMediaTypeError(
             f"/v1/attribute does not read {kind[:100] or 'a body without a content type'}",
             hint=f"send application/json, or {FORM} with an `image` file",
         )

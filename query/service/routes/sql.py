@@ -12,10 +12,9 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from ....store.errors import InvalidInputError
+from ....store.errors import ForbiddenError, InvalidInputError
 from ...json_values import json_bytes
 from ...sql.formats import rows_of
-from ..errors import ForbiddenError
 from ..responses import ARROW, JSON, streamed, wanted_format
 from ..schemas import SqlBody, body_of, read_json
 from ..service import Service, the_service

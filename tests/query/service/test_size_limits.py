@@ -6,9 +6,9 @@ import threading
 import httpx
 import pytest
 from attribase.query.service import ServiceOptions, create_app
-from attribase.query.service.errors import OverloadedError
 from attribase.query.service.service import Threads
 from attribase.query.service.size_limits import PIECE, Limits
+from attribase.store.errors import OverloadedError
 from starlette.responses import Response
 
 from .conftest import run
