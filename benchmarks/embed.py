@@ -44,7 +44,7 @@ from attribase.ingest.encoders import ensure_encoder
 from attribase.runtime import OnnxEncoder, load_encoder
 from attribase.runtime.devices import cores
 from attribase.store import AttribaseError, Store
-from attribase.store.schema import vectors_table
+from attribase.store.ids import vectors_table
 from embed_inputs import Pictures, files, fill, random_vit
 from rich.console import Console
 from rich.table import Table

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..store.errors import ConflictError, NotFoundError
-from ..store.schema import vectors_table
+from ..store.ids import vectors_table
 from .features import RAW, Pinned
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..store.errors import ConflictError
-from ..store.schema import mapped_column, vectors_table
+from ..store.ids import mapped_column, vectors_table
 
 if TYPE_CHECKING:
     from ..store import Store

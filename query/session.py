@@ -11,9 +11,8 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..store.ids import key_id
+from ..store.ids import key_id, vectors_table
 from ..store.lookup import locate
-from ..store.schema import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, calibration, choose_encoder, choose_mapper
 from .features import RAW, Pinned

@@ -11,8 +11,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from ..store.errors import DataError, InvalidInputError, NotFoundError
-from ..store.ids import key_id
-from ..store.schema import mapped_column, vectors_table
+from ..store.ids import key_id, mapped_column, vectors_table
 from .mapper_kinds import Array, FeatureMap, map_from
 
 if TYPE_CHECKING:

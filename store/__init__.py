@@ -1,9 +1,8 @@
 """The store: Lance tables, their schemas, ids, jobs and upkeep. Only this package imports lance."""
 
 from .errors import AttribaseError, ConflictError, DataError, InvalidInputError, NotFoundError
-from .ids import content_id, key_id
+from .ids import content_id, key_id, mapped_column, run_number, vectors_table, views_table
 from .jobs import Job, Jobs, JobStatus, Shard, Step
-from .schema import mapped_column, run_number, vectors_table, views_table
 from .store import Store
 
 __all__ = [

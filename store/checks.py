@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .ids import content_id
+from .ids import content_id, mapped_column, vectors_table
 from .lookup import quote
-from .schema import mapped_column, vectors_table
 from .vectors import encoder_of
 
 if TYPE_CHECKING:

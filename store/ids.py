@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 from .errors import InvalidInputError
 
@@ -28,3 +29,40 @@ def canonical_json(value: object) -> str:
 def key_id(*parts: object) -> str:
     """The id of what `parts` determine: sha256 of their canonical JSON. Tuples equal lists."""
     return content_id(canonical_json(parts).encode())
+
+
+def run_number(run_id: str) -> int:
+    """The number that `ranks` and `runs` are joined by: the first 60 bits of the id, never negative."""
+    return int(run_id[:15], 16)
+
+
+def vectors_table(encoder: str) -> str:
+    """`vectors_` + the encoder's safe name: `efficientnet-lite0` -> `vectors_efficientnet_lite0`."""
+    return "vectors_" + safe_name(encoder)
+
+
+def views_table(encoder: str) -> str:
+    """`views_` + the encoder's safe name."""
+    return "views_" + safe_name(encoder)
+
+
+def mapped_column(mapper: str) -> str:
+    """The column of `vectors_*` that holds what `mapper` makes of `base`."""
+    return "mapped_" + safe_name(mapper)
+
+
+def safe_name(name: str) -> str:
+    """`name` as part of an SQL identifier: lower case, all but letters and digits become `_`.
+
+    Two names can become one (`a-b`, `a_b`); the store refuses the second where it would be created, and
+    the tables' schema metadata holds the name as given.
+
+    Raises InvalidInputError for a name without any ASCII letter or digit, or longer than 80 characters.
+    """
+    safe = re.sub(r"[^a-z0-9]", "_", name.lower())
+    if not re.search(r"[a-z0-9]", safe) or len(safe) > 80:
+        raise InvalidInputError(
+            f"{name!r} cannot name an encoder or a mapper",
+            hint="use 1 to 80 letters, digits, '-' and '_'",
+        )
+    return safe

@@ -7,8 +7,8 @@ import lance
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .columns import blob_columns, key_columns
 from .errors import InvalidInputError, NotFoundError
-from .schema import blob_columns, key_columns
 
 FEW = 1000  # beyond, parsing `IN (...)` costs more than reading the key column
 SCAN_ROWS = 1 << 17  # read at once when looking through a whole table

@@ -12,10 +12,10 @@ from pathlib import Path
 import lance
 
 from .checks import Problem, check
+from .columns import blob_columns
 from .indexes import fold_all
 from .jobs import Step
 from .retries import with_retries
-from .schema import blob_columns
 from .store import Store
 
 __all__ = ["Problem", "TableInfo", "check", "compact", "info"]

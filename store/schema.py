@@ -1,51 +1,11 @@
-"""What a row is, table by table, in data order.
+"""What a row is, table by table, in data order. Column types are in columns.py."""
 
-Types are kept to what Lance filters, DuckDB and polars all read: string, int32/64, float32/64, bool,
-timestamp, list<string>, fixed-size float32 vectors and blobs. Keys are never null: Lance needs that to
-keep concurrent inserts of one key single. Timestamps are UTC without a zone. JSON columns are strings.
-"""
-
-import re
 from collections.abc import Sequence
 
 import pyarrow as pa
 
-from .errors import InvalidInputError
-
-BLOB_METADATA = {b"lance-encoding:blob": b"true"}
-TIMESTAMP = pa.timestamp("us")
-STRINGS = pa.list_(pa.string())
-
-
-def key(name: str, kind: pa.DataType = pa.string(), position: int = 1) -> pa.Field:  # noqa: B008
-    """A key column. Lance calls it unenforced: only `merge_insert` without an index keeps it unique."""
-    metadata = {
-        b"lance-schema:unenforced-primary-key": b"true",
-        b"lance-schema:unenforced-primary-key:position": str(position).encode(),
-    }
-    return pa.field(name, kind, nullable=False, metadata=metadata)
-
-
-def text(name: str, *, null: bool = True) -> pa.Field:
-    """A string column."""
-    return pa.field(name, pa.string(), nullable=null)
-
-
-def blob(name: str) -> pa.Field:
-    """Large bytes, stored apart from the row: scans do not pay for them unless they are named."""
-    return pa.field(name, pa.large_binary(), metadata=BLOB_METADATA)
-
-
-def key_columns(schema: pa.Schema) -> list[str]:
-    """The key columns of a table, in key order (which is their column order)."""
-    marker = b"lance-schema:unenforced-primary-key"
-    return [field.name for field in schema if (field.metadata or {}).get(marker) == b"true"]
-
-
-def blob_columns(schema: pa.Schema) -> list[str]:
-    """The columns that are stored as blobs."""
-    return [field.name for field in schema if (field.metadata or {}).get(b"lance-encoding:blob") == b"true"]
-
+from .columns import STRINGS, TIMESTAMP, blob, key, text
+from .ids import mapped_column
 
 ENCODER_METADATA = b"attribase:encoder"
 
@@ -262,16 +222,8 @@ TABLES: dict[str, pa.Schema] = {
 }
 """The tables that every store has, whatever encoders it knows."""
 
-LATER_TABLES = frozenset({"indexes"})
-"""Of these, what stores from before do not have until something is written to it."""
 
-
-def run_number(run_id: str) -> int:
-    """The number that `ranks` and `runs` are joined by: the first 60 bits of the id, never negative."""
-    return int(run_id[:15], 16)
-
-
-def vectors(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:
+def vectors_schema(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:
     """One row an item; `base` is the raw encoder output, shape (dim,); mapped columns are unit length."""
     vector = pa.list_(pa.float32(), dim)
     return pa.schema(
@@ -281,7 +233,7 @@ def vectors(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.S
     )
 
 
-def views(dim: int, *, encoder: str = "") -> pa.Schema:
+def views_schema(dim: int, *, encoder: str = "") -> pa.Schema:
     """One row an augmented view of an item; `base` is the raw encoder output of that view, shape (dim,)."""
     return pa.schema(
         [
@@ -291,35 +243,3 @@ def views(dim: int, *, encoder: str = "") -> pa.Schema:
         ],
         metadata={ENCODER_METADATA: encoder.encode()},
     )
-
-
-def vectors_table(encoder: str) -> str:
-    """`vectors_` + the encoder's safe name: `efficientnet-lite0` -> `vectors_efficientnet_lite0`."""
-    return "vectors_" + safe_name(encoder)
-
-
-def views_table(encoder: str) -> str:
-    """`views_` + the encoder's safe name."""
-    return "views_" + safe_name(encoder)
-
-
-def mapped_column(mapper: str) -> str:
-    """The column of `vectors_*` that holds what `mapper` makes of `base`."""
-    return "mapped_" + safe_name(mapper)
-
-
-def safe_name(name: str) -> str:
-    """`name` as part of an SQL identifier: lower case, all but letters and digits become `_`.
-
-    Two names can become one (`a-b`, `a_b`); the store refuses the second where it would be created, and
-    the tables' schema metadata holds the name as given.
-
-    Raises InvalidInputError for a name without any ASCII letter or digit, or longer than 80 characters.
-    """
-    safe = re.sub(r"[^a-z0-9]", "_", name.lower())
-    if not re.search(r"[a-z0-9]", safe) or len(safe) > 80:
-        raise InvalidInputError(
-            f"{name!r} cannot name an encoder or a mapper",
-            hint="use 1 to 80 letters, digits, '-' and '_'",
-        )
-    return safe

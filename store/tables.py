@@ -1,19 +1,120 @@
-"""Which tables a store has, and creating one while others may be creating it too."""
+"""Reading and writing the Lance tables of one store by name, key and version."""
 
 import contextlib
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import lance
 import pyarrow as pa
 
-from .errors import ConflictError, InvalidInputError
+from .columns import blob_columns, key_columns
+from .errors import ConflictError, InvalidInputError, NotFoundError
 from .layout import SUFFIX, Layout
-from .retries import with_retries
+from .lookup import rows_with
+from .upsert import Rows, upsert, validate_rows
 
 STORAGE_VERSION = "2.1"  # the newest whose blobs are plain large_binary; 2.0 cannot filter `bytes IS NULL`
+BLOB_ROWS = 32  # rows read at once when they carry blobs, which may be megabytes each
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one store. Keeps no table open: every call sees the newest version. Picklable."""
+
+    layout: Layout
+
+    @property
+    def uri(self) -> str:
+        """Where the store is: an absolute path or a remote URI."""
+        return self.layout.uri
+
+    def tables(self) -> list[str]:
+        """The names of all tables, sorted."""
+        return list_tables(self.layout)
+
+    def versions(self) -> dict[str, int]:
+        """The newest version of each table."""
+        return {table: int(self.dataset(table).version) for table in self.tables()}
+
+    def dataset(self, table: str, version: int | None = None) -> lance.LanceDataset:
+        """The Lance dataset of `table`, at `version` when given. Raises NotFoundError."""
+        try:
+            return lance.dataset(self.layout.table(table), version=version)
+        except (ValueError, OSError) as error:
+            if table not in self.tables():
+                raise NotFoundError(
+                    f"there is no table {table!r} in {self.uri}", hint=f"there are {', '.join(self.tables())}"
+                ) from error
+            if version is None or "not found" not in str(error).lower():
+                raise
+            raise NotFoundError(
+                f"{table} has no version {version}", hint="old versions go when a store is compacted"
+            ) from error
+
+    def schema(self, table: str) -> pa.Schema:
+        """The Arrow schema of `table`. Raises NotFoundError."""
+        return self.dataset(table).schema
+
+    def upsert(self, table: str, rows: Rows, *, update: bool = False) -> int:
+        """Insert the rows whose key is new; with `update` also replace, whole, those whose key is there.
+
+        Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
+
+        Returns:
+            Rows inserted or replaced by this call.
+
+        Raises InvalidInputError for rows that do not fit the table (nothing is written), ConflictError
+        when other writers won too often.
+        """
+        fitting = validate_rows(table, self.schema(table), rows)
+        return upsert(table, self.layout.table(table), fitting, update=update) if fitting.num_rows else 0
+
+    def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """Rows in memory. Blob columns are left out unless named, and then come as bytes."""
+        return self._scanner(table, columns, where, None).to_table()
+
+    def scan(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        batch_rows: int = 1024,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of one version, at most `batch_rows` at a time. Columns as for `read`."""
+        yield from self._scanner(table, columns, where, batch_rows).to_batches()
+
+    def count(self, table: str, where: str | None = None) -> int:
+        """Rows of `table` that satisfy the SQL filter `where`."""
+        return int(self.dataset(table).count_rows(where))
+
+    def existing(self, table: str, ids: Sequence[str]) -> set[str]:
+        """Which of `ids` the first key column of `table` holds."""
+        dataset = self.dataset(table)
+        key = key_columns(dataset.schema)[0]
+        return set(rows_with(dataset, ids, [key])[key].to_pylist())
+
+    def _scanner(
+        self, table: str, columns: Sequence[str] | None, where: str | None, batch_rows: int | None
+    ) -> lance.LanceScanner:
+        dataset = self.dataset(table)
+        if columns is None:
+            blob_names = blob_columns(dataset.schema)
+            columns = [name for name in dataset.schema.names if name not in blob_names]
+        unknown = [name for name in columns if name not in dataset.schema.names]
+        if unknown:
+            raise InvalidInputError(
+                f"{table} has no column {', '.join(map(repr, unknown))}",
+                hint=f"its columns are {', '.join(dataset.schema.names)}",
+            )
+        options: dict[str, int | str] = {} if batch_rows is None else {"batch_size": batch_rows}
+        if set(columns) & set(blob_columns(dataset.schema)):  # rows may be megabytes: read few ahead
+            size = min(batch_rows or BLOB_ROWS, BLOB_ROWS)
+            options = {"batch_size": size, "batch_readahead": 2, "blob_handling": "all_binary"}
+        # Else blobs stay descriptions: a filter on one (`bytes is not null`) would read every byte of it.
+        return dataset.scanner(columns=list(columns), filter=where, **options)
 
 
 def list_tables(layout: Layout) -> list[str]:
@@ -67,26 +168,16 @@ def _write_empty(uri: str, schema: pa.Schema) -> None:
     lance.write_dataset(schema.empty_table(), uri, mode="create", data_storage_version=STORAGE_VERSION)
 
 
-def add_later_columns(layout: Layout, table: str, schema: pa.Schema) -> None:
-    """Give a table that an older version made the columns that `schema` has gained since, all null."""
-
-    def commit() -> None:
-        dataset = lance.dataset(layout.table(table))
-        later = [field for field in schema if field.name not in dataset.schema.names]
-        if later:
-            dataset.add_columns(pa.schema(later))
-
-    with_retries(f"adding columns to {table}", commit)
-
-
-class ForeignDataset:
-    """A Lance dataset somewhere else: its schema, its size, and rows by their position."""
+class ExternalDataset:
+    """A Lance dataset outside of the store, to import rows from: its schema, size and rows by position."""
 
     def __init__(self, uri: str) -> None:
         try:
             self._dataset = lance.dataset(uri)
         except (ValueError, OSError) as error:
-            raise InvalidInputError(f"{uri} is no Lance dataset: {error}", hint="check the path") from error
+            raise InvalidInputError(
+                f"{uri} is not a Lance dataset: {error}", hint="check the path"
+            ) from error
 
     @property
     def schema(self) -> pa.Schema:
@@ -95,7 +186,7 @@ class ForeignDataset:
 
     @property
     def version(self) -> int:
-        """The version that is read."""
+        """The version that was opened."""
         return int(self._dataset.version)
 
     def count(self) -> int:

@@ -1,7 +1,7 @@
-"""Tags: a name for how the store is now, to compare with later. Tagged versions outlive compaction.
+"""Tags: names of states of the store, to query and compare later. Compaction keeps tagged versions.
 
-A tag is a Lance tag of one name on every table. It is put on the table SENTINEL last and taken off it first,
-so a tag that a kill left on some tables only is none: it is not listed, and making it again starts afresh.
+A tag is a Lance tag of the same name on every table. The table SENTINEL gets it last and loses it first,
+so a tag that a killed process left on some tables only is not listed, and creating it again starts anew.
 """
 
 import contextlib
@@ -9,90 +9,88 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import ConflictError, InvalidInputError, NotFoundError
-
-if TYPE_CHECKING:
-    from .store import Store
+from .tables import Tables
 
 SENTINEL = "jobs"
 TAG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 RESERVED = frozenset({"main", "temp", "memory", "system", "pg_catalog", "information_schema"})
-"""Schemas and catalogs that SQL has already: a tag is a schema there."""
+"""Names that DuckDB's own schemas and catalogs have: a tag becomes a schema."""
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A named state of the store: the version of each table it had. `created` is UTC."""
+    """A named state of the store: the version of each table. `created` is UTC."""
 
     name: str
     created: datetime
     versions: dict[str, int]
 
 
-def create_tag(store: "Store", name: str) -> Tag:
+def create_tag(tables: Tables, name: str) -> Tag:
     """Name the newest version of every table `name`.
 
-    Raises InvalidInputError for a name that SQL could not use as it is, ConflictError when the tag is there
-    or another process is tagging too.
+    Raises InvalidInputError for a name that SQL would have to quote, ConflictError when the tag exists or
+    another process creates one at the same time.
     """
     if not TAG.fullmatch(name) or name in RESERVED:
         raise InvalidInputError(
             f"{name!r} cannot be a tag",
-            hint="use a letter, then letters, digits and _, all small, as in `before_cleaning`",
+            hint="use a lower-case letter, then lower-case letters, digits and _, as in `before_cleaning`",
         )
-    if name in {tag.name for tag in list_tags(store)}:
+    if name in {tag.name for tag in list_tags(tables)}:
         raise ConflictError(
-            f"there is a tag {name!r} already",
-            hint=f"choose another name, or drop it first: attribase tag {name} --delete",
+            f"the tag {name!r} exists already",
+            hint=f"choose another name, or delete it first: attribase tag {name} --delete",
         )
-    versions = store.versions()
-    _remove(store, name, versions)
+    versions = tables.versions()
+    _remove(tables, name, versions)
     try:
         for table in (*sorted(set(versions) - {SENTINEL}), SENTINEL):
-            store.dataset(table).tags.create(name, versions[table])
-    except ValueError as error:  # the name is there again, or the version is gone
+            tables.dataset(table).tags.create(name, versions[table])
+    except ValueError as error:  # another process created the tag, or the version is gone
         raise ConflictError(
             f"the tag {name!r} could not be put on {table}",
             hint="another process is tagging or compacting; run it again",
         ) from error
-    return next(tag for tag in list_tags(store) if tag.name == name)
+    return next(tag for tag in list_tags(tables) if tag.name == name)
 
 
-def list_tags(store: "Store") -> list[Tag]:
+def list_tags(tables: Tables) -> list[Tag]:
     """Every tag, oldest first."""
-    found = {name: tag["created_at"] for name, tag in _tags(store, SENTINEL).items() if TAG.fullmatch(name)}
-    if not found:  # spares opening all tables
+    found = {name: tag["created_at"] for name, tag in _tags(tables, SENTINEL).items() if TAG.fullmatch(name)}
+    if not found:  # no need to open every table
         return []
     versions: dict[str, dict[str, int]] = {name: {} for name in found}
-    for table in store.tables():
-        for name, tag in _tags(store, table).items():
+    for table in tables.tables():
+        for name, tag in _tags(tables, table).items():
             if name in versions:
                 versions[name][table] = int(tag["version"])
     tags = [Tag(name, created, versions[name]) for name, created in found.items()]
     return sorted(tags, key=lambda tag: (tag.created, tag.name))
 
 
-def get_tag(store: "Store", name: str) -> Tag:
-    """The tag called `name`. Raises NotFoundError that lists the ones there are."""
-    tags = {tag.name: tag for tag in list_tags(store)}
+def get_tag(tables: Tables, name: str) -> Tag:
+    """The tag called `name`. Raises NotFoundError that lists the known ones."""
+    tags = {tag.name: tag for tag in list_tags(tables)}
     if name not in tags:
         known = f"there are {', '.join(tags)}" if tags else "there are none yet: attribase tag NAME"
         raise NotFoundError(f"there is no tag {name!r}", hint=known)
     return tags[name]
 
 
-def delete_tag(store: "Store", name: str) -> None:
-    """Drop a tag; what only it kept goes when the store is compacted. Raises NotFoundError."""
-    _remove(store, name, get_tag(store, name).versions)
+def delete_tag(tables: Tables, name: str) -> None:
+    """Delete a tag; the next compaction removes the versions that only it kept. Raises NotFoundError."""
+    _remove(tables, name, get_tag(tables, name).versions)
 
 
-def _tags(store: "Store", table: str) -> dict[str, dict[str, Any]]:
-    return dict(store.dataset(table).tags.list())
+def _tags(tables: Tables, table: str) -> dict[str, dict[str, Any]]:
+    return dict(tables.dataset(table).tags.list())
 
 
-def _remove(store: "Store", name: str, tables: Iterable[str]) -> None:
-    for table in (SENTINEL, *sorted(set(tables) - {SENTINEL})):
-        with contextlib.suppress(ValueError):  # it is not there
-            store.dataset(table).tags.delete(name)
+def _remove(tables: Tables, name: str, tagged: Iterable[str]) -> None:
+    for table in (SENTINEL, *sorted(set(tagged) - {SENTINEL})):
+        with contextlib.suppress(ValueError):  # this table does not have it
+            tables.dataset(table).tags.delete(name)

@@ -11,15 +11,15 @@ import lance
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .columns import key_columns
 from .errors import InvalidInputError
 from .lookup import rows_with
 from .retries import with_retries
-from .schema import key_columns
 
 Rows: TypeAlias = "pa.Table | Sequence[Mapping[str, Any]]"
 
 
-def conform(table: str, schema: pa.Schema, rows: Rows) -> pa.Table:
+def validate_rows(table: str, schema: pa.Schema, rows: Rows) -> pa.Table:
     """`rows` with exactly the columns and types of `schema`; nullable columns left out become null.
 
     Raises InvalidInputError for unknown columns, missing or null keys, values that do not fit (a vector

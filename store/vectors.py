@@ -1,36 +1,33 @@
 """Vector tables: one an encoder, created when its width is known, with one more column a mapper."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import lance
 import numpy as np
 import pyarrow as pa
 
-from . import schema
 from .errors import ConflictError, InvalidInputError
+from .ids import mapped_column
 from .lookup import quote
 from .retries import with_retries
-from .tables import create_table
-
-if TYPE_CHECKING:
-    from .store import Store
+from .schema import ENCODER_METADATA
+from .tables import Tables, create_table
 
 Compute = Callable[[pa.RecordBatch], np.ndarray]
 
 SCAN_ROWS = 8192
 READ_AHEAD_BYTES = 32 << 20
-SAME = 1e-6  # of unit-length vectors: what another batch size or thread count changes is no change
+TOLERANCE = 1e-6  # of unit-length vectors: what another batch size or thread count changes is rounding
 
 
-def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
-    """Create `table` when it is not there. Returns its name.
+def ensure_vector_table(tables: Tables, table: str, wanted: pa.Schema) -> str:
+    """Create `table` unless it exists. Returns its name.
 
-    Raises InvalidInputError when it is there with another dimension, ConflictError when another encoder
-    whose name reads the same in SQL has it.
+    Raises InvalidInputError when it exists with another dimension, ConflictError when it belongs to another
+    encoder whose name becomes the same in SQL.
     """
-    create_table(store.layout, table, wanted)
-    found = store.schema(table)
+    create_table(tables.layout, table, wanted)
+    found = tables.schema(table)
     owner, encoder = encoder_of(found), encoder_of(wanted)
     if owner != encoder:
         raise ConflictError(
@@ -46,32 +43,32 @@ def ensure(store: "Store", table: str, wanted: pa.Schema) -> str:
 
 
 def encoder_of(table_schema: pa.Schema) -> str:
-    """The encoder that a vector or view table belongs to, named as it was given."""
-    name: bytes = (table_schema.metadata or {}).get(schema.ENCODER_METADATA, b"")
+    """The name of the encoder that a vector or view table belongs to, as it was given."""
+    name: bytes = (table_schema.metadata or {}).get(ENCODER_METADATA, b"")
     return name.decode()
 
 
-def set_column(store: "Store", table: str, column: str, compute: Compute, dim: int | None = None) -> int:
-    """Make `column` what `compute` says of every row, in one commit. See Store.set_vector_column.
+def set_column(tables: Tables, table: str, column: str, compute: Compute, dim: int | None = None) -> int:
+    """Set `column` of every row to what `compute` returns, in one commit. See Store.set_vector_column.
 
     Readers see the old column or the new one, never a mixture: the new values are written beside the
-    table and committed at once. Rows that others append meanwhile stay null until the next call. Only a
-    column that changes its width is gone for a moment: it is dropped first, and added anew.
+    table and committed at once. Rows appended meanwhile stay null until the next call. Only a column whose
+    width changes is missing for a moment: it is dropped, then added again.
     """
-    _check_column(store, table, column)
-    return with_retries(f"writing {table}.{column}", lambda: _set_column(store, table, column, compute, dim))
+    _check_column(tables, table, column)
+    return with_retries(f"writing {table}.{column}", lambda: _set_column(tables, table, column, compute, dim))
 
 
-def _check_column(store: "Store", table: str, column: str) -> None:
-    table_schema = store.schema(table)
+def _check_column(tables: Tables, table: str, column: str) -> None:
+    table_schema = tables.schema(table)
     if not table.startswith("vectors_") or not column.startswith("mapped_"):
         raise InvalidInputError(
-            f"{table}.{column} is no mapped column",
+            f"{table}.{column} is not a mapped column",
             hint="use vectors_table(encoder) and mapped_column(mapper)",
         )
     where = f"encoder = {quote(encoder_of(table_schema))}"
-    names = store.read("mappers", ["mapper"], where)["mapper"].to_pylist()
-    sharing = sorted(name for name in names if schema.mapped_column(name) == column)
+    names = tables.read("mappers", ["mapper"], where)["mapper"].to_pylist()
+    sharing = sorted(name for name in names if mapped_column(name) == column)
     if len(sharing) > 1:
         raise ConflictError(
             f"the mappers {' and '.join(map(repr, sharing))} would both be kept in {table}.{column}",
@@ -79,12 +76,12 @@ def _check_column(store: "Store", table: str, column: str) -> None:
         )
 
 
-def _set_column(store: "Store", table: str, column: str, compute: Compute, dim: int | None) -> int:
-    dataset = _with_column(store, table, column, dim)
+def _set_column(tables: Tables, table: str, column: str, compute: Compute, dim: int | None) -> int:
+    dataset = _with_column(tables, table, column, dim)
     kind = dataset.schema.field(column).type
     fragments, fields, rows = [], set(), 0
     for fragment in dataset.get_fragments():
-        changed = list(_changed(fragment, column, kind, compute))
+        changed = list(_changed_rows(fragment, column, kind, compute))
         if changed:
             metadata, touched = fragment.update_columns(pa.Table.from_batches(changed))
             fragments.append(metadata)
@@ -95,49 +92,49 @@ def _set_column(store: "Store", table: str, column: str, compute: Compute, dim: 
             updated_fragments=fragments, fields_modified=sorted(fields), update_mode="rewrite_columns"
         )
         # conflicts with whatever touched these fragments since `dataset` was opened, not with appends
-        lance.LanceDataset.commit(store.layout.table(table), update, read_version=dataset.version)
+        lance.LanceDataset.commit(tables.layout.table(table), update, read_version=dataset.version)
     return rows
 
 
-def _with_column(store: "Store", table: str, column: str, dim: int | None) -> lance.LanceDataset:
-    """The newest `table`, given a `column` of vectors of length `dim` where it has none."""
-    dataset = store.dataset(table)
+def _with_column(tables: Tables, table: str, column: str, dim: int | None) -> lance.LanceDataset:
+    """The newest `table`, with an all-null `column` of vectors of length `dim` added where it has none."""
+    dataset = tables.dataset(table)
     kind = pa.list_(pa.float32(), dim or dataset.schema.field("base").type.list_size)
     if column in dataset.schema.names and dataset.schema.field(column).type != kind:
         dataset.drop_columns([column])
-        dataset = store.dataset(table)
+        dataset = tables.dataset(table)
     if column not in dataset.schema.names:
-        dataset.add_columns(pa.field(column, kind))  # all null: only the schema is written
-        dataset = store.dataset(table)
+        dataset.add_columns(pa.field(column, kind))  # writes only the schema
+        dataset = tables.dataset(table)
     return dataset
 
 
-def _changed(
+def _changed_rows(
     fragment: lance.LanceFragment, column: str, kind: pa.DataType, compute: Compute
 ) -> Iterator[pa.RecordBatch]:
-    """(_rowid, column) of the rows of `fragment` whose vector is null or not what `compute` says."""
+    """(_rowid, column) of the rows of `fragment` whose vector is null or not what `compute` returns."""
     columns = ["item_id", "item_kind", "base", column]
     ahead = {"batch_size": SCAN_ROWS, "batch_readahead": 2, "io_buffer_size": READ_AHEAD_BYTES}
     for batch in fragment.to_batches(columns=columns, with_row_id=True, **ahead):
-        fresh = _computed(batch, column, kind, compute)
+        fresh = _compute_vectors(batch, column, kind, compute)
         before = batch[column]
         differs = np.ones(batch.num_rows, bool)
         stored = np.asarray(before.is_valid())
         old = before.filter(before.is_valid()).flatten().to_numpy(zero_copy_only=False)
-        differs[stored] = (np.abs(fresh[stored] - old.reshape(-1, kind.list_size)) > SAME).any(axis=1)
+        differs[stored] = (np.abs(fresh[stored] - old.reshape(-1, kind.list_size)) > TOLERANCE).any(axis=1)
         if differs.any():
             values = pa.FixedSizeListArray.from_arrays(pa.array(fresh[differs].reshape(-1)), kind.list_size)
             rows = batch["_rowid"].filter(pa.array(differs))
             yield pa.record_batch([rows, values], names=["_rowid", column])
 
 
-def _computed(batch: pa.RecordBatch, column: str, kind: pa.DataType, compute: Compute) -> np.ndarray:
-    """What `compute` says, checked: (rows, dim) finite float32."""
+def _compute_vectors(batch: pa.RecordBatch, column: str, kind: pa.DataType, compute: Compute) -> np.ndarray:
+    """`compute(batch)` as (rows, dim) finite float32. Raises InvalidInputError for anything else."""
     fresh = np.ascontiguousarray(compute(batch.select(["item_id", "item_kind", "base"])), np.float32)
     if fresh.shape != (batch.num_rows, kind.list_size):
         raise InvalidInputError(
-            f"{column} came as {fresh.shape}, not as {(batch.num_rows, kind.list_size)}",
-            hint="is the mapper one of this encoder's?",
+            f"{column} has shape {fresh.shape} instead of {(batch.num_rows, kind.list_size)}",
+            hint="was this mapper trained on another encoder?",
         )
     if not np.isfinite(fresh).all():
         raise InvalidInputError(

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ..store import Step, Store, key_id, vectors_table
+from ..store.columns import utc_now
 from ..store.errors import InvalidInputError
-from ..store.jobs import now
 from .mapper import READS
 from .provenance import same_inputs, trained_row
 from .similarities import Similarities, load_similarities
@@ -97,7 +97,7 @@ def train_calibration(
         "kl_before": history[0]["kl"],
         "kl_after": kl,
         "table_versions": json.dumps(versions, sort_keys=True),
-        "created": now(),
+        "created": utc_now(),
     }
     store.upsert("calibrations", [row], update=True)
     yield Step(STAGE, config.steps, config.steps, f"tau {tau:.4f}, lambda {lam:.4f}")

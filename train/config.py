@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..runtime.mapper import RAW
 from ..store.errors import InvalidInputError
-from ..store.schema import mapped_column
+from ..store.ids import mapped_column
 
 CENTRES = ("none", "gallery", "each")
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..runtime import MapperPair
 from ..runtime.mapper import column_is_full, fill_column
 from ..store import Step, Store, key_id, vectors_table, views_table
-from ..store.jobs import now
+from ..store.columns import utc_now
 from .config import MapperConfig
 from .data import load_data
 from .fit import fit, start_maps
@@ -61,7 +61,7 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         "history": json.dumps(history, sort_keys=True),
         "best_epoch": best_epoch,
         "table_versions": json.dumps(versions, sort_keys=True),
-        "created": now(),
+        "created": utc_now(),
     }
     fill_column(store, encoder, config.name, pair)  # first: a mapper that is listed is one that is ready
     store.upsert("mappers", [row], update=True)

@@ -13,7 +13,7 @@ from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.model_files import BESIDE, MODEL, WEIGHTS, StoredFile, files_json
 from ...store import Store
 from ...store.errors import ConflictError, InvalidInputError
-from ...store.schema import safe_name, vectors_table
+from ...store.ids import safe_name, vectors_table
 
 OUTPUT = "features"
 

@@ -41,10 +41,10 @@ def open_parquet(name: str) -> ImageSource:
 
 def open_lance(name: str) -> ImageSource:
     """The rows of a Lance dataset."""
-    from ...store.tables import ForeignDataset
+    from ...store.tables import ExternalDataset
     from .table import TableSource
 
-    dataset = ForeignDataset(name)
+    dataset = ExternalDataset(name)
     return TableSource(name, dataset, {"version": dataset.version})
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...store import InvalidInputError, NotFoundError
-from ...store.schema import safe_name
+from ...store.ids import safe_name
 
 LAYOUT_HINT = (
     "a release has dataset/json/test_<case>.json, feats/<encoder>/laion_subset.pth, feats/<encoder>/"

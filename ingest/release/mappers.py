@@ -7,7 +7,7 @@ from typing import Any
 from ...runtime import MapperPair
 from ...runtime.mapper import column_is_full, fill_column, mapper_names
 from ...store import Step, Store, key_id, vectors_table
-from ...store.jobs import now
+from ...store.columns import utc_now
 from .stored import SOURCE
 from .weights import ReleasedCalibration, ReleasedMapper
 
@@ -69,4 +69,4 @@ def add_calibrations(store: Store, calibrations: Sequence[ReleasedCalibration]) 
 def _origin(name: str) -> dict[str, Any]:
     """What a training would have filled: where it is from instead, and when it came."""
     config = json.dumps({"source": SOURCE, "file": name}, sort_keys=True)
-    return {"config": config, "table_versions": "{}", "created": now()}
+    return {"config": config, "table_versions": "{}", "created": utc_now()}

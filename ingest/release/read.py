@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...runtime.decode import PIXEL_LIMIT
 from ...store import InvalidInputError, Step, Store
-from ...store.schema import mapped_column, vectors_table
+from ...store.ids import mapped_column, vectors_table
 from .features import CaseFeatures, Gallery, read_case, read_gallery
 from .files import Files, find_files
 from .images import Pictures, Sink, count_unused_files

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...store.errors import ConflictError
-from ...store.schema import vectors_table
+from ...store.ids import vectors_table
 from .answer import Answer, OwnerShare
 from .request import check_field
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ...store.ids import run_number
 from ...store.jobs import Step
-from ...store.schema import RANKS, run_number
+from ...store.schema import RANKS
 from ..catalog import gallery_ids
 from ..features import Candidates, Features, Pinned
 from .cases import Sample

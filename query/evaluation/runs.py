@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from ...store.errors import NotFoundError
-from ...store.ids import key_id
-from ...store.schema import run_number, vectors_table
+from ...store.ids import key_id, run_number, vectors_table
 from ..catalog import GALLERY, encoders, mappers
 from ..features import RAW, Pinned
 from .cases import Sample, read_cases

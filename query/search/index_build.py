@@ -13,9 +13,10 @@ import numpy as np
 
 from ...store import Step, indexes, key_id
 from ...store.errors import ConflictError, InvalidInputError
+from ...store.ids import mapped_column, vectors_table
 from ...store.indexes import Index
 from ...store.lookup import is_in
-from ...store.schema import INDEXES, mapped_column, vectors_table
+from ...store.schema import INDEXES
 from ..catalog import choose_encoder, choose_mapper, encoders, mappers
 from ..features import RAW, Pinned
 from .index import REBUILD, Depth

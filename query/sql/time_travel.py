@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ...store import Store
 from ...store.errors import InvalidInputError, NotFoundError
-from ...store.schema import LATER_TABLES, TABLES
+from ...store.schema import TABLES
 from ...store.tags import TAG, get_tag
 
 
@@ -58,7 +58,7 @@ def _then(store: Store, moment: datetime) -> dict[str, int]:
         # where the next version is gone it may be the one of then: say so rather than show an older one
         if then and (max(then) + 1 in history or max(then) == max(history)):
             found[table] = max(then)
-    if not set(TABLES) - LATER_TABLES <= set(found):
+    if not set(TABLES) <= set(found):
         raise NotFoundError(
             f"the store did not exist at {moment.isoformat()}, or its versions of then are gone",
             hint="ask for a later moment, or leave `at` out; a tag keeps versions from being compacted away",

@@ -2,7 +2,7 @@ import hashlib
 import json
 
 import pytest
-from attribase.store import content_id, key_id
+from attribase.store import content_id, key_id, run_number
 from attribase.store.errors import InvalidInputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,3 +46,8 @@ def test_what_json_cannot_say_has_no_id(value):
     with pytest.raises(InvalidInputError) as caught:
         key_id(value)
     assert caught.value.hint
+
+
+def test_run_numbers_fit_a_signed_64_bit_integer():
+    assert run_number("f" * 64) == 2**60 - 1
+    assert run_number("0" * 64) == 0

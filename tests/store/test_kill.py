@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from attribase.store import Store
+from attribase.store.columns import blob_columns, key_columns
 from attribase.store.maintenance import check
-from attribase.store.schema import blob_columns, key_columns
 
 WORK = ("work", 32, 4)
 KILLS = 4

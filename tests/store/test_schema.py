@@ -3,8 +3,10 @@ import re
 import pyarrow as pa
 import pytest
 from attribase.store import mapped_column, vectors_table, views_table
+from attribase.store.columns import blob_columns, key_columns
 from attribase.store.errors import InvalidInputError
-from attribase.store.schema import TABLES, blob_columns, key_columns, safe_name, vectors, views
+from attribase.store.ids import safe_name
+from attribase.store.schema import TABLES, vectors_schema, views_schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,11 @@ READABLE = {  # by Lance filters, DuckDB and polars alike
     pa.list_(pa.string()),
     pa.list_(pa.float32(), 8),
 }
-ALL = {**TABLES, "vectors_x": vectors(8, ["tuned"], encoder="x"), "views_x": views(8, encoder="x")}
+ALL = {
+    **TABLES,
+    "vectors_x": vectors_schema(8, ["tuned"], encoder="x"),
+    "views_x": views_schema(8, encoder="x"),
+}
 
 
 @pytest.mark.parametrize("table", ALL)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ....store.errors import InvalidInputError, TooLargeError
-from ....store.schema import mapped_column, vectors_table
+from ....store.ids import mapped_column, vectors_table
 from ...attribution.attribute import by_index
 from ...attribution.request import Request
 from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, index_pass

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from ....store.ids import vectors_table
 from ....store.lookup import is_in, quote
-from ....store.schema import vectors_table
 from ...features import RAW
 from ...session import Snapshot
 from ...sql.connection import open_connection

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from attribase.store import Store
-from attribase.store.schema import key_columns
+from attribase.store.columns import key_columns
 
 TIMES = ("updated", "at", "created")
 
