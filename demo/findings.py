@@ -9,11 +9,13 @@ import polars as pl
 
 from ..query import attribute_many, compare_control, connect, influence_table, load_sql, metric_intervals
 from ..query.sql.bootstrap import paired_difference
+from ..runtime.influence import influence
+from ..runtime.mapper import RAW
 from ..store import Store
 from .figures import CreatorBar
 
 Rows = list[dict[str, Any]]
-RAW, BEST = "none", "tuned"
+BEST = "tuned"
 OTHERS = ("paper", "unregularised")
 
 
@@ -177,8 +179,7 @@ def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[floa
     samples = _some_samples(store, encoder)
     for whole in attribute_many(store, samples, encoder=encoder, mapper=BEST, k=DEEP):
         scores = np.array([result.similarity for result in whole.results])
-        plain = np.exp(scores - scores[0])
-        before.append((plain / plain.sum())[:DEPTH])
+        before.append(influence(scores, tau=1.0, lam=0.0)[:DEPTH])
         after.append(np.array([result.influence or 0.0 for result in whole.results[:DEPTH]]))
     return np.mean(before, axis=0).tolist(), np.mean(after, axis=0).tolist()
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ..query import connect, load_sql
+from ..runtime.mapper import RAW
 from ..store import Store
 from .figures import RecallBar, creator_plot, influence_plot, recall_plot
 from .findings import (
     BEST,
-    RAW,
     Rows,
     calibration_rows,
     control_rows,

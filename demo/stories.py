@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..query import Answer, attribute, influence_by
+from ..runtime.mapper import RAW
 from ..store import Store
-from .findings import BEST, RAW, middle_samples
+from .findings import BEST, middle_samples
 
 HITS = 7
 SAMPLES = 8

@@ -1,11 +1,11 @@
-"""Inference without torch: decode an image, encode it with ONNX Runtime, map it, weigh its influences.
+"""Inference without torch: decode an image, encode it with ONNX Runtime, map it, compute influence.
 
-Imports `store` only, so a query or a service starts without a deep-learning framework.
+Imports `store` only. ONNX Runtime is imported by the first call that needs it, so a query starts without it.
 """
 
 from .decode import PIXEL_LIMIT, BadImageError, decode_image
 from .encoder import OnnxEncoder, load_encoder
-from .influence import cutoff, influence
+from .influence import cutoff, influence, influence_terms
 from .mapper import MapperPair, normalise
 from .mapper_kinds import ChannelMapper, LinearMapper, MlpMapper
 from .preprocess import Preprocessing
@@ -22,6 +22,7 @@ __all__ = [
     "cutoff",
     "decode_image",
     "influence",
+    "influence_terms",
     "load_encoder",
     "normalise",
 ]

@@ -1,25 +1,82 @@
-"""Similarities to influence: eq. 6 of arXiv:2306.09345, in numpy, with the exact relu."""
+"""Similarities to influence: eq. 6 of arXiv:2306.09345, for numpy arrays and for torch tensors.
+
+    influence_i = relu(exp((s_i - s0) / tau) - lambda) / sum_j relu(exp((s_j - s0) / tau) - lambda)
+
+s_i is the similarity of candidate i, s0 the largest one, (tau, lambda) the calibration. The numerator is
+`influence_terms`, the whole `influence`, and the similarity where the numerator becomes zero `cutoff`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import InvalidInputError
 
+Tensor = TypeVar("Tensor")
+
+
+def relu(values: Any) -> NDArray[np.float64]:
+    """max(values, 0), elementwise."""
+    return np.asarray(np.maximum(values, 0.0), dtype=np.float64)
+
+
+@overload
+def influence_terms(
+    similarities: NDArray[np.floating] | float, best: NDArray[np.floating] | float, tau: float, lam: float
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def influence_terms(
+    similarities: Tensor,
+    best: Tensor | float,
+    tau: Tensor | float,
+    lam: Tensor | float,
+    *,
+    exp: Callable[[Tensor], Tensor],
+    relu: Callable[[Tensor], Tensor],
+) -> Tensor: ...
+
+
+def influence_terms(
+    similarities: Any,
+    best: Any,
+    tau: Any,
+    lam: Any,
+    *,
+    exp: Callable[[Any], Any] = np.exp,
+    relu: Callable[[Any], Any] = relu,
+) -> Any:
+    """Numerator of eq. 6: relu(exp((s - s0) / tau) - lambda), elementwise, in the precision of its arguments.
+
+    Args:
+        similarities: s, any shape; -inf has no influence where lambda is not negative.
+        best: s0, of a shape that broadcasts with `similarities`.
+        tau: temperature, positive.
+        lam: threshold lambda, below 1.
+        exp: the exponential of the arrays' library; `torch.exp` for tensors.
+        relu: of the same library; a softplus makes the terms differentiable in lambda.
+
+    Returns:
+        Terms of the broadcast shape. The best candidate's is 1 - lambda.
+    """
+    return relu(exp((similarities - best) / tau) - lam)
+
 
 def influence(
     similarities: NDArray[np.floating] | Sequence[float], tau: float, lam: float
 ) -> NDArray[np.float64]:
-    """Share of each candidate: relu(exp((s - s0) / tau) - lambda), divided by its sum.
+    """Eq. 6: the share of each candidate.
 
     Args:
-        similarities: (candidates,) cosine similarities, in any order; s0 is the largest.
+        similarities: (candidates,) cosine similarities, in any order.
         tau: temperature, positive.
-        lam: threshold, below 1 (at 1 the best candidate itself would be cut off).
+        lam: threshold lambda, below 1 (at 1 the best candidate itself would have no influence).
 
     Returns:
         (candidates,) float64, not negative, sums to 1 (empty for no candidates). Exact for the whole
@@ -27,26 +84,24 @@ def influence(
 
     Raises:
         InvalidInputError: tau or lam out of range, or a similarity that is not finite.
-
-    Source: arXiv:2306.09345 eq. 6.
     """
     _check(tau, lam)
-    scores = np.asarray(similarities, dtype=np.float64)
-    if scores.size == 0:
-        return scores
-    if not np.isfinite(scores).all():
+    values = np.asarray(similarities, dtype=np.float64)
+    if values.size == 0:
+        return values
+    if not np.isfinite(values).all():
         raise InvalidInputError("a similarity is not finite", hint="embed the items again")
-    kept = np.maximum(np.exp((scores - scores.max()) / tau) - lam, 0.0)
-    return np.asarray(kept / kept.sum(), dtype=np.float64)
+    terms = influence_terms(values, values.max(), tau, lam)
+    return np.asarray(terms / terms.sum(), dtype=np.float64)
 
 
-def cutoff(s0: float, tau: float, lam: float) -> float:
+def cutoff(best: float, tau: float, lam: float) -> float:
     """Similarity at or below which a candidate has no influence: s0 + tau * log(lambda).
 
-    Minus infinity when lambda is not positive: then every candidate of the pool counts.
+    Minus infinity when lambda is not positive: then every candidate of the pool has some.
     """
     _check(tau, lam)
-    return s0 + tau * math.log(lam) if lam > 0 else -math.inf
+    return best + tau * math.log(lam) if lam > 0 else -math.inf
 
 
 def _check(tau: float, lam: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.influence import cutoff, influence, influence_terms
 from ..catalog import Calibration
 
 CLOSE = 4e-6
@@ -37,8 +38,6 @@ class Shares:
 
 def shares_of(similarities: Reals, fitted: Calibration) -> Shares:
     """Influence (eq. 6) of all of `similarities` (n,), n at least 1, without those that have none."""
-    from ...runtime.influence import cutoff, influence  # imported late: the runtime brings ONNX along
-
     best = float(similarities.max())
     line = cutoff(best, fitted.tau, fitted.lam)
     below = np.nextafter(np.float32(line), np.float32(-np.inf)) if math.isfinite(line) else -np.inf
@@ -55,7 +54,7 @@ def unseen_share(shares: Shares, best: float, last: float, left: int, fitted: Ca
 
     Relative to a total that includes it. 0 where none can have any.
     """
-    each = max(0.0, math.exp(min(0.0, (last - best) / fitted.tau)) - fitted.lam)
+    each = float(influence_terms(min(last, best), best, fitted.tau, fitted.lam))
     most = left * each
     return most / (shares.total + most)
 

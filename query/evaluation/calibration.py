@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.influence import influence_terms
+from ...runtime.mapper import normalise
 from ...store.errors import ConflictError
 from ..catalog import Calibration, calibration, choose_encoder, choose_mapper, gallery_ids
-from ..features import Candidates, Features, Pinned, unit
+from ..features import Candidates, Features, Pinned
 from .cases import read_cases
 from .pools import Shard, answerable, load_shard
 
@@ -157,13 +159,13 @@ def exemplar_influence(shard: Shard, gallery: Candidates, fitted: Calibration) -
     largest = np.maximum.reduceat(own, starts)
     for scores, _ in _gallery_scores(shard, gallery):
         largest = np.maximum(largest, scores.max(axis=1))
-    weights = _weight(own, largest[owners], fitted)
-    total = np.add.reduceat(weights, starts)
+    terms = influence_terms(own, largest[owners], fitted.tau, fitted.lam)
+    total = np.add.reduceat(terms, starts)
     for scores, mine in _gallery_scores(shard, gallery):
-        others = _weight(scores, largest[:, None], fitted)
+        others = influence_terms(scores, largest[:, None], fitted.tau, fitted.lam)
         others[mine] = 0.0  # counted above, as exemplars
         total += others.sum(axis=1)
-    shares = weights / total[owners]
+    shares = terms / total[owners]
     logs = np.log(np.maximum(shares, EPSILON))
     return ExemplarInfluence(
         share=np.add.reduceat(shares, starts), kl=-np.log(counts) - np.add.reduceat(logs, starts) / counts
@@ -177,7 +179,7 @@ def _gallery_scores(
 
     There the score is -inf: exemplars are counted with their own similarities.
     """
-    start, samples = 0, unit(shard.pools.samples)
+    start, samples = 0, normalise(shard.pools.samples)
     for block in gallery.blocks():
         scores = (samples @ block.T).astype(np.float64)
         inside = (shard.places >= start) & (shard.places < start + len(block))
@@ -185,13 +187,6 @@ def _gallery_scores(
         scores[mine] = -np.inf
         yield scores, mine
         start += len(block)
-
-
-def _weight(
-    scores: NDArray[np.float64], largest: NDArray[np.float64], fitted: Calibration
-) -> NDArray[np.float64]:
-    """relu(exp((s - s0) / tau) - lambda), unnormalised."""
-    return np.maximum(np.exp((scores - largest) / fitted.tau) - fitted.lam, 0.0)
 
 
 def _joined(parts: list[ExemplarInfluence]) -> ExemplarInfluence:

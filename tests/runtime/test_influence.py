@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from attribase.runtime import cutoff, influence
+from attribase.runtime import cutoff, influence, influence_terms
 from attribase.store.errors import InvalidInputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +63,24 @@ def test_settings_that_have_no_meaning_are_refused(tau, lam):
 def test_a_similarity_that_is_no_number_is_refused():
     with pytest.raises(InvalidInputError, match="finite"):
         influence([0.5, math.nan], 0.1, 0.1)
+
+
+@given(SCORES, TAU, LAMBDA)
+def test_terms_of_torch_tensors_are_those_of_numpy_arrays(scores, tau, lam):
+    import torch
+
+    values = torch.tensor(scores, dtype=torch.float64)
+    of_torch = influence_terms(values, values.max(), tau, lam, exp=torch.exp, relu=torch.relu)
+    of_numpy = influence_terms(np.array(scores), max(scores), tau, lam)
+    assert of_torch.numpy() == pytest.approx(of_numpy, abs=1e-12)
+    assert influence(scores, tau, lam) == pytest.approx(of_numpy / of_numpy.sum(), abs=1e-12)
+
+
+def test_terms_of_torch_tensors_can_be_differentiated():
+    import torch
+
+    tau, lam = torch.tensor(0.2, requires_grad=True), torch.tensor(0.1, requires_grad=True)
+    values = torch.tensor([0.9, 0.5])
+    influence_terms(values, values.max(), tau, lam, exp=torch.exp, relu=torch.relu).sum().backward()
+    assert tau.grad == pytest.approx(math.exp(-0.4 / 0.2) * 0.4 / 0.2**2, rel=1e-5)
+    assert lam.grad == -2
