@@ -22,19 +22,23 @@ INTERPOLATIONS = {
 
 MODES = ("shorter", "both", "longer")
 
-LONG = 32
-"""A picture that would grow longer than so many squares is not resized whole: it could become huge."""
+LONGEST = 32
+"""Squares in a row: a picture that would grow longer than this is not resized whole; it could fill memory."""
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Where the square that the encoder sees lies: in the picture resized to `resized`, from `corner` on.
+class CropGeometry:
+    """Where the square that the encoder sees lies in a picture of one size; lengths are (across, down).
 
-    Both (across, down). A negative corner, or a resized side that is too short, is filled up with the mean.
+    resized: the size that the picture is resized to. corner: the square's first pixel in it, negative where
+    the square begins outside. padded: whether some of the square lies outside, where the mean fills it.
+    oversized: whether `resized` is so much larger than the picture that only the square may be computed.
     """
 
     resized: tuple[int, int]
     corner: tuple[int, int]
+    padded: bool
+    oversized: bool
 
 
 @dataclass(frozen=True)
@@ -84,22 +88,22 @@ class Preprocessing:
         """
         filter_ = INTERPOLATIONS[self.interpolation]
         image = image if image.mode == "RGB" else image.convert("RGB")
-        frame, square = self.frame(*image.size), (self.size, self.size)
-        (left, top), resized = frame.corner, frame.resized
-        if max(resized) > max(LONG * self.size, *image.size):  # only the square is made, in Pillow's order
+        found, square = self.geometry(*image.size), (self.size, self.size)
+        (left, top), resized = found.corner, found.resized
+        if found.oversized:  # only the square is computed, in Pillow's order of passes
             across, down = image.width / resized[0], image.height / resized[1]
             columns = left * across, 0, (left + self.size) * across, image.height
             image = image.resize((self.size, image.height), filter_, box=columns)
             rows = 0, top * down, self.size, (top + self.size) * down
             return image.resize(square, filter_, box=rows)
         whole = image if resized == image.size else image.resize(resized, filter_)
-        if left < 0 or top < 0 or min(resized) < self.size:
+        if found.padded:
             filled = Image.new("RGB", square, self._fill)
             filled.paste(whole, (-left, -top))
             return filled
         return whole if resized == square else whole.crop((left, top, left + self.size, top + self.size))
 
-    def frame(self, width: int, height: int) -> Frame:
+    def geometry(self, width: int, height: int) -> CropGeometry:
         """Where the square that the encoder sees lies in a picture of `width` x `height` pixels.
 
         Truncated or rounded as in torchvision ('shorter', 'both') and timm ('longer'), whose arithmetic the
@@ -114,7 +118,12 @@ class Preprocessing:
         else:
             shorter = min(width, height)
             wide, high = int(goal * width / shorter), int(goal * height / shorter)
-        return Frame((wide, high), (self._corner(wide), self._corner(high)))
+        return CropGeometry(
+            resized=(wide, high),
+            corner=(self._corner(wide), self._corner(high)),
+            padded=min(wide, high) < self.size,
+            oversized=max(wide, high) > max(LONGEST * self.size, width, height),
+        )
 
     def _corner(self, side: int) -> int:
         spare = side - self.size

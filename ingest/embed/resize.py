@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...runtime import Preprocessing
-from ...runtime.preprocess import LONG
 
 F = TypeVar("F", bound=Callable[..., object])
 Words = NDArray[np.uint32]
@@ -49,16 +48,15 @@ def compiled(function: F) -> F:
 
 def write_pixels(image: Image.Image, preprocessing: Preprocessing, out: Reals) -> None:
     """What `preprocessing(image)` returns, written to `out` (3, size, size) float32. `image` is RGB."""
-    size, frame = preprocessing.size, preprocessing.frame(*image.size)
+    size, crop = preprocessing.size, preprocessing.geometry(*image.size)
     kind = KINDS.get(preprocessing.interpolation)
-    inside = min(frame.corner) >= 0 and min(frame.resized) >= size
-    if kind is None or not inside or max(frame.resized) > max(LONG * size, *image.size):
+    if kind is None or crop.padded or crop.oversized:
         out[:] = preprocessing(image)  # rare: borders, and long pictures that would grow
         return
     scale, shift = preprocessing.affine
-    across = weights(image.width, frame.resized[0], frame.corner[0], size, kind)
-    down = weights(image.height, frame.resized[1], frame.corner[1], size, kind)
-    resample(rgbx(image), across, down, vertical_first(image.size, frame.resized), scale, shift, out)
+    across = weights(image.width, crop.resized[0], crop.corner[0], size, kind)
+    down = weights(image.height, crop.resized[1], crop.corner[1], size, kind)
+    resample(rgbx(image), across, down, vertical_first(image.size, crop.resized), scale, shift, out)
 
 
 def vertical_first(size: tuple[int, int], resized: tuple[int, int]) -> bool:
