@@ -14,12 +14,11 @@ from ...store import Store
 from ...store.errors import InvalidInputError
 from .onnx_files import OnnxFiles, adopt, write_row
 from .parity import MIN_COSINE, Example, Parity, compare, stored_examples
+from .registry import encoder_name, get_encoder
 from .spec import FP32, EncoderSpec, Network, RebuiltOnnx, split_name, variant_name
 from .variants import export_variant, is_current
 
 SAMPLE_IMAGES = 16
-
-__all__ = ["MIN_COSINE", "Parity", "ensure_encoder", "export_encoder"]
 
 
 def ensure_encoder(
@@ -46,8 +45,6 @@ def ensure_encoder(
 
     Raises what `export_encoder` and `export_variant` do.
     """
-    from . import encoder_name, get_encoder
-
     source, said = split_name(name)
     base, chosen = encoder_name(source), precision or said
     wanted = variant_name(base, chosen)

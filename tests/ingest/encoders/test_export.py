@@ -229,7 +229,7 @@ def test_features_of_two_models_are_not_mixed(spec, tmp_path):
 @pytest.mark.usefixtures("without_export")
 def test_an_encoder_is_exported_when_it_is_first_asked_for(spec, tmp_path, monkeypatch):
     store = Store.create(tmp_path / "store")
-    monkeypatch.setattr("attribase.ingest.encoders.get_encoder", lambda *_: spec)
+    monkeypatch.setattr("attribase.ingest.encoders.export.get_encoder", lambda *_: spec)
     with pytest.raises(InvalidInputError, match="no image"):
         ensure_encoder(store, "tiny")
     buffer = io.BytesIO()

@@ -102,7 +102,7 @@ def test_names_of_variants():
 
 def test_a_variant_is_made_once_and_again_when_its_original_has_changed(tmp_path, monkeypatch):
     store, spec = new_store(tmp_path / "store", 8), spec_of(Convolutions)
-    monkeypatch.setattr("attribase.ingest.encoders.get_encoder", lambda *_: spec)
+    monkeypatch.setattr("attribase.ingest.encoders.export.get_encoder", lambda *_: spec)
     made = []
     export = variants.export_variant
 
@@ -127,7 +127,7 @@ def test_a_variant_is_made_once_and_again_when_its_original_has_changed(tmp_path
     table = store.ensure_vectors("convolutions@fp16", 16)
     store.upsert(table, [{"item_id": "i", "item_kind": "image", "base": [0.5] * 16}])
     third = replace(spec, load=lambda _: build(Convolutions, 2))
-    monkeypatch.setattr("attribase.ingest.encoders.get_encoder", lambda *_: third)
+    monkeypatch.setattr("attribase.ingest.encoders.export.get_encoder", lambda *_: third)
     with pytest.raises(ConflictError, match="other weights of convolutions@fp16"):
         ensure_encoder(store, "convolutions@fp16", tmp_path / "third.pth")
     assert row_of(store, "convolutions@fp16") == second
@@ -166,7 +166,7 @@ def test_weights_above_the_limit_get_a_file_of_their_own(tmp_path, monkeypatch, 
     """As above 2 GB; the limit is lowered, the way is the same."""
     plain, store = new_store(tmp_path / "plain", 8), new_store(tmp_path / "store", 8)
     spec = spec_of(Transformer)
-    monkeypatch.setattr("attribase.ingest.encoders.get_encoder", lambda *_: spec)
+    monkeypatch.setattr("attribase.ingest.encoders.export.get_encoder", lambda *_: spec)
     name = ensure_encoder(plain, spec.name, precision=precision)
     monkeypatch.setattr(onnx_files, "EXTERNAL_BYTES", 10_000)
     assert ensure_encoder(store, spec.name, precision=precision) == name

@@ -40,7 +40,7 @@ def exported(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "COMPARED", 16)
         patch.setattr(variants, "CALIBRATED", 24)
-        patch.setattr("attribase.ingest.encoders.get_encoder", lambda *_: spec)
+        patch.setattr("attribase.ingest.encoders.export.get_encoder", lambda *_: spec)
         assert ensure_encoder(store, spec.name, precision="fp16") == f"{spec.name}@fp16"
         assert ensure_encoder(store, f"{spec.name}@int8") == f"{spec.name}@int8"
     return store, spec, build(request.param)
