@@ -42,7 +42,7 @@ import numpy as np
 from attribase.ingest.embed.job import CPU_BATCH, embed
 from attribase.ingest.encoders import ensure_encoder
 from attribase.runtime import OnnxEncoder, load_encoder
-from attribase.runtime.devices import cores
+from attribase.runtime.devices import core_count
 from attribase.store import AttribaseError, Store
 from attribase.store.ids import vectors_table
 from embed_inputs import Pictures, files, fill, random_vit
@@ -95,7 +95,7 @@ def loader(folder: Path):
     """Batches of pixels by torch's means. Its workers start once, in the round that warms up."""
     from torch.utils.data import DataLoader
 
-    how = {"num_workers": cores(), "multiprocessing_context": "spawn", "persistent_workers": True}
+    how = {"num_workers": core_count(), "multiprocessing_context": "spawn", "persistent_workers": True}
     return DataLoader(Pictures(folder, 224, 248), 64, **how)
 
 
@@ -103,7 +103,7 @@ def run_torch(module, batches) -> int:
     """The network, eager, on what a DataLoader gives."""
     import torch
 
-    torch.set_num_threads(cores())
+    torch.set_num_threads(core_count())
     with torch.inference_mode():
         return sum(len(module(pixels).numpy()) for pixels in batches)
 
@@ -125,7 +125,7 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
                 "bare": lambda batch=batch: run_bare(one, batch, count // 2, 1),
                 "job": lambda batch=batch: run_job(store, name, batch),
                 "after": lambda batch=batch: run_bare(one, batch, count // 2, 1),
-                "lanes": lambda batch=batch: run_bare(lanes, batch, count // 2, cores()),
+                "lanes": lambda batch=batch: run_bare(lanes, batch, count // 2, core_count()),
             }
             if batch == batches[0]:  # it has its own
                 kinds["torch"] = lambda: run_torch(module, batches64)
@@ -236,7 +236,7 @@ def main() -> None:
         return child(given.child)
     chosen, share = given.only or ["lite0", "vit", "int8", "memory"], 10 if given.small else 1
     repeats = given.repeats or (2 if given.small else 5)
-    shown = Table(title=f"images/s and ratios, {cores()} cores, median of {repeats} rounds")
+    shown = Table(title=f"images/s and ratios, {core_count()} cores, median of {repeats} rounds")
     for name in ("encoder", "images", "batch", "job", "bare", "lanes", "torch"):
         shown.add_column(name, justify="right", no_wrap=True)
     for name in ("job/bare", "cpu", "job/lanes", "cpu", "job/torch"):

@@ -30,7 +30,7 @@ from attribase.query import answer_all, connect
 from attribase.query.search import SearchSpace
 from attribase.query.search.index_build import IndexTarget, index_space
 from attribase.query.session import Request, Session
-from attribase.runtime.devices import cores
+from attribase.runtime.devices import core_count
 from attribase.store import Store
 from rich.console import Console
 from rich.table import Table
@@ -234,7 +234,7 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
     rows.append(ivf_pq(gallery, vectors, truth, rows[0].recall_10))
     if graph:
         rows.append(hnsw(gallery, vectors, truth, rows[0].recall_10))
-    table = Table(title=f"{count:,} x {dim}, {cores()} cores")
+    table = Table(title=f"{count:,} x {dim}, {core_count()} cores")
     for name in ("", "ms", "p90", "recall@10", "@100", "MB", "build s", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for one in rows:
@@ -266,7 +266,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where stores are kept to be used again")
     parser.add_argument("--no-hnsw", action="store_true", help="leave out what takes longest to build")
     given = parser.parse_args()
-    faiss.omp_set_num_threads(cores())
+    faiss.omp_set_num_threads(core_count())
     console = Console(width=150)
     for count in given.sizes:
         with tempfile.TemporaryDirectory() as folder:

@@ -7,10 +7,8 @@ however it dies. On the CPU each runs on one thread, so results do not depend on
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,9 +20,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias
 
+from ..runtime.devices import core_count
+from ..runtime.memory import always_reuse_freed_memory
 from ..store import AttribaseError
-
-_MALLOC_KEEP = ((-1, 1 << 30), (-2, 64 << 20), (-3, 1 << 30))  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
 
 
 def die_with_parent() -> None:
@@ -37,15 +35,6 @@ def die_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def keep_memory() -> None:
-    """Have glibc keep freed memory: returning it costs a page fault for every large tensor of every step."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            mallopt = ctypes.CDLL(None).mallopt
-            for option, value in _MALLOC_KEEP:
-                mallopt(option, value)
 
 
 @contextmanager
@@ -92,8 +81,7 @@ def devices() -> list[str]:
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         return ["mps"]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ["cpu"] * cores
+    return ["cpu"] * core_count()
 
 
 def run_tasks(
@@ -188,7 +176,7 @@ def _serve(setup: Setup, shared: Any, device: str, connection: Connection) -> No
     """The life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    keep_memory()
+    always_reuse_freed_memory()
     handler: Handler | None = None
     with _one_thread(device), suppress(EOFError, OSError):  # the parent is done with us, or gone
         while True:

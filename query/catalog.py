@@ -9,9 +9,10 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..runtime.mapper import RAW
 from ..store.errors import ConflictError, NotFoundError
 from ..store.ids import vectors_table
-from .features import RAW, Pinned
+from .features import Pinned
 
 
 class Tables(Protocol):

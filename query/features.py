@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import platform
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,46 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..runtime.mapper import RAW, normalise
+from ..runtime.memory import reuse_freed_memory
 from ..store.errors import ConflictError
 from ..store.ids import mapped_column, vectors_table
 
 if TYPE_CHECKING:
     from ..store import Store
 
-
-TRIM, MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-KEPT = ((TRIM, 64 << 20), (MMAP, 1 << 30))
-USUAL = ((TRIM, 64 << 20), (MMAP, 32 << 20))  # what the thresholds of a program with large buffers rise to
-
-
-@contextmanager
-def kept_buffers() -> Iterator[None]:
-    """While this lasts, freed buffers stay with the process; then they go back. Nothing without glibc."""
-    libc = _glibc()
-    if libc is None:
-        yield
-        return
-    _set(libc, KEPT)
-    try:
-        yield
-    finally:
-        _set(libc, USUAL)
-        libc.malloc_trim(0)
-
-
-def _set(libc: Any, options: tuple[tuple[int, int], ...]) -> None:
-    for option, value in options:
-        libc.mallopt(option, value)
-
-
-@cache
-def _glibc() -> Any:
-    """The C library, where it is glibc."""
-    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
-
-
-RAW = "none"
-"""The mapper name that stands for raw features."""
 
 READ_AHEAD = 64 << 20
 """Bytes that Lance may hold ahead of what is being compared."""
@@ -140,7 +104,7 @@ class Features:
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (items, dim), else as `raw`."""
-        return unit(self.raw(ids))
+        return normalise(self.raw(ids))
 
     def stream(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of the chosen rows as stored, in the order of the table.
@@ -166,7 +130,7 @@ class Features:
             io_buffer_size=READ_AHEAD,
         )
         left = np.concatenate([parts[at] for at in needed])
-        with kept_buffers():
+        with reuse_freed_memory():
             for batch in scanner.to_batches():
                 mine, left = left[: batch.num_rows], left[batch.num_rows :]
                 if mine.all():
@@ -190,13 +154,6 @@ class Features:
         )
 
 
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows (items, dim) at unit length."""
-    from ..runtime.mapper import normalise  # imported late: the runtime brings ONNX along
-
-    return normalise(rows)
-
-
 class Candidates:
     """Those images of a set that have a vector, streamed from the table in its order, never all in memory."""
 
@@ -218,7 +175,7 @@ class Candidates:
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of unit rows, in the order of `ids`."""
         for rows in self.raw_blocks():
-            yield unit(rows)
+            yield normalise(rows)
 
     def raw_blocks(self) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of rows as stored, in the order of `ids`."""

@@ -11,15 +11,16 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..store.ids import key_id, vectors_table
-from ..store.lookup import locate
+from .. import runtime
+from ..runtime import MapperPair
+from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, calibration, choose_encoder, choose_mapper
-from .features import RAW, Pinned
+from .features import Pinned
 from .key_index import Finder
 
 if TYPE_CHECKING:
-    from ..runtime import MapperPair, OnnxEncoder
+    from ..runtime import OnnxEncoder
     from ..store import Store
     from .search import SearchSpace
 
@@ -135,22 +136,12 @@ class Snapshot:
 
     def pair(self, encoder: str, mapper: str) -> MapperPair:
         """The maps h and h~, read at the pinned version."""
-        from ..runtime import MapperPair  # imported late: loads ONNX
-
-        def read() -> MapperPair:
-            if mapper == RAW:
-                return MapperPair()
-            key = key_id(encoder, mapper)
-            found = locate("mappers", self.pinned.dataset("mappers"), "weights", [key])
-            ((_, data),) = found.read([key])
-            return MapperPair.from_bytes(data or b"")
-
-        return self.cached(("pair", encoder, mapper), read, "mappers")
+        return self.cached(
+            ("pair", encoder, mapper), lambda: MapperPair.load(self.pinned, encoder, mapper), "mappers"
+        )
 
     def network(self, encoder: str) -> OnnxEncoder:
         """The encoder itself, loaded once for all snapshots that have the same model file."""
-        from .. import runtime  # imported late: loads ONNX
-
         rows = self.cached(
             ("models of encoders",),
             lambda: self.pinned.read("encoders", ["encoder", "onnx_sha256"]).to_pylist(),

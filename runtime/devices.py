@@ -1,4 +1,7 @@
-"""What there is to run on: cores, threads that pay, and NVIDIA GPUs. Asked without any framework."""
+"""The processors to run on: cores within the container's quota, and NVIDIA GPUs, found without a framework.
+
+This is the one place that counts cores: `os.cpu_count` knows nothing of a container's quota.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ import io
 import math
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import onnxruntime
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -21,32 +23,32 @@ _CPUINFO = Path("/proc/cpuinfo")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def cores() -> int:
-    """Cores that this process may use: what it is pinned to, within its container's share."""
-    allowed = len(_allowed())
+def core_count() -> int:
+    """Cores that this process may use: its CPU affinity, at most its container's CPU quota rounded up."""
+    allowed = len(_allowed_cpus())
     try:
-        share, period = _QUOTA.read_text().split()
-        return max(1, min(allowed, math.ceil(int(share) / int(period))))
-    except (OSError, ValueError):  # not a container, or 'max': no limit
+        quota, period = _QUOTA.read_text().split()
+        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # not in a container, or 'max': no quota
         return allowed
 
 
-def threads() -> int:
-    """Threads for one network: `cores`, hyper-threads counted once, as two would share one vector unit."""
+def network_threads() -> int:
+    """Threads for one network: `core_count`, hyper-threads of one core counted once."""
     siblings = set()
-    for cpu in _allowed():
+    for cpu in _allowed_cpus():
         try:
             siblings.add((_CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text())
         except OSError:
             siblings.add(str(cpu))
-    return min(cores(), len(siblings))
+    return min(core_count(), len(siblings))
 
 
 @cache
-def has_byte_products() -> bool:
-    """Whether int8 products are exact here: on x86 before VNNI, sums of two of them saturate at 16 bits.
+def has_exact_int8() -> bool:
+    """Whether int8 products are exact on this CPU: x86 before VNNI saturates sums of two of them at 16 bits.
 
-    Where the CPU cannot be asked (not Linux, not x86) the answer is yes.
+    True where the CPU's flags cannot be read (not Linux, not x86).
     """
     try:
         flags = next(line for line in _CPUINFO.read_text().splitlines() if line.startswith("flags"))
@@ -56,8 +58,10 @@ def has_byte_products() -> bool:
 
 
 @cache
-def gpus() -> int:
-    """How many NVIDIA GPUs ONNX Runtime can use here: those of CUDA_VISIBLE_DEVICES, or all."""
+def gpu_count() -> int:
+    """How many NVIDIA GPUs ONNX Runtime can use: those of CUDA_VISIBLE_DEVICES, or all."""
+    import onnxruntime
+
     if CUDA not in onnxruntime.get_available_providers():
         return 0
     try:
@@ -67,32 +71,53 @@ def gpus() -> int:
     count = ctypes.c_int(0)
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it cannot find
-        onnxruntime.preload_dlls()  # CUDA and cuDNN where pip put them
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints which libraries it did not find
+        onnxruntime.preload_dlls()  # CUDA and cuDNN where pip installed them
     return count.value
 
 
 def providers(gpu: int | None = None) -> list[str | tuple[str, dict[str, Any]]]:
-    """What to ask ONNX Runtime for: a GPU and the CPU for the rest, or the CPU alone.
+    """ONNX Runtime's `providers` argument: a GPU and the CPU for the rest, or the CPU alone.
 
-    `gpu` is its number; left out, the first one where there is any, else the CPU; -1 is the CPU. CUDA is
-    asked for only where there is a GPU: elsewhere ONNX Runtime prints errors before it falls back.
+    `gpu` is its number; None is the first one where there is any, else the CPU; -1 is the CPU. CUDA is
+    listed only where there is a GPU: elsewhere ONNX Runtime prints errors before it uses the CPU.
     """
-    number = (0 if gpus() else -1) if gpu is None else gpu
+    number = (0 if gpu_count() else -1) if gpu is None else gpu
     if number < 0:
         return [CPU]
-    options = {
-        "device_id": number,
+    options: dict[str, Any] = {
         # fp32 means fp32: TF32 keeps 10 bits, and features would depend on the machine. fp16 is for speed.
         "use_tf32": 0,
         # The default tries all algorithms for every new batch size, the last one of a shard included.
         "cudnn_conv_algo_search": "HEURISTIC",
         "arena_extend_strategy": "kSameAsRequested",
     }
+    if number:  # 0 is the default; see `no_plugin_warning`
+        options["device_id"] = number
     return [(CUDA, options), CPU]
 
 
-def _allowed() -> set[int]:
+@contextlib.contextmanager
+def no_plugin_warning(gpu: int | None) -> Iterator[None]:
+    """Create a session on `gpu` without "No registered plugin EP device found for 'CUDAExecutionProvider'".
+
+    Asked for a `device_id`, ONNX Runtime first looks for a plugin that its own CUDA build does not have, and
+    warns on its default logger, which no session option reaches. The first GPU needs no `device_id`; for
+    another one the logger's level (warning unless changed, and not readable) is raised to error meanwhile.
+    """
+    import onnxruntime
+
+    if gpu is None or gpu <= 0:
+        yield
+        return
+    onnxruntime.set_default_logger_severity(3)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)
+
+
+def _allowed_cpus() -> set[int]:
     if hasattr(os, "sched_getaffinity"):
         return set(os.sched_getaffinity(0))
     return set(range(os.cpu_count() or 1))

@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..store.errors import DataError, InvalidInputError
-from .devices import CUDA, cores, gpus, has_byte_products, providers, threads
+from .devices import CUDA, gpu_count, has_exact_int8, network_threads, no_plugin_warning, providers
 from .io_binding import BoundRunner, pinned
 from .model_files import again, encoder_row, external_tensors, read_model
 from .preprocess import Preprocessing
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
     from ..store import Store
 
-
-__all__ = ["IMAGES", "TOKEN_IDS", "OnnxEncoder", "cores", "gpus", "load_encoder", "providers"]
 
 IMAGES, TOKEN_IDS = "images", "tokens"
 """The names of an exported model's inputs."""
@@ -65,8 +64,10 @@ class OnnxEncoder:
         Raises:
             DataError: this is no ONNX model of an encoder. InvalidInputError: there is no such GPU.
         """
-        if gpu is not None and gpu >= gpus():
-            raise InvalidInputError(f"there is no GPU {gpu}", hint=f"there are {gpus()}, numbered from 0")
+        if gpu is not None and gpu >= gpu_count():
+            raise InvalidInputError(
+                f"there is no GPU {gpu}", hint=f"there are {gpu_count()}, numbered from 0"
+            )
         self.preprocessing = preprocessing
         self.beside: Mapping[str, bytes] = beside or {}
         options = _options(threads)
@@ -200,25 +201,28 @@ def load_encoder(
     return encoder
 
 
-def _options(count: int | None) -> onnxruntime.SessionOptions:
+def _options(threads: int | None) -> SessionOptions:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = count or threads()
+    options.intra_op_num_threads = threads or network_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Idle ONNX threads would spin on the cores that decode the next batch.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if not has_byte_products():  # int8 kernels would saturate; the exact ones take nearly twice as long
+    if not has_exact_int8():  # int8 kernels would saturate; the exact ones take nearly twice as long
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 
-def _session(
-    model: Path | str | bytes, options: onnxruntime.SessionOptions, gpu: int | None
-) -> onnxruntime.InferenceSession:
+def _session(model: Path | str | bytes, options: SessionOptions, gpu: int | None) -> InferenceSession:
+    import onnxruntime
+
     source = model if isinstance(model, bytes) else str(model)
     try:
-        return onnxruntime.InferenceSession(
-            source, options, providers=providers(gpu), disabled_optimizers=HARMFUL
-        )
+        with no_plugin_warning(gpu):
+            return onnxruntime.InferenceSession(
+                source, options, providers=providers(gpu), disabled_optimizers=HARMFUL
+            )
     except Exception as error:  # the classes are private to the C++ binding
         raise DataError(f"the ONNX model does not load: {error}", hint="export the encoder again") from error

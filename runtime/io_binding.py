@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+from .devices import gpu_count
 
 
 class BoundRunner:
@@ -24,6 +25,8 @@ class BoundRunner:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The session's first output for `feeds`. From pinned memory (`pinned`) the copy in is direct."""
+        import onnxruntime
+
         for name, array in feeds.items():
             buffer = self._buffers.get(name)
             if buffer is None or tuple(buffer.shape()) != array.shape:
@@ -62,9 +65,7 @@ def pinned(array: NDArray[Any], runtime: Any = None) -> Iterator[bool]:
 
 def _cuda_runtime() -> Any:
     """The CUDA runtime library that ONNX Runtime has loaded; None without a GPU."""
-    from .devices import gpus
-
-    if not gpus():
+    if not gpu_count():
         return None
     for name in ("libcudart.so.13", "libcudart.so.12", "cudart64_13.dll", "cudart64_12.dll"):
         with contextlib.suppress(OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 
 from ..store.errors import DataError, InvalidInputError, NotFoundError
 from ..store.ids import key_id, mapped_column, vectors_table
+from ..store.lookup import locate
 from .mapper_kinds import Array, FeatureMap, map_from
 
 if TYPE_CHECKING:
     from ..store import Store
+
+
+class Tables(Protocol):
+    """What opens tables: a store, or a view of one in which every table stays at one version."""
+
+    def dataset(self, table: str, /) -> Any:
+        """The Lance dataset of `table`."""
 
 
 RAW = "none"
@@ -69,17 +77,22 @@ class MapperPair:
         return normalise(self.h_synth(features) if self.h_synth else features)
 
     @classmethod
-    def load(cls, store: Store, encoder: str, mapper: str) -> MapperPair:
-        """Load the stored pair; 'none' only normalises. NotFoundError when it was never trained."""
+    def load(cls, tables: Tables, encoder: str, mapper: str) -> MapperPair:
+        """The stored pair, from a store or from one pinned at a version; 'none' is the identity.
+
+        Raises NotFoundError when it was never trained, DataError when its weights are broken.
+        """
         if mapper == RAW:
             return cls()
         key = key_id(encoder, mapper)
-        if key not in store.existing("mappers", [key]):
+        try:
+            located = locate("mappers", tables.dataset("mappers"), "weights", [key])
+        except NotFoundError as error:
             raise NotFoundError(
                 f"there is no mapper {mapper!r} for the encoder {encoder!r}",
                 hint=f"train one: attribase train mapper --encoder {encoder} --name {mapper}",
-            )
-        (_, data), *_ = store.blobs("mappers", "weights", [key])
+            ) from error
+        ((_, data),) = located.read([key])
         return cls.from_bytes(data or b"")
 
     @classmethod

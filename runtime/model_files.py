@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from ..store.errors import DataError, NotFoundError
 
@@ -121,6 +120,7 @@ def external_tensors(model: bytes, files: Mapping[str, bytes]) -> tuple[list[str
     Raises DataError when the model names a file, or a place in one, that is not there.
     """
     import onnx
+    import onnxruntime
 
     names, values = [], []
     for tensor in onnx.load_from_string(model).graph.initializer:

@@ -24,8 +24,9 @@ from PIL import Image
 
 from ...runtime import BadImageError, Preprocessing
 from ...runtime.decode import decode_first_frame
+from ...runtime.memory import always_reuse_freed_memory
 from ...store import AttribaseError
-from ..workers import die_with_parent, interrupts_ignored, keep_memory
+from ..workers import die_with_parent, interrupts_ignored
 
 FIRST_FRAME = "animated"
 """The reason under which a file of several frames or pages is noted: its first one is embedded."""
@@ -246,7 +247,7 @@ def _serve(decoding: Decoding, ring: Ring, connection: Connection) -> None:
     """The life of a decoding process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    keep_memory()
+    always_reuse_freed_memory()
     pixels = ring.pixels()
     with suppress(EOFError, OSError):  # the parent is done with us, or gone
         connection.send("ready")

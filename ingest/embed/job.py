@@ -9,7 +9,7 @@ from itertools import chain
 from time import monotonic
 
 from ...runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
-from ...runtime.devices import cores, gpus, threads
+from ...runtime.devices import core_count, gpu_count, network_threads
 from ...runtime.mapper import fill_column, mapper_names
 from ...store import Job, Step, Store, mapped_column
 from .captions import Captions
@@ -167,7 +167,7 @@ def embed(
         if mapped_column(mapper) not in store.schema(table).names:
             fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
     gpu = networks[0].device != "cpu"
-    shard_size = shard_size or (GPU_SHARD if gpu else max(SHARD_SIZE, 512 * threads()))
+    shard_size = shard_size or (GPU_SHARD if gpu else max(SHARD_SIZE, 512 * network_threads()))
     work = Work.of(Target(store, encoder, table, where, retry_failed), shard_size)
     yield Step(work.target.stage, work.done, work.total)
     if work.left:
@@ -187,13 +187,13 @@ def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> 
     On a CPU a batch a thread is faster than all threads on one batch, which wait for each other at every
     layer. They share one copy of the weights. Encoders of large pictures take too much memory for that.
     """
-    numbers = list(dict.fromkeys(devices)) if devices is not None else list(range(gpus()))
+    numbers = list(dict.fromkeys(devices)) if devices is not None else list(range(gpu_count()))
     if any(number >= 0 for number in numbers):
         return [load_encoder(store, encoder, gpu=number) for number in numbers]
     network = load_encoder(store, encoder, threads=1, gpu=-1)
     if network.preprocessing.size > LARGE:
         return [load_encoder(store, encoder, gpu=-1)]
-    return [network] * threads()
+    return [network] * network_threads()
 
 
 def default_batch(images: int, networks: Sequence[OnnxEncoder]) -> int:
@@ -210,7 +210,7 @@ def default_workers(images: int, *, gpu: bool) -> int:
     On a CPU the cores are busy with the network anyway, and that costs least; but beyond some the threads
     would wait for the interpreter's lock. A GPU waits for nothing but images.
     """
-    count = cores()
+    count = core_count()
     if images <= FEW or (count <= 16 and not gpu):
         return 0
     return max(1, count - 1 if gpu else count // 4)

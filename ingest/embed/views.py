@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ...runtime import BadImageError, OnnxEncoder, decode_image, load_encoder
-from ...runtime.encoder import cores
+from ...runtime.devices import core_count
 from ...runtime.mapper import vector_array
 from ...store import Job, Step, Store
 from .captions import Captions
@@ -54,7 +54,7 @@ def embed_views(
     done, stage = job.done_items, f"{KIND}:{encoder}"
     captions = Captions(store) if model.captions else None
     yield Step(stage, done, job.total_items)
-    with ThreadPoolExecutor(workers or cores()) as pool:
+    with ThreadPoolExecutor(workers or core_count()) as pool:
         for shard in job.pending():
             for kind in TABLES:
                 ids = [item.partition(":")[2] for item in shard.items if item.startswith(f"{kind}:")]

@@ -1,13 +1,13 @@
 """The job: images of a source into a collection, shard by shard, what cannot be read into the failures."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeAlias
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
+from ...runtime.devices import core_count
 from ...store import Step, Store, content_id
 from .source import ImageRecord, ImageSource, Unreadable
 
@@ -45,7 +45,7 @@ def ingest_images(
         return
     done, failed = job.done_items, 0
     yield Step(STAGE, done, job.total_items)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=core_count()) as pool:
         for shard in shards:
             failures = _commit(store, source, shard.items, collection, pixel_limit, pool)
             job.finish(shard)

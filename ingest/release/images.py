@@ -1,6 +1,5 @@
 """Released images into the store: rows with bytes where the file is there, references by uri where not."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
+from ...runtime.devices import core_count
 from ...store import Store, content_id
 from ..images.source import Unreadable
 
@@ -67,7 +67,7 @@ class Pictures:
     ) -> Iterator[tuple[str, Picture | Unreadable | None]]:
         """Each path with its picture, with why it is unusable, or with None where there is no file."""
         stream = iter(paths)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=core_count()) as pool:
             while ahead := list(islice(stream, READ_AHEAD)):
                 files = [self.find(path, gallery=gallery) for path in ahead]
                 pictures = pool.map(self._read, [file for file in files if file])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError
-from ..features import RAW
 from ..sql.bootstrap import Interval, difference, interval, paired_difference
 from ..sql.statements import load_sql
 

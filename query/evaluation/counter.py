@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.devices import core_count
 from ...store.errors import InvalidInputError
 from .counting import BLOCK, CpuCounter, Thresholds
 
@@ -50,7 +50,7 @@ def choose_device(name: str | None = None) -> str:
 def counter(asked: Thresholds, device: str, threads: int | None = None) -> Counter:
     """What counts on `device`: `cpu`, or a torch device after `torch:`, `cuda` and `mps` included."""
     if device == "cpu":
-        return CpuCounter(asked, threads or cores())
+        return CpuCounter(asked, threads or core_count())
     from .counting_torch import TorchCounter
 
     return TorchCounter(asked, device.removeprefix("torch:"))
@@ -59,11 +59,6 @@ def counter(asked: Thresholds, device: str, threads: int | None = None) -> Count
 def block_rows(device: str) -> int:
     """How many gallery rows `device` takes at once."""
     return BLOCK if device == "cpu" else DEVICE_BLOCK
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _present(device: str) -> bool:

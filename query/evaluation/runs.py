@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from ...runtime.mapper import RAW
 from ...store.errors import NotFoundError
 from ...store.ids import key_id, run_number, vectors_table
 from ..catalog import GALLERY, encoders, mappers
-from ..features import RAW, Pinned
+from ..features import Pinned
 from .cases import Sample, read_cases
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..features import RAW
+from ...runtime.mapper import RAW
 from ..sql.statements import load_sql
 
 if TYPE_CHECKING:

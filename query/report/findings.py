@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..features import RAW
+from ...runtime.mapper import RAW
 from .facts import METRICS, Facts, Place, Score, Space
 from .tables import OUTSIDE, SAME, WITHIN, Cell, against_published
 from .text import place_text, signed, space_text

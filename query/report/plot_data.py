@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..features import RAW
+from ...runtime.mapper import RAW
 from .facts import MAIN, Facts, Place, Score, Space
 
 KINDS = ("object", "style")

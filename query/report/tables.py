@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..features import RAW
+from ...runtime.mapper import RAW
 from .facts import MAIN, METRICS, Facts, Measured, Place, Score, Space
 from .text import counted, mapper_text, short_interval, signed
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..features import RAW
+from ...runtime.mapper import RAW
 from .facts import Facts, Place, Score, Space
 
 SHOWN = 6

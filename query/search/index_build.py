@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...runtime.mapper import RAW
 from ...store import Step, indexes, key_id
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import mapped_column, vectors_table
@@ -18,7 +19,7 @@ from ...store.indexes import Index
 from ...store.lookup import is_in
 from ...store.schema import INDEXES
 from ..catalog import choose_encoder, choose_mapper, encoders, mappers
-from ..features import RAW, Pinned
+from ..features import Pinned
 from .index import REBUILD, Depth
 from .index_recall import Measured, RecallBenchmark
 from .space import SearchSpace

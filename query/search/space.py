@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -13,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...runtime.devices import core_count
+from ...runtime.mapper import normalise
 from ...store.errors import ConflictError, InvalidInputError
-from ..features import Features, Pinned, unit
+from ..features import Features, Pinned
 from ..key_index import Names
 from .index import Approximate, Depth, IndexFacts, Kept, read_facts
 from .pool import POOLS, Base, Pool, base_of, make_pool
@@ -142,7 +143,7 @@ class SearchSpace:
 
         if len(queries) == 1:
             return stacked(self._best(queries, [ask(queries[0])], k), k)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        with ThreadPoolExecutor(core_count()) as threads:
             return stacked(self._best(queries, list(threads.map(ask, queries)), k), k)
 
     def scan(self, vectors: Reals, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Places, Reals]]:
@@ -163,7 +164,7 @@ class SearchSpace:
 
     def unit_rows(self, rows: Places) -> Reals:
         """(n, dim) unit vectors of these rows."""
-        return unit(self._features.at(self._places[rows]))
+        return normalise(self._features.at(self._places[rows]))
 
     def rows_of(self, image_ids: Sequence[str]) -> Places:
         """(n,) the rows of these images; -1 where one has no vector."""
@@ -174,7 +175,7 @@ class SearchSpace:
         places = self._samples.places(sample_ids)
         vectors = np.full((len(places), self.dim), np.nan, np.float32)
         there = places >= 0
-        vectors[there] = unit(self._features.at(self._others[places[there]]))
+        vectors[there] = normalise(self._features.at(self._others[places[there]]))
         return vectors
 
     def approximate(self) -> Approximate:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+
+from ...runtime.devices import core_count
 
 MB = 1 << 20
 
@@ -16,7 +17,7 @@ class ServiceOptions:
     sql: bool = True
     refresh: float = 5.0  # seconds until new data is seen
     hosts: tuple[str, ...] = ()  # Host names that are answered without a token, beside loopback's
-    threads: int = max(2, min(16, os.cpu_count() or 2))
+    threads: int = max(2, min(16, core_count()))
     waiting: int = 256  # requests that may wait for a thread; beyond, 503
     body_bytes: int = 32 * MB  # of one request
     all_bodies_bytes: int = 256 * MB  # of all requests in flight

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, devices
+from attribase.runtime import encoder as encoder_module
 from attribase.runtime.io_binding import BoundRunner, pinned
 from attribase.store.errors import InvalidInputError
 from onnx import TensorProto, helper, numpy_helper
@@ -45,7 +46,7 @@ def encoder() -> OnnxEncoder:
     return OnnxEncoder(model(), Preprocessing(SIZE, SIZE), gpu=-1)
 
 
-# -- cores and threads --------------------------------------------------------------------------------------
+# -- GPUs ---------------------------------------------------------------------------------------------------
 
 
 def with_driver(monkeypatch, driver):
@@ -58,13 +59,13 @@ def with_driver(monkeypatch, driver):
 
     monkeypatch.setattr(devices.ctypes, "CDLL", load)
     monkeypatch.setattr(
-        devices.onnxruntime,
+        onnxruntime,
         "get_available_providers",
         lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     )
-    monkeypatch.setattr(devices.onnxruntime, "preload_dlls", lambda: print("could not load"))
-    devices.gpus.cache_clear()
-    monkeypatch.setattr(devices, "gpus", devices.gpus.__wrapped__)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("could not load"))
+    devices.gpu_count.cache_clear()
+    monkeypatch.setattr(devices, "gpu_count", devices.gpu_count.__wrapped__)
 
 
 def driver_of(count: int, status: int = 0) -> SimpleNamespace:
@@ -77,13 +78,24 @@ def driver_of(count: int, status: int = 0) -> SimpleNamespace:
 
 def test_gpus_are_counted_by_the_driver_and_nothing_is_printed(monkeypatch, capsys):
     with_driver(monkeypatch, driver_of(3))
-    assert devices.gpus() == 3
+    assert devices.gpu_count() == 3
     assert capsys.readouterr().out == ""
     (name, options), last = devices.providers()
-    assert (name, options["device_id"], last) == ("CUDAExecutionProvider", 0, "CPUExecutionProvider")
+    assert (name, options.get("device_id", 0), last) == ("CUDAExecutionProvider", 0, "CPUExecutionProvider")
     assert devices.providers(2)[0][1]["device_id"] == 2
     assert options["use_tf32"] == 0  # fp32 features are the same everywhere
     assert devices.providers(-1) == ["CPUExecutionProvider"]
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs onnxruntime-gpu"
+)
+@pytest.mark.parametrize("gpu", [None, 0, 1])
+def test_no_warning_of_a_missing_plugin_is_printed(monkeypatch, capfd, gpu):
+    """ONNX Runtime warns before it looks for CUDA's libraries, so this shows without a GPU, too."""
+    monkeypatch.setattr(devices, "gpu_count", lambda: 2)
+    encoder_module._session(model(), encoder_module._options(1), gpu)
+    assert "No registered plugin" not in capfd.readouterr().err
 
 
 DRIVERS = {"none": None, "no GPU": driver_of(0), "error": driver_of(2, status=100)}
@@ -92,14 +104,14 @@ DRIVERS = {"none": None, "no GPU": driver_of(0), "error": driver_of(2, status=10
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_without_a_gpu_cuda_is_not_asked_for(monkeypatch, driver):
     with_driver(monkeypatch, driver)
-    assert devices.gpus() == 0
+    assert devices.gpu_count() == 0
     assert devices.providers() == ["CPUExecutionProvider"]
 
 
 def test_a_build_without_cuda_has_no_gpu(monkeypatch):
     with_driver(monkeypatch, driver_of(3))
-    monkeypatch.setattr(devices.onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert devices.gpus() == 0
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert devices.gpu_count() == 0
 
 
 def test_a_gpu_that_is_not_there_is_an_error():

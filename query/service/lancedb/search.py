@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ....runtime.mapper import RAW, normalise
 from ....store.errors import InvalidInputError, TooLargeError
 from ....store.ids import mapped_column, vectors_table
 from ...attribution.attribute import by_index
 from ...attribution.request import Request
 from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, index_pass
-from ...features import RAW, unit
 from ...search import Pool
 from ..options import ServiceOptions
 from ..service import dataset_of
@@ -124,7 +124,7 @@ def _unit_queries(body: QueryBody, dim: int) -> NDArray[np.float32]:
             "a vector is all zeros, or has a number too large for float32",
             hint="it has no direction to search in",
         )
-    return unit(vectors)
+    return normalise(vectors)
 
 
 def _conditions(dataset: Any, text: str | None) -> tuple[str | None, str | None]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.lookup import is_in, quote
-from ...features import RAW
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ..responses import json_response

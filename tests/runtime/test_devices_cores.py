@@ -1,6 +1,9 @@
-"""What a CPU has to run on: cores, their threads, its 8-bit products."""
+"""Cores, threads and 8-bit products of a CPU, on faked files of the kernel."""
 
 import os
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from attribase.runtime import devices
@@ -14,7 +17,33 @@ def test_a_container_gets_its_share_of_the_cores(monkeypatch, tmp_path, quota, e
     (tmp_path / "cpu.max").write_text(quota)
     monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    assert devices.cores() == expected
+    assert devices.core_count() == expected
+
+
+def test_everything_that_counts_cores_keeps_to_the_quota(monkeypatch, tmp_path):
+    """The counting of ranks and training's workers, in a container with half a core."""
+    from attribase.ingest import workers
+    from attribase.query.evaluation import counter
+
+    (tmp_path / "cpu.max").write_text("50000 100000")
+    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    started = []
+    monkeypatch.setattr(counter, "CpuCounter", lambda _, threads: started.append(threads))
+    counter.counter(None, "cpu")
+    assert started == [1]
+    assert workers.devices() == ["cpu"]
+
+
+def test_cores_are_counted_in_one_place():
+    root = Path(__file__).resolve().parents[2]
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=root, capture_output=True, text=True, check=True
+    )
+    counts = re.compile(r"os\.(process_)?cpu_count|sched_getaffinity|multiprocessing\.cpu_count|cpu\.max")
+    found = [name for name in tracked.stdout.split() if counts.search((root / name).read_text())]
+    assert [name for name in found if not name.startswith("tests/")] == ["runtime/devices.py"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
@@ -26,7 +55,7 @@ def test_hyper_threads_of_one_core_count_once(monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "_CPUS", tmp_path)
     monkeypatch.setattr(devices, "_QUOTA", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5, 6})
-    assert (devices.cores(), devices.threads()) == (5, 3)
+    assert (devices.core_count(), devices.network_threads()) == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -41,20 +70,17 @@ def test_hyper_threads_of_one_core_count_once(monkeypatch, tmp_path):
 def test_a_cpu_says_whether_its_int8_products_are_exact(monkeypatch, tmp_path, text, expected):
     (tmp_path / "cpuinfo").write_text(text)
     monkeypatch.setattr(devices, "_CPUINFO", tmp_path / "cpuinfo")
-    assert devices.has_byte_products.__wrapped__() is expected
+    assert devices.has_exact_int8.__wrapped__() is expected
 
 
 def test_the_slow_exact_int8_kernels_are_asked_for_only_where_the_fast_ones_are_not_exact(monkeypatch):
     from attribase.runtime import encoder as module
 
     for exact in (True, False):
-        monkeypatch.setattr(module, "has_byte_products", lambda exact=exact: exact)
+        monkeypatch.setattr(module, "has_exact_int8", lambda exact=exact: exact)
         options = module._options(1)
         if exact:
             with pytest.raises(RuntimeError):  # not set
                 options.get_session_config_entry("session.x64quantprecision")
         else:
             assert options.get_session_config_entry("session.x64quantprecision") == "1"
-
-
-# -- GPUs ---------------------------------------------------------------------------------------------------
