@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..store.lookup import quote
 from .console import format_option, open_store, print_rows, run_job, say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -113,8 +114,7 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
 
 def print_failures(store: Any, stage: str) -> None:
     """Print how many inputs `stage` left out, by reason, and how many were embedded in part."""
-    quoted = stage.replace("'", "''")
-    failed = store.read("failures", ["reason"], where=f"stage = '{quoted}'").column("reason").to_pylist()
+    failed = store.read("failures", ["reason"], f"stage = {quote(stage)}")["reason"].to_pylist()
     for reason in sorted(set(failed)):
         what = "embedded by their first frame" if reason == "animated" else "left out"
         say(f'{what}, {reason}: {failed.count(reason)} (attribase query sql "from failures")')

@@ -8,6 +8,7 @@ from typing import Any
 from ..query import Answer, attribute, influence_by
 from ..runtime.mapper import RAW
 from ..store import Store
+from ..store.lookup import is_in, quote
 from .findings import BEST, middle_samples
 
 HITS = 7
@@ -151,7 +152,7 @@ def _drawn(store: Store, model_id: str | None) -> list[Picture]:
     if model_id is None:
         return []
     rows = store.read(
-        "samples", ["sample_id", "scheme", "prompt", "seed"], where=f"model_id = '{model_id}'"
+        "samples", ["sample_id", "scheme", "prompt", "seed"], where=f"model_id = {quote(model_id)}"
     ).to_pylist()
     rows.sort(key=lambda row: (row["seed"], row["scheme"], row["sample_id"]))
     data = _data_uris(store, "samples", [row["sample_id"] for row in rows[:SAMPLES]])
@@ -164,9 +165,8 @@ def _pictures(store: Store, table: str, ids: Sequence[str], title: str) -> list[
 
 
 def _images(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
-    quoted = ", ".join(f"'{item}'" for item in ids)
     rows: list[dict[str, Any]] = store.read(
-        "images", ["image_id", "creator", "license"], where=f"image_id in ({quoted})"
+        "images", ["image_id", "creator", "license"], where=is_in("image_id", ids)
     ).to_pylist()
     return rows
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..store import InvalidInputError, Store
+from ..store.lookup import quote
 from .specs import TOKEN, ModelSpec, SampleSpec
 
 STYLE_SIZES = (5, 10)
@@ -94,10 +95,8 @@ def _styles(store: Store, collection: str) -> list[_Exemplars]:
 
 
 def _images(store: Store, collection: str) -> list[dict[str, Any]]:
-    quoted = collection.replace("'", "''")
-    wanted = set(
-        store.read("members", ["image_id"], where=f"collection = '{quoted}'").column("image_id").to_pylist()
-    )
+    members = store.read("members", ["image_id"], f"collection = {quote(collection)}")
+    wanted = set(members["image_id"].to_pylist())
     rows = store.read("images", ["image_id", "caption", "category", "creator"]).to_pylist()
     return sorted((row for row in rows if row["image_id"] in wanted), key=lambda row: str(row["image_id"]))
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from .ids import content_id, mapped_column, vectors_table
 from .lookup import quote
+from .schema import ITEM_TABLES
 from .vectors import encoder_of
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _exemplars(store: "Store") -> Iterator[Problem]:
 
 
 def _vectors_without_item(store: "Store", table: str) -> Iterator[Problem]:
-    known = pa.concat_arrays([_keys(store, "images", "image_id"), _keys(store, "samples", "sample_id")])
+    known = pa.concat_arrays([_keys(store, items.table, items.key) for items in ITEM_TABLES.values()])
     ids = store.read(table, ["item_id"])["item_id"]
     lost = ids.filter(pc.invert(pc.is_in(ids, known)))
     yield from _problem(
@@ -119,8 +120,8 @@ def _missing_vectors(store: "Store", encoder: str) -> Iterator[Problem]:
     known.append(store.read("failures", ["item"], f"stage = {quote(stage)}")["item"].combine_chunks())
     there = pa.concat_arrays(known)
     missing: list[str] = []
-    for source, key in (("images", "image_id"), ("samples", "sample_id")):
-        ids = store.read(source, [key], "bytes IS NOT NULL")[key]
+    for items in ITEM_TABLES.values():
+        ids = store.read(items.table, [items.key], "bytes IS NOT NULL")[items.key]
         missing += ids.filter(pc.invert(pc.is_in(ids, there))).to_pylist()
     yield from _problem(
         "missing-vector",

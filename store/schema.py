@@ -1,6 +1,7 @@
 """What a row is, table by table, in data order. Column types are in columns.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -220,7 +221,22 @@ TABLES: dict[str, pa.Schema] = {
     "failures": FAILURES,
     "jobs": JOBS,
 }
-"""The tables that every store has, whatever encoders it knows."""
+"""The tables that every store has, whatever its encoders."""
+
+
+class ItemTable(NamedTuple):
+    """Where the items of one kind are stored; `caption` is the column of the text beside the image."""
+
+    table: str
+    key: str
+    caption: str
+
+
+ITEM_TABLES: Mapping[str, ItemTable] = {
+    "image": ItemTable("images", "image_id", "caption"),
+    "sample": ItemTable("samples", "sample_id", "prompt"),
+}
+"""By `item_kind` of the vector tables."""
 
 
 def vectors_schema(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...store import DataError, InvalidInputError, NotFoundError, Store, content_id, key_id
+from ...store.lookup import quote
 from ..specs import ModelSpec
 from .config import CustomizeConfig
 from .job import Origin, metadata_of, model_row
@@ -117,9 +118,8 @@ def _load_tensors(path: Path) -> Mapping[str, Any]:
 
 
 def _model_row_of(store: Store, model_id: str) -> dict[str, Any]:
-    quoted = model_id.replace("'", "''")
     columns = ["base_model", "modifier_token", "weights"]
-    rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = '{quoted}'").to_pylist()
+    rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = {quote(model_id)}").to_pylist()
     if not rows:
         raise NotFoundError(f"there is no model {model_id!r}", hint='see `query sql "from models"`')
     if rows[0]["weights"] is None:

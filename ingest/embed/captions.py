@@ -11,13 +11,13 @@ from ...runtime import BadImageError, decode_image
 from ...store import Store
 from ...store.errors import InvalidInputError
 from ...store.lookup import FEW, is_in
+from ...store.schema import ITEM_TABLES
 from ..encoders.quiet import quiet
 from ..encoders.weights import hub_folder
 
 if TYPE_CHECKING:
     from PIL import Image
 
-STORED = {"image": ("images", "image_id", "caption"), "sample": ("samples", "sample_id", "prompt")}
 BLIP = "Salesforce/blip-image-captioning-base"
 BLIP_FILES = (
     "config.json",
@@ -51,7 +51,7 @@ class Captions:
         found = stored_captions(self.store, kind, ids)
         missing = [item for item in ids if not found[item]]
         if missing and self._ready():
-            found |= self._describe(STORED[kind][0], missing)
+            found |= self._describe(ITEM_TABLES[kind].table, missing)
         self.empty += sum(not found[item] for item in ids)
         return [found[item] for item in ids]
 
@@ -86,7 +86,7 @@ class Captions:
 
 def stored_captions(store: Store, kind: str, ids: Sequence[str]) -> dict[str, str]:
     """The stored caption or prompt of each of `ids`, stripped; '' where there is none."""
-    table, key, column = STORED[kind]
+    table, key, column = ITEM_TABLES[kind]
     found = dict.fromkeys(ids, "")
     for start in range(0, len(ids), FEW):
         where = is_in(key, ids[start : start + FEW])

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ...runtime import MapperPair
 from ...runtime.mapper import mapper_names, vector_array
 from ...store import Job, Shard, Store, mapped_column
+from ...store.schema import ITEM_TABLES
 from .decode import FIRST_FRAME, DecodeFailure
 from .pipeline import Batch
-from .plan import TABLES, Target
+from .plan import Target
 
 
 def vector_rows(
@@ -111,7 +112,7 @@ class Ledger:
     def _commit(self, entry: _Open) -> Committed:
         """Rows first, then what failed, then that the shard is done: a kill in between repeats the shard."""
         target = self._target
-        for kind in TABLES:
+        for kind in ITEM_TABLES:
             if kind in entry.found:
                 items, features = entry.found[kind]
                 rows = vector_rows(target.store, target.encoder, kind, items, np.stack(features))

@@ -12,11 +12,12 @@ from ...runtime import PIXEL_LIMIT, MapperPair, OnnxEncoder, load_encoder
 from ...runtime.devices import core_count, gpu_count, network_threads
 from ...runtime.mapper import fill_column, mapper_names
 from ...store import Job, Step, Store, mapped_column
+from ...store.schema import ITEM_TABLES
 from .captions import Captions
 from .commit import Ledger, Place
 from .decode import Decoding, DecodingProcesses, InProcessDecoder, Ring
 from .pipeline import Pipeline, Tokens, ring_slots
-from .plan import TABLES, KnownIds, Target, count_missing, left_of, new_jobs, open_jobs
+from .plan import KnownIds, Target, count_missing, left_of, new_jobs, open_jobs
 
 TELL_SECONDS = 5.0
 
@@ -70,7 +71,7 @@ class Work:
         for job in self.jobs:
             shards = [(shard, left_of(shard, self.known)) for shard in job.pending()]
             located = {}
-            for kind, (table, _) in TABLES.items():
+            for kind, (table, *_) in ITEM_TABLES.items():
                 if ids := [item for _, left in shards for item in left.get(kind, ())]:
                     located[kind] = self.target.store.locate_blobs(table, "bytes", ids)
             for shard, left in shards:

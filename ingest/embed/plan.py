@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...store import InvalidInputError, Job, Shard, Store
 from ...store.lookup import quote
+from ...store.schema import ITEM_TABLES
 
 Hashes = NDArray[np.uint64]
 SEEDS = (0, 1)
@@ -51,7 +52,6 @@ def _hashes(ids: pa.Array) -> tuple[Hashes, Hashes]:
 
 
 KIND = "embed"
-TABLES = {"image": ("images", "image_id"), "sample": ("samples", "sample_id")}
 JOB_ITEMS = 1 << 17  # items a job
 SCAN_ROWS = 1 << 16
 
@@ -137,7 +137,7 @@ def _plan(target: Target, items: list[str], shard_size: int) -> Job:
 def _missing(target: Target, known: KnownIds) -> Iterator[tuple[str, pa.Array]]:
     """(kind, ids) of the items that are left, some at a time, in the order of their tables."""
     for kind in selected_kinds(target):
-        table, key = TABLES[kind]
+        table, key, _ = ITEM_TABLES[kind]
         for batch in target.store.scan(table, [key], _condition(target.where), batch_rows=SCAN_ROWS):
             left = batch[key].filter(pa.array(np.logical_not(known.has(batch[key]))))
             if len(left):
@@ -150,20 +150,20 @@ def selected_kinds(target: Target) -> list[str]:
     Raises InvalidInputError when neither table understands it.
     """
     if target.where is None:
-        return list(TABLES)
+        return list(ITEM_TABLES)
     refused: dict[str, str] = {}
-    for kind, (table, key) in TABLES.items():
+    for kind, (table, key, _) in ITEM_TABLES.items():
         try:
             next(target.store.scan(table, [key], _condition(target.where), batch_rows=1), None)
         except (ValueError, OSError, RuntimeError) as error:  # whatever Lance says to a bad filter
             refused[kind] = str(error).splitlines()[0].split(", /")[0]
-    if len(refused) == len(TABLES):
-        columns = {table: ", ".join(target.store.schema(table).names) for table, _ in TABLES.values()}
+    if len(refused) == len(ITEM_TABLES):
+        columns = {table: ", ".join(target.store.schema(table).names) for table, *_ in ITEM_TABLES.values()}
         raise InvalidInputError(
             f"neither images nor samples can be selected by {target.where!r}: {refused['image']}",
             hint=f"images have {columns['images']}; samples have {columns['samples']}",
         )
-    return [kind for kind in TABLES if kind not in refused]
+    return [kind for kind in ITEM_TABLES if kind not in refused]
 
 
 def _condition(where: str | None) -> str:

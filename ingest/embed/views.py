@@ -18,8 +18,8 @@ from ...runtime import BadImageError, OnnxEncoder, decode_image, load_encoder
 from ...runtime.devices import core_count
 from ...runtime.mapper import vector_array
 from ...store import Job, Step, Store
+from ...store.schema import ITEM_TABLES
 from .captions import Captions
-from .plan import TABLES
 from .resize import write_pixels
 
 KIND = "embed-views"
@@ -56,7 +56,7 @@ def embed_views(
     yield Step(stage, done, job.total_items)
     with ThreadPoolExecutor(workers or core_count()) as pool:
         for shard in job.pending():
-            for kind in TABLES:
+            for kind in ITEM_TABLES:
                 ids = [item.partition(":")[2] for item in shard.items if item.startswith(f"{kind}:")]
                 texts = dict(zip(ids, captions(kind, ids) if captions else ids, strict=True))
                 rows = _view_rows(store, model, pool, kind, texts, (views, seed, batch))
@@ -108,7 +108,7 @@ def _view_rows(
     def tokens(items: Sequence[tuple[str, int, bytes]]) -> Tokens | None:
         return model.tokens([texts[name] for name, _, _ in items])
 
-    blobs = store.blobs(TABLES[kind][0], "bytes", list(texts)) if texts else ()
+    blobs = store.blobs(ITEM_TABLES[kind].table, "bytes", list(texts)) if texts else ()
     source = ((item, view, data) for item, data in blobs if data for view in range(views))
     found: dict[View, np.ndarray] = {
         (item, view): value

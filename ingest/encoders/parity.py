@@ -15,6 +15,8 @@ from PIL import Image
 from ...runtime import BadImageError, OnnxEncoder, decode_image, normalise
 from ...runtime.tokens import FILE, TOKENS, caption_tokens
 from ...store import Store
+from ...store.lookup import quote
+from ...store.schema import ITEM_TABLES
 from .spec import RebuiltOnnx
 
 if TYPE_CHECKING:
@@ -38,8 +40,7 @@ def stored_examples(store: Store, count: int) -> list[Example]:
 
     Ids are hashes: the first ones are as good as drawn at random, and the same on every run.
     """
-    kinds = (("images", "image_id", "caption"), ("samples", "sample_id", "prompt"))
-    streams = [_decoded(store, *kind, count) for kind in kinds]
+    streams = [_decoded(store, *items, count) for items in ITEM_TABLES.values()]
     pairs = chain.from_iterable(zip_longest(*streams))
     return list(islice((example for example in pairs if example is not None), count))
 
@@ -60,7 +61,7 @@ def inputs(
 def _decoded(store: Store, table: str, key: str, caption: str, count: int) -> Iterator[Example]:
     where, total = "bytes is not null", store.count(table)
     if total > FEW:  # ids are hashes: those below a bound are a share of all, and the only ones that are read
-        where += f" and {key} < '{int(16**8 * FEW / total):08x}'"
+        where += f" and {key} < {quote(format(int(16**8 * FEW / total), '08x'))}"
     rows = sorted(store.read(table, [key, caption], where).to_pylist(), key=lambda row: str(row[key]))
     texts = {row[key]: row[caption] or "" for row in rows[: READ_AHEAD * count]}
     for item, data in store.blobs(table, "bytes", list(texts)) if texts else ():

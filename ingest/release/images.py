@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
 from ...store import Store, content_id
+from ...store.lookup import quote
 from ..images.source import Unreadable
 
 ENDINGS = (".png", ".jpg", ".jpeg")  # the gallery comes as PNG and, smaller, as JPEG
@@ -168,7 +169,7 @@ def count_unused_files(store: Store, pictures: Pictures) -> int:
     """How many references of the store have a file by now. They stay references: ids do not change."""
     count = 0
     failed: Mapping[str, None] = dict.fromkeys(
-        store.read("failures", ["item"], f"stage = '{STAGE}'")["item"].to_pylist()
+        store.read("failures", ["item"], f"stage = {quote(STAGE)}")["item"].to_pylist()
     )
     for table in ("images", "samples"):
         for batch in store.scan(table, ["uri"], "width is null and uri is not null", batch_rows=65536):

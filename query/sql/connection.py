@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...store import Store
+from ...store.lookup import quote
 from ...store.schema import TABLES
 from ...store.tags import list_tags
 from ..session import Session
@@ -91,7 +92,7 @@ def _fill(con: duckdb.DuckDBPyConnection, schema: str, relations: Iterable[tuple
     `con.register` will not do here.
     """
     con.execute(f'create schema if not exists "{schema}"')  # a tag is letters, digits and _ (store/tags.py)
-    con.execute(f"set schema = '{schema}'")
+    con.execute(f"set schema = {quote(schema)}")
     for name, relation in (*relations, ("published", published())):
         con.from_arrow(relation).create_view(name)
     for view in VIEWS:

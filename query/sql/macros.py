@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...store.errors import AttribaseError, ConflictError, InvalidInputError, NotFoundError
+from ...store.lookup import quote
 from ..attribution.attribute import answer_all
 from ..attribution.query_vectors import read_query_vectors
 from ..attribution.request import Request
@@ -240,7 +241,7 @@ def add_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
     was created, hence the need to say it at all.
     """
     for name in MACROS:
-        con.execute(load_sql(name).replace("$world", f"'{schema}'"))
+        con.execute(load_sql(name).replace("$world", quote(schema)))
 
 
 def _function(worlds: Mapping[str, Snapshot], ask: Question, fields: pa.StructType, item: int) -> Function:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from ....store.errors import NotFoundError
 from ....store.lookup import locate
+from ....store.schema import ITEM_TABLES
 from ...session import Snapshot
 from ..responses import json_response
 from ..service import Service, dataset_of, the_service
@@ -16,7 +17,7 @@ from ..thumbnails import shrunk
 
 router = APIRouter()
 
-KEYS = {"images": "image_id", "samples": "sample_id"}
+KEYS = {items.table: items.key for items in ITEM_TABLES.values()}
 OPAQUE = "application/octet-stream"
 
 Id = Annotated[str, Path(min_length=1, max_length=200)]
