@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread a process: the demo and the tests parallelise over processes.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types tests format clean install
+.PHONY: demo test lint types tests docs format clean install
 
 install: $(READY)
 
@@ -38,9 +38,13 @@ types: $(READY)
 tests: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# Fails on a broken link or anchor, and on a name that cannot be documented. The page: site/index.html
+docs: $(READY)
+	$(BIN)/zensical build --strict --clean
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,9 @@
-"""The layers hold: who may import whom, and what a light import must not load."""
+"""Imports: which layer may import which, no circles, and what a light import must not load."""
 
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,21 @@ ALLOWED = {
 }
 
 
+SKIPPED = {"tests", "benchmarks", "docs", "build", "dist", "site"}
+
+
+def _modules() -> dict[tuple[str, ...], Path]:
+    """Every module of the package by its dotted name: ("attribase", "store", "ids")."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] not in SKIPPED and not parts[0].startswith("."):
+            found["attribase", *(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
 def _imports(path: Path) -> set[tuple[str, ...]]:
-    """Absolute dotted names of everything a file imports; relative ones resolved under `attribase`."""
+    """Absolute dotted names of everything a file imports, at any depth; relative ones under `attribase`."""
     here = ("attribase", *path.relative_to(ROOT).parent.parts)
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -51,23 +65,55 @@ def test_light_imports_load_no_torch(module):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, straight or through others: what Tarjan's algorithm finds."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        number[module] = low[module] = len(number)
+        stack.append(module)
+        for other in imports[module]:
+            if other not in number:
+                visit(other)
+            if other in stack:
+                low[module] = min(low[module], low[other])
+        if low[module] == number[module]:
+            group = stack[stack.index(module) :]
+            del stack[-len(group) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for module in imports:
+        if module not in number:
+            visit(module)
+    return found
+
+
+def import_graph() -> dict[str, set[str]]:
+    """The modules that each module imports: also inside functions and under TYPE_CHECKING."""
+    modules = _modules()
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        targets = {target if target in modules else target[:-1] for target in _imports(path)}
+        graph[".".join(name)] = {
+            ".".join(target) for target in targets if target in modules and target != name
+        }
+    return graph
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set(), "f": {"g"}, "g": {"f", "a"}}
+    assert sorted(circles(graph)) == [["a", "b", "c"], ["f", "g"]]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(import_graph()) == []
+
+
 def test_every_package_is_in_the_wheel():
-    import tomllib
-
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    skipped = {"tests", "benchmarks", "docs"}
-    found = {
-        ".".join(("attribase", *path.parent.relative_to(ROOT).parts))
-        for path in ROOT.rglob("__init__.py")
-        if path.relative_to(ROOT).parts[0] not in {*skipped, "build", "dist"}
-        and not any(p.startswith(".") for p in path.relative_to(ROOT).parts)
-    }
+    found = {".".join(name) for name, path in _modules().items() if path.name == "__init__.py"}
     assert listed == found
-
-
-def test_files_stay_short():
-    tracked = subprocess.run(
-        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    long = [name for name in tracked.stdout.split() if len((ROOT / name).read_text().splitlines()) > 300]
-    assert long == []
