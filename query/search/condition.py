@@ -1,16 +1,19 @@
-"""A user's condition over `images` and `members`, evaluated to image ids.
+"""A user's condition on rows: parsed, validated, and evaluated to image ids.
 
-The condition may come from a stranger. So it is parsed first, and refused unless it is one expression made of
-columns, constants, comparisons and the functions listed here: no subqueries, no settings, nothing that reads
-files. Then it runs on a connection that could not do any of that either, and not for long.
+A condition may come from an untrusted client. So it is parsed first, and refused unless it is one expression
+made of columns, constants, comparisons and allowed functions: no subqueries, no settings, nothing that reads
+files. Then it runs on a connection that could not do any of that either, within a time limit. Lance evaluates
+conditions on its own tables; it gets text written anew from the parsed tree (`lance_filter`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from threading import Timer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 
     from ..features import Pinned
 
+Node: TypeAlias = dict[str, Any]
+"""One expression as DuckDB serializes it: its `class`, `type` and parts."""
+
 SECONDS = 30.0
-LONGEST = 10_000  # characters
+MAX_CHARACTERS = 10_000
 SETTINGS = {
     "memory_limit": "'1GB'",
     "enable_progress_bar": "false",
@@ -34,21 +40,9 @@ SETTINGS = {
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
-CLASSES = frozenset(
-    {
-        "BETWEEN",
-        "CASE",
-        "CAST",
-        "COLUMN_REF",
-        "COMPARISON",
-        "CONJUNCTION",
-        "CONSTANT",
-        "FUNCTION",
-        "OPERATOR",
-        "TYPE",
-    }
-)
-ALLOWED = """
+CLASS_NAMES = "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION OPERATOR TYPE"
+CLASSES = frozenset(CLASS_NAMES.split())
+FUNCTION_NAMES = """
 + - * / // % ** ^ || -> ->> ~ !~ ~* !~* ~~ !~~ ~~* !~~* ~~~ ^@
 like_escape not_like_escape ilike_escape not_ilike_escape
 lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right replace
@@ -59,14 +53,66 @@ ifnull isnan isinf list_value list_contains list_has array_contains
 json_extract json_extract_string json_extract_path json_extract_path_text json_exists json_valid
 json_contains json_array_length json_type json_value
 """
-FUNCTIONS = frozenset(ALLOWED.split())
+FUNCTIONS = frozenset(FUNCTION_NAMES.split())
 HINT = (
     "a condition is written like creator = 'someone' and license <> 'CC0'; it may name the columns "
     "of images, and collection"
 )
+PREFIX = "select 1 where (\n"
 
 
-def matching(pinned: Pinned, where: str, *, seconds: float = SECONDS) -> pa.Array:
+@dataclass(frozen=True)
+class Condition:
+    """One expression whose parts are all of CLASSES. `columns`: those it names, in lower case."""
+
+    text: str
+    tree: Node
+    columns: frozenset[str]
+
+    def is_double_quoted(self, node: Node) -> bool:
+        """Whether a column reference is written in double quotes."""
+        return (PREFIX + self.text).encode()[node["query_location"]] == ord('"')
+
+
+def parse_condition(text: str, *, max_characters: int = MAX_CHARACTERS) -> Condition:
+    """Parse `text`. Nothing is evaluated.
+
+    Raises InvalidInputError for what is not one expression, is too long or too deep, or has a part that is
+    not of CLASSES, such as a subquery.
+    """
+    import duckdb
+
+    if len(text) > max_characters:
+        raise InvalidInputError(f"the condition is longer than {max_characters} characters", hint=HINT)
+    if not text.strip():
+        raise invalid_condition(text, "it is empty")
+    try:
+        duckdb.SQLExpression(text)  # raises unless it is one expression, which cannot close the bracket below
+        with _parser().cursor() as cursor:
+            rows = cursor.execute("select json_serialize_sql(?::varchar)", [f"{PREFIX}{text}\n)"]).fetchall()
+        statement = json.loads(rows[0][0])
+        if statement.get("error", True) or len(statement["statements"]) != 1:
+            raise invalid_condition(text, statement.get("error_message", "it is not one expression"))
+        query = statement["statements"][0]["node"]
+        columns = frozenset(name for node in _nodes(query) for name in _column_names(text, node))
+    except RecursionError as error:
+        raise invalid_condition(text, "it is nested too deeply") from error
+    except duckdb.Error as error:
+        raise invalid_condition(text, _reason(error)) from error
+    return Condition(text, query["where_clause"], columns)
+
+
+def check_functions(condition: Condition, allowed: frozenset[str], hint: str = HINT) -> None:
+    """Raise InvalidInputError for a function that is not in `allowed`, or is named with a schema."""
+    for node in _nodes(condition.tree):
+        if node["class"] != "FUNCTION":
+            continue
+        if node["function_name"] not in allowed or len(node["qualified_name"]["path"]) > 1:
+            name = node["function_name"][:100]
+            raise invalid_condition(condition.text, f"the function {name} is not allowed", hint)
+
+
+def matching_image_ids(pinned: Pinned, where: str, *, seconds: float = SECONDS) -> pa.Array:
     """The distinct ids of the images for which `where` holds.
 
     Columns are those of `images` and, as `collection`, each collection that an image is in: an image in
@@ -76,9 +122,11 @@ def matching(pinned: Pinned, where: str, *, seconds: float = SECONDS) -> pa.Arra
     """
     import duckdb  # imported late: `import attribase.query` stays light
 
+    condition = parse_condition(where)
+    check_functions(condition, FUNCTIONS)
     with duckdb.connect() as con:
         try:
-            joined = "collection" in _columns(con, where)
+            joined = "collection" in condition.columns
             con.from_arrow(Relation(pinned.dataset("images"))).create_view("images")
             candidates = con.view("images")
             if joined:
@@ -89,9 +137,9 @@ def matching(pinned: Pinned, where: str, *, seconds: float = SECONDS) -> pa.Arra
             found = candidates.filter(duckdb.SQLExpression(where)).select("image_id")
             return _run(con, found.distinct() if joined else found, seconds)
         except duckdb.InterruptException as error:
-            raise _refused(where, f"it took longer than {seconds:g} seconds") from error
-        except (duckdb.Error, OSError) as error:  # Arrow hands on DuckDB's errors as OSError
-            raise _refused(where, _reason(error)) from error
+            raise invalid_condition(where, f"it took longer than {seconds:g} seconds") from error
+        except (duckdb.Error, OSError) as error:  # Arrow raises DuckDB's errors as OSError
+            raise invalid_condition(where, _reason(error)) from error
 
 
 def _run(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, seconds: float) -> pa.Array:
@@ -103,28 +151,15 @@ def _run(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, seco
         timer.cancel()
 
 
-def _columns(con: duckdb.DuckDBPyConnection, where: str) -> set[str]:
-    """The columns that the condition names, in lower case. InvalidInputError where it has no place here."""
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A connection that only parses: opening one takes 25 ms."""
     import duckdb
 
-    if len(where) > LONGEST:
-        raise InvalidInputError(f"the condition is longer than {LONGEST} characters", hint=HINT)
-    if not where.strip():
-        raise _refused(where, "it is empty")
-    duckdb.SQLExpression(
-        where
-    )  # raises for what is not one expression, so it cannot leave the brackets below
-    text = con.execute("select json_serialize_sql(?::varchar)", [f"select 1 where (\n{where}\n)"]).fetchall()
-    try:
-        tree = json.loads(text[0][0])
-        if tree.get("error", True) or len(tree["statements"]) != 1:
-            raise _refused(where, tree.get("error_message", "it is not one expression"))
-        return {name for node in _nodes(tree["statements"][0]["node"]) for name in _named(where, node)}
-    except RecursionError as error:
-        raise _refused(where, "it is nested too deeply") from error
+    return duckdb.connect()
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def _nodes(tree: Any) -> Iterator[Node]:
     """Every expression of a parsed statement."""
     if isinstance(tree, dict):
         if "class" in tree:
@@ -136,20 +171,19 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(part)
 
 
-def _named(where: str, node: dict[str, Any]) -> Iterator[str]:
-    """The column that this expression is; InvalidInputError for an expression that has no place here."""
+def _column_names(text: str, node: Node) -> Iterator[str]:
+    """The column that this expression is, if it is one. InvalidInputError for a class that is not allowed."""
     kind = node["class"]
     if kind not in CLASSES:
-        raise _refused(where, f"{kind.lower().replace('_', ' ')} expressions have no place in a condition")
-    if kind == "FUNCTION" and (node["function_name"] not in FUNCTIONS or node.get("schema")):
-        raise _refused(where, f"the function {node['function_name']} has no place in a condition")
+        raise invalid_condition(text, f"{kind.lower().replace('_', ' ')} expressions are not allowed")
     if kind == "COLUMN_REF":
         yield str(node["column_names"][-1]).lower()
 
 
-def _refused(where: str, reason: str) -> InvalidInputError:
-    shown = where if len(where) <= 200 else where[:200] + "..."
-    return InvalidInputError(f"the condition {shown!r} does not work: {reason}", hint=HINT)
+def invalid_condition(text: str, reason: str, hint: str = HINT) -> InvalidInputError:
+    """The error for a condition that cannot be used, with its text shortened."""
+    shown = text if len(text) <= 200 else text[:200] + "..."
+    return InvalidInputError(f"the condition {shown!r} cannot be used: {reason}", hint=hint)
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...store.errors import InvalidInputError
 from ..catalog import gallery_ids
 from ..features import Pinned
-from .condition import matching
+from .condition import matching_image_ids
 
 POOLS = ("all", "gallery")
 
@@ -61,7 +61,7 @@ def make_pool(pinned: Pinned, known: pa.Array, base: Base, name: str, where: str
     """The pool `name`, which is `base`, narrowed by a condition. InvalidInputError where that is none."""
     mask, missing = base.mask, len(base.lost)
     if where is not None:
-        ids = matching(pinned, where)
+        ids = matching_image_ids(pinned, where)
         mask = mask & among(known, ids)
         missing = int(np.count_nonzero(among(base.lost, ids)))
     mask.flags.writeable = False  # pools are shared between questions

@@ -12,7 +12,7 @@ from ....store.tags import list_tags
 from ..responses import ARROW_FILE, arrow_response, json_response
 from ..schemas import body_of, validated
 from ..service import Service, dataset_of, the_service
-from .filters import checked, rows_of
+from .filters import rows_of, validate_filter
 from .schemas import CountBody, QueryBody, TagBody, Versioned, readable, schema_json
 from .search import search
 
@@ -80,7 +80,7 @@ async def count_rows(request: Request, service: Served, name: Table) -> Response
 
     def counted() -> int:
         dataset = _dataset(snapshot, name, body.version)
-        return int(dataset.count_rows(checked(dataset, body.predicate)))
+        return int(dataset.count_rows(validate_filter(dataset, body.predicate)))
 
     return json_response(await service.answers.run(counted))
 

@@ -18,9 +18,10 @@ from ...attribution.attribute import by_index
 from ...attribution.request import Request
 from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, index_pass
 from ...search import Pool
+from ...search.lance_filter import parse_lance_filter
 from ..options import ServiceOptions
 from ..service import dataset_of
-from .filters import checked, chosen_columns, names_in
+from .filters import chosen_columns, validate_filter
 from .schemas import QueryBody, readable
 
 if TYPE_CHECKING:
@@ -131,8 +132,9 @@ def _conditions(dataset: Any, text: str | None) -> tuple[str | None, str | None]
     """The condition as one over the vector table itself, or as one over `images` and `members`."""
     if text is None or not text.strip():
         return None, None
-    if OWN & names_in(text):
-        return checked(dataset, text), None
+    condition = parse_lance_filter(text)
+    if OWN & condition.columns:
+        return validate_filter(dataset, condition), None
     return None, text
 
 

@@ -127,7 +127,7 @@ def encoding(monkeypatch):
 SERVE = """
 import sys
 from attribase.query.service import ServiceOptions
-from attribase.query.service.running import serve
+from attribase.query.service.server import serve
 limits = dict(stop_seconds=5.0, refresh=0.5)
 if sys.argv[3] == "impatient":
     limits |= dict(head_seconds=1.0, body_seconds=1.5, send_seconds=1.5)
