@@ -15,7 +15,7 @@ from ...store.errors import InvalidInputError
 from ...store.lookup import quote
 from .condition import Condition, Node, check_functions, invalid_condition, parse_condition
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 4_000_000
 MAX_DEPTH = 30
 MAX_TERMS = 500
 
@@ -45,10 +45,10 @@ INFIX_OPERATORS = {
     "!~~*": "NOT ILIKE",
 }
 FUNCTION_NAMES = """
-abs array_contains array_has btrim char_length contains date_part ends_with floor ceil length lower ltrim
-nullif round rtrim starts_with strpos substr upper
+abs array_contains array_has btrim char_length contains date_part ends_with length lower ltrim nullif
+round rtrim starts_with strpos upper
 """
-FUNCTIONS = {name: name for name in FUNCTION_NAMES.split()} | {"trim": "btrim"}  # Lance has no trim
+FUNCTIONS = {name: name for name in FUNCTION_NAMES.split()} | {"trim": "btrim"}
 ALLOWED = frozenset([*FUNCTIONS, *INFIX_OPERATORS])
 TYPES = {
     "VARCHAR": "string",
