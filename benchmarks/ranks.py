@@ -37,8 +37,8 @@ from attribase.query import evaluate
 from attribase.query.catalog import gallery_ids
 from attribase.query.evaluation.cases import Sample, read_cases
 from attribase.query.evaluation.counting import BLOCK
-from attribase.query.evaluation.pools import load_shard
-from attribase.query.evaluation.ranks import Ranking
+from attribase.query.evaluation.pools import load_pools
+from attribase.query.evaluation.ranks import ExemplarRanks
 from attribase.query.features import Candidates, Features, Pinned
 from attribase.store import Store
 from rich.console import Console
@@ -146,8 +146,8 @@ def measure(folder: Path, size: int, streamed: bool) -> list[str]:
     units = faiss.rev_swig_ptr(index.get_xb(), size * DIM).reshape(size, DIM)
     queries = features.rows([sample.sample_id for sample in samples])
 
-    def ours() -> Ranking:
-        ranking = Ranking(load_shard(samples, features, gallery).pools)
+    def ours() -> ExemplarRanks:
+        ranking = ExemplarRanks(load_pools(samples, features, gallery).vectors)
         assert sum(ranking.run(gallery.raw_blocks() if streamed else raw)) == size
         return ranking
 
@@ -198,7 +198,7 @@ def product(queries: np.ndarray, units: np.ndarray, block: int) -> None:
 
 
 def check_and_time_published(
-    samples: list[Sample], ranking: Ranking, features: Features, units: np.ndarray, queries: np.ndarray
+    samples: list[Sample], ranking: ExemplarRanks, features: Features, units: np.ndarray, queries: np.ndarray
 ) -> float:
     """Seconds a sample of the published protocol, on a few; its ranks must be those that were counted."""
     chosen = np.linspace(0, len(samples) - 1, max(4, 2_000_000 // len(units))).astype(int)

@@ -1,9 +1,10 @@
-"""Similarities to influence: eq. 6 of arXiv:2306.09345, for numpy arrays and for torch tensors.
+"""Similarities to influence: eq. 6 and 5 of arXiv:2306.09345, for numpy arrays and for torch tensors.
 
     influence_i = relu(exp((s_i - s0) / tau) - lambda) / sum_j relu(exp((s_j - s0) / tau) - lambda)
 
 s_i is the similarity of candidate i, s0 the largest one, (tau, lambda) the calibration. The numerator is
 `influence_terms`, the whole `influence`, and the similarity where the numerator becomes zero `cutoff`.
+`calibration_kl` is how far influence is from the known answer, eq. 5.
 """
 
 from __future__ import annotations
@@ -93,6 +94,22 @@ def influence(
         raise InvalidInputError("a similarity is not finite", hint="embed the items again")
     terms = influence_terms(values, values.max(), tau, lam)
     return np.asarray(terms / terms.sum(), dtype=np.float64)
+
+
+def calibration_kl(mean_log_influence: Any, exemplars: Any, *, log: Callable[[Any], Any] = np.log) -> Any:
+    """Eq. 5: KL(S || P) in nats, S uniform over a sample's n exemplars, P its influence (eq. 6).
+
+        KL = sum_e 1/n log((1/n) / P_e) = -log n - 1/n sum_e log P_e
+
+    Args:
+        mean_log_influence: (samples,) 1/n sum_e log P_e, of the exemplars alone.
+        exemplars: (samples,) n.
+        log: of the arrays' library; `torch.log` for tensors.
+
+    Returns:
+        (samples,), 0 where the exemplars share all influence equally.
+    """
+    return -log(exemplars) - mean_log_influence
 
 
 def cutoff(best: float, tau: float, lam: float) -> float:

@@ -19,7 +19,7 @@ from .pairs import TrainModel, load_models
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureMatrix:
     """`rows` (items, dim) float32; `index` says where each item's row is."""
 
     index: dict[str, int]
@@ -35,7 +35,7 @@ def embedded_items(store: Store, encoder: str) -> set[str]:
     return set(store.read(_table(store, encoder), ["item_id"])["item_id"].to_pylist())
 
 
-def load_features(store: Store, encoder: str, items: set[str], column: str = "base") -> Features:
+def load_features(store: Store, encoder: str, items: set[str], column: str = "base") -> FeatureMatrix:
     """The vectors of `items`; those that have none are left out."""
     index: dict[str, int] = {}
     blocks: list[NDArray[np.float32]] = []
@@ -54,10 +54,10 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
         blocks.append(to_rows(vectors))
     dim = store.schema(_table(store, encoder)).field(column).type.list_size
     rows = np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
-    return Features(index, torch.from_numpy(rows))
+    return FeatureMatrix(index, torch.from_numpy(rows))
 
 
-def load_views(store: Store, encoder: str, features: Features, views: int) -> Tensor:
+def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) -> Tensor:
     """(items, 1 + views, dim): each item's plain feature, then its views (plain where one is missing).
 
     Raises InvalidInputError when fewer views are embedded than asked for.
@@ -105,7 +105,7 @@ class Data:
     models: list[TrainModel]
     held_out: list[TrainModel]
     gallery: list[str]
-    features: Features
+    features: FeatureMatrix
     views: Tensor
     view_row: dict[str, int]
 
@@ -127,6 +127,6 @@ def load_data(store: Store, encoder: str, config: MapperConfig) -> Data:
     tested = {item for model in held_out for item in (*model.exemplars, *model.sample_ids())}
     features = load_features(store, encoder, taught | tested | set(gallery))
     seen = sorted(taught)
-    own = Features({item: row for row, item in enumerate(seen)}, features.of(seen))
+    own = FeatureMatrix({item: row for row, item in enumerate(seen)}, features.of(seen))
     views = load_views(store, encoder, own, config.views)
     return Data(models, held_out, gallery, features, views, own.index)

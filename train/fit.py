@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from .config import MapperConfig
-from .data import Data, Features
+from .data import Data, FeatureMatrix
 from .linear_map import LinearMap, principal_directions
 from .losses import contrastive_loss, orthogonality
 from .pairs import PairSampler, TrainModel
@@ -25,14 +25,14 @@ class Validation:
     """Held-out models and the gallery to search. `own` (samples, gallery) marks a sample's own exemplars."""
 
     models: Sequence[TrainModel]
-    features: Features
+    features: FeatureMatrix
     gallery: Tensor
     own: Tensor
     temperature: float
 
     @classmethod
     def build(
-        cls, models: Sequence[TrainModel], features: Features, gallery: Sequence[str], temperature: float
+        cls, models: Sequence[TrainModel], features: FeatureMatrix, gallery: Sequence[str], temperature: float
     ) -> Validation:
         """`gallery` are image ids; an exemplar that is also in the gallery counts once."""
         place = {image: index for index, image in enumerate(gallery)}

@@ -1,4 +1,4 @@
-"""Is influence calibrated? What eq. 6 gives to the true exemplars, before calibration and after."""
+"""Calibration of influence: what eq. 6 gives to the true exemplars, before calibration and after."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.influence import influence_terms
+from ...runtime.influence import calibration_kl, influence_terms
 from ...runtime.mapper import normalise
 from ...store.errors import ConflictError
 from ..catalog import Calibration, calibration, choose_encoder, choose_mapper, gallery_ids
 from ..features import Candidates, Features, Pinned
 from .cases import read_cases
-from .pools import Shard, answerable, load_shard
+from .pools import SamplePools, load_pools, rankable
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -24,15 +24,15 @@ UNCALIBRATED = Calibration(tau=1.0, lam=0.0)
 """Eq. 6 before training: a plain softmax over the similarities."""
 
 EPSILON = 1e-8
-"""The least influence of an exemplar in the logarithm of eq. 5, which relu can make infinite: a cut-off
-exemplar costs log(1/EPSILON) = 18.4 nats at most, as in calibration."""
+"""The least influence of an exemplar in the logarithm of eq. 5, which relu can make infinite: an exemplar
+without influence costs log(1/EPSILON) = 18.4 nats at most, as in training."""
 
 SHARD = 512
 
 
 @dataclass(frozen=True)
 class ExemplarInfluence:
-    """What eq. 6 says of each sample's exemplars with one (tau, lambda); arrays of length (samples,)."""
+    """Eq. 6 on the exemplars of each sample with one (tau, lambda); arrays of length (samples,)."""
 
     share: NDArray[np.float64]  # the influence of all its exemplars together
     kl: NDArray[np.float64]  # KL(S || P) of eq. 5, in nats
@@ -109,35 +109,35 @@ def sample_influence(
 
     Source: arXiv:2306.09345 eq. 5 and 6.
     """
-    encoder = choose_encoder(store, encoder)
-    mapper = choose_mapper(store, encoder, mapper)
     pinned = Pinned.now(store)
+    encoder = choose_encoder(pinned, encoder)
+    mapper = choose_mapper(pinned, encoder, mapper)
     features = Features(pinned, encoder, mapper)
     gallery = Candidates(features, gallery_ids(pinned))
-    fitted = calibration(store, encoder, mapper)
-    found = []
-    for place in read_cases(pinned, case, [split]):
-        samples = answerable(place.samples, features)
+    calibrated = calibration(pinned, encoder, mapper)
+    results = []
+    for evaluated in read_cases(pinned, case, [split]):
+        samples = rankable(evaluated.samples, features)
         if not samples:
             raise ConflictError(
-                f"no sample of {place.name} has a {encoder} vector and exemplars",
+                f"no sample of {evaluated.name} has a {encoder} vector and exemplars",
                 hint=f"attribase -s STORE ingest embed --encoder {encoder}",
             )
         shards = [
-            load_shard(samples[start : start + SHARD], features, gallery)
+            load_pools(samples[start : start + SHARD], features, gallery)
             for start in range(0, len(samples), SHARD)
         ]
-        found.append(_measure(place.name, split, shards, gallery, fitted))
-    return found
+        results.append(_case_influence(evaluated.name, split, shards, gallery, calibrated))
+    return results
 
 
-def _measure(
-    name: str, split: str, shards: list[Shard], gallery: Candidates, fitted: Calibration | None
+def _case_influence(
+    name: str, split: str, shards: list[SamplePools], gallery: Candidates, calibrated: Calibration | None
 ) -> SampleInfluence:
-    chance = [np.diff(shard.pools.offsets) / shard.pool_sizes(len(gallery)) for shard in shards]
+    chance = [shard.exemplar_counts / shard.sizes(len(gallery)) for shard in shards]
     samples = [sample for shard in shards for sample in shard.samples]
     before = [exemplar_influence(shard, gallery, UNCALIBRATED) for shard in shards]
-    after = [exemplar_influence(shard, gallery, fitted) for shard in shards] if fitted else None
+    after = [exemplar_influence(shard, gallery, calibrated) for shard in shards] if calibrated else None
     return SampleInfluence(
         encoder=gallery.features.encoder,
         mapper=gallery.features.mapper,
@@ -147,49 +147,51 @@ def _measure(
         models=tuple(sample.model_id for sample in samples),
         schemes=tuple(sample.scheme for sample in samples),
         chance=np.concatenate(chance),
-        before=_joined(before),
-        after=_joined(after) if after else None,
+        before=_concatenate(before),
+        after=_concatenate(after) if after else None,
     )
 
 
-def exemplar_influence(shard: Shard, gallery: Candidates, fitted: Calibration) -> ExemplarInfluence:
-    """Eq. 6 on the exemplars of a shard of samples, in two passes over the gallery: its largest, its sum."""
-    owners, own = shard.owners, shard.pools.similarities
-    starts, counts = shard.pools.offsets[:-1], np.diff(shard.pools.offsets)
+def exemplar_influence(pools: SamplePools, gallery: Candidates, calibrated: Calibration) -> ExemplarInfluence:
+    """Eq. 6 and 5 on the exemplars of some samples, in two passes over the gallery: its largest, its sum."""
+    tau, lam = calibrated.tau, calibrated.lam
+    owners, own = pools.owners, pools.vectors.similarities
+    starts, counts = pools.vectors.offsets[:-1], pools.exemplar_counts
     largest = np.maximum.reduceat(own, starts)
-    for scores, _ in _gallery_scores(shard, gallery):
+    for scores, _ in _gallery_scores(pools, gallery):
         largest = np.maximum(largest, scores.max(axis=1))
-    terms = influence_terms(own, largest[owners], fitted.tau, fitted.lam)
+    terms = influence_terms(own, largest[owners], tau, lam)
     total = np.add.reduceat(terms, starts)
-    for scores, mine in _gallery_scores(shard, gallery):
-        others = influence_terms(scores, largest[:, None], fitted.tau, fitted.lam)
-        others[mine] = 0.0  # counted above, as exemplars
+    for scores, own_rows in _gallery_scores(pools, gallery):
+        others = influence_terms(scores, largest[:, None], tau, lam)
+        others[own_rows] = 0.0  # in `total` already, as exemplars
         total += others.sum(axis=1)
     shares = terms / total[owners]
     logs = np.log(np.maximum(shares, EPSILON))
     return ExemplarInfluence(
-        share=np.add.reduceat(shares, starts), kl=-np.log(counts) - np.add.reduceat(logs, starts) / counts
+        share=np.add.reduceat(shares, starts),
+        kl=calibration_kl(np.add.reduceat(logs, starts) / counts, counts),
     )
 
 
 def _gallery_scores(
-    shard: Shard, gallery: Candidates
+    pools: SamplePools, gallery: Candidates
 ) -> Iterator[tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
     """Blocks of the gallery: scores (samples, items), and where an item is one of the sample's exemplars.
 
     There the score is -inf: exemplars are counted with their own similarities.
     """
-    start, samples = 0, normalise(shard.pools.samples)
+    start, samples = 0, normalise(pools.vectors.samples)
     for block in gallery.blocks():
         scores = (samples @ block.T).astype(np.float64)
-        inside = (shard.places >= start) & (shard.places < start + len(block))
-        mine = (shard.owners[inside], shard.places[inside] - start)
-        scores[mine] = -np.inf
-        yield scores, mine
+        inside = (pools.gallery_positions >= start) & (pools.gallery_positions < start + len(block))
+        own_rows = (pools.owners[inside], pools.gallery_positions[inside] - start)
+        scores[own_rows] = -np.inf
+        yield scores, own_rows
         start += len(block)
 
 
-def _joined(parts: list[ExemplarInfluence]) -> ExemplarInfluence:
+def _concatenate(parts: list[ExemplarInfluence]) -> ExemplarInfluence:
     return ExemplarInfluence(
         share=np.concatenate([part.share for part in parts]), kl=np.concatenate([part.kl for part in parts])
     )

@@ -1,4 +1,4 @@
-"""Test cases: which samples are asked about, and which exemplars are the right answers."""
+"""Test cases: which samples are evaluated, and which exemplars each should retrieve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..features import Pinned
 
 
 class Sample(NamedTuple):
-    """A sample that is asked about; its exemplars are the right answers, sorted by image id."""
+    """A sample with the exemplars of its model, sorted by image id."""
 
     sample_id: str
     model_id: str
@@ -21,7 +21,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Case:
+class EvaluationCase:
     """The samples of one test case and split, ordered by model and id."""
 
     name: str
@@ -29,7 +29,9 @@ class Case:
     samples: tuple[Sample, ...]
 
 
-def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None) -> list[Case]:
+def read_cases(
+    pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None
+) -> list[EvaluationCase]:
     """Every case with samples, or the one called `name`, by split; all but `train` when none are given.
 
     Raises NotFoundError when nothing matches.
@@ -45,10 +47,9 @@ def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | 
     exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
     grouped: dict[tuple[str, str], list[Sample]] = {}
     for row in pinned.rows("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
-        if model := chosen.get(row["model_id"]):
-            sample = Sample(
-                row["sample_id"], row["model_id"], row["scheme"] or "", exemplars[row["model_id"]]
-            )
+        model_id = row["model_id"]
+        if model := chosen.get(model_id):
+            sample = Sample(row["sample_id"], model_id, row["scheme"] or "", exemplars[model_id])
             grouped.setdefault((model["case_name"], model["split"] or ""), []).append(sample)
     if not grouped:
         known = sorted({row["case_name"] for row in models if row["case_name"]})
@@ -57,6 +58,6 @@ def read_cases(pinned: Pinned, name: str | None = None, splits: Sequence[str] | 
             hint=f"the cases are {', '.join(known)}" if known else "ingest models and samples first",
         )
     return [
-        Case(*place, tuple(sorted(members, key=attrgetter("model_id", "sample_id"))))
-        for place, members in sorted(grouped.items())
+        EvaluationCase(case_name, split, tuple(sorted(samples, key=attrgetter("model_id", "sample_id"))))
+        for (case_name, split), samples in sorted(grouped.items())
     ]

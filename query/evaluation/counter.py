@@ -1,4 +1,4 @@
-"""Where ranks are counted: the processor, or a graphics card where there is one."""
+"""The device that ranks are counted on: the CPU, or a GPU through torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .counting import BLOCK, CpuCounter, Thresholds
 
 DEVICES = ("cpu", "cuda", "mps")
 DEVICE_BLOCK = 8192
-"""Gallery rows that a graphics card takes at once."""
+"""Gallery rows that a GPU takes at once."""
 
 
 class Counter(Protocol):
@@ -32,7 +32,7 @@ class Counter(Protocol):
 
 
 def choose_device(name: str | None = None) -> str:
-    """`name` if this machine has it; left out (or `auto`), a graphics card where there is one, else `cpu`.
+    """`name` if this machine has it; left out (or `auto`), a GPU where there is one, else `cpu`.
 
     torch is imported only where a driver loads. Raises InvalidInputError for a device that is not there.
     """
@@ -47,13 +47,13 @@ def choose_device(name: str | None = None) -> str:
     return name
 
 
-def counter(asked: Thresholds, device: str, threads: int | None = None) -> Counter:
-    """What counts on `device`: `cpu`, or a torch device after `torch:`, `cuda` and `mps` included."""
+def make_counter(thresholds: Thresholds, device: str, threads: int | None = None) -> Counter:
+    """The counter for `device`: `cpu`, `cuda`, `mps`, or any torch device after `torch:`."""
     if device == "cpu":
-        return CpuCounter(asked, threads or core_count())
+        return CpuCounter(thresholds, threads or core_count())
     from .counting_torch import TorchCounter
 
-    return TorchCounter(asked, device.removeprefix("torch:"))
+    return TorchCounter(thresholds, device.removeprefix("torch:"))
 
 
 def block_rows(device: str) -> int:

@@ -65,10 +65,10 @@ class Thresholds:
 class CpuCounter:
     """Counts with one thread a core: each multiplies its own blocks and counts them before the next."""
 
-    def __init__(self, asked: Thresholds, threads: int) -> None:
-        self._asked, self._threads = asked, threads
-        self._idle: list[_Desk] = []
-        self._desks: list[_Desk] = []
+    def __init__(self, thresholds: Thresholds, threads: int) -> None:
+        self._thresholds, self._threads = thresholds, threads
+        self._buffers: list[_CountBuffers] = []
+        self._idle: list[_CountBuffers] = []
 
     def run(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[int]:
         """Count blocks (items, dim) as stored; yields how many rows each had. Few are held at a time.
@@ -89,44 +89,46 @@ class CpuCounter:
     @property
     def before(self) -> NDArray[np.int64]:
         """(thresholds,) how many rows were at or above each."""
-        return sum((desk.before for desk in self._desks), np.zeros(len(self._asked.values), np.int64))
+        none = np.zeros(len(self._thresholds.values), np.int64)
+        return sum((buffers.before for buffers in self._buffers), none)
 
     def _count(self, rows: NDArray[np.float32]) -> int:
         try:
-            desk = self._idle.pop()
+            buffers = self._idle.pop()
         except IndexError:
-            desk = _Desk(self._asked)
-            self._desks.append(desk)
+            buffers = _CountBuffers(self._thresholds)
+            self._buffers.append(buffers)
         for start in range(0, len(rows), BLOCK):
-            desk.count(rows[start : start + BLOCK])
-        self._idle.append(desk)
+            buffers.count(rows[start : start + BLOCK])
+        self._idle.append(buffers)
         return len(rows)
 
 
-class _Desk:
-    """What one thread writes on: its tile of scores, its unit rows and its counts."""
+class _CountBuffers:
+    """What one thread writes to: its tile of scores, its unit rows and its counts."""
 
-    def __init__(self, asked: Thresholds) -> None:
-        self._asked = asked
-        self._scores = np.empty(min(QUERIES, len(asked.samples)) * BLOCK, np.float32)
-        self._units = np.empty((BLOCK, asked.samples.shape[1]), np.float32)
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._thresholds = thresholds
+        self._scores = np.empty(min(QUERIES, len(thresholds.samples)) * BLOCK, np.float32)
+        self._units = np.empty((BLOCK, thresholds.samples.shape[1]), np.float32)
         self._norms = np.empty(BLOCK)
-        self.before = np.zeros(len(asked.values), np.int64)
+        self.before = np.zeros(len(thresholds.values), np.int64)
 
     def count(self, rows: NDArray[np.float32]) -> None:
+        """Add a tile of the gallery, (items up to BLOCK, dim) as stored, to `before`."""
         from .kernels import count_tile, unit_rows
 
-        asked, items = self._asked, len(rows)
+        limits, items = self._thresholds, len(rows)
         units, norms = self._units[:items], self._norms[:items]
         unit_rows(rows, norms, units)
         check_finite(norms, "a gallery image")
-        for start in range(0, len(asked.samples), QUERIES):
-            samples = asked.units[start : start + QUERIES]
+        for start in range(0, len(limits.samples), QUERIES):
+            samples = limits.units[start : start + QUERIES]
             scores = self._scores[: len(samples) * items].reshape(len(samples), items)
             np.matmul(samples, units.T, out=scores)
             count_tile(
-                scores, start, asked.offsets, asked.values, asked.low, asked.high,
-                asked.samples, asked.norms, rows, norms, self.before,
+                scores, start, limits.offsets, limits.values, limits.low, limits.high,
+                limits.samples, limits.norms, rows, norms, self.before,
             )  # fmt: skip
 
 

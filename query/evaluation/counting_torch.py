@@ -1,4 +1,4 @@
-"""Counting on a graphics card through torch; what float32 cannot tell is computed again on the processor."""
+"""Counting on a GPU through torch; cosines that float32 cannot decide are computed again on the CPU."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class TorchCounter:
     compared only for the samples that have one.
     """
 
-    def __init__(self, asked: Thresholds, device: str) -> None:
-        self._asked, self._device = asked, torch.device(device)
-        counts = np.diff(asked.offsets)
+    def __init__(self, thresholds: Thresholds, device: str) -> None:
+        self._thresholds, self._device = thresholds, torch.device(device)
+        counts = np.diff(thresholds.offsets)
         self._order = np.argsort(-counts, kind="stable")
         self._counts = counts[self._order]
         self._most = int(self._counts[0]) if len(counts) else 0
-        self._units = self._put(asked.units[self._order])
-        self._low, self._high = self._padded(asked.low), self._padded(asked.high)
+        self._units = self._put(thresholds.units[self._order])
+        self._low, self._high = self._pad(thresholds.low), self._pad(thresholds.high)
         self._before = torch.zeros(self._high.shape, dtype=torch.int64, device=self._device)
-        self._exact = np.zeros(len(asked.values), np.int64)
+        self._exact = np.zeros(len(thresholds.values), np.int64)
 
     def run(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[int]:
         """Count blocks (items, dim) as stored; yields how many rows each had.
@@ -52,10 +52,10 @@ class TorchCounter:
     def before(self) -> NDArray[np.int64]:
         """(thresholds,) how many rows were at or above each."""
         found = self._exact.copy()
-        sure = self._before.cpu().numpy()
+        certain = self._before.cpu().numpy()
         for column in range(self._most):
             rows = self._having(column)
-            found[self._asked.offsets[self._order[:rows]] + column] += sure[:rows, column]
+            found[self._thresholds.offsets[self._order[:rows]] + column] += certain[:rows, column]
         return found
 
     def _count(self, rows: NDArray[np.float32]) -> None:
@@ -77,29 +77,29 @@ class TorchCounter:
     ) -> None:
         """Count one threshold of the samples from `start` on; scores (samples, items)."""
         part = slice(start, start + len(scores))
-        sure = scores >= self._high[part, column, None]
-        self._before[part, column] += sure.sum(1)
-        unsure = (scores >= self._low[part, column, None]) & ~sure
-        pairs = unsure.nonzero().cpu().numpy()
+        certain = scores >= self._high[part, column, None]
+        self._before[part, column] += certain.sum(1)
+        undecided = (scores >= self._low[part, column, None]) & ~certain
+        pairs = undecided.nonzero().cpu().numpy()
         if not len(pairs):
             return
-        asked = self._asked
+        limits = self._thresholds
         pairs[:, 0] = self._order[start + pairs[:, 0]]
         found = np.empty(len(pairs))
-        pair_cosines(asked.samples, asked.norms, rows, norms, pairs, found)
-        at = asked.offsets[pairs[:, 0]] + column
-        np.add.at(self._exact, at, found >= asked.values[at])
+        pair_cosines(limits.samples, limits.norms, rows, norms, pairs, found)
+        at = limits.offsets[pairs[:, 0]] + column
+        np.add.at(self._exact, at, found >= limits.values[at])
 
     def _having(self, column: int) -> int:
         """How many samples, counted from the first, have more than `column` thresholds."""
         return int(np.searchsorted(-self._counts, -column, side="left"))
 
-    def _padded(self, values: NDArray[np.float32]) -> Tensor:
+    def _pad(self, values: NDArray[np.float32]) -> Tensor:
         """(samples, thresholds) on the device; what a sample does not have is never looked at."""
         table = np.full((len(self._order), self._most), np.inf, np.float32)
         owners = np.repeat(np.arange(len(self._order)), self._counts)
         columns = np.arange(len(owners)) - np.repeat(np.cumsum(self._counts) - self._counts, self._counts)
-        table[owners, columns] = values[self._asked.offsets[self._order[owners]] + columns]
+        table[owners, columns] = values[self._thresholds.offsets[self._order[owners]] + columns]
         return self._put(table)
 
     def _put(self, rows: NDArray[np.float32]) -> Tensor:

@@ -20,15 +20,15 @@ from ..catalog import gallery_ids
 from ..features import Candidates, Features, Pinned
 from .cases import Sample
 from .counter import block_rows, choose_device
-from .pools import Shard, answerable, load_shard
-from .ranks import Ranking
-from .runs import Run, all_runs, unfinished_runs
+from .pools import SamplePools, load_pools, rankable
+from .ranks import ExemplarRanks
+from .runs import Run, plan_runs
 
 if TYPE_CHECKING:
     from ...store import Store
 
 SHOWN_SECONDS = 0.5
-"""How often a pass over the gallery tells how far it is."""
+"""How often a pass over the gallery reports how far it is."""
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
     Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but train.
     The gallery is streamed once for each shard of samples, whatever cases they are of. A shard is committed
     to `ranks` at once, and a run's row to `runs` when its last sample is: stopped, the same call goes on
-    where it was; done, it yields nothing while the tables read are unchanged.
+    where it was; done, it yields nothing while what the ranks depend on is unchanged (`inputs.py`).
 
     Args:
         store: the store.
@@ -57,7 +57,7 @@ def evaluate(
         force: compute again even where nothing changed.
         block: gallery images compared at once; what suits the device when left out.
         shard_size: samples ranked in one pass over the gallery and committed at once.
-        device: `cpu`, `cuda` or `mps`; left out, a graphics card where there is one.
+        device: `cpu`, `cuda` or `mps`; left out, a GPU where there is one.
 
     Raises:
         NotFoundError: no such encoder, mapper or case, or no samples.
@@ -69,21 +69,20 @@ def evaluate(
     """
     chosen = choose_device(device)
     pinned = Pinned.now(store)
-    wanted = all_runs if force else unfinished_runs
-    runs = list(wanted(store, pinned, encoder, mapper, case))
+    runs = plan_runs(store, pinned, encoder, mapper, case, force=force)
     done, total = 0, sum(len(run.samples) for run in runs)
     for (name, by), group in groupby(runs, key=attrgetter("encoder", "mapper")):
         mine = list(group)
         features = Features(pinned, name, by)
         gallery = Candidates(features, gallery_ids(pinned), block or block_rows(chosen))
-        work = _Work(store, mine, features, gallery, chosen, force)
-        for ranked, note in work.passes(shard_size):
+        ranker = _Ranker(store, mine, features, gallery, chosen, force)
+        for ranked, note in ranker.rank(shard_size):
             yield Step("evaluate", done + ranked, total, note)
         done += sum(len(run.samples) for run in mine)
 
 
-class _Work:
-    """What is left to rank with one encoder and mapper."""
+class _Ranker:
+    """Ranks the runs of one encoder and mapper, as far as they are not ranked yet."""
 
     def __init__(
         self, store: Store, runs: list[Run], features: Features, gallery: Candidates, device: str, force: bool
@@ -93,41 +92,41 @@ class _Work:
         self._open = runs  # those without a row yet
         self._started = datetime.now(UTC).replace(tzinfo=None)
         self._seconds: dict[str, float] = defaultdict(float)  # of each run, its samples' share of the passes
-        self._known: Counter[str] = Counter()  # of each run, the samples that can be ranked
+        self._rankable: Counter[str] = Counter()  # of each run, the samples that can be ranked
         self._left: list[tuple[Run, Sample]] = []
         for run in runs:
-            samples = answerable(run.samples, features)
+            samples = rankable(run.samples, features)
             ranked = set() if force else run.ranked(store)
-            self._known[run.run_id] = len(samples)
+            self._rankable[run.run_id] = len(samples)
             self._left += [(run, sample) for sample in samples if sample.sample_id not in ranked]
         self._done = sum(len(run.samples) for run in runs) - len(self._left)
-        self._note = self._about(runs)
+        self._note = self._describe(runs)
 
-    def passes(self, shard_size: int) -> Iterator[tuple[int, str]]:
-        """Rank shard by shard and commit each; yields how many samples are done, and what to say of it."""
+    def rank(self, shard_size: int) -> Iterator[tuple[int, str]]:
+        """Rank and commit shard by shard; yields how many samples are done, and a note on progress."""
         self._finish(self._left)
         yield self._done, self._note
         for start in range(0, len(self._left), shard_size):
-            part = self._left[start : start + shard_size]
+            shard = self._left[start : start + shard_size]
             clock = time.monotonic()
-            shard = load_shard([sample for _, sample in part], self._features, self._gallery)
-            ranking = Ranking(shard.pools, self._device)
-            for share, note in self._counted(ranking):
-                yield self._done + int(share * len(part)), note
-            rows = _rank_rows([run for run, _ in part], shard, ranking, len(self._gallery))
+            pools = load_pools([sample for _, sample in shard], self._features, self._gallery)
+            ranks = ExemplarRanks(pools.vectors, self._device)
+            for share, note in self._count_gallery(ranks):
+                yield self._done + int(share * len(shard)), note
+            rows = _rank_rows([run for run, _ in shard], pools, ranks, len(self._gallery))
             self._store.upsert("ranks", rows, update=self._force)
-            each = (time.monotonic() - clock) / len(part)
-            for run, count in Counter(run.run_id for run, _ in part).items():
+            each = (time.monotonic() - clock) / len(shard)
+            for run, count in Counter(run.run_id for run, _ in shard).items():
                 self._seconds[run] += each * count
             self._finish(self._left[start + shard_size :])
-            self._done += len(part)
+            self._done += len(shard)
             yield self._done, self._note
 
-    def _counted(self, ranking: Ranking) -> Iterator[tuple[float, str]]:
+    def _count_gallery(self, ranks: ExemplarRanks) -> Iterator[tuple[float, str]]:
         """One pass over the gallery; yields now and then which share of it is counted, and how fast."""
         start = shown = time.monotonic()
         rows = 0
-        for count in ranking.run(self._gallery.raw_blocks()):
+        for count in ranks.run(self._gallery.raw_blocks()):
             rows += count
             if (now := time.monotonic()) - shown > SHOWN_SECONDS:
                 shown = now
@@ -139,36 +138,35 @@ class _Work:
         complete = [run for run in self._open if run.run_id not in waiting]
         self._open = [run for run in self._open if run.run_id in waiting]
         rows = [
-            run.row(self._started, self._seconds[run.run_id], self._known[run.run_id]) for run in complete
+            run.row(self._started, self._seconds[run.run_id], self._rankable[run.run_id]) for run in complete
         ]
         self._store.upsert("runs", rows, update=True)
 
-    def _about(self, runs: list[Run]) -> str:
+    def _describe(self, runs: list[Run]) -> str:
         """What is being ranked, and how much had to be left out."""
-        lost = {
+        left_out = {
             "samples have no vector or no exemplars": sum(len(run.samples) for run in runs)
-            - self._known.total(),
+            - self._rankable.total(),
             "gallery images have no vector": self._gallery.missing,
         }
         cases = ", ".join(dict.fromkeys(f"{run.case_name} {run.split}" for run in runs))
         return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
-            f"; {count} {what}" for what, count in lost.items() if count
+            f"; {count} {what}" for what, count in left_out.items() if count
         )
 
 
-def _rank_rows(runs: list[Run], shard: Shard, ranking: Ranking, gallery: int) -> pa.Table:
+def _rank_rows(runs: list[Run], pools: SamplePools, ranks: ExemplarRanks, gallery: int) -> pa.Table:
     """The rows of `ranks` of a shard, ordered by sample and image; `runs` has the run of each sample."""
-    owners = pa.array(shard.owners)
-    exemplars = np.diff(shard.pools.offsets)
+    owners = pa.array(pools.owners)
     columns = {
         "run_id": pa.array([run.run_id for run in runs], pa.string()).take(owners),
-        "sample_id": pa.array([sample.sample_id for sample in shard.samples], pa.string()).take(owners),
-        "image_id": pa.array(shard.images, pa.string()),
-        "rank": pa.array(ranking.ranks),
-        "similarity": pa.array(shard.pools.similarities.astype(np.float32)),
-        "pool_size": pa.array(shard.pool_sizes(gallery)).take(owners),
+        "sample_id": pa.array([sample.sample_id for sample in pools.samples], pa.string()).take(owners),
+        "image_id": pa.array(pools.images, pa.string()),
+        "rank": pa.array(ranks.ranks),
+        "similarity": pa.array(pools.vectors.similarities.astype(np.float32)),
+        "pool_size": pa.array(pools.sizes(gallery)).take(owners),
         "run_number": pa.array([run_number(run.run_id) for run in runs], pa.int64()).take(owners),
-        "place": pa.array(ranking.places.astype(np.int32)),
-        "exemplars": pa.array(exemplars.astype(np.int32)).take(owners),
+        "place": pa.array(ranks.places.astype(np.int32)),
+        "exemplars": pa.array(pools.exemplar_counts.astype(np.int32)).take(owners),
     }
     return pa.table(columns).select(RANKS.names)

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 F = TypeVar("F", bound=Callable[..., object])
 Rows = NDArray[np.float32]
 Reals = NDArray[np.float64]
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
-def compiled(function: F) -> F:
-    """`function` as machine code that lets other threads run, kept on disk for the next process.
+def compile_kernel(function: F) -> F:
+    """Compile `function` to machine code that releases the GIL, cached on disk for the next process.
 
-    Where numba finds no folder that it may write, each process compiles anew. Sums may be added up in
-    another order, which vector instructions need; nothing else is relaxed.
+    Where numba finds no writable cache folder, each process compiles again. Sums may be reassociated,
+    which vector instructions need; no other floating-point rule is relaxed.
     """
     options = {"nogil": True, "fastmath": {"reassoc", "contract"}}
     try:
-        made: F = njit(cache=True, **options)(function)
+        kernel: F = njit(cache=True, **options)(function)
     except RuntimeError:
-        made = njit(**options)(function)
-    return made
+        kernel = njit(**options)(function)
+    return kernel
 
 
-@compiled
+@compile_kernel
 def dot(one: Rows, other: Rows) -> float:
     """Inner product of two vectors (dim,), summed in float64."""
     total = 0.0
@@ -40,7 +40,7 @@ def dot(one: Rows, other: Rows) -> float:
     return total
 
 
-@compiled
+@compile_kernel
 def cosine(one: Rows, other: Rows, norms: float) -> float:
     """Cosine of two vectors, given the product of their lengths; 0 for a vector of zeros."""
     if norms == 0.0:
@@ -48,14 +48,14 @@ def cosine(one: Rows, other: Rows, norms: float) -> float:
     return dot(one, other) / norms
 
 
-@compiled
+@compile_kernel
 def lengths(rows: Rows, norms: Reals) -> None:
     """Writes the length of each row of (items, dim) to `norms` (items,)."""
     for i in range(rows.shape[0]):
         norms[i] = np.sqrt(dot(rows[i], rows[i]))
 
 
-@compiled
+@compile_kernel
 def unit_rows(rows: Rows, norms: Reals, units: Rows) -> None:
     """Writes the lengths of rows (items, dim) and the rows at unit length; zeros stay zeros."""
     for i in range(rows.shape[0]):
@@ -65,9 +65,9 @@ def unit_rows(rows: Rows, norms: Reals, units: Rows) -> None:
             units[i, k] = np.float32(np.float64(rows[i, k]) * scale)
 
 
-@compiled
+@compile_kernel
 def pair_cosines(
-    samples: Rows, sample_norms: Reals, items: Rows, norms: Reals, pairs: Places, found: Reals
+    samples: Rows, sample_norms: Reals, items: Rows, norms: Reals, pairs: Indices, found: Reals
 ) -> None:
     """Writes the cosine of each of `pairs` (n, 2), a row of `samples` and one of `items`, to `found` (n,)."""
     for p in range(pairs.shape[0]):
@@ -75,11 +75,11 @@ def pair_cosines(
         found[p] = cosine(samples[q], items[i], sample_norms[q] * norms[i])
 
 
-@compiled
+@compile_kernel
 def count_tile(
     scores: Rows,
     first: int,
-    offsets: Places,
+    offsets: Indices,
     thresholds: Reals,
     low: Rows,
     high: Rows,
@@ -87,13 +87,13 @@ def count_tile(
     sample_norms: Reals,
     items: Rows,
     norms: Reals,
-    before: Places,
+    before: Indices,
 ) -> None:
     """Adds to `before` how many items of a tile are at or above each threshold.
 
     A score at or above `high` is above its threshold whatever its rounding error, one below `low` is not;
-    only those between are computed again, exactly. Thresholds fall within a sample, so that the last one,
-    the lowest, tells of most tiles that there is nothing in them.
+    only those between are computed again, exactly. The thresholds of a sample fall, so the last one is the
+    lowest: where no score of the tile reaches it, the others are skipped.
 
     Args:
         scores: (samples of the tile, items) float32 cosines.
@@ -112,17 +112,17 @@ def count_tile(
         q = first + row
         line = scores[row]
         for t in range(offsets[q + 1] - 1, offsets[q] - 1, -1):
-            maybe, sure = np.int32(0), np.int32(0)
+            maybe, certain = np.int32(0), np.int32(0)
             for i in range(line.shape[0]):
                 maybe += line[i] >= low[t]
-                sure += line[i] >= high[t]
+                certain += line[i] >= high[t]
             if maybe == 0:
                 break
-            before[t] += sure
-            unsure, i = maybe - sure, 0
-            while unsure > 0:
+            before[t] += certain
+            undecided, i = maybe - certain, 0
+            while undecided > 0:
                 if low[t] <= line[i] < high[t]:
                     exact = cosine(samples[q], items[i], sample_norms[q] * norms[i])
                     before[t] += exact >= thresholds[t]
-                    unsure -= 1
+                    undecided -= 1
                 i += 1

@@ -1,4 +1,4 @@
-"""A shard of samples as vectors, with what is needed to place their exemplars in the gallery."""
+"""Evaluation pools: vectors of samples and of their own exemplars, and where these are in the gallery."""
 
 from __future__ import annotations
 
@@ -10,36 +10,46 @@ from numpy.typing import NDArray
 
 from ..features import Candidates, Features
 from .cases import Sample
-from .ranks import Pools, exact_cosines
+from .ranks import PoolVectors, exact_cosines
 
 
 @dataclass(frozen=True)
-class Shard:
-    """Samples with their own exemplars: a pair is a sample and one of its exemplars, these by image id."""
+class SamplePools:
+    """Samples with their own exemplars. A pair is a sample and one of its exemplars, in order of image id."""
 
     samples: tuple[Sample, ...]
-    pools: Pools
+    vectors: PoolVectors
     images: tuple[str, ...]  # (pairs,) the exemplar
-    places: NDArray[np.int64]  # (pairs,) where the exemplar is in the gallery; -1 where it is not
+    gallery_positions: NDArray[np.int64]  # (pairs,) its row among the gallery's; -1 where it is not in there
 
     @property
     def owners(self) -> NDArray[np.int64]:
         """(pairs,) the index of the sample."""
-        return self.pools.owners
+        return self.vectors.owners
 
-    def pool_sizes(self, gallery: int) -> NDArray[np.int64]:
-        """(samples,) how many images each pool has: the gallery and the exemplars that are not in it."""
-        return gallery + np.bincount(self.owners[self.places < 0], minlength=len(self.samples))
+    @property
+    def exemplar_counts(self) -> NDArray[np.int64]:
+        """(samples,) how many exemplars each sample has."""
+        return np.diff(self.vectors.offsets)
+
+    def sizes(self, gallery: int) -> NDArray[np.int64]:
+        """(samples,) images in each pool: `gallery` of them and the exemplars that are not in the gallery."""
+        outside = self.owners[self.gallery_positions < 0]
+        return gallery + np.bincount(outside, minlength=len(self.samples))
 
 
-def answerable(samples: Sequence[Sample], features: Features) -> list[Sample]:
-    """Those that have a vector and exemplars."""
-    places = features.positions([sample.sample_id for sample in samples])
-    return [sample for sample, place in zip(samples, places, strict=True) if place >= 0 and sample.exemplars]
+def rankable(samples: Sequence[Sample], features: Features) -> list[Sample]:
+    """Those of `samples` that have a vector and exemplars."""
+    positions = features.positions([sample.sample_id for sample in samples])
+    return [
+        sample
+        for sample, position in zip(samples, positions, strict=True)
+        if position >= 0 and sample.exemplars
+    ]
 
 
-def load_shard(samples: Sequence[Sample], features: Features, gallery: Candidates) -> Shard:
-    """Answerable samples with their vectors.
+def load_pools(samples: Sequence[Sample], features: Features, gallery: Candidates) -> SamplePools:
+    """Read the vectors of rankable samples and of their exemplars.
 
     Raises ConflictError for an exemplar without a vector: its rank would be unknown, not bad. DataError for
     a vector that is not finite.
@@ -47,15 +57,15 @@ def load_shard(samples: Sequence[Sample], features: Features, gallery: Candidate
     images = tuple(image for sample in samples for image in sample.exemplars)
     offsets = np.cumsum([0, *(len(sample.exemplars) for sample in samples)], dtype=np.int64)
     rows = features.raw([sample.sample_id for sample in samples])
-    places = gallery.indices(images)
+    gallery_positions = gallery.indices(images)
     owners = np.repeat(np.arange(len(samples)), np.diff(offsets))
-    pools = Pools(
+    vectors = PoolVectors(
         samples=rows,
         offsets=offsets,
         similarities=_similarities(rows, owners, images, features),
-        in_gallery=places >= 0,
+        in_gallery=gallery_positions >= 0,
     )
-    return Shard(samples=tuple(samples), pools=pools, images=images, places=places)
+    return SamplePools(tuple(samples), vectors, images, gallery_positions)
 
 
 def _similarities(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .counter import counter
+from .counter import make_counter
 from .counting import Thresholds, check_finite
 
 TIE = 1e-9
@@ -17,12 +17,15 @@ comes out about 1e-16 apart."""
 
 
 @dataclass(frozen=True)
-class Pools:
-    """Samples with their own exemplars, these by image id; what a gallery is needed for to rank them."""
+class PoolVectors:
+    """The part of some samples' pools that is their own: vectors, and similarities of their exemplars.
+
+    A pair is a sample and one of its exemplars, sample by sample, in order of image id.
+    """
 
     samples: NDArray[np.float32]  # (samples, dim) as stored
     offsets: NDArray[np.int64]  # (samples + 1,) where the exemplars of each sample start
-    similarities: NDArray[np.float64]  # (pairs,) exact cosines, sample by sample
+    similarities: NDArray[np.float64]  # (pairs,) exact cosines
     in_gallery: NDArray[np.bool_]  # (pairs,) whether the exemplar is a gallery image too
 
     @property
@@ -32,16 +35,16 @@ class Pools:
 
 
 @dataclass
-class Ranking:
-    """Ranks of the exemplars of `pools` once `run` has seen the whole gallery.
+class ExemplarRanks:
+    """Ranks of the exemplars of `pools`, once `run` has counted the whole gallery.
 
     A gallery image that ties with an exemplar (TIE) comes before it; exemplars that tie go by image id. An
-    exemplar that is in the gallery too counts once, as an exemplar: what its twin row adds is taken off.
+    exemplar that is in the gallery too counts once, as an exemplar: the count of its own row is subtracted.
 
     Source: arXiv:2306.09345 section 5.
     """
 
-    pools: Pools
+    pools: PoolVectors
     device: str = "cpu"
     threads: int | None = None
     ranks: NDArray[np.int64] = field(init=False)  # (pairs,) 1 is best; distinct within a sample
@@ -53,18 +56,20 @@ class Ranking:
         Raises DataError for a vector that is not finite.
         """
         pools = self.pools
-        order, thresholds, last = _by_similarity(pools)
-        counts = counter(Thresholds(pools.samples, pools.offsets, thresholds), self.device, self.threads)
+        order, thresholds, last = _sort_by_similarity(pools)
+        counts = make_counter(Thresholds(pools.samples, pools.offsets, thresholds), self.device, self.threads)
         yield from counts.run(gallery)
         starts = pools.offsets[pools.owners]
-        twins = np.concatenate([[0], np.cumsum(pools.in_gallery[order])])
+        own_rows = np.concatenate([[0], np.cumsum(pools.in_gallery[order])])
         place = np.arange(len(order)) - starts
         self.ranks, self.places = np.empty_like(order), np.empty_like(order)
         self.places[order] = 1 + place
-        self.ranks[order] = 1 + counts.before - (twins[last + 1] - twins[starts]) + place
+        self.ranks[order] = 1 + counts.before - (own_rows[last + 1] - own_rows[starts]) + place
 
 
-def _by_similarity(pools: Pools) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+def _sort_by_similarity(
+    pools: PoolVectors,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """The pairs of each sample from most to least similar, those that tie by image id.
 
     Exemplars that tie, each with the one before it, share one threshold: that of the least similar.
@@ -76,12 +81,12 @@ def _by_similarity(pools: Pools) -> tuple[NDArray[np.int64], NDArray[np.float64]
     """
     owners, pairs = pools.owners, len(pools.similarities)
     order = np.lexsort((-pools.similarities, owners))
-    sorted_ = pools.similarities[order]
-    lower = sorted_ - TIE
-    new = np.ones(pairs, bool)
-    new[1:] = (owners[1:] != owners[:-1]) | (sorted_[1:] < lower[:-1])
-    group = np.cumsum(new) - 1
-    ends = np.append(np.flatnonzero(new)[1:], pairs) - 1
+    falling = pools.similarities[order]
+    lower = falling - TIE
+    starts_group = np.ones(pairs, bool)
+    starts_group[1:] = (owners[1:] != owners[:-1]) | (falling[1:] < lower[:-1])
+    group = np.cumsum(starts_group) - 1
+    ends = np.append(np.flatnonzero(starts_group)[1:], pairs) - 1
     last = ends[group] if pairs else np.zeros(0, np.int64)
     order = order[np.lexsort((order, group))]
     return order, lower[last], last
@@ -105,6 +110,6 @@ def exact_cosines(
     for rows, norm, what in zip((samples, exemplars), norms, ("a sample", "an exemplar"), strict=True):
         lengths(rows, norm)
         check_finite(norm, what)
-    found = np.empty(len(pairs))
-    pair_cosines(samples, norms[0], exemplars, norms[1], pairs, found)
-    return found
+    cosines = np.empty(len(pairs))
+    pair_cosines(samples, norms[0], exemplars, norms[1], pairs, cosines)
+    return cosines

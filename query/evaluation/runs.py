@@ -1,15 +1,16 @@
-"""What is to be evaluated: one run is one encoder, mapper, case, split and scheme, at pinned versions."""
+"""Runs: one encoder, mapper, case, split and scheme each, and which of them are still to be ranked."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -19,37 +20,13 @@ from ...store.errors import NotFoundError
 from ...store.ids import key_id, run_number, vectors_table
 from ..catalog import GALLERY, encoders, mappers
 from ..features import Pinned
-from .cases import Sample, read_cases
+from .cases import Sample
+from .inputs import Part, read_parts, unchanged_parts
 
 if TYPE_CHECKING:
     from ...store import Store
 
-
-RANKING = (
-    "../catalog.py",
-    "../features.py",
-    "cases.py",
-    "counting.py",
-    "counting_torch.py",
-    "evaluate.py",
-    "kernels.py",
-    "pools.py",
-    "ranks.py",
-    "runs.py",
-)
-
-
-@cache
-def code_version() -> str:
-    """For example `0.1.0+ranks.3f1c09ab77e2`: the digest is of the files in RANKING."""
-    digest = hashlib.sha256()
-    for name in RANKING:
-        digest.update(name.encode() + b"\0" + (Path(__file__).parent / name).read_bytes() + b"\0")
-    try:
-        number = version("attribase")
-    except PackageNotFoundError:  # a source tree that was never installed
-        number = "0"
-    return f"{number}+ranks.{digest.hexdigest()[:12]}"
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,9 +40,14 @@ class Run:
     scheme: str
     samples: tuple[Sample, ...]
     versions: dict[str, int]
-    run_id: str  # the same question of the same table versions has the same id
+    run_id: str  # of encoder, mapper, part and versions; of a finished run whose inputs are the same
 
-    def row(self, started: datetime, seconds: float, samples: int) -> dict[str, Any]:
+    @property
+    def part(self) -> Part:
+        """Its case, split and scheme."""
+        return self.case_name, self.split, self.scheme
+
+    def row(self, started: datetime, seconds: float, samples: int) -> Row:
         """Its row of `runs` once `samples` of its samples are ranked."""
         return {
             "run_id": self.run_id,
@@ -75,7 +57,7 @@ class Run:
             "split": self.split,
             "scheme": self.scheme,
             "gallery": GALLERY,
-            "table_versions": json.dumps(self.versions, sort_keys=True),
+            "table_versions": _versions_json(self.versions),
             "code_version": code_version(),
             "started": started,
             "seconds": seconds,
@@ -84,49 +66,83 @@ class Run:
         }
 
     def ranked(self, store: Store) -> set[str]:
-        """The samples that are committed already."""
+        """The samples whose ranks are committed already."""
         mine = (pc.field("run_number") == run_number(self.run_id)) & (pc.field("run_id") == self.run_id)
-        dataset = store.dataset("ranks")
-        if "run_number" not in dataset.schema.names:  # a table from before runs were numbered
-            return set()
-        return set(dataset.scanner(columns=["sample_id"], filter=mine).to_table()["sample_id"].to_pylist())
+        found = store.dataset("ranks").scanner(columns=["sample_id"], filter=mine).to_table()
+        return set(found["sample_id"].to_pylist())
 
 
-def unfinished_runs(
-    store: Store, pinned: Pinned, encoder: str | None, mapper: str | None, case: str | None
-) -> Iterator[Run]:
-    """Every run that is asked for and not complete, ordered by encoder and mapper.
+def plan_runs(
+    store: Store,
+    pinned: Pinned,
+    encoder: str | None = None,
+    mapper: str | None = None,
+    case: str | None = None,
+    *,
+    force: bool = False,
+) -> list[Run]:
+    """The runs asked for that are to be ranked, ordered by encoder and mapper; with `force`, all of them.
+
+    A run is finished where its newest row in `runs` was ranked at the table versions of `pinned`, or at
+    older ones with the same inputs. Such a row is moved on to the versions of `pinned`, so that the next
+    call need not compare, and compaction may drop the older ones.
 
     Raises NotFoundError where there is no such encoder, mapper or case, or no samples.
     """
-    finished = set(pinned.rows("runs", ["run_id"])["run_id"].to_pylist())
-    yield from (run for run in all_runs(store, pinned, encoder, mapper, case) if run.run_id not in finished)
+    parts = read_parts(pinned, case)
+    finished = _newest_rows(pinned)
+    wanted: list[Run] = []
+    moved: list[Row] = []
+    for name, by in _encoders_and_mappers(pinned, encoder, mapper):
+        rows = {part: finished[name, by, part] for part in parts if (name, by, part) in finished}
+        versions = _versions(pinned, name, by)
+        current = _current_parts(pinned, name, by, parts, rows)
+        for part, samples in sorted(parts.items()):
+            run = Run(name, by, *part, samples, versions, key_id(name, by, *part, versions))
+            if part not in current:
+                wanted.append(run)
+            elif force:
+                wanted.append(replace(run, run_id=rows[part]["run_id"]))
+            elif rows[part]["table_versions"] != _versions_json(versions):
+                moved.append(rows[part] | {"table_versions": _versions_json(versions)})
+    store.upsert("runs", moved, update=True)
+    return wanted
 
 
-def all_runs(
-    store: Store, pinned: Pinned, encoder: str | None, mapper: str | None, case: str | None
-) -> Iterator[Run]:
-    """Every run that is asked for, as `unfinished_runs`."""
-    pairs = _pairs(store, encoder, mapper)
-    parts: dict[tuple[str, str, str], list[Sample]] = {}
-    for found in read_cases(pinned, case):
-        for sample in found.samples:
-            parts.setdefault((found.name, found.split, sample.scheme), []).append(sample)
-    for by in pairs:
-        versions = _versions(pinned, *by)
-        for place, samples in sorted(parts.items()):
-            yield Run(*by, *place, tuple(samples), versions, key_id(*by, *place, versions))
+def _current_parts(
+    pinned: Pinned, encoder: str, mapper: str, parts: Mapping[Part, tuple[Sample, ...]], rows: dict[Part, Row]
+) -> set[Part]:
+    """The parts whose finished run, in `rows`, has the inputs of `pinned`."""
+    now = _versions_json(_versions(pinned, encoder, mapper))
+    by_versions: dict[str, set[Part]] = {}
+    for part, row in rows.items():
+        by_versions.setdefault(row["table_versions"] or "{}", set()).add(part)
+    current = by_versions.pop(now, set())
+    for text, some in by_versions.items():
+        before = Pinned(pinned.store, json.loads(text))
+        if before.versions.keys() >= {"members", "models", "samples", vectors_table(encoder)}:
+            current |= unchanged_parts(before, pinned, encoder, mapper, {part: parts[part] for part in some})
+    return current
 
 
-def _pairs(store: Store, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
+def _newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
+    """Of each encoder, mapper and part the row that the views read: the one started last."""
+    rows = pinned.rows("runs", pinned.dataset("runs").schema.names).to_pylist()
+    rows.sort(key=lambda row: row["run_id"], reverse=True)
+    rows.sort(key=lambda row: row["started"] or datetime.min)
+    return {
+        (row["encoder"], row["mapper"], (row["case_name"], row["split"], row["scheme"])): row for row in rows
+    }
+
+
+def _encoders_and_mappers(pinned: Pinned, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
     """Every (encoder, mapper) asked for. Raises NotFoundError when there is none."""
-    known = encoders(store)
-    every = [(name, by) for name in known for by in (RAW, *sorted(mappers(store, name)))]
-    pairs = [pair for pair in every if encoder in (None, pair[0]) and mapper in (None, pair[1])]
+    known = [(name, by) for name in encoders(pinned) for by in (RAW, *sorted(mappers(pinned, name)))]
+    pairs = [pair for pair in known if encoder in (None, pair[0]) and mapper in (None, pair[1])]
     if not pairs:
         raise NotFoundError(
             f"the store has no vectors of encoder {encoder or 'any'!r} with mapper {mapper or 'any'!r}",
-            hint="it has " + ", ".join(f"{name} with {by}" for name, by in every),
+            hint="it has " + ", ".join(f"{name} with {by}" for name, by in known),
         )
     return pairs
 
@@ -135,3 +151,64 @@ def _versions(pinned: Pinned, encoder: str, mapper: str) -> dict[str, int]:
     """Versions of the tables that a run reads; not of those it writes, which change while it runs."""
     tables = ["members", "models", "samples", vectors_table(encoder)]
     return {table: pinned.versions[table] for table in tables + (["mappers"] if mapper != RAW else [])}
+
+
+def _versions_json(versions: dict[str, int]) -> str:
+    return json.dumps(versions, sort_keys=True)
+
+
+RANKING = {
+    "test cases": "evaluation.cases",
+    "inputs of runs": "evaluation.inputs",
+    "runs": "evaluation.runs",
+    "evaluation": "evaluation.evaluate",
+    "pools": "evaluation.pools",
+    "ranks": "evaluation.ranks",
+    "counting on the CPU": "evaluation.counting",
+    "counting with torch": "evaluation.counting_torch",
+    "kernels": "evaluation.kernels",
+    "gallery": "catalog",
+    "stored vectors": "features",
+}
+"""The code that decides ranks: its role, which is hashed, and its module in `query`, which is not."""
+
+
+@cache
+def code_version() -> str:
+    """For example `0.1.0+ranks.3f1c09ab77e2`: the digest is of the code in RANKING."""
+    package = __package__.rpartition(".")[0]
+    try:
+        number = version("attribase")
+    except PackageNotFoundError:  # a source tree that was never installed
+        number = "0"
+    sources = {role: _source(f"{package}.{module}") for role, module in RANKING.items()}
+    return f"{number}+ranks.{code_digest(sources)[:12]}"
+
+
+def code_digest(sources: Mapping[str, str]) -> str:
+    """The sha256 of Python sources by role, as hexadecimal digits.
+
+    Only code counts: imports, docstrings, comments and blank lines are left out, and roles are not file
+    names, so neither moving a file nor rewording its prose makes another version.
+    """
+    digest = hashlib.sha256()
+    for role in sorted(sources):
+        digest.update(role.encode() + b"\0" + "\n".join(_code_lines(sources[role])).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _code_lines(source: str) -> Iterator[str]:
+    left_out: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        prose = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if prose or isinstance(node, ast.Import | ast.ImportFrom):
+            left_out.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    for number, line in enumerate(source.splitlines(), start=1):
+        if number not in left_out and line.strip() and not line.lstrip().startswith("#"):
+            yield line.rstrip()
+
+
+def _source(module: str) -> str:
+    spec = find_spec(module)
+    source = spec.loader.get_source(module) if spec and spec.loader else None  # type: ignore[attr-defined]
+    return source or ""

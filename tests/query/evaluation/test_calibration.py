@@ -47,7 +47,7 @@ def test_rows_are_means_over_samples(small):
 
 
 def test_shards_and_blocks_do_not_show(small, monkeypatch):
-    import attribase.query.evaluation.evaluate.calibration as module
+    import attribase.query.evaluation.calibration as module
 
     small.calibrate(0.3, 0.2)
     whole = influence_table(small.store)

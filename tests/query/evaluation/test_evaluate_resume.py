@@ -102,11 +102,11 @@ def test_a_store_from_before_ranks_were_numbered_is_evaluated_anew(small):
 
 KILLED = """
 import os, sys
-from attribase.query import evaluate, evaluation
+from attribase.query.evaluation import evaluate as evaluation
 from attribase.store import Store
 evaluation.SHOWN_SECONDS = 0.0  # a step for every block of the gallery
 store, last = Store.open(sys.argv[1]), int(sys.argv[2])
-for number, step in enumerate(evaluate(store, shard_size=4, block=50)):
+for number, step in enumerate(evaluation.evaluate(store, shard_size=4, block=50)):
     if number == last:
         os.kill(os.getpid(), 9)
 """

@@ -33,7 +33,7 @@ def test_unit_rows_have_unit_length_and_zeros_stay():
 
 COMPILES = """
 import numpy as np
-from attribase.query import kernels
+from attribase.query.evaluation import kernels
 norms = np.empty(2)
 kernels.lengths(np.ones((2, 4), np.float32), norms)
 stats = getattr(kernels.lengths, "stats", None)

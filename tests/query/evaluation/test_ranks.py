@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from attribase.query.evaluation import counting
-from attribase.query.evaluation.counter import counter
+from attribase.query.evaluation.counter import make_counter
 from attribase.query.evaluation.counting import Thresholds, float32_error
-from attribase.query.evaluation.ranks import TIE, Pools, Ranking, exact_cosines
+from attribase.query.evaluation.ranks import TIE, ExemplarRanks, PoolVectors, exact_cosines
 from attribase.store import DataError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,10 +25,10 @@ class World:
     samples: np.ndarray
     exemplars: list[np.ndarray]
 
-    def pools(self) -> Pools:
+    def pools(self) -> PoolVectors:
         owners = np.repeat(np.arange(len(self.samples)), [len(mine) for mine in self.exemplars])
         ids = np.concatenate([np.zeros(0, int), *self.exemplars])
-        return Pools(
+        return PoolVectors(
             samples=self.samples,
             offsets=np.cumsum([0, *(len(mine) for mine in self.exemplars)]),
             similarities=exact_cosines(self.samples, self.images, np.stack([owners, ids], axis=1)),
@@ -37,7 +37,7 @@ class World:
 
     def ranks(self, block=64, device="cpu", threads=2) -> list[dict[int, tuple[int, int]]]:
         """Of each sample, what it says of each exemplar: (rank, place)."""
-        ranking = Ranking(self.pools(), device, threads)
+        ranking = ExemplarRanks(self.pools(), device, threads)
         rows = self.images[: self.gallery]
         assert sum(ranking.run(rows[i : i + block] for i in range(0, len(rows), block))) == len(rows)
         found = iter(zip(ranking.ranks.tolist(), ranking.places.tolist(), strict=True))
@@ -165,7 +165,7 @@ def test_nothing_is_further_off_than_the_bound_that_is_trusted():
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_gallery_vector_that_is_not_finite_is_an_error(device):
     world = make(1, 8, 50, 3, 2)
-    ranking = Ranking(world.pools(), device)
+    ranking = ExemplarRanks(world.pools(), device)
     world.images[17, 3] = np.nan
     with pytest.raises(DataError, match="gallery image is not finite"):
         list(ranking.run([world.images[:50]]))
@@ -174,6 +174,6 @@ def test_a_gallery_vector_that_is_not_finite_is_an_error(device):
 def test_no_samples_have_no_ranks():
     asked = Thresholds(np.zeros((0, 4), np.float32), np.zeros(1, np.int64), np.zeros(0))
     for device in DEVICES:
-        counts = counter(asked, device)
+        counts = make_counter(asked, device)
         assert sum(counts.run([np.ones((5, 4), np.float32)])) == 5
         assert counts.before.shape == (0,)
