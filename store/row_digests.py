@@ -73,7 +73,7 @@ def vector_digests(
 def _digests(batch: pa.RecordBatch, column: str) -> Iterator[int]:
     vectors = batch[column]
     flat = np.ascontiguousarray(vectors.flatten().to_numpy(zero_copy_only=False))  # leaves null vectors out
-    data, width = memoryview(flat).cast("B"), vectors.type.list_size * flat.itemsize
+    data, width = memoryview(flat.data).cast("B"), vectors.type.list_size * flat.itemsize
     start = 0
     for item, valid in zip(batch["item_id"].to_pylist(), vectors.is_valid().to_pylist(), strict=True):
         digest = sha256(item.encode())

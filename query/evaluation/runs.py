@@ -201,7 +201,7 @@ def _code_lines(source: str) -> Iterator[str]:
     left_out: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         prose = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if prose or isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.stmt) and (prose or isinstance(node, ast.Import | ast.ImportFrom)):
             left_out.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     for number, line in enumerate(source.splitlines(), start=1):
         if number not in left_out and line.strip() and not line.lstrip().startswith("#"):
