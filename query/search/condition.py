@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError
-from ..sql_dataset import Relation
+from ..sql_dataset import SqlDataset
 
 if TYPE_CHECKING:
     import duckdb
@@ -127,10 +127,10 @@ def matching_image_ids(pinned: Pinned, where: str, *, seconds: float = SECONDS) 
     with duckdb.connect() as con:
         try:
             joined = "collection" in condition.columns
-            con.from_arrow(Relation(pinned.dataset("images"))).create_view("images")
+            con.from_arrow(SqlDataset(pinned.dataset("images"))).create_view("images")
             candidates = con.view("images")
             if joined:
-                con.from_arrow(Relation(pinned.dataset("members"))).create_view("members")
+                con.from_arrow(SqlDataset(pinned.dataset("members"))).create_view("members")
                 candidates = con.sql("from images left join members using (image_id)")
             for name, value in SETTINGS.items():
                 con.execute(f"set {name} = {value}")

@@ -1,9 +1,7 @@
-"""A DuckDB connection in which every table of a store, and the views over them, have their names."""
+"""A DuckDB connection in which every table of a store, its views and its macros have their names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,11 @@ from ...store.lookup import quote
 from ...store.schema import TABLES
 from ...store.tags import list_tags
 from ..session import Session
-from ..sql_dataset import Relation
-from .bootstrap import register_functions
-from .macros import add_macros, register_questions
-from .statements import VIEWS, load_sql, published
-from .time_travel import versions_at
+from ..sql_dataset import SqlDataset
+from .bootstrap_functions import register_bootstrap_functions
+from .macros import create_macros, register_macro_functions
+from .statements import VIEWS, load_sql, published, quote_name
+from .time_travel import At, versions_at
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,15 +22,19 @@ if TYPE_CHECKING:
 MAIN = "main"
 
 
-def connect(
-    uri: str | Path, at: Mapping[str, int] | datetime | str | None = None
-) -> duckdb.DuckDBPyConnection:
+def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
     """Open the store at `uri` for SQL, as it is now or as it was `at` some point.
 
     Every table is there by name, with projection and filter pushed down to Lance, without its blob
     columns; so are the views, and the macros that attribute (docs/sql.md). Without `at`, each tag is a schema
-    with all of that as it was then: `from before.metrics`. The connection is in memory, reads only, and keeps
-    showing the versions it was opened on: connect again to see what was written since.
+    with all of that as it was then: `from before.metrics`. The connection keeps showing the versions that it
+    was opened on: connect again to see what was written since.
+
+    The store's tables cannot be changed through it: they are views over pinned versions, so INSERT, UPDATE
+    and DELETE fail. For the rest it is a DuckDB session of the user's own: new tables and views live in
+    memory until it is closed, and `COPY ... TO`, `EXPORT DATABASE`, `ATTACH` and `INSTALL` write files
+    wherever the user may. Statements of other people belong in `attribase.query.sql.sandbox.SqlPool`, which
+    allows none of these.
 
     Args:
         uri: the store.
@@ -49,31 +51,38 @@ def connect(
 
 def open_connection(
     store: Store,
-    at: Mapping[str, int] | datetime | str | None = None,
+    at: At = None,
     mentioned_in: str | None = None,
     session: Session | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """`connect` to an open store; with `mentioned_in` only tags whose name that text has become schemas.
+    """`connect` to an open store.
 
-    `session`: where what attribution reads is kept for other connections too; the connection's own when
-    left out.
+    Args:
+        store: the store.
+        at: as for `connect`.
+        mentioned_in: the statement to run; only tags whose name it contains become schemas. All when left
+            out.
+        session: shares what attribution has read between connections; the connection's own when left out.
     """
     import duckdb  # imported late: `import attribase` stays light
 
-    worlds = {MAIN: versions_at(store, at)}
+    versions_by_schema = {MAIN: versions_at(store, at)}
     if at is None:
         tags = [tag for tag in list_tags(store) if mentioned_in is None or tag.name in mentioned_in.lower()]
-        worlds |= {tag.name: tag.versions for tag in tags}
+        versions_by_schema |= {tag.name: tag.versions for tag in tags}
     con = duckdb.connect()
-    con.execute("set enable_progress_bar = false")  # it is drawn on stdout, where answers go
+    con.execute("set enable_progress_bar = false")  # DuckDB draws it on stdout, where rows are written
     try:
-        register_functions(con)
-        asked = session or Session(store)
-        register_questions(con, {schema: asked.snapshot_at(versions) for schema, versions in worlds.items()})
-        for schema, versions in worlds.items():
-            _fill(
-                con, schema, [(name, _relation(store, name, version)) for name, version in versions.items()]
-            )
+        register_bootstrap_functions(con)
+        session = session or Session(store)
+        snapshots = {schema: session.snapshot_at(versions) for schema, versions in versions_by_schema.items()}
+        register_macro_functions(con, snapshots)
+        for schema, versions in versions_by_schema.items():
+            datasets = {
+                table: SqlDataset(store.dataset(table, version), TABLES.get(table))
+                for table, version in versions.items()
+            }
+            _create_schema(con, schema, datasets)
         con.execute("set schema = 'main'")
     except BaseException:
         con.close()
@@ -81,20 +90,16 @@ def open_connection(
     return con
 
 
-def _relation(store: Store, table: str, version: int) -> Relation:
-    return Relation(store.dataset(table, version), TABLES.get(table))
+def _create_schema(con: duckdb.DuckDBPyConnection, schema: str, datasets: dict[str, SqlDataset]) -> None:
+    """Create a schema with tables, views and macros. Names in a view are resolved in its own schema first.
 
-
-def _fill(con: duckdb.DuckDBPyConnection, schema: str, relations: Iterable[tuple[str, Relation]]) -> None:
-    """A schema with tables, views and macros. Names in a view are looked up in its own schema first.
-
-    That holds as long as they are no temporary views: those would come before every schema, which is why
-    `con.register` will not do here.
+    That holds as long as no temporary view has such a name: those come before every schema, hence
+    `create_view` instead of `con.register`.
     """
-    con.execute(f'create schema if not exists "{schema}"')  # a tag is letters, digits and _ (store/tags.py)
+    con.execute(f"create schema if not exists {quote_name(schema)}")
     con.execute(f"set schema = {quote(schema)}")
-    for name, relation in (*relations, ("published", published())):
+    for name, relation in (*datasets.items(), ("published", published())):
         con.from_arrow(relation).create_view(name)
     for view in VIEWS:
         con.execute(load_sql(view))
-    add_macros(con, schema)
+    create_macros(con, schema)

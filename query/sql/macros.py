@@ -1,260 +1,179 @@
-"""Give a connection the functions that answer, and each of its schemas the macros that call them."""
+"""The table macros `attribute`, `similar` and `influence_by`: they run attribution from SQL.
+
+A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and four
+arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null)`. The function
+answers a list of structs, which the macro unnests to rows. DuckDB calls a function with up to 2048 rows at
+once, so that a join over many items takes one search for each distinct set of options.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ...store.errors import AttribaseError, ConflictError, InvalidInputError, NotFoundError
+from ...store.errors import AttribaseError
 from ...store.lookup import quote
-from ..attribution.attribute import answer_all
-from ..attribution.query_vectors import read_query_vectors
-from ..attribution.request import Request
 from ..session import Snapshot
+from .macro_rows import (
+    ATTRIBUTE_FIELDS,
+    INFLUENCE_FIELDS,
+    SIMILAR_FIELDS,
+    Columns,
+    Options,
+    attribute_rows,
+    influence_rows,
+    similar_rows,
+)
 from .statements import load_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-    from ..search import SearchSpace
-    from ..session import Snapshot
-
-
-__all__ = ["add_macros", "register_questions"]
-
-Options: TypeAlias = tuple[Any, ...]
-Columns: TypeAlias = tuple[list[int], dict[str, list[Any]]]
-"""How many rows each item has, and the rows of all items, column by column."""
-
-Ask: TypeAlias = Callable[[list[str], Options], Columns]
-
-
-def answer_column(
-    items: Sequence[str | None], options: Sequence[Options], ask: Ask, fields: pa.StructType
-) -> pa.Array:
-    """A list of structs for each item; null for an item that is null.
-
-    Args:
-        items: (n,) what is asked about; each distinct one is asked about once per options.
-        options: (n,) how; `ask` is called once for all items that have the same.
-        ask: the rows of each of some items.
-        fields: of one row.
-
-    Raises what `ask` raises, with the hint in the message: DuckDB hands on nothing else.
-    """
-    groups: dict[Options, dict[str, int]] = {}
-    places = np.full(len(items), -1, np.int64)
-    for item, option in zip(items, options, strict=True):
-        if item is not None:
-            groups.setdefault(option, {}).setdefault(item, 0)
-    answers, start = [], 0
-    for option, distinct in groups.items():
-        for place, item in enumerate(distinct):
-            distinct[item] = start + place
-        start += len(distinct)
-        answers.append(_lists(*_asked(ask, list(distinct), option), fields))
-    for row, (item, option) in enumerate(zip(items, options, strict=True)):
-        if item is not None:
-            places[row] = groups[option][item]
-    together = pa.concat_arrays(answers) if answers else pa.array([], pa.list_(fields))
-    return together.take(pa.array(places, mask=places < 0))
-
-
-def _asked(ask: Ask, items: list[str], options: Options) -> Columns:
-    try:
-        return ask(items, options)
-    except AttribaseError as error:
-        raise type(error)(f"{error}\n{error.hint}", hint=error.hint) from error
-
-
-def _lists(lengths: list[int], columns: dict[str, list[Any]], fields: pa.StructType) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    arrays = [pa.array(columns[field.name], field.type) for field in fields]
-    rows = pa.StructArray.from_arrays(arrays, fields=list(fields))
-    return pa.ListArray.from_arrays(pa.array(offsets), rows)
-
-
-ROWS_AT_ONCE = 500_000
-"""Rows of answers held as objects before they become columns."""
-
-ATTRIBUTED = pa.struct(
-    {
-        "rank": pa.int64(),
-        "image_id": pa.string(),
-        "similarity": pa.float32(),
-        "influence": pa.float64(),
-        "exact": pa.bool_(),
-        "complete": pa.bool_(),
-        "remaining": pa.float64(),
-    }
-)
-SIMILAR = pa.struct({"rank": pa.int64(), "image_id": pa.string(), "similarity": pa.float32()})
-OWNED = pa.struct({"name": pa.string(), "influence": pa.float64(), "images": pa.int64()})
-
-
-def attributed(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
-    """The rows of ATTRIBUTED; options are k, encoder, mapper. Errors as for `answer_all`."""
-    k, encoder, mapper = options
-    request = Request(encoder=encoder, mapper=mapper, k=_count(k), files=False, details=False)
-    columns: dict[str, list[Any]] = {field.name: [] for field in ATTRIBUTED}
-    lengths: list[int] = []
-    at_once = max(1, ROWS_AT_ONCE // request.k)
-    for start in range(0, len(items), at_once):
-        for answer in answer_all(snapshot, items[start : start + at_once], request):
-            found = answer.results
-            lengths.append(len(found))
-            for name in ("rank", "image_id", "similarity", "influence"):
-                columns[name].extend(getattr(one, name) for one in found)
-            for name in ("exact", "complete", "remaining"):
-                columns[name].extend([getattr(answer, name)] * len(found))
-    return lengths, columns
-
-
-def owned(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
-    """The rows of OWNED; options are field, encoder, mapper. ConflictError where nothing is calibrated."""
-    field, encoder, mapper = options
-    if field is None:
-        raise InvalidInputError("influence_by needs a field", hint="creator, license, category or collection")
-    request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
-    columns: dict[str, list[Any]] = {one.name: [] for one in OWNED}
-    lengths: list[int] = []
-    for answer in answer_all(snapshot, items, request):
-        if answer.tau is None:
-            raise ConflictError(
-                f"there is no influence: {answer.encoder} with {answer.mapper} is not calibrated",
-                hint="attribase -s STORE train calibration "
-                f"--encoder {answer.encoder} --mapper {answer.mapper}",
-            )
-        lengths.append(len(answer.shares))
-        for name in columns:
-            columns[name].extend(getattr(share, name) for share in answer.shares)
-    return lengths, columns
-
-
-def similar(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
-    """The rows of SIMILAR; options are k, encoder, mapper. NotFoundError for what is no stored item."""
-    k, encoder, mapper = options
-    space = snapshot.space(encoder, mapper)
-    count = _count(k)
-    own = np.asarray(pc.fill_null(pc.index_in(pa.array(items, pa.string()), value_set=space.ids), -1))
-    vectors = _vectors(snapshot, space, items, own)
-    pool = space.pool("all")
-    columns: dict[str, list[Any]] = {field.name: [] for field in SIMILAR}
-    lengths: list[int] = []
-    at_once = max(1, ROWS_AT_ONCE // (min(count, pool.size) + 1))
-    for start in range(0, len(items), at_once):
-        found = space.search(vectors[start : start + at_once], count + 1, pool)
-        for itself, rows, near in zip(own[start:], found.rows, found.similarities, strict=False):
-            kept = np.flatnonzero((rows >= 0) & (rows != itself))[:count]
-            lengths.append(len(kept))
-            columns["rank"].extend(range(1, len(kept) + 1))
-            columns["image_id"].extend(space.ids.take(pa.array(rows[kept])).to_pylist())
-            columns["similarity"].extend(near[kept].tolist())
-    return lengths, columns
-
-
-def _vectors(
-    snapshot: Snapshot, space: SearchSpace, items: list[str], own: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Unit rows (items, dim): h of images, which are rows `own` of the space, h~ of the others, samples."""
-    vectors = np.empty((len(items), space.dim), np.float32)
-    images = own >= 0
-    vectors[images] = space.unit_rows(own[images].astype(np.int64))
-    samples = [item for item, known in zip(items, images, strict=True) if not known]
-    if samples:
-        try:
-            _, vectors[~images] = read_query_vectors(snapshot, samples, space, files=False)
-        except NotFoundError as error:
-            raise NotFoundError(
-                f"{error}, nor an image_id with a vector of {space.encoder}", hint=error.hint
-            ) from error
-    return vectors
-
-
-def _count(k: object) -> int:
-    if not isinstance(k, int) or k < 1:
-        raise InvalidInputError(f"k is {'null' if k is None else k}", hint="ask for 1 image or more")
-    return k
-
-
-Question: TypeAlias = Callable[[Snapshot, list[str], Options], Columns]
-Column: TypeAlias = pa.ChunkedArray
-Function: TypeAlias = Callable[..., pa.Array]
-
 MACROS = ("attribute", "similar", "influence_by")
 
-_FUNCTIONS = (
-    (
-        "attribute_rows",
-        attributed,
-        ["VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"],
-        "STRUCT(rank BIGINT, image_id VARCHAR, similarity FLOAT, influence DOUBLE, exact BOOLEAN, "
-        "complete BOOLEAN, remaining DOUBLE)[]",
-        ATTRIBUTED,
-        0,
+AnswerItems: TypeAlias = Callable[[list[str], Options], Columns]
+ArrowFunction: TypeAlias = Callable[..., pa.Array]
+
+DUCKDB_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+}
+
+
+@dataclass(frozen=True)
+class MacroFunction:
+    """An Arrow function behind a macro.
+
+    Attributes:
+        name: of the SQL function.
+        answer: the rows of some items at a snapshot, all with the same options.
+        arguments: DuckDB types of the arguments after the schema's name.
+        item: which of these is the item; the others are the options, in order.
+        fields: of one row.
+    """
+
+    name: str
+    answer: Callable[[Snapshot, list[str], Options], Columns]
+    arguments: tuple[str, ...]
+    item: int
+    fields: pa.StructType
+
+    def duckdb_type(self) -> str:
+        """The type of its result: a list of structs."""
+        columns = ", ".join(f"{field.name} {DUCKDB_TYPES[field.type]}" for field in self.fields)
+        return f"STRUCT({columns})[]"
+
+
+FUNCTIONS = (
+    MacroFunction(
+        "attribute_rows", attribute_rows, ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"), 0, ATTRIBUTE_FIELDS
     ),
-    (
-        "similar_rows",
-        similar,
-        ["VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"],
-        "STRUCT(rank BIGINT, image_id VARCHAR, similarity FLOAT)[]",
-        SIMILAR,
-        0,
+    MacroFunction(
+        "similar_rows", similar_rows, ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"), 0, SIMILAR_FIELDS
     ),
-    (
-        "influence_rows",
-        owned,
-        ["VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
-        "STRUCT(name VARCHAR, influence DOUBLE, images BIGINT)[]",
-        OWNED,
-        1,
+    MacroFunction(
+        "influence_rows", influence_rows, ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"), 1, INFLUENCE_FIELDS
     ),
 )
 
 
-def register_questions(con: duckdb.DuckDBPyConnection, worlds: Mapping[str, Snapshot]) -> None:
-    """The functions behind the macros; `worlds` are the snapshots that schemas show.
+def register_macro_functions(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, Snapshot]) -> None:
+    """Register the functions behind the macros.
 
-    They are functions of a connection, not of a schema, so their first argument says which schema asks.
+    Functions belong to a connection, not to a schema, so their first argument names the schema whose macro
+    calls them; `snapshots` has the store that each schema shows.
     """
-    for name, ask, arguments, returns, fields, item in _FUNCTIONS:
+    for function in FUNCTIONS:
         con.create_function(
-            name,
-            _function(worlds, ask, fields, item),
-            ["VARCHAR", *arguments],
-            returns,
+            function.name,
+            _arrow_function(snapshots, function),
+            ["VARCHAR", *function.arguments],
+            function.duckdb_type(),
             type="arrow",
             null_handling="special",
         )
 
 
-def add_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
-    """The macros of one schema, created in the current one.
+def create_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Create the macros of `schema`, which must be the current one.
 
-    CREATE takes no parameters, so the schema's name is put in as text: `main`, or a tag, which is letters,
-    digits and _ only (store/tags.py). Names inside a macro are looked up where it is called, not where it
-    was created, hence the need to say it at all.
+    CREATE takes no parameters, so `$schema` is replaced by a quoted literal. The name has to be in the macro:
+    DuckDB resolves names inside a macro where it is called, not where it was created.
     """
     for name in MACROS:
-        con.execute(load_sql(name).replace("$world", quote(schema)))
+        con.execute(load_sql(name).replace("$schema", quote(schema)))
 
 
-def _function(worlds: Mapping[str, Snapshot], ask: Question, fields: pa.StructType, item: int) -> Function:
-    """An Arrow function of (schema, four arguments), of which the one at `item` is what is asked about."""
+def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) -> ArrowFunction:
+    """`function` over columns: the schema's name and four arguments."""
 
-    def ask_in(some: list[str], option: Options) -> Columns:
-        schema, *rest = option
-        return ask(worlds[str(schema)], some, tuple(rest))
+    def answer_in_schema(items: list[str], options: Options) -> Columns:
+        schema, *rest = options
+        return function.answer(snapshots[str(schema)], items, tuple(rest))
 
-    def answer(schema: Column, a: Column, b: Column, c: Column, d: Column) -> pa.Array:
+    # Spelled out, because DuckDB counts the parameters.
+    def call(
+        schema: pa.ChunkedArray,
+        a: pa.ChunkedArray,
+        b: pa.ChunkedArray,
+        c: pa.ChunkedArray,
+        d: pa.ChunkedArray,
+    ) -> pa.Array:
         arguments = [column.to_pylist() for column in (a, b, c, d)]
-        items = arguments.pop(item)
+        items = arguments.pop(function.item)
         options = list(zip(schema.to_pylist(), *arguments, strict=True))
-        return answer_column(items, options, ask_in, fields)
+        return answer_column(items, options, answer_in_schema, function.fields)
 
-    return answer
+    return call
+
+
+def answer_column(
+    items: Sequence[str | None], options: Sequence[Options], answer: AnswerItems, fields: pa.StructType
+) -> pa.Array:
+    """A list of structs for each item, null for a null item.
+
+    Args:
+        items: (n,) sample or image ids; a distinct one is answered once for the same options.
+        options: (n,) one tuple an item; `answer` is called once for all items that share one.
+        answer: the rows of some items.
+        fields: of one row.
+
+    Raises what `answer` raises, with the hint as a second line of the message: DuckDB keeps only the message.
+    """
+    groups: dict[Options, dict[str, int]] = {}
+    for item, option in zip(items, options, strict=True):
+        if item is not None:
+            groups.setdefault(option, {}).setdefault(item, 0)
+    lists, start = [], 0
+    for option, positions in groups.items():
+        for offset, item in enumerate(positions):
+            positions[item] = start + offset
+        start += len(positions)
+        lists.append(_list_array(*_answer_with_hint(answer, list(positions), option), fields))
+    chosen = np.full(len(items), -1, np.int64)
+    for row, (item, option) in enumerate(zip(items, options, strict=True)):
+        if item is not None:
+            chosen[row] = groups[option][item]
+    distinct = pa.concat_arrays(lists) if lists else pa.array([], pa.list_(fields))
+    return distinct.take(pa.array(chosen, mask=chosen < 0))
+
+
+def _answer_with_hint(answer: AnswerItems, items: list[str], options: Options) -> Columns:
+    try:
+        return answer(items, options)
+    except AttribaseError as error:
+        raise type(error)(f"{error}\n{error.hint}", hint=error.hint) from error
+
+
+def _list_array(lengths: list[int], columns: dict[str, list[object]], fields: pa.StructType) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    arrays = [pa.array(columns[field.name], field.type) for field in fields]
+    rows = pa.StructArray.from_arrays(arrays, fields=list(fields))
+    return pa.ListArray.from_arrays(pa.array(offsets), rows)

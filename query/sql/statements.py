@@ -1,4 +1,9 @@
-"""The SQL files beside this module: one statement each, with a header that says what it reads and returns."""
+"""The package's SQL: the statement files in `queries/`, the published figures, and quoting for CREATE.
+
+A file is one statement; its header says what it reads, its `$parameters`, what it returns and the source of
+its method. Parameters are bound. Only CREATE and SET take none: for these names are quoted by `quote_name`,
+and text by `store.lookup.quote`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,9 @@ import pyarrow as pa
 from ...store.errors import NotFoundError
 
 SQL_DIR = Path(__file__).parent / "queries"
+
+PUBLISHED_CSV = Path(__file__).parents[1] / "data" / "published.csv"
+"""source, encoder, mapper ('none': raw features), case_name, scheme, recall_5, recall_10, recall_100, map."""
 
 VIEWS = (
     "latest_runs",
@@ -24,7 +32,7 @@ VIEWS = (
 
 
 def load_sql(name: str) -> str:
-    """The text of `sql/<name>.sql`. Raises NotFoundError that lists the statements there are."""
+    """The text of `queries/<name>.sql`. Raises NotFoundError that lists the statements there are."""
     known = statement_names()
     if name not in known:
         raise NotFoundError(f"there is no SQL statement {name!r}", hint=f"use one of {', '.join(known)}")
@@ -32,17 +40,21 @@ def load_sql(name: str) -> str:
 
 
 def statement_names() -> list[str]:
-    """Every statement and view there is, sorted."""
+    """The names of all statements, views and macros, sorted."""
     return sorted(path.stem for path in SQL_DIR.glob("*.sql"))
 
 
-FILE = Path(__file__).parents[1] / "data" / "published.csv"
-"""source, encoder, mapper ('none': raw features), case_name, scheme, recall_5, recall_10, recall_100, map."""
+def quote_name(name: str) -> str:
+    """`name` as an SQL identifier, whatever it contains."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 @cache
 def published() -> pa.Table:
-    """The figures, a row each encoder, mapper, case and scheme; metrics in [0, 1], as printed, 3 decimals."""
-    from pyarrow import csv  # imported late, and read once: every connection shares the table
+    """Tables 3 and 4 of arXiv:2306.09345: a row each encoder, mapper, case and scheme.
 
-    return csv.read_csv(FILE)
+    Metrics are in [0, 1], with three decimals as printed. Read once; all connections share the table.
+    """
+    from pyarrow import csv  # imported late: `import attribase` stays light
+
+    return csv.read_csv(PUBLISHED_CSV)

@@ -1,32 +1,40 @@
-"""Which version of each table makes the store as it is now, or as it was."""
+"""Which version of each table makes up the store as it is now, or as it was."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from ...store import Store
 from ...store.errors import InvalidInputError, NotFoundError
 from ...store.schema import TABLES
 from ...store.tags import TAG, get_tag
 
+At: TypeAlias = Mapping[str, int] | datetime | str | None
+"""A tag, a moment (a datetime, or text in ISO format), versions of some tables, or None for now."""
 
-def versions_at(store: Store, at: Mapping[str, int] | datetime | str | None) -> dict[str, int]:
-    """The version of each table `at` a tag, a moment, or versions of some tables; see `connect`.
+
+def versions_at(store: Store, at: At) -> dict[str, int]:
+    """The version of each table `at` a point in the store's history.
+
+    At a moment that is the newest version of each table that is not younger; text without a time zone is
+    local time. Tables that `at` gives no version are as they are now.
 
     Raises:
-        NotFoundError: no such tag or table, or the store is younger.
+        NotFoundError: no such tag or table, or the store is younger, or its versions of then are gone.
         InvalidInputError: text that is neither a tag nor a moment in ISO format.
     """
     if at is None:
         return store.versions()
+    if isinstance(at, str) and TAG.fullmatch(at):
+        return get_tag(store, at).versions
     if isinstance(at, str):
-        at = _moment(at) if not TAG.fullmatch(at) else get_tag(store, at).versions
-        return _then(store, at) if isinstance(at, datetime) else at
-    return _then(store, at) if isinstance(at, datetime) else _some(store, at)
+        at = _parse_moment(at)
+    return _versions_at_moment(store, at) if isinstance(at, datetime) else _with_versions(store, at)
 
 
-def _moment(text: str) -> datetime:
+def _parse_moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -36,7 +44,7 @@ def _moment(text: str) -> datetime:
         ) from None
 
 
-def _some(store: Store, at: Mapping[str, int]) -> dict[str, int]:
+def _with_versions(store: Store, at: Mapping[str, int]) -> dict[str, int]:
     now = store.versions()
     unknown = sorted(set(at) - set(now))
     if unknown:
@@ -46,21 +54,21 @@ def _some(store: Store, at: Mapping[str, int]) -> dict[str, int]:
     return now | dict(at)
 
 
-def _then(store: Store, moment: datetime) -> dict[str, int]:
-    """The newest version of each table at `moment`; tables that came later are left out."""
-    local = moment.astimezone().replace(tzinfo=None)  # Lance tells version times as naive local time
-    found: dict[str, int] = {}
+def _versions_at_moment(store: Store, moment: datetime) -> dict[str, int]:
+    """The newest version of each table at `moment`; tables created later are left out."""
+    local = moment.astimezone().replace(tzinfo=None)  # Lance returns version times as naive local time
+    versions: dict[str, int] = {}
     for table in store.tables():
         history: dict[int, datetime] = {
             entry["version"]: entry["timestamp"] for entry in store.dataset(table).versions()
         }
-        then = [version for version, moment in history.items() if moment <= local]
-        # where the next version is gone it may be the one of then: say so rather than show an older one
-        if then and (max(then) + 1 in history or max(then) == max(history)):
-            found[table] = max(then)
-    if not set(TABLES) <= set(found):
+        newest = max((version for version, written in history.items() if written <= local), default=None)
+        # If the version after it was cleaned up, that one may have been the newest at `moment`: refuse.
+        if newest is not None and (newest + 1 in history or newest == max(history)):
+            versions[table] = newest
+    if not set(TABLES) <= set(versions):
         raise NotFoundError(
             f"the store did not exist at {moment.isoformat()}, or its versions of then are gone",
             hint="ask for a later moment, or leave `at` out; a tag keeps versions from being compacted away",
         )
-    return found
+    return versions

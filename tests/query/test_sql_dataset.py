@@ -1,11 +1,14 @@
-"""What views read of Lance: which columns of which rows, in the plan and as the datasets were asked."""
+"""What SQL reads of Lance: which columns of which rows, what filters mean, and which types columns have."""
+
+from datetime import datetime, timedelta
 
 import duckdb
 import lance
+import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.query import connect
-from attribase.query.sql_dataset import Relation
+from attribase.query.sql_dataset import SqlDataset
 from attribase.store import Store
 
 from .ranked import Ranked
@@ -116,10 +119,145 @@ def test_bytes_read_are_those_of_the_columns(tmp_path):
     rows = pa.table({"n": pa.array(range(20_000)), "text": [f"{i:0200d}" for i in range(20_000)]})
     dataset = lance.write_dataset(rows, tmp_path / "t.lance")
     with duckdb.connect() as con:
-        con.register("t", Relation(dataset))
+        con.register("t", SqlDataset(dataset))
         dataset.io_stats_incremental()  # counts from here
         assert con.execute("select sum(n) from t").fetchone() == (sum(range(20_000)),)
         few = dataset.io_stats_incremental().read_bytes
         con.execute("select max(text) from t").fetchone()
         many = dataset.io_stats_incremental().read_bytes
     assert few < 200_000 < many
+
+
+class Recording:
+    """A dataset that remembers what it was asked to scan."""
+
+    def __init__(self, dataset):
+        self.dataset, self.calls = dataset, []
+        self.schema = dataset.schema
+
+    def scanner(self, columns=None, filter=None, **options):  # noqa: A002
+        scan = self.dataset.scanner(columns=columns, filter=filter, **options)
+        self.calls.append((columns, scan.to_table().num_rows))
+        return self.dataset.scanner(columns=columns, filter=filter, **options)
+
+
+def test_projection_and_filter_are_done_by_lance(small):
+    recording = Recording(small.store.dataset("images"))
+    con = duckdb.connect()
+    con.register("images", SqlDataset(recording))
+    assert con.execute("select uri from images where image_id = 'g007'").fetchall() == [("file:g007",)]
+    columns, rows = recording.calls[-1]
+    assert (sorted(columns), rows) in ((["uri"], 1), (["image_id", "uri"], 1))
+    statement = "select creator from images where image_id = $id"
+    assert con.execute(statement, {"id": "g008"}).fetchall() == [("c2",)]
+    assert recording.calls[-1][1] == 1
+    con.close()
+
+
+PREDICATES = (
+    "k = 5",
+    "k <> 5",
+    "k > 3 and k <= 7",
+    "k in (1, 2, 90)",
+    "k not in (1, 2, 90)",
+    "k is null",
+    "k is not null and s is null",
+    "s = 'it''s'",
+    "s > 'm'",
+    "s like 'a%'",
+    "s in ('it''s', 'a3', 'b')",
+    "s = 'a3' or k = 7",
+    "not (k = 5)",
+    "f > 0.5",
+    "f >= 0.5::float",
+    "f = 'nan'::float",
+    "d < 0.25",
+    "b",
+    "not b",
+    "b is null",
+    "t >= timestamp '2024-01-02 00:00:00'",
+    "t = timestamp '2024-01-03 00:00:00' and k < 50",
+    "k between 10 and 20",
+    "lower(s) = 'a3'",
+    "len(l) > 1",
+    "k = (select max(k) from data)",
+    "i = 3",
+    "false",
+)
+
+
+@pytest.mark.parametrize("predicate", PREDICATES)
+def test_a_filter_means_the_same_in_lance_and_in_memory(tmp_path_factory, predicate):
+    table = predicate_rows()
+    path = tmp_path_factory.getbasetemp() / "predicates.lance"
+    if not path.exists():
+        lance.write_dataset(table, path)
+    answers = []
+    for source in (SqlDataset(lance.dataset(path)), table):
+        con = duckdb.connect()
+        con.register("data", source)
+        answers.append(con.execute(f"select n from data where {predicate} order by n").fetchall())
+        con.close()
+    assert answers[0] == answers[1]
+
+
+def predicate_rows():
+    n = 100
+    none = [x % 11 == 0 for x in range(n)]
+    days = [datetime(2024, 1, 1) + timedelta(days=x % 5) for x in range(n)]
+    return pa.table(
+        {
+            "n": pa.array(range(n), pa.int64()),
+            "k": pa.array(range(n), pa.int64(), mask=np.array(none)),
+            "i": pa.array([x % 7 for x in range(n)], pa.int32()),
+            "s": pa.array(["it's" if x % 3 == 0 else f"a{x}" for x in range(n)], mask=np.array(none)),
+            "f": pa.array([float("nan") if x == 50 else x / n for x in range(n)], pa.float32()),
+            "d": pa.array([x / n for x in range(n)], pa.float64(), mask=np.array(none)),
+            "b": pa.array([x % 2 == 0 for x in range(n)], mask=np.array(none)),
+            "t": pa.array(days, pa.timestamp("us")),
+            "l": pa.array([["x"] * (x % 3) for x in range(n)], pa.list_(pa.string())),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "predicate", ["u = 3", "w > 2 and w < 4", "l = 'a3'", "c = 'a3'", "r.a = 3", "d = 3"]
+)
+def test_a_filter_that_lance_refuses_still_holds(tmp_path_factory, predicate):
+    path = tmp_path_factory.getbasetemp() / "refused.lance"
+    if not path.exists():
+        words = [f"a{x}" for x in range(9)]
+        columns = {
+            "n": range(9),
+            "u": pa.array(range(9), pa.uint8()),
+            "w": pa.array(range(9), pa.uint64()),
+            "l": pa.array(words, pa.large_string()),
+            "c": pa.array(words).dictionary_encode(),
+            "r": [{"a": x} for x in range(9)],
+            "d": pa.array(range(9), pa.decimal128(9, 2)),
+        }
+        lance.write_dataset(pa.table(columns), path)
+    con = duckdb.connect()
+    con.register("data", SqlDataset(lance.dataset(path)))
+    assert con.execute(f"select n from data where {predicate}").fetchall() == [(3,)]
+    con.close()
+
+
+def test_halves_come_as_floats(tmp_path):
+    halves = np.arange(12, dtype=np.float16) / 8
+    table = pa.table(
+        {
+            "id": pa.array(["a", "b", "c"]),
+            "one": pa.array(halves[:3]),
+            "four": pa.FixedSizeListArray.from_arrays(pa.array(halves), 4),
+        }
+    )
+    lance.write_dataset(table, tmp_path / "h.lance")
+    con = duckdb.connect()
+    con.register("h", SqlDataset(lance.dataset(tmp_path / "h.lance")))
+    assert con.execute("select one, four from h where id = 'b'").fetchall() == [
+        (0.125, (0.5, 0.625, 0.75, 0.875))
+    ]
+    assert con.execute("select id from h where one > 0.1 order by id").fetchall() == [("b",), ("c",)]
+    assert con.execute("select count(*) from h").fetchone() == (3,)
+    con.close()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from ...sql_dataset import Relation
+from ...sql_dataset import SqlDataset
 
 Vector = Annotated[list[FiniteFloat], Field(max_length=65_536)]
 Place = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -100,7 +100,7 @@ def readable(dataset: Any) -> pa.Schema:
     return pa.schema(
         [
             pa.field(field.name, field.type, nullable=dataset.schema.field(field.name).nullable)
-            for field in Relation(dataset).schema
+            for field in SqlDataset(dataset).schema
         ]
     )
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ....store.errors import ForbiddenError, InvalidInputError
 from ...json_values import json_bytes
-from ...sql.formats import rows_of
+from ...sql.formats import python_rows
 from ..responses import ARROW, JSON, streamed, wanted_format
 from ..schemas import SqlBody, body_of, read_json
 from ..service import Service, the_service
@@ -66,7 +66,7 @@ def _json(rows: SqlRows) -> Iterator[bytes]:
     held = [json_bytes(head)[:-1] + b',"rows":[']
     size, first = 0, True
     for batch in rows:
-        for row in rows_of(batch):
+        for row in python_rows(batch):
             held.append(json_bytes(row) if first else b"," + json_bytes(row))
             first, size = False, size + len(held[-1])
             if size >= PIECE:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ....store.errors import InvalidInputError
-from ..runner import explained
+from ..runner import to_user_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,7 +58,7 @@ def _check_kind(con: duckdb.DuckDBPyConnection, text: str) -> None:
     try:
         statements = con.extract_statements(text)
     except duckdb.Error as error:
-        raise explained(error, text) from error
+        raise to_user_error(error, text) from error
     if not statements:
         raise InvalidInputError("there is no statement to run", hint='for example "from metrics"')
     if len(statements) > 1:

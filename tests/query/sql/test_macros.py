@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.query import attribute, connect, influence_by, run_sql
-from attribase.query.sql import macros
+from attribase.query.sql import macro_rows
 from attribase.query.sql.macros import answer_column
 from attribase.query.sql.sandbox import SqlPool
 from attribase.store import InvalidInputError
@@ -84,13 +84,13 @@ def test_a_lateral_join_answers_each_row_as_if_asked_alone(con):
 
 def test_thousands_of_items_are_asked_in_vectors(con, monkeypatch):
     asked = []
-    real = macros.answer_all
+    answer = macro_rows.answer_all
 
-    def counted(snapshot, questions, request):
-        asked.append(len(questions))
-        return real(snapshot, ["m1-s0"] * len(questions), request)
+    def count(snapshot, items, request):
+        asked.append(len(items))
+        return answer(snapshot, ["m1-s0"] * len(items), request)
 
-    monkeypatch.setattr(macros, "answer_all", counted)
+    monkeypatch.setattr(macro_rows, "answer_all", count)
     scattered = pa.Table.from_batches(  # as a table comes that was written a few rows at a time
         [pa.record_batch({"item": [f"x{n + i}" for i in range(10)]}) for n in range(0, 5000, 10)]
     )
