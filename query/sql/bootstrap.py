@@ -109,12 +109,8 @@ def difference(
         raise InvalidInputError(
             "a comparison needs samples of both kinds", hint="sample the untouched base too"
         )
-    totals = np.stack(
-        [
-            np.bincount(codes, weights)
-            for weights in (numbers * ~inside, ~inside * 1.0, numbers * inside, inside * 1.0)
-        ]
-    )
+    weights = (numbers * ~inside, ~inside * 1.0, numbers * inside, inside * 1.0)
+    totals = np.stack([np.bincount(codes, weight) for weight in weights]).astype(np.float64)
     sums = _resampled_sums(totals, resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         differences = sums[0] / sums[1] - sums[2] / sums[3]
