@@ -39,7 +39,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from attribase.ingest.embed.job import CPU_BATCH, embed
+from attribase.ingest.embed import embed
+from attribase.ingest.embed.networks import CPU_BATCH
 from attribase.ingest.encoders import ensure_encoder
 from attribase.runtime import OnnxEncoder, load_encoder
 from attribase.runtime.devices import core_count

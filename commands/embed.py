@@ -95,7 +95,7 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
              attribase -s my.store ingest embed --encoder vit-b16 --precision int8
              attribase -s my.store ingest embed --encoder clip-vit-b16 --where "creator = 'Hokusai'"
     """
-    from ..ingest.embed.job import embed as run
+    from ..ingest.embed import embed as run
     from ..ingest.encoders import ensure_encoder
 
     store = open_store(ctx)

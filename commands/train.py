@@ -46,7 +46,7 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
 
     Example: attribase -s my.store train mapper --name tuned
     """
-    from ..ingest.embed.views import embed_views
+    from ..ingest.embed import embed_views
     from ..train import PAPER, WORLD, train_mapper
 
     given = {key: value for key, value in settings.items() if value is not None}

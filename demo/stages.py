@@ -50,7 +50,7 @@ def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 
 def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
-    from ..ingest.embed.job import embed
+    from ..ingest.embed import embed
     from ..ingest.encoders import ensure_encoder
 
     ensure_encoder(store, settings.encoder)
@@ -59,7 +59,7 @@ def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
     """The paper's recipe, ours, and ours without the regulariser; each with its calibration, and raw."""
-    from ..ingest.embed.views import embed_views
+    from ..ingest.embed import embed_views
     from ..train import PAPER, WORLD, CalibrationConfig, train_calibration, train_mapper
 
     configs = {

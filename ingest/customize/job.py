@@ -10,7 +10,7 @@ from typing import Any
 from ...runtime.decode import decode_image
 from ...store import InvalidInputError, NotFoundError, Step, Store, key_id
 from ..specs import ModelSpec
-from ..workers import Task, run_tasks
+from ..workers import WorkerTask, run_tasks
 from .base import fingerprint, resolve_base
 from .config import CustomizeConfig
 
@@ -148,7 +148,7 @@ def _check_exemplars(store: Store, specs: Any) -> None:
         )
 
 
-def _task(store: Store, name: str, spec: ModelSpec) -> Task:
+def _task(store: Store, name: str, spec: ModelSpec) -> WorkerTask:
     data = dict(store.blobs("images", "bytes", spec.exemplar_ids))
     absent = [image for image, content in data.items() if content is None]
     if absent:
@@ -156,7 +156,7 @@ def _task(store: Store, name: str, spec: ModelSpec) -> Task:
             f"exemplar {absent[0]} of {spec.concept!r} is stored without its bytes",
             hint="ingest it from a file; a reference cannot be trained on",
         )
-    return Task(
+    return WorkerTask(
         name, f"{spec.concept!r} (model {name[:12]})", (spec, [data[image] for image in spec.exemplar_ids])
     )
 

@@ -1,9 +1,11 @@
-"""The caption of every item, for encoders that look at one: what is stored, else BLIP's, else none."""
+"""The captions that encoders of images and captions look at: the stored one, else BLIP's, else none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +30,16 @@ BLIP_FILES = (
     "special_tokens_map.json",
 )
 BATCH = 8
-MOST_TOKENS = 30
+MAX_TOKENS = 30
 
 
 @dataclass
 class Captions:
-    """Captions of stored items, in the order asked; the captioner is loaded when the first one is missing.
+    """Captions of stored items, in the order given; the captioner is loaded when the first one is missing.
 
     The stored caption of an image or prompt of a sample comes first. Where there is none, BLIP
-    (arXiv:2201.12086) looks at the picture: greedily, so the same picture always gets the same words. Where
-    its weights are not here either, the caption is empty. Nothing is written to the store.
+    (arXiv:2201.12086) describes the image: greedily, so the same image always gets the same caption. Where
+    its weights are missing, too, the caption is empty. Nothing is written to the store.
     """
 
     store: Store
@@ -48,14 +50,15 @@ class Captions:
 
     def __call__(self, kind: str, ids: Sequence[str]) -> list[str]:
         """Captions of `ids`, items of `kind` 'image' or 'sample'."""
-        found = stored_captions(self.store, kind, ids)
-        missing = [item for item in ids if not found[item]]
-        if missing and self._ready():
-            found |= self._describe(ITEM_TABLES[kind].table, missing)
-        self.empty += sum(not found[item] for item in ids)
-        return [found[item] for item in ids]
+        captions = stored_captions(self.store, kind, ids)
+        missing = [item for item in ids if not captions[item]]
+        if missing and self._load_captioner():
+            captions |= self._describe(ITEM_TABLES[kind].table, missing)
+        self.empty += sum(not captions[item] for item in ids)
+        return [captions[item] for item in ids]
 
-    def _ready(self) -> bool:
+    def _load_captioner(self) -> bool:
+        """Whether there is a captioner."""
         if self._captioner is None and self.warning is None:
             try:
                 self._captioner = Captioner.load(self.weights)
@@ -64,24 +67,19 @@ class Captions:
         return self._captioner is not None
 
     def _describe(self, table: str, ids: Sequence[str]) -> dict[str, str]:
-        described: dict[str, str] = {}
+        """Generated captions of those of `ids` that decode."""
+        assert self._captioner is not None
+        captions: dict[str, str] = {}
         images: dict[str, Image.Image] = {}
-
-        def flush() -> None:
-            assert self._captioner is not None
-            described.update(zip(images, self._captioner(list(images.values())), strict=True))
+        blobs = self.store.blobs(table, "bytes", ids)
+        while chunk := list(islice(blobs, BATCH)):
             images.clear()
-
-        for item, data in self.store.blobs(table, "bytes", ids):
-            try:
-                images[item] = decode_image(data or b"")
-            except BadImageError:
-                continue  # embedding it will say why
-            if len(images) == BATCH:
-                flush()
-        if images:
-            flush()
-        return described
+            for item, data in chunk:
+                with suppress(BadImageError):  # embedding it records why
+                    images[item] = decode_image(data or b"")
+            if images:
+                captions |= zip(images, self._captioner(list(images.values())), strict=True)
+        return captions
 
 
 def stored_captions(store: Store, kind: str, ids: Sequence[str]) -> dict[str, str]:
@@ -111,12 +109,12 @@ class Captioner:
         folder = weights or hub_folder("BLIP", BLIP, BLIP_FILES, instead)
         try:
             with quiet():
-                model, told = BlipForConditionalGeneration.from_pretrained(
+                model, info = BlipForConditionalGeneration.from_pretrained(
                     folder, local_files_only=True, output_loading_info=True
                 )
                 processor = BlipProcessor.from_pretrained(folder, local_files_only=True)
-            if told["missing_keys"]:  # left at random
-                raise ValueError(f"it lacks {sorted(told['missing_keys'])[0]}")
+            if info["missing_keys"]:  # left at random
+                raise ValueError(f"it lacks {sorted(info['missing_keys'])[0]}")
         except Exception as error:  # transformers raises many
             raise InvalidInputError(
                 f"{folder} holds no BLIP: {error}", hint="give a folder as on the hub"
@@ -129,6 +127,6 @@ class Captioner:
 
         inputs = self.processor(images=list(images), return_tensors="pt")
         with torch.inference_mode():
-            tokens = self.model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=MOST_TOKENS)
+            tokens = self.model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=MAX_TOKENS)
         texts: list[str] = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [text.strip() for text in texts]

@@ -1,20 +1,21 @@
-"""Reading, decoding and the network, all at once and in order, over a ring of batches."""
+"""Reading, decoding and the network at the same time, in order, over a ring of batches."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import OnnxEncoder
-from .decode import DecodeFailure, Decoders, Ring, Troubles
+from .decode import BatchDecoder, DecodeFailure, DecoderPool, Failures, ImageDecoder, InProcessDecoder, Ring
 
 Item = TypeVar("Item")
 Tokens: TypeAlias = NDArray[np.int64]
@@ -23,95 +24,106 @@ Features: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Batch(Generic[Item]):
-    """Some items, what is wrong with each (None: nothing), and the features (items, dim).
+    """Some items, what is wrong with each (None: nothing), and their features (items, dim).
 
-    The feature of an item with a fatal trouble means nothing.
+    The features of an item with a fatal failure mean nothing.
     """
 
     items: Sequence[Item]
-    troubles: Troubles
+    failures: Failures
     features: Features
 
 
 @dataclass(frozen=True)
-class Pipeline(Generic[Item]):
-    """Networks (one a device), the decoders that feed them, and the ring between the two.
+class EmbeddingPipeline(Generic[Item]):
+    """Networks (one a device or CPU lane), the decoder that feeds them, and the ring between the two.
 
-    `tokens` makes the captions' token ids of some items, for encoders that look at captions.
+    `captions` are those of some items, for encoders that look at captions.
     """
 
     networks: Sequence[OnnxEncoder]
-    decoders: Decoders
+    decoder: BatchDecoder
     ring: Ring
-    tokens: Callable[[Sequence[Item]], Tokens | None]
+    captions: Callable[[Sequence[Item]], Sequence[str]]
 
-    def run(self, source: Iterator[tuple[Item, bytes]]) -> Generator[Batch[Item], None, None]:
+    def run(self, source: Iterator[tuple[Item, Any]]) -> Generator[Batch[Item], None, None]:
         """Embed (item, encoded image) pairs, a batch at a time, in order.
 
-        While the networks run, the next batches are decoded and the ones after those are read. Nothing but
-        the ring and the encoded images of one batch more than it holds is in memory.
+        While the networks run, the next batches are decoded and the ones after those are read. In memory are
+        the ring and the encoded images of one batch more than it holds.
         """
         idle: SimpleQueue[OnnxEncoder] = SimpleQueue()
         for network in self.networks:
             idle.put(network)
         free = deque(range(self.ring.slots))
-        flight: deque[tuple[int, Future[Batch[Item]]]] = deque()
+        running: deque[tuple[int, Future[Batch[Item]]]] = deque()
         reader = ThreadPoolExecutor(1, thread_name_prefix="read")
         runner = ThreadPoolExecutor(len(self.networks), thread_name_prefix="network")
+
+        def finish_oldest() -> Batch[Item]:
+            slot, future = running.popleft()
+            batch = future.result()
+            free.append(slot)
+            return batch
+
         try:
             ahead = reader.submit(self._read, source)
             while read := ahead.result():
                 items, images, tokens = read
                 ahead = reader.submit(self._read, source)
                 slot = free.popleft()
-                decoded = self.decoders.decode(slot, images)
-                flight.append((slot, runner.submit(self._embed, idle, slot, items, decoded, tokens)))
-                while flight and (not free or flight[0][1].done()):
-                    yield self._land(flight, free)
-            while flight:
-                yield self._land(flight, free)
+                decoded = self.decoder.decode(slot, images)
+                running.append((slot, runner.submit(self._embed, idle, slot, items, decoded, tokens)))
+                while running and (not free or running[0][1].done()):
+                    yield finish_oldest()
+            while running:
+                yield finish_oldest()
         finally:
-            self.decoders.close()
+            self.decoder.close()
             runner.shutdown(cancel_futures=True)
             reader.shutdown(cancel_futures=True)
 
-    def _read(
-        self, source: Iterator[tuple[Item, bytes]]
-    ) -> tuple[list[Item], list[bytes], Tokens | None] | None:
+    def _read(self, source: Iterator[tuple[Item, Any]]) -> tuple[list[Item], list[Any], Tokens | None] | None:
         pairs = list(islice(source, self.ring.batch))
         if not pairs:
             return None
         items = [item for item, _ in pairs]
-        return items, [data for _, data in pairs], self.tokens(items)
+        return items, [image for _, image in pairs], self.networks[0].tokens(self.captions(items))
 
     def _embed(
         self,
         idle: SimpleQueue[OnnxEncoder],
         slot: int,
         items: list[Item],
-        decoded: Callable[[], Troubles],
+        decoded: Callable[[], Failures],
         tokens: Tokens | None,
     ) -> Batch[Item]:
-        troubles = decoded()
+        failures = decoded()
         network = idle.get()
         try:
-            if all(trouble is not None and trouble.fatal for trouble in troubles):
-                return Batch(items, troubles, np.zeros((len(items), network.dim), np.float32))
+            if all(failure is not None and failure.fatal for failure in failures):
+                return Batch(items, failures, np.zeros((len(items), network.dim), np.float32))
             features = network.run(self.ring.pixels()[slot, : len(items)], tokens)
         finally:
             idle.put(network)
         for row in np.flatnonzero(~np.isfinite(features).all(axis=1)):
-            if (before := troubles[row]) is None or not before.fatal:
-                troubles[row] = DecodeFailure("nan", "the encoder returned a value that is not finite")
-        return Batch(items, troubles, features)
-
-    def _land(self, flight: deque[tuple[int, Future[Batch[Item]]]], free: deque[int]) -> Batch[Item]:
-        slot, future = flight.popleft()
-        batch = future.result()
-        free.append(slot)
-        return batch
+            if (before := failures[row]) is None or not before.fatal:
+                failures[row] = DecodeFailure("nan", "the encoder returned a value that is not finite")
+        return Batch(items, failures, features)
 
 
-def ring_slots(networks: int) -> int:
-    """Batches under way: one in each network, one that waits for it, and two that are being decoded."""
-    return 2 * networks + 2
+@contextmanager
+def open_pipeline(
+    networks: Sequence[OnnxEncoder],
+    decoder: ImageDecoder,
+    captions: Callable[[Sequence[Item]], Sequence[str]],
+    *,
+    batch: int,
+    workers: int,
+) -> Iterator[EmbeddingPipeline[Item]]:
+    """A pipeline with batches of `batch` images, decoded in `workers` processes or, for 0, in this one."""
+    slots = 2 * len(networks) + 2  # one batch in each network, one that waits for it, two being decoded
+    ring = Ring.allocate(slots, batch, decoder.preprocessing.size)
+    decoding = DecoderPool(decoder, ring, workers) if workers else InProcessDecoder(decoder, ring)
+    with closing(decoding), networks[0].pinned(ring.pixels()):
+        yield EmbeddingPipeline(networks, decoding, ring, captions)

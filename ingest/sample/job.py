@@ -11,7 +11,7 @@ from ...store import ConflictError, NotFoundError, Step, Store, key_id
 from ..customize.config import WORLD, CustomizeConfig
 from ..customize.job import Origin, model_ids
 from ..specs import ModelSpec, SampleSpec
-from ..workers import Task, run_tasks
+from ..workers import WorkerTask, run_tasks
 from .config import SampleConfig
 
 STAGE = "sample"
@@ -122,11 +122,11 @@ def _check_made(store: Store, models: Mapping[str, ModelSpec]) -> None:
         )
 
 
-def _task(store: Store, spec: ModelSpec, name: str, items: Mapping[str, SampleSpec]) -> Task:
+def _task(store: Store, spec: ModelSpec, name: str, items: Mapping[str, SampleSpec]) -> WorkerTask:
     weights = None if spec.method == "none" else dict(store.blobs("models", "weights", [name]))[name]
     drawn = list(items.values())
     payload = (weights, [item.prompt for item in drawn], [item.seed for item in drawn])
-    return Task(name, f"{spec.concept!r} (model {name[:12]})", payload)
+    return WorkerTask(name, f"{spec.concept!r} (model {name[:12]})", payload)
 
 
 def _setup(shared: tuple[Origin, SampleConfig], device: str) -> Callable[[Any], list[bytes]]:

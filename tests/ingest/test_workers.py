@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from attribase.ingest.workers import Task, run_tasks
+from attribase.ingest.workers import WorkerTask, available_devices, run_tasks
 from attribase.store import AttribaseError, InvalidInputError, Store
 
 HELPER = """
-import os, signal, time
+import os, signal, threading
 from attribase.store import InvalidInputError
 
 def setup(shared, device):
@@ -26,7 +26,7 @@ def setup(shared, device):
         if payload == "bug":
             raise KeyError("oops")
         if payload == "sleep":
-            time.sleep(600)
+            threading.Event().wait()
         return shared + str(payload), os.getpid()
     return handle
 
@@ -47,7 +47,7 @@ def helper(tmp_path, monkeypatch):
 
 
 def tasks(*payloads):
-    return (Task(str(i), f"model {payload}", payload) for i, payload in enumerate(payloads))
+    return (WorkerTask(str(i), f"model {payload}", payload) for i, payload in enumerate(payloads))
 
 
 @pytest.mark.slow
@@ -76,6 +76,17 @@ def test_errors_in_this_process_name_the_task_too(helper):
         list(run_tasks(helper.setup, "x", tasks("bug"), count=1, workers=0))
 
 
+def test_cpu_workers_are_as_many_as_the_cores_of_the_containers_share(monkeypatch, tmp_path):
+    import torch
+    from attribase.runtime import devices
+
+    (tmp_path / "cpu.max").write_text("100000 100000")
+    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert available_devices() == ["cpu"]
+
+
 @pytest.mark.slow
 def test_giving_up_halfway_ends_the_workers(helper):
     steps = run_tasks(helper.setup, "x", tasks(1, "sleep", "sleep"), count=3, workers=2)
@@ -90,10 +101,10 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 sys.path.insert(0, sys.argv[1])
 import workers_helper
-from attribase.ingest.workers import Task, run_tasks
+from attribase.ingest.workers import WorkerTask, run_tasks
 
 if __name__ == "__main__":
-    tasks = (Task(str(i), "t", payload) for i, payload in enumerate([1, 1, "sleep", "sleep"]))
+    tasks = (WorkerTask(str(i), "t", payload) for i, payload in enumerate([1, 1, "sleep", "sleep"]))
     for task, (_, process) in run_tasks(workers_helper.setup, "", tasks, count=4, workers=2):
         print(process, flush=True)
 """

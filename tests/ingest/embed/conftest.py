@@ -69,7 +69,7 @@ class Gallery:
         return [row["sample_id"] for row in rows]
 
     def embed(self, **options) -> list:
-        from attribase.ingest.embed.job import embed
+        from attribase.ingest.embed import embed
 
         return list(embed(self.store, NAME, **options))
 

@@ -11,23 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attribase.ingest.embed import decode as decoders
-from attribase.ingest.embed.decode import Decoding, DecodingProcesses, InProcessDecoder, Ring
+from attribase.ingest.embed.decode import DecoderPool, ImageDecoder, InProcessDecoder, Ring
+from attribase.runtime.processes import ChildProcess
 from attribase.store import AttribaseError
 
 HELPER = """
-import os, time
-from attribase.ingest.embedding.decoding import Decoding
+import os, threading
+from pathlib import Path
+from attribase.ingest.embed.decode import ImageDecoder
 
-class Fragile(Decoding):
-    def write(self, data, out):
-        if data.startswith(b"crash"):
+class Fragile(ImageDecoder):
+    def write(self, source, out):
+        if source.startswith(b"crash"):
             os._exit(3)
-        if data.startswith(b"hang"):
-            time.sleep(600)
-        return super().write(data, out)
+        if source.startswith(b"hang"):
+            Path(source[4:].decode()).write_text(str(os.getpid()))
+            threading.Event().wait()
+        return super().write(source, out)
 
-class Broken(Decoding):
+class Broken(ImageDecoder):
     def __setstate__(self, state):
         os._exit(4)
 """
@@ -49,8 +51,8 @@ def processes():
     """Starts decoding processes; ends them."""
     started = []
 
-    def start(decoding, ring, workers):
-        started.append(DecodingProcesses(decoding, ring, workers))
+    def start(decoder, ring, workers):
+        started.append(DecoderPool(decoder, ring, workers))
         return started[-1]
 
     yield start
@@ -59,26 +61,30 @@ def processes():
     assert multiprocessing.active_children() == []
 
 
-def compare(gallery, decoding, images, workers, processes):
-    """(troubles, pixels) from processes and from here."""
+def compare(gallery, decoder, images, workers, processes):
+    """(failures, pixels) from processes and from here."""
     found = []
     for make in (
-        lambda ring: processes(decoding, ring, workers),
-        lambda ring: InProcessDecoder(decoding, ring),
+        lambda ring: processes(decoder, ring, workers),
+        lambda ring: InProcessDecoder(decoder, ring),
     ):
         ring = Ring.allocate(2, len(images), gallery.preprocessing.size)
-        troubles = make(ring).decode(1, images)()
-        found.append((troubles, ring.pixels()[1].copy()))
+        failures = make(ring).decode(1, images)()
+        found.append((failures, ring.pixels()[1].copy()))
     return found
 
 
 @pytest.mark.slow
 def test_processes_write_the_same_pixels_as_this_one(gallery, processes):
     images = [gallery.png(seed, 30, 20) for seed in range(5)] + [b"", b"<html>", gallery.png(7)]
-    decoding = Decoding(gallery.preprocessing, 10**6)
-    (told, pixels), (expected, here) = compare(gallery, decoding, images, 2, processes)
-    assert told == expected
-    assert [trouble and trouble.reason for trouble in told] == [None] * 5 + ["empty", "not-an-image", None]
+    decoder = ImageDecoder(gallery.preprocessing, 10**6)
+    (failures, pixels), (expected, here) = compare(gallery, decoder, images, 2, processes)
+    assert failures == expected
+    assert [failure and failure.reason for failure in failures] == [None] * 5 + [
+        "empty",
+        "not-an-image",
+        None,
+    ]
     assert np.array_equal(pixels, here)
     assert pixels[0].any()
     assert not pixels[5].any()
@@ -90,7 +96,7 @@ def test_compiled_and_plain_decoding_write_the_same_pixels(gallery):
     for compiled in (True, False):
         ring = Ring.allocate(1, 6, gallery.preprocessing.size)
         assert (
-            InProcessDecoder(Decoding(gallery.preprocessing, 10**6, compiled), ring).decode(0, images)()
+            InProcessDecoder(ImageDecoder(gallery.preprocessing, 10**6, compiled), ring).decode(0, images)()
             == [None] * 6
         )
         pixels.append(ring.pixels().copy())
@@ -102,23 +108,38 @@ def test_an_image_that_crashes_its_decoder_is_one_failure(gallery, helper, proce
     images = [gallery.png(0), b"crash", gallery.png(1), gallery.png(2)]
     ring = Ring.allocate(1, 4, gallery.preprocessing.size)
     found = processes(helper.Fragile(gallery.preprocessing, 10**6), ring, 1).decode(0, images)()
-    assert [trouble and trouble.reason for trouble in found] == [None, "crashed", None, None]
-    assert "(3)" in found[1].detail
+    assert [failure and failure.reason for failure in found] == [None, "crashed", None, None]
+    assert "exit code 3" in found[1].detail
     whole = Ring.allocate(1, 4, gallery.preprocessing.size)
-    InProcessDecoder(Decoding(gallery.preprocessing, 10**6), whole).decode(0, images)()
+    InProcessDecoder(ImageDecoder(gallery.preprocessing, 10**6), whole).decode(0, images)()
     assert np.array_equal(ring.pixels(), whole.pixels())
 
 
 @pytest.mark.slow
-def test_an_image_that_hangs_its_decoder_is_one_failure(gallery, helper, processes, monkeypatch):
-    monkeypatch.setattr(decoders, "DECODE_SECONDS", 3.0)
+def test_an_image_that_hangs_its_decoder_is_one_failure(gallery, helper, processes, tmp_path, monkeypatch):
+    """Its time is over as soon as the process says that it hangs; every other image has all the time."""
+    hanging, budgets, killed = tmp_path / "hanging", [], []
+    receive = ChildProcess.receive
+
+    def receive_or_hang(child, seconds=None):
+        budgets.append(seconds)
+        while not child.pipe.poll(0.02):
+            if hanging.exists() and hanging.read_text():
+                killed.append(int(hanging.read_text()))
+                hanging.unlink()
+                return receive(child, seconds=0)
+        return receive(child)
+
+    monkeypatch.setattr(ChildProcess, "receive", receive_or_hang)
     ring = Ring.allocate(1, 2, gallery.preprocessing.size)
-    began = time.monotonic()
     fragile = helper.Fragile(gallery.preprocessing, 10**6, compiled=False)
-    found = processes(fragile, ring, 1).decode(0, [b"hang", gallery.png(0)])()
-    assert [trouble and trouble.reason for trouble in found] == ["crashed", None]
+    hang = b"hang" + str(hanging).encode()
+    found = processes(fragile, ring, 1).decode(0, [hang, gallery.png(0)])()
+    assert [failure and failure.reason for failure in found] == ["crashed", None]
     assert "no answer" in found[0].detail
-    assert time.monotonic() - began < 120
+    assert budgets == [300, 240, 300, 120, 300, 120]  # both images; the first alone; the second alone
+    assert len(set(killed)) == 2
+    assert not any(map(alive, killed))
 
 
 @pytest.mark.slow
@@ -147,12 +168,11 @@ def alive(pid):
 def test_no_process_outlives_a_killed_parent(gallery):
     code = f"""
         import time
-        from attribase.ingest.embedding.decoders import DecodingProcesses, Ring
-        from attribase.ingest.embedding.decoding import Decoding
+        from attribase.ingest.embed.decode import DecoderPool, ImageDecoder, Ring
         from attribase.runtime import Preprocessing
         if __name__ == "__main__":
             ring = Ring.allocate(1, 2, 8)
-            made = DecodingProcesses(Decoding(Preprocessing(8, 8), 10**6), ring, 2)
+            made = DecoderPool(ImageDecoder(Preprocessing(8, 8), 10**6), ring, 2)
             made.decode(0, [{gallery.png(0)!r}] * 2)()
             print("ready", flush=True)
             time.sleep(600)

@@ -2,12 +2,12 @@ import io
 import subprocess
 import sys
 import textwrap
+from contextlib import nullcontext
 
 import numpy as np
 import onnx
 import pytest
-from attribase.ingest.embed.job import embed
-from attribase.ingest.embed.views import embed_views
+from attribase.ingest.embed import embed, embed_views
 from attribase.runtime import LinearMapper, MapperPair, Preprocessing, load_encoder
 from attribase.store import Job, Store, content_id, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
@@ -140,9 +140,18 @@ def test_a_run_that_was_killed_is_resumed_where_it_stopped(store):
     """Killed hard, in another process, between two shards."""
     add_images(store, [png(seed) for seed in range(12)])
     code = f"""
-        import os
+        import os, threading
+        from itertools import count
         from attribase.ingest.embed import embed
+        from attribase.ingest.embed.commit import ShardCommitter
         from attribase.store import Store
+
+        commit, number = ShardCommitter._commit, count(1)
+
+        def commit_two(self, entry):
+            return commit(self, entry) if next(number) <= 2 else threading.Event().wait()
+
+        ShardCommitter._commit = commit_two
         for step in embed(Store.open({store.uri!r}), "colour", shard_size=4):
             if step.done == 8:
                 os.kill(os.getpid(), 9)
@@ -252,7 +261,10 @@ def test_a_view_depends_on_seed_item_and_number_alone(store):
 class Wordy:
     """An encoder whose feature is the length of the caption."""
 
-    preprocessing, dim, captions = Preprocessing(SIZE, SIZE), 2, True
+    preprocessing, dim, captions, device = Preprocessing(SIZE, SIZE), 2, True, "cpu"
+
+    def pinned(self, _):
+        return nullcontext()
 
     def tokens(self, texts):
         return np.array([[len(text)] for text in texts])
@@ -263,7 +275,7 @@ class Wordy:
 
 
 def test_views_of_an_encoder_that_looks_at_captions_get_their_own_items(store, monkeypatch):
-    monkeypatch.setattr("attribase.ingest.embed.views.load_encoder", lambda *_: Wordy())
+    monkeypatch.setattr("attribase.ingest.embed.views.load_networks", lambda *_: [Wordy()])
     image, data = content_id(png(1)), png(1)
     model = {"model_id": "m", "method": "custom-diffusion", "split": "train", "exemplar_ids": [image]}
     store.upsert("models", [model])

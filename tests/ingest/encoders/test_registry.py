@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from attribase.ingest.embed.job import embed
+from attribase.ingest.embed import embed
 from attribase.ingest.encoders import ENCODERS, FAMILIES, encoder_name, ensure_encoder, get_encoder
 from attribase.ingest.encoders.listing import HERE, TO_GET, YOURS, list_encoders
 from attribase.runtime import load_encoder
