@@ -2,12 +2,11 @@ import io
 import subprocess
 import sys
 import textwrap
-from contextlib import nullcontext
 
 import numpy as np
 import onnx
 import pytest
-from attribase.ingest.embed import embed, embed_views
+from attribase.ingest.embed import embed
 from attribase.runtime import LinearMapper, MapperPair, Preprocessing, load_encoder
 from attribase.store import Job, Store, content_id, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
@@ -221,83 +220,3 @@ def test_vectors_of_another_width_under_the_same_name_are_refused(store):
 def test_an_encoder_that_is_not_exported_is_named(store):
     with pytest.raises(NotFoundError, match="'nope'"):
         list(embed(store, "nope"))
-
-
-def taught(store: Store) -> tuple[list[str], list[str]]:
-    """A training model with two samples, and a validation model with one."""
-    images = add_images(store, [png(seed) for seed in range(3)])
-    samples = add_samples(store, [png(seed) for seed in range(10, 13)])
-    for model, image, split in (("m", images[0], "train"), ("v", images[1], "val")):
-        common = {"model_id": model, "method": "custom-diffusion", "split": split}
-        store.upsert("models", [common | {"exemplar_ids": [image, "not-here"]}])
-    store.upsert("samples", [{"sample_id": samples[2], "model_id": "v", "bytes": png(12)}], update=True)
-    return images, samples
-
-
-def view_rows(store: Store) -> dict[tuple[str, int], list[float]]:
-    return {(row["item_id"], row["view"]): row["base"] for row in store.read("views_colour").to_pylist()}
-
-
-def test_views_are_of_the_items_that_training_draws_from(store):
-    images, samples = taught(store)
-    steps = list(embed_views(store, "colour", views=3))
-    assert (steps[-1].done, steps[-1].total) == (3, 3)
-    rows = view_rows(store)
-    assert set(rows) == {(item, view) for item in (images[0], *samples[:2]) for view in range(3)}
-    assert len({tuple(base) for base in rows.values()}) == len(rows)
-
-
-def test_a_view_depends_on_seed_item_and_number_alone(store):
-    taught(store)
-    list(embed_views(store, "colour", views=2, batch=1))
-    first = view_rows(store)
-    list(embed_views(store, "colour", views=3, batch=64))
-    more = view_rows(store)
-    assert all(more[key] == pytest.approx(base, abs=1e-5) for key, base in first.items())
-    list(embed_views(store, "colour", views=3, seed=1))
-    assert view_rows(store)[next(iter(first))] != pytest.approx(more[next(iter(first))], abs=1e-5)
-
-
-class Wordy:
-    """An encoder whose feature is the length of the caption."""
-
-    preprocessing, dim, captions, device = Preprocessing(SIZE, SIZE), 2, True, "cpu"
-
-    def pinned(self, _):
-        return nullcontext()
-
-    def tokens(self, texts):
-        return np.array([[len(text)] for text in texts])
-
-    def run(self, pixels, tokens):
-        assert len(pixels) == len(tokens)
-        return np.concatenate([tokens, 0 * tokens], axis=1).astype(np.float32)
-
-
-def test_views_of_an_encoder_that_looks_at_captions_get_their_own_items(store, monkeypatch):
-    monkeypatch.setattr("attribase.ingest.embed.views.load_networks", lambda *_: [Wordy()])
-    image, data = content_id(png(1)), png(1)
-    model = {"model_id": "m", "method": "custom-diffusion", "split": "train", "exemplar_ids": [image]}
-    store.upsert("models", [model])
-    store.upsert("images", [{"image_id": image, "bytes": data, "caption": "five!"}])
-    prompts = {"a": "an owl", "b": "a", "broken": "never seen", "c": "a cat on a mat"}
-    rows = [
-        {"sample_id": key, "model_id": "m", "prompt": prompt, "bytes": b"?" if key == "broken" else png(2)}
-        for key, prompt in prompts.items()
-    ]
-    store.upsert("samples", rows)
-    list(embed_views(store, "colour", views=2, batch=3))
-    found = store.read("views_colour").to_pylist()
-    assert {(row["item_id"], row["view"], row["base"][0]) for row in found} == {
-        (item, view, length)
-        for item, length in ((image, 5.0), ("a", 6.0), ("b", 1.0), ("c", 14.0))
-        for view in (0, 1)
-    }
-
-
-def test_views_that_are_there_are_not_made_again(store):
-    taught(store)
-    list(embed_views(store, "colour", views=2))
-    version = store.versions()["views_colour"]
-    list(embed_views(store, "colour", views=2))
-    assert store.versions()["views_colour"] == version

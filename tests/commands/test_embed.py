@@ -5,6 +5,13 @@ from attribase.cli import cli
 from click.testing import CliRunner
 from PIL import Image
 
+from ..ingest.embed.conftest import Gallery
+
+
+@pytest.fixture
+def gallery(tmp_path) -> Gallery:
+    return Gallery(tmp_path / "store")
+
 
 @pytest.fixture
 def run(gallery):
