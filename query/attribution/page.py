@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...store.errors import DataError
 from ...store.lookup import locate
+from ..thumbnails import make_thumbnail
 from .answer import Answer, Result
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ LARGEST, SMALLEST = 100, 20
 """Width of a picture in percent of its place: of the most influential image, and of one with hardly any."""
 
 PIXELS = 464
-SHARP = 64  # up to this side PNG is small too, and icons stay sharp
 OWNERS = 12
 
 
@@ -96,18 +95,10 @@ def _pictures(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
 
 def _data_uri(data: bytes | None) -> str | None:
     """A picture of at most PIXELS a side as a data URI."""
-    from PIL import Image
-
-    from ...runtime.decode import decode_image  # imported late: the runtime brings ONNX along
-
     if not data:
         return None
     try:
-        image = decode_image(data)
+        thumbnail, kind = make_thumbnail(data, PIXELS)
     except DataError:
         return None
-    image.thumbnail((PIXELS, PIXELS), Image.Resampling.LANCZOS)
-    kind = "PNG" if max(image.size) <= SHARP else "JPEG"
-    out = io.BytesIO()
-    image.save(out, kind, quality=86)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(thumbnail).decode()}"

@@ -1,4 +1,4 @@
-"""The service: one FastAPI app over one store, for other programs and for the page."""
+"""The HTTP service: one FastAPI application over one store, for other programs and for its web page."""
 
 from .app import create_app
 from .options import ServiceOptions

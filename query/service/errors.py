@@ -1,4 +1,7 @@
-"""Errors as answers, in one place: `{"error": {"message", "hint", "status"}}`, never what is inside."""
+"""Errors as HTTP responses, in one place: `{"error": {"message", "hint", "status"}}` and nothing internal.
+
+The errors themselves are in `store/errors.py`, each with its status and headers.
+"""
 
 from __future__ import annotations
 
@@ -15,70 +18,74 @@ from ...store.errors import AttribaseError
 
 log = logging.getLogger("attribase.service")
 
-
-class EndedError(Exception):
-    """Not told by a handler: an answer whose head was handed on already, but cannot be sent."""
+SHOWN_VALIDATION_ERRORS = 3
 
 
-class BrokenOffError(EndedError):
-    """The rest of an answer cannot be made; what was sent cannot be taken back, so the connection ends."""
+class AbortedResponseError(Exception):
+    """A response that was begun and cannot be finished: no handler answers it. Base of the two below."""
 
 
-class DoesNotFitError(EndedError):
-    """Too many large answers are on their way; of this one nothing was sent yet."""
+class TruncatedResponseError(AbortedResponseError):
+    """The rest of a response cannot be made. What was sent cannot be taken back: the connection is closed."""
 
 
-def problem(status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that tells an error."""
+class ResponseMemoryError(AbortedResponseError):
+    """Too many large responses are being sent. Nothing of this one was sent yet, so it becomes a 503."""
+
+
+def error_response(error: AttribaseError) -> Response:
+    """The response for one of our errors. Status 500 is a fault of the service, so it is logged."""
+    if error.status == 500:
+        log.error("%s", error, exc_info=error)
+    return json_error(error.status, str(error), error.hint, error.headers)
+
+
+def json_error(
+    status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response with the JSON body that all errors have."""
     body = {"error": {"message": message, "hint": hint, "status": status}}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
     return Response(text, status, headers=dict(headers or {}), media_type="application/json")
 
 
-def told(error: AttribaseError) -> Response:
-    """The answer for one of our errors. Those of status 500 are ours, not the client's: log them."""
-    if error.status == 500:
-        log.error("%s", error, exc_info=error)
-    return problem(error.status, str(error), error.hint, error.headers)
+def format_validation_errors(errors: list[dict[str, object]]) -> str:
+    """The first errors of a pydantic validation in one line: `field: message`. The input is not repeated."""
+    lines = []
+    for error in errors[:SHOWN_VALIDATION_ERRORS]:
+        location = error.get("loc")
+        parts = location if isinstance(location, tuple) else ()
+        field = ".".join(str(part) for part in parts if part not in ("body", "query"))
+        message = str(error["msg"]).removeprefix("Value error, ")
+        lines.append(f"{field}: {message}" if field else message)
+    more = len(errors) - SHOWN_VALIDATION_ERRORS
+    return "; ".join(lines) + (f" (and {more} more)" if more > 0 else "")
 
 
-def install(app: FastAPI) -> None:
-    """Give `app` the handlers: ours, the framework's, and one for what should not happen."""
+def install_error_handlers(app: FastAPI) -> None:
+    """Make `app` answer our errors, the framework's, and unexpected exceptions with the same JSON body."""
 
     @app.exception_handler(AttribaseError)
-    async def ours(_: Request, error: AttribaseError) -> Response:
-        return told(error)
+    async def handle_attribase_error(_: Request, error: AttribaseError) -> Response:
+        return error_response(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return problem(422, described(list(error.errors())), "the parameters are described at /docs")
+    async def handle_validation_error(_: Request, error: RequestValidationError) -> Response:
+        message = format_validation_errors(list(error.errors()))
+        return json_error(422, message, "the parameters are described at /docs")
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
+    async def handle_http_exception(request: Request, error: HTTPException) -> Response:
+        path = request.url.path[:200]
         if error.status_code == 404:
-            return problem(404, f"there is nothing at {request.url.path[:200]}", "all addresses are at /docs")
+            return json_error(404, f"there is nothing at {path}", "all addresses are at /docs")
         if error.status_code == 405:
-            message = f"{request.method} is not allowed at {request.url.path[:200]}"
-            return problem(405, message, "all addresses are at /docs", error.headers)
-        return problem(error.status_code, str(error.detail), headers=error.headers)
+            message = f"{request.method} is not allowed at {path}"
+            return json_error(405, message, "all addresses are at /docs", error.headers)
+        return json_error(error.status_code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        if not isinstance(error, EndedError):
+    async def handle_unexpected(request: Request, error: Exception) -> Response:
+        if not isinstance(error, AbortedResponseError):
             log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "the service failed to answer", "its log says why; please report it")
-
-
-def described(errors: list[dict[str, object]]) -> str:
-    """The first validation errors in one line: where, and what is wrong. Nothing of the input itself."""
-    lines = []
-    for error in errors[:3]:
-        place = error.get("loc") or ()
-        names = (
-            [str(part) for part in place if part not in ("body", "query")] if isinstance(place, tuple) else []
-        )
-        where = ".".join(names)
-        said = str(error["msg"]).removeprefix("Value error, ")
-        lines.append(f"{where}: {said}" if where else said)
-    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
-    return "; ".join(lines) + more
+        return json_error(500, "the service failed to answer", "its log says why; please report it")

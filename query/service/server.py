@@ -1,4 +1,4 @@
-"""The server under the app: signals, clients that send their headers too slowly, and where it may listen."""
+"""The HTTP server: where it may listen, timeouts for slow clients, and stopping on a signal."""
 
 from __future__ import annotations
 
@@ -19,86 +19,90 @@ from .app import create_app
 from .options import ServiceOptions
 
 CONNECTIONS = 1000
-HEAD_BYTES = 64 << 10
-PATIENCE = ("head_seconds", "send_seconds")
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+HEADER_BYTES = 64 << 10
 
 
 class TimeoutH11Protocol(H11Protocol):
-    """uvicorn's protocol, but not for clients that send a request's headers, or take an answer, too slowly.
+    """uvicorn's protocol with timeouts for request headers and for sending a response.
 
-    uvicorn limits how long a connection may be idle after an answer, not how long a request may take that
-    began to arrive, or the first one. So a few thousand silent clients would use up its connections, and a
-    body that nobody waits for any more could go on forever.
+    uvicorn limits how long a connection may be idle after a response, but not how long the headers of a
+    request may take, nor how long a client may take no more of a response. So a few thousand silent clients
+    would use up its connections, and a response that a client does not read would stay in memory.
     """
 
     head_seconds = 10.0
+    """Until the headers of a request have arrived, or the rest of a body that was answered already."""
+
     send_seconds = 60.0
-    _timer: asyncio.TimerHandle | None = None
-    _stuck: asyncio.TimerHandle | None = None
+    """Until a client takes more of a response that does not fit into the send buffer."""
+
+    _receive_timer: asyncio.TimerHandle | None = None
+    _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """A client is there: its first headers are awaited."""
+        """Wait for the headers of the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._start_receive_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Something came: all of the headers, a part of them, or more of a body."""
+        """Stop the timer once the headers are complete; a part of them does not start it anew."""
         super().data_received(data)
         answered = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
         if self.conn.their_state is h11.IDLE or answered:
-            self._wait()
+            self._start_receive_timer()
         else:
-            self._stop_waiting()
+            self._stop_receive_timer()
 
     def on_response_complete(self) -> None:
-        """An answer is sent; what is left of its request, if anything, has to come soon."""
+        """Wait for the rest of the request, where it was answered before its body had arrived."""
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
-            self._wait()
+            self._start_receive_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
-        self._stop_waiting()
-        self._unstuck()
+        """Stop both timers."""
+        self._stop_receive_timer()
+        self._stop_send_timer()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """What was written is more than the client has taken: not forever (closing would wait for it)."""
+        """Abort the connection if the client takes no more in time: closing would wait for the client."""
         super().pause_writing()
-        self._stuck = self.loop.call_later(self.send_seconds, self.transport.abort)
+        self._send_timer = self.loop.call_later(self.send_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has taken it."""
+        """The client has taken what was written."""
         super().resume_writing()
-        self._unstuck()
+        self._stop_send_timer()
 
-    def _unstuck(self) -> None:
-        if self._stuck is not None:
-            self._stuck.cancel()
-            self._stuck = None
+    def _start_receive_timer(self) -> None:
+        if self._receive_timer is None and not self.transport.is_closing():
+            self._receive_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
-    def _wait(self) -> None:
-        """Close the connection in a while, unless that is due already."""
-        if self._timer is None and not self.transport.is_closing():
-            self._timer = self.loop.call_later(self.head_seconds, self.transport.close)
+    def _stop_receive_timer(self) -> None:
+        if self._receive_timer is not None:
+            self._receive_timer.cancel()
+            self._receive_timer = None
 
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but SIGTERM and SIGINT end the process with success once it has stopped."""
+    """uvicorn's server, but SIGTERM and SIGINT end the process with exit code 0 once it has stopped."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, without raising the signal again at the end."""
-        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        previous = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for one, handler in before.items():
+            for one, handler in previous.items():
                 signal.signal(one, handler)
 
 
@@ -120,15 +124,15 @@ def serve(
     *,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve the store at `uri` until asked to stop; `ready` is told the address once it listens.
+    """Serve the store at `uri` until a signal stops it; `ready` is called with the address once it listens.
 
     Raises:
-        InvalidInputError: off loopback without a token, or an address that cannot be listened on.
+        InvalidInputError: off loopback without a token, or an address that is not available.
         NotFoundError: no store there.
     """
     if options.token is None and not is_loopback(host):
         raise InvalidInputError(
-            f"{host} is reached from other machines, and there is no token",
+            f"{host} can be reached from other machines, and there is no token",
             hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
         )
     listening = _listen(host, port)
@@ -141,9 +145,10 @@ def serve(
 
 
 def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
+    timeouts = {"head_seconds": options.head_seconds, "send_seconds": options.send_seconds}
     return uvicorn.Config(
         create_app(uri, options),
-        http=type("PatientFor", (TimeoutH11Protocol,), {name: getattr(options, name) for name in PATIENCE}),
+        http=type("ConfiguredH11Protocol", (TimeoutH11Protocol,), timeouts),
         ws="none",
         lifespan="on",
         log_level="warning",
@@ -151,30 +156,32 @@ def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(options.stop_seconds),
-        h11_max_incomplete_event_size=HEAD_BYTES,
+        h11_max_incomplete_event_size=HEADER_BYTES,
     )
 
 
 def _url(host: str, listening: socket.socket) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening.getsockname()[1]}"
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listening.getsockname()[1]}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InvalidInputError where there can be none.
+    """A listening socket. Raises InvalidInputError where the address is not available.
 
-    It is made as TCP by name: `socket.create_server` leaves the protocol to be guessed, asyncio then does not
-    turn Nagle's algorithm off, and every answer on a kept connection takes 40 ms longer.
+    The protocol is named as TCP: with `socket.create_server`, which leaves it open, asyncio does not turn
+    Nagle's algorithm off, and every response on a kept connection takes 40 ms longer.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listening = socket.socket(found[0], socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(found[4])
-            listening.listen(2048)
+            listening.bind(address)
+            listening.listen(BACKLOG)
         except BaseException:
             listening.close()
             raise

@@ -1,4 +1,4 @@
-"""What the addresses share: the store kept open, the newest snapshot, and threads to compute in."""
+"""State that all routes share: the open store, its newest snapshot, thread pools and SQL workers."""
 
 from __future__ import annotations
 
@@ -11,57 +11,64 @@ from contextlib import asynccontextmanager
 from functools import partial
 from threading import Lock
 from time import time
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeAlias, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from ...store import Store
 from ...store.errors import NotReadyError, OverloadedError
+from ..cache import SharedCache
 from ..session import Session, Snapshot
-from .middleware import Telemetry
 from .options import ServiceOptions
-from .thumbnails import Thumbnails
+from .telemetry import Telemetry
 
 if TYPE_CHECKING:
     from ..sql.sandbox import SqlPool
 
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
+THUMBNAIL_BYTES = 64 << 20
+
+log = logging.getLogger("attribase.service")
+
 
 class Threads:
-    """`count` threads and at most `waiting` calls that wait for one."""
+    """A thread pool with a bounded queue.
+
+    A call counts until its function returns, also when the client that it was made for has disconnected.
+    That is why this is no anyio.CapacityLimiter: it gives its token back when the waiting task is cancelled,
+    while the thread is still computing.
+    """
 
     def __init__(self, count: int, waiting: int, name: str) -> None:
+        """`count` threads, and at most `waiting` calls that wait for one."""
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"attribase-{name}")
         self._limit, self._lock = count + waiting, Lock()
-        self.busy = 0  # calls that run or wait
+        self.busy = 0
+        """Calls that run or wait."""
 
-    async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """`work(*args, **kwargs)` in a thread. Raises OverloadedError when too many calls wait."""
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function(*args, **kwargs)` in a thread. Raises OverloadedError when too many calls wait."""
         with self._lock:
             if self.busy >= self._limit:
                 raise OverloadedError("the service is busy", hint="try again in a second")
             self.busy += 1
         try:
-            future = self._pool.submit(work, *args, **kwargs)
+            future = self._pool.submit(function, *args, **kwargs)
         except BaseException:
-            self._leave(None)
+            self._finish(None)
             raise
-        future.add_done_callback(self._leave)  # not where it is awaited: a client may leave before it is done
+        future.add_done_callback(self._finish)
         return await asyncio.wrap_future(future)
 
-    def _leave(self, _: Future[T] | None) -> None:
+    def _finish(self, _: Future[T] | None) -> None:
         with self._lock:
             self.busy -= 1
 
     def close(self) -> None:
-        """Let what runs end; what waits is dropped."""
+        """Wait for calls that run; drop those that wait for a thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-log = logging.getLogger("attribase.service")
 
 
 class Service:
@@ -70,32 +77,32 @@ class Service:
     def __init__(self, uri: str, options: ServiceOptions) -> None:
         """Opens the store, so that a wrong URI fails before anything is served. Raises NotFoundError."""
         self.store, self.options, self.telemetry = Store.open(uri), options, Telemetry()
-        # Only `_refresh` asks the session; requests take what it found and never wait for a look.
+        # Only `_refresh_forever` asks the session for a snapshot; requests never wait for that.
         self._session = Session(self.store, refresh=0.0)
         self._snapshot: Snapshot | None = None
-        self.answers = Threads(options.threads, options.waiting, "answers")
-        self.files = Threads(options.threads, options.waiting, "files")
-        self.statements = Threads(options.sql_workers, options.waiting, "sql")
+        self.answer_threads = Threads(options.threads, options.waiting, "answers")
+        self.file_threads = Threads(options.threads, options.waiting, "files")
+        self.sql_threads = Threads(options.sql_workers, options.waiting, "sql")
         self.sql: SqlPool | None = None
-        self.thumbnails = Thumbnails()
-        self._threads = {"answers": self.answers, "files": self.files, "sql": self.statements}
+        self.thumbnails = thumbnail_cache()
+        self._threads = {"answers": self.answer_threads, "files": self.file_threads, "sql": self.sql_threads}
         for name, threads in self._threads.items():
-            self.telemetry.busy.labels(name).set_function(partial(getattr, threads, "busy"))
+            self.telemetry.calls.labels(name).set_function(partial(getattr, threads, "busy"))
 
     @property
     def snapshot(self) -> Snapshot:
-        """The newest versions. A request takes it once and keeps to it. Raises NotReadyError."""
+        """The newest versions; a request takes it once and uses no other. Raises NotReadyError."""
         if self._snapshot is None:
             raise NotReadyError("the service is starting", hint="try again in a second")
         return self._snapshot
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """From the first snapshot to the last thread."""
-        await self._look()
+        """Take the first snapshot, start SQL workers and refreshing; stop and close everything at the end."""
+        await self._refresh()
         if self.options.sql:
-            self.sql = await asyncio.to_thread(self._sql_pool)
-        refreshing = asyncio.create_task(self._refresh())
+            self.sql = await asyncio.to_thread(self._start_sql)
+        refreshing = asyncio.create_task(self._refresh_forever())
         try:
             yield
         finally:
@@ -104,7 +111,7 @@ class Service:
                 await refreshing
             await asyncio.to_thread(self._close)
 
-    def _sql_pool(self) -> SqlPool:
+    def _start_sql(self) -> SqlPool:
         from ..sql.sandbox import SqlPool
 
         options = self.options
@@ -123,29 +130,38 @@ class Service:
         for threads in self._threads.values():
             threads.close()
 
-    async def _refresh(self) -> None:
-        """Look for new versions forever; a look that fails is logged, and what is served stays."""
+    async def _refresh_forever(self) -> None:
+        """Look for new versions; where that fails, log it and go on serving the newest snapshot."""
         while True:
             await asyncio.sleep(self.options.refresh)
             try:
-                await self._look()
-            except Exception as error:  # the store may be away for a moment; nothing else may end this task
+                await self._refresh()
+            except Exception as error:  # the store may be unreachable for a moment: try again
                 log.warning("cannot look for new data: %s", error)
 
-    async def _look(self) -> None:
-        found = await asyncio.to_thread(self._session.snapshot)
-        if found is not self._snapshot:
-            self._snapshot = found
-            self.telemetry.served(found.version)
+    async def _refresh(self) -> None:
+        newest = await asyncio.to_thread(self._session.snapshot)
+        if newest is not self._snapshot:
+            self._snapshot = newest
+            self.telemetry.set_snapshot(newest.version)
         self.telemetry.refreshed.set(time())
 
 
-def dataset_of(snapshot: Snapshot, table: str) -> Any:
+def thumbnail_cache(max_bytes: int = THUMBNAIL_BYTES) -> SharedCache[tuple[bytes, str]]:
+    """A cache of encoded thumbnails and their content types, bounded by the sum of their bytes."""
+    return SharedCache(max_bytes, sizeof=lambda thumbnail: len(thumbnail[0]))
+
+
+def open_dataset(snapshot: Snapshot, table: str) -> Any:
     """The Lance dataset of a table, opened once a version."""
     return snapshot.cached(("dataset", table), lambda: snapshot.pinned.dataset(table), table)
 
 
-def the_service(request: Request) -> Service:
-    """The service that a request came to."""
-    found: Service = request.app.state.service
-    return found
+def get_service(request: Request) -> Service:
+    """The service of the application that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep: TypeAlias = Annotated[Service, Depends(get_service)]
+"""A parameter of a route that FastAPI fills with the service."""

@@ -1,8 +1,10 @@
-"""How much one client may take: bytes of a body, time to send it, bytes of answers that wait for it."""
+"""Limits on what a client can occupy: bytes and seconds of a request body, unsent response bytes, pixels."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,141 +19,162 @@ from ...store.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from .errors import BrokenOffError, DoesNotFitError, told
+from .errors import ResponseMemoryError, TruncatedResponseError, error_response
 from .options import ServiceOptions
 
-PIECE = 256 << 10  # bytes of an answer handed to the connection at once
+CHUNK_BYTES = 256 << 10
+"""A response is passed to the connection in chunks of this size; one that is no larger counts as small."""
 
 
-class Limits:
-    """ASGI middleware that counts what comes in and what goes out, and waits for a body only so long.
+def check_image_size(data: bytes, pixel_limit: int) -> None:
+    """Raise TooLargeError for an encoded image of more than `pixel_limit` pixels, read from its header alone.
 
-    The bodies of all requests in flight are counted together, and so are large answers, so that many of
-    them cannot fill memory.
+    Bytes that are no image pass: decoding them says what is wrong.
     """
+    from PIL import Image
+
+    from ...runtime.decode import FORMATS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                width, height = image.size
+        except Image.DecompressionBombError:
+            raise TooLargeError("the image has too many pixels", hint="shrink it first") from None
+        except Exception:  # Pillow's plugins raise many types
+            return
+    if width * height > pixel_limit:
+        raise TooLargeError(
+            f"{width} x {height} pixels are more than {pixel_limit:,}", hint="shrink the image first"
+        )
+
+
+class SizeLimits:
+    """ASGI middleware that limits request bodies and large responses, each and all in flight together."""
 
     def __init__(self, app: ASGIApp, options: ServiceOptions) -> None:
-        self.app, self._options = app, options
-        self._held = 0  # bytes of bodies in flight
-        self._sending = 0  # bytes of large pieces of answers that are on their way
+        self.app, self.options = app, options
+        self._body_bytes = 0  # of all requests in flight
+        self._response_bytes = 0  # of large chunks that clients have not taken yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, within limits."""
+        """Pass the request on; answer with an error where it, or its response, exceeds a limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Body(self, receive)
-        out = _Out(self, send)
+        body, response = _RequestBody(self, receive), _ResponseSender(self, send)
         try:
-            self._check_head(dict(scope["headers"]))
-            await self.app(scope, body.receive, out.send)
-        except BrokenOffError:  # told where it happened; uvicorn ends the connection
+            self._check_headers(dict(scope["headers"]))
+            await self.app(scope, body.receive, response.send)
+        except TruncatedResponseError:  # logged where it was raised; uvicorn closes the connection
             return
-        except DoesNotFitError:
-            busy = OverloadedError("too many large answers at once", hint="try again in a second")
-            await told(busy)(scope, receive, send)
-        except AttribaseError as error:  # of the body, while it was read outside of any handler
-            if out.started:
+        except ResponseMemoryError:
+            busy = OverloadedError("too many large responses at once", hint="try again in a second")
+            await error_response(busy)(scope, receive, send)
+        except AttribaseError as error:  # raised by reading the body outside of any handler
+            if response.started:
                 raise
-            await told(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
         finally:
-            self._held -= body.size
+            self._body_bytes -= body.size
 
-    def _check_head(self, headers: dict[bytes, bytes]) -> None:
-        if b"content-encoding" in headers and headers[b"content-encoding"].strip().lower() != b"identity":
-            raise UnsupportedMediaTypeError("compressed requests are not read", hint="send the body as it is")
+    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            raise UnsupportedMediaTypeError(
+                "compressed requests are not supported", hint="send the body uncompressed"
+            )
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._options.body_bytes:
+        if length.isdigit() and int(length) > self.options.body_bytes:
             raise self._too_large()
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(
-            f"a request may have {self._options.body_bytes:,} bytes",
+            f"a request may have {self.options.body_bytes:,} bytes",
             hint="shrink the image, or ask for less at once",
         )
 
-    def take(self, held: int, more: int) -> None:
-        """Account for `more` bytes of a body of which `held` are here. TooLargeError, OverloadedError."""
-        if held + more > self._options.body_bytes:
+    def count_body(self, received: int, more: int) -> None:
+        """Count `more` bytes of a body of which `received` came before.
+
+        Raises TooLargeError for one body that is too large, OverloadedError for all of them together.
+        """
+        if received + more > self.options.body_bytes:
             raise self._too_large()
-        if self._held + more > self._options.all_bodies_bytes:
+        if self._body_bytes + more > self.options.all_bodies_bytes:
             raise OverloadedError("too many large requests at once", hint="try again in a second")
-        self._held += more
+        self._body_bytes += more
 
     @contextmanager
-    def sending(self, size: int) -> Iterator[bool]:
-        """While `size` bytes of an answer are on their way; whether they fit beside the others."""
-        counted = size if size > PIECE else 0
-        self._sending += counted
+    def count_response(self, size: int) -> Iterator[bool]:
+        """Count `size` bytes while they are being sent; yields whether they fit beside all others."""
+        counted = size if size > CHUNK_BYTES else 0
+        self._response_bytes += counted
         try:
-            yield not counted or self._sending <= self._options.all_answers_bytes
+            yield not counted or self._response_bytes <= self.options.all_answers_bytes
         finally:
-            self._sending -= counted
-
-    @property
-    def seconds(self) -> float:
-        """How long a whole body may take."""
-        return self._options.body_seconds
+            self._response_bytes -= counted
 
 
 @dataclass
-class _Body:
-    """The body of one request as it comes."""
+class _RequestBody:
+    """The body of one request while it arrives."""
 
-    limits: Limits
+    limits: SizeLimits
     source: Receive
     size: int = 0
     complete: bool = False
     deadline: float = 0.0
 
     async def receive(self) -> Message:
-        if self.complete:  # what comes now is the client's leaving, whenever that is
+        """As ASGI's `receive`. Raises what `count_body` does, RequestTimeoutError and InvalidInputError."""
+        if self.complete:  # the next message is the client's disconnecting: no deadline for that
             return await self.source()
-        loop = asyncio.get_running_loop()
-        self.deadline = self.deadline or loop.time() + self.limits.seconds
+        seconds = self.limits.options.body_seconds
+        self.deadline = self.deadline or asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(self.deadline):
                 message = await self.source()
         except TimeoutError:
             self.complete = True
             raise RequestTimeoutError(
-                f"the request did not arrive within {self.limits.seconds:g} seconds", hint="send it faster"
+                f"the request did not arrive within {seconds:g} seconds", hint="send it faster"
             ) from None
         if message["type"] == "http.disconnect":
             self.complete = True
             raise InvalidInputError("the request ended before its body did", hint="send all of it")
         more = len(message.get("body", b""))
-        self.limits.take(self.size, more)
+        self.limits.count_body(self.size, more)
         self.size += more
         self.complete = not message.get("more_body", False)
         return message
 
 
 @dataclass
-class _Out:
-    """The way out of one answer: in pieces, each sent when the client has taken the ones before.
+class _ResponseSender:
+    """Sends one response in chunks, each after the client has taken the ones before.
 
-    A large answer is counted together with all others that are on their way; what does not fit is replaced
-    by a 503, as long as nothing of it was sent.
+    A large response that does not fit beside all others raises ResponseMemoryError, as long as nothing of it
+    was sent.
     """
 
-    limits: Limits
+    limits: SizeLimits
     sink: Send
     started: bool = False
-    _head: Message | None = None
+    _start: Message | None = None
 
     async def send(self, message: Message) -> None:
-        """As ASGI's `send`. The head waits for the first piece of the body."""
+        """As ASGI's `send`. The start of the response waits for the first part of the body."""
         if message["type"] == "http.response.start":
-            self._head = message
+            self._start = message
             return
         body = message.get("body", b"")
-        with self.limits.sending(len(body)) as fits:
+        with self.limits.count_response(len(body)) as fits:
             if not fits and not self.started:
-                raise DoesNotFitError
-            if self._head is not None:
-                self.started, head, self._head = True, self._head, None
-                await self.sink(head)
-            for at in range(0, max(len(body), 1), PIECE):
-                more = message.get("more_body", False) or at + PIECE < len(body)
-                await self.sink({**message, "body": body[at : at + PIECE], "more_body": more})
+                raise ResponseMemoryError
+            if self._start is not None:
+                self.started, start, self._start = True, self._start, None
+                await self.sink(start)
+            for at in range(0, max(len(body), 1), CHUNK_BYTES):
+                more = message.get("more_body", False) or at + CHUNK_BYTES < len(body)
+                await self.sink({**message, "body": body[at : at + CHUNK_BYTES], "more_body": more})

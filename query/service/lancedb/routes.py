@@ -1,19 +1,19 @@
-"""The addresses of LanceDB's remote protocol. What writes is refused with a reason."""
+"""The routes of LanceDB's remote protocol. Those that would write answer 403."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from ....store.errors import ForbiddenError, InvalidInputError, NotFoundError
 from ....store.tags import list_tags
 from ..responses import ARROW_FILE, arrow_response, json_response
-from ..schemas import body_of, validated
-from ..service import Service, dataset_of, the_service
-from .filters import rows_of, validate_filter
-from .schemas import CountBody, QueryBody, TagBody, Versioned, readable, schema_json
+from ..schemas import openapi_body, parse_json
+from ..service import Service, ServiceDep, open_dataset
+from .rows import read_rows, validate_filter
+from .schemas import CountBody, QueryBody, TagBody, Versioned, readable_schema, schema_json
 from .search import search
 
 if TYPE_CHECKING:
@@ -21,22 +21,21 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["LanceDB's remote protocol"])
 
-PAGE = 1000
-Table = Annotated[str, Path(max_length=200)]
-Served = Annotated[Service, Depends(the_service)]
+PAGE_SIZE = 1000
+TableName = Annotated[str, Path(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Token = Annotated[str | None, Query(max_length=200)]
 
 
 @router.get("/v1/table/", summary="The tables, by name")
-async def table_names(service: Served, limit: Limit = PAGE, page_token: Token = None) -> Response:
+async def table_names(service: ServiceDep, limit: Limit = PAGE_SIZE, page_token: Token = None) -> Response:
     """A page of names, after `page_token`."""
     return json_response(_page(service, limit, page_token))
 
 
 @router.get("/v1/namespace/{namespace}/table/list", summary="The tables of the one namespace there is")
 async def list_tables(
-    service: Served, namespace: Table, limit: Limit = PAGE, page_token: Token = None
+    service: ServiceDep, namespace: TableName, limit: Limit = PAGE_SIZE, page_token: Token = None
 ) -> Response:
     """As `/v1/table/`."""
     if namespace != "$":
@@ -45,7 +44,7 @@ async def list_tables(
 
 
 @router.get("/v1/namespace/{namespace}/list", summary="There are no namespaces")
-async def list_namespaces(namespace: Table) -> Response:
+async def list_namespaces(namespace: TableName) -> Response:
     """All tables are in the root, `$`."""
     if namespace != "$":
         raise NotFoundError(f"there is no namespace {namespace!r}", hint="tables are in the root")
@@ -53,50 +52,50 @@ async def list_namespaces(namespace: Table) -> Response:
 
 
 @router.post("/v1/table/{name}/describe/", summary="Schema, version and size of a table")
-async def describe(request: Request, service: Served, name: Table) -> Response:
+async def describe(request: Request, service: ServiceDep, name: TableName) -> Response:
     """As LanceDB's client reads it."""
-    body, snapshot = validated(Versioned, await _json(request)), service.snapshot
+    body, snapshot = parse_json(Versioned, await _read_body(request)), service.snapshot
 
-    def said() -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         dataset = _dataset(snapshot, name, body.version)
         return {
             "table": name,
             "version": int(dataset.version),
-            "schema": schema_json(readable(dataset)),
+            "schema": schema_json(readable_schema(dataset)),
             "stats": {"num_rows": dataset.count_rows()},
         }
 
-    return json_response(await service.files.run(said))
+    return json_response(await service.file_threads.run(read))
 
 
 @router.post(
     "/v1/table/{name}/count_rows/",
-    openapi_extra=body_of(CountBody),
-    summary="How many rows fulfil a condition",
+    openapi_extra=openapi_body(CountBody),
+    summary="How many rows a filter holds for",
 )
-async def count_rows(request: Request, service: Served, name: Table) -> Response:
+async def count_rows(request: Request, service: ServiceDep, name: TableName) -> Response:
     """A number."""
-    body, snapshot = validated(CountBody, await _json(request)), service.snapshot
+    body, snapshot = parse_json(CountBody, await _read_body(request)), service.snapshot
 
-    def counted() -> int:
+    def count() -> int:
         dataset = _dataset(snapshot, name, body.version)
         return int(dataset.count_rows(validate_filter(dataset, body.predicate)))
 
-    return json_response(await service.answers.run(counted))
+    return json_response(await service.answer_threads.run(count))
 
 
 @router.post(
     "/v1/table/{name}/query/",
-    openapi_extra=body_of(QueryBody),
-    summary="Search by vectors, or read rows by a condition",
+    openapi_extra=openapi_body(QueryBody),
+    summary="Search by vectors, or read rows by a filter",
 )
-async def query(request: Request, service: Served, name: Table) -> Response:
+async def query(request: Request, service: ServiceDep, name: TableName) -> Response:
     """An Arrow file. A vector search has the columns `_distance` (1 - cosine) and `influence`."""
-    body, snapshot = validated(QueryBody, await _json(request)), service.snapshot
+    body, snapshot = parse_json(QueryBody, await _read_body(request)), service.snapshot
 
-    def answered() -> Response:
+    def respond() -> Response:
         if not body.vector:
-            found = rows_of(_dataset(snapshot, name, body.version), body, service.options)
+            found = read_rows(_dataset(snapshot, name, body.version), body, service.options)
         else:
             dataset = _dataset(snapshot, name)
             if body.version not in (None, int(dataset.version)):
@@ -107,24 +106,24 @@ async def query(request: Request, service: Served, name: Table) -> Response:
             found = search(snapshot, name, body, service.options)
         return arrow_response(found, ARROW_FILE)
 
-    return await service.answers.run(answered)
+    return await service.answer_threads.run(respond)
 
 
 @router.post("/v1/table/{name}/index/list/", summary="The indexes that vectors are searched by")
-async def list_indexes(request: Request, service: Served, name: Table) -> Response:
+async def list_indexes(request: Request, service: ServiceDep, name: TableName) -> Response:
     """One for each column that has one."""
-    validated(Versioned, await _json(request))
-    rows = await service.files.run(_indexes, service.snapshot, name)
+    parse_json(Versioned, await _read_body(request))
+    rows = await service.file_threads.run(_indexes, service.snapshot, name)
     return json_response({"indexes": [_index_json(row) for row in rows]})
 
 
-@router.post("/v1/table/{name}/index/{index}/stats/", summary="What was measured of an index")
-async def index_stats(request: Request, service: Served, name: Table, index: Table) -> Response:
+@router.post("/v1/table/{name}/index/{index}/stats/", summary="Rows and kind of an index")
+async def index_stats(request: Request, service: ServiceDep, name: TableName, index: TableName) -> Response:
     """404 where there is no index of this name."""
-    validated(Versioned, await _json(request))
+    parse_json(Versioned, await _read_body(request))
     snapshot = service.snapshot
 
-    def said() -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         for row in _indexes(snapshot, name):
             if row["index_name"] == index:
                 return {
@@ -135,15 +134,15 @@ async def index_stats(request: Request, service: Served, name: Table, index: Tab
                 }
         raise NotFoundError(f"{name} has no index {index!r}", hint="list them: table.list_indices()")
 
-    return json_response(await service.files.run(said))
+    return json_response(await service.file_threads.run(read))
 
 
 @router.post("/v1/table/{name}/version/list/", summary="The versions of a table")
-async def list_versions(service: Served, name: Table) -> Response:
+async def list_versions(service: ServiceDep, name: TableName) -> Response:
     """Oldest first."""
     snapshot = service.snapshot
 
-    def said() -> list[dict[str, Any]]:
+    def read() -> list[dict[str, Any]]:
         return [
             {
                 "version": one["version"],
@@ -153,20 +152,20 @@ async def list_versions(service: Served, name: Table) -> Response:
             for one in _dataset(snapshot, name).versions()
         ]
 
-    return json_response({"versions": await service.files.run(said)})
+    return json_response({"versions": await service.file_threads.run(read)})
 
 
 @router.post("/v1/table/{name}/tags/list/", summary="The store's tags")
-async def tags(service: Served, name: Table) -> Response:
+async def tags(service: ServiceDep, name: TableName) -> Response:
     """Of each, the version of this table."""
-    return json_response(await service.files.run(_tags, service, name))
+    return json_response(await service.file_threads.run(_tags, service, name))
 
 
 @router.post("/v1/table/{name}/tags/version/", summary="The version of this table at a tag")
-async def tag_version(request: Request, service: Served, name: Table) -> Response:
+async def tag_version(request: Request, service: ServiceDep, name: TableName) -> Response:
     """400 where there is no such tag: the client takes any 404 to be about the table."""
-    body = validated(TagBody, await _json(request))
-    found = await service.files.run(_tags, service, name)
+    body = parse_json(TagBody, await _read_body(request))
+    found = await service.file_threads.run(_tags, service, name)
     if body.tag not in found:
         raise InvalidInputError(
             f"there is no tag {body.tag!r}", hint=f"there are {', '.join(found) or 'none'}"
@@ -177,7 +176,7 @@ async def tag_version(request: Request, service: Served, name: Table) -> Respons
 @router.api_route(
     "/v1/table/{rest:path}", methods=["POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
 )
-async def anything_else(rest: str) -> Response:
+async def refuse_write(rest: str) -> Response:
     """Inserts, updates, deletes, indexes, new and dropped tables."""
     raise ForbiddenError(
         f"/v1/table/{rest[:200]} is not answered: this service describes, counts, reads and searches",
@@ -185,8 +184,8 @@ async def anything_else(rest: str) -> Response:
     )
 
 
-async def _json(request: Request) -> bytes:
-    """The body; the client sends none where there is nothing to say."""
+async def _read_body(request: Request) -> bytes:
+    """The body; the client leaves it out where no field is set."""
     return await request.body() or b"{}"
 
 
@@ -201,15 +200,13 @@ def _dataset(snapshot: Snapshot, name: str, version: int | None = None) -> Any:
     if name not in snapshot.pinned.versions:
         known = ", ".join(sorted(snapshot.pinned.versions))
         raise NotFoundError(f"there is no table {name[:200]!r}", hint=f"there are {known}")
-    return dataset_of(snapshot, name) if version is None else snapshot.store.dataset(name, version)
+    return open_dataset(snapshot, name) if version is None else snapshot.store.dataset(name, version)
 
 
 def _indexes(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    _dataset(snapshot, table)  # a table that is not there is not one without indexes
-    pinned = snapshot.pinned
-    if "indexes" not in pinned.versions:
-        return []
-    rows = pinned.rows("indexes", ["table_name", "column_name", "index_name", "kind", "metric", "rows"])
+    _dataset(snapshot, table)  # raises for an unknown table
+    columns = ["table_name", "column_name", "index_name", "kind", "metric", "rows"]
+    rows = snapshot.pinned.rows("indexes", columns)
     return [row for row in rows.to_pylist() if row["table_name"] == table]
 
 

@@ -1,4 +1,4 @@
-"""A vector search as LanceDB's client asks for it: by distance, with the influence of each image."""
+"""Vector search for LanceDB's client: nearest rows by cosine distance, with the influence of each image."""
 
 from __future__ import annotations
 
@@ -20,41 +20,48 @@ from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, 
 from ...search import Pool
 from ...search.lance_filter import parse_lance_filter
 from ..options import ServiceOptions
-from ..service import dataset_of
-from .filters import chosen_columns, validate_filter
-from .schemas import QueryBody, readable
+from ..service import open_dataset
+from .rows import select_columns, validate_filter
+from .schemas import QueryBody, readable_schema
 
 if TYPE_CHECKING:
     from ...search import SearchSpace
     from ...session import Snapshot
 
-OWN = {"item_id", "item_kind"}
-OF_IMAGES = ("uri", "caption", "category", "creator", "license", "width", "height")
+ITEM_COLUMNS = {"item_id", "item_kind"}
+"""A filter that names one of these is over the vector table; any other is over `images` and `members`."""
+
+IMAGE_COLUMNS = ("uri", "caption", "category", "creator", "license", "width", "height")
+"""Columns of `images` that may be selected beside those of the vector table."""
 
 
 @dataclass(frozen=True)
 class Hits:
-    """What one query found: ids, distances, and influence where it is known, all (n,), nearest first.
+    """The rows found for one query, nearest first.
 
-    `reach` says how far the search went; None where influence has no meaning.
+    Attributes:
+        ids: item ids (n,).
+        distances: 1 - cosine (n,).
+        influence: (n,), or None where it is not known: not calibrated, or rows of any kind.
+        coverage: how far the search went; None where influence has no meaning.
     """
 
     ids: pa.Array
     distances: NDArray[np.float32]
     influence: NDArray[np.float64] | None
-    reach: SearchCoverage | None = None
+    coverage: SearchCoverage | None = None
 
 
 def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptions) -> pa.Table:
     """The nearest rows of a vector table, with `_distance` (1 - cosine) and `influence`.
 
-    Without a condition on `item_id` or `item_kind` these are images. Influence is of all images that the
-    condition leaves, as in `attribute`; it is null where nothing is calibrated and for samples. The schema's
-    metadata `attribase` says of each query how complete that is.
+    Without a filter on `item_id` or `item_kind` these are images. Influence is shared among all images that
+    the filter holds for, as in `attribute`; it is null where nothing is calibrated and for samples. The
+    schema's metadata `attribase` says for each query how complete that is.
 
     Raises:
-        InvalidInputError: vectors, columns, a metric or a condition that do not fit the table.
-        TooLargeError: more than one answer may hold.
+        InvalidInputError: vectors, columns, a metric or a filter that do not fit the table.
+        TooLargeError: more rows or bytes than one answer may hold.
     """
     encoder = _encoder_of(snapshot, table)
     column = body.vector_column or "base"
@@ -64,6 +71,24 @@ def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptio
             f"{table}.{column} is compared by cosine, not by {body.distance_type[:20]}",
             hint='leave the metric out, or say "cosine"',
         )
+    _check_counts(body, limits)
+    space = snapshot.space(encoder, mapper)
+    vectors = _unit_queries(body, space.dim)
+    dataset = open_dataset(snapshot, table)
+    item_filter, image_filter = _split_filter(dataset, body.filter)
+    if item_filter is not None and dataset.count_rows(f"({item_filter}) and item_kind <> 'image'"):
+        found = [_search_items(dataset, column, vector, item_filter, body) for vector in vectors]
+    else:
+        pool = space.pool("all", image_filter)
+        if item_filter is not None:
+            pool = _narrow(snapshot, space, pool, item_filter)
+        found = _search_images(snapshot, space, vectors, body, pool)
+    start = body.offset or 0
+    page = [_slice(hits, start, body.k) for hits in found]
+    return _to_table(snapshot, table, page, body, limits)
+
+
+def _check_counts(body: QueryBody, limits: ServiceOptions) -> None:
     count = body.k + (body.offset or 0)
     if count * len(body.vectors()) > limits.images:
         raise TooLargeError(f"{count:,} rows of one search", hint=f"set a limit of at most {limits.images:,}")
@@ -71,17 +96,6 @@ def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptio
         raise InvalidInputError("a search gives no row ids", hint="rows are known by their item_id")
     if body.k < 1:
         raise InvalidInputError("a search for no rows", hint="set a limit of 1 or more")
-    space = snapshot.space(encoder, mapper)
-    vectors = _unit_queries(body, space.dim)
-    dataset = dataset_of(snapshot, table)
-    own, of_images = _conditions(dataset, body.filter)
-    if own is not None and dataset.count_rows(f"({own}) and item_kind <> 'image'"):
-        found = [_any_kind(dataset, column, one, own, body) for one in vectors]
-    else:
-        found = _images(snapshot, space, vectors, body, own, of_images)
-    start = body.offset or 0
-    shown = [_cut(hits, start, body.k) for hits in found]
-    return _table(snapshot, dataset, table, shown, body, limits)
 
 
 def _encoder_of(snapshot: Snapshot, table: str) -> str:
@@ -128,59 +142,54 @@ def _unit_queries(body: QueryBody, dim: int) -> NDArray[np.float32]:
     return normalise(vectors)
 
 
-def _conditions(dataset: Any, text: str | None) -> tuple[str | None, str | None]:
-    """The condition as one over the vector table itself, or as one over `images` and `members`."""
+def _split_filter(dataset: Any, text: str | None) -> tuple[str | None, str | None]:
+    """The filter as (one over the vector table, one over `images` and `members`): one or both are None."""
     if text is None or not text.strip():
         return None, None
     condition = parse_lance_filter(text)
-    if OWN & condition.columns:
+    if ITEM_COLUMNS & condition.columns:
         return validate_filter(dataset, condition), None
     return None, text
 
 
-def _images(
-    snapshot: Snapshot,
-    space: SearchSpace,
-    vectors: NDArray[np.float32],
-    body: QueryBody,
-    own: str | None,
-    of_images: str | None,
+def _narrow(snapshot: Snapshot, space: SearchSpace, pool: Pool, item_filter: str) -> Pool:
+    """Those images of the pool that a filter over the vector table holds for."""
+    dataset = open_dataset(snapshot, vectors_table(space.encoder))
+    ids = dataset.scanner(columns=["item_id"], filter=item_filter).to_table()["item_id"]
+    mask = pool.mask & np.asarray(pc.is_in(space.ids, value_set=ids.combine_chunks()))
+    return Pool(mask, int(np.count_nonzero(mask)), 0, pool.name, item_filter)
+
+
+def _search_images(
+    snapshot: Snapshot, space: SearchSpace, vectors: NDArray[np.float32], body: QueryBody, filtered: Pool
 ) -> list[Hits]:
-    """Images nearest to each query, weighed among all that the condition leaves."""
-    narrowed = space.pool("all", of_images)
-    if own is not None:
-        narrowed = _narrowed(snapshot, space, narrowed, own)
-    pool = narrowed if body.prefilter is not False else space.pool("all")
+    """Images nearest to each query, with their influence among all of the pool.
+
+    With `prefilter` the pool is `filtered`; else it is everything, and hits outside `filtered` are dropped.
+    """
+    pool = filtered if body.prefilter is not False else space.pool("all")
     if not pool.size:
         return [Hits(pa.array([], pa.string()), np.zeros(0, np.float32), None) for _ in vectors]
     bounded = body.lower_bound is not None or body.upper_bound is not None
     method = "exact" if body.bypass_vector_index or bounded else "auto"
-    # A lower bound leaves out the nearest: then everything is ranked, and what is too near is cut off.
+    # A lower bound excludes the nearest: rank everything, then drop what is too near.
     count = pool.size if body.lower_bound is not None else body.k + (body.offset or 0)
     request = Request(encoder=space.encoder, mapper=space.mapper, k=count, method=method)
     task = Task(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
-    through = index_pass if by_index(space, pool, request) else exact_pass
-    return [_hits(space, ranking, narrowed, body) for ranking in through(task, vectors)]
+    rank = index_pass if by_index(space, pool, request) else exact_pass
+    return [_hits(space, ranking, filtered, body) for ranking in rank(task, vectors)]
 
 
-def _narrowed(snapshot: Snapshot, space: SearchSpace, pool: Pool, own: str) -> Pool:
-    """Those images of the pool for which a condition over the vector table holds."""
-    dataset = dataset_of(snapshot, vectors_table(space.encoder))
-    ids = dataset.scanner(columns=["item_id"], filter=own).to_table()["item_id"]
-    mask = pool.mask & np.asarray(pc.is_in(space.ids, value_set=ids.combine_chunks()))
-    return Pool(mask, int(np.count_nonzero(mask)), 0, pool.name, own)
-
-
-def _hits(space: SearchSpace, ranking: Ranking, kept: Pool, body: QueryBody) -> Hits:
-    """A ranking as hits: those of the pool `kept` and within the bounds."""
+def _hits(space: SearchSpace, ranking: Ranking, filtered: Pool, body: QueryBody) -> Hits:
+    """The images of a ranking that are in `filtered` and within the bounds of distance."""
     distances = (1 - ranking.similarities).astype(np.float32)
-    keep = kept.mask[ranking.rows] & _within(distances, body)
+    keep = filtered.mask[ranking.rows] & _within_bounds(distances, body)
     influence = None if ranking.influence is None else ranking.influence[keep]
     ids = space.ids.take(pa.array(ranking.rows[keep]))
     return Hits(ids, distances[keep], influence, ranking.reach)
 
 
-def _within(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_]:
+def _within_bounds(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_]:
     """Whether each distance is at least the lower bound and below the upper one, as in LanceDB."""
     inside = np.ones(len(distances), bool)
     if body.lower_bound is not None:
@@ -190,10 +199,10 @@ def _within(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_
     return inside
 
 
-def _any_kind(
-    dataset: Any, column: str, vector: NDArray[np.float32], condition: str, body: QueryBody
+def _search_items(
+    dataset: Any, column: str, vector: NDArray[np.float32], item_filter: str, body: QueryBody
 ) -> Hits:
-    """Rows of any kind nearest to a query, all compared; they have no influence."""
+    """Images and samples nearest to a query, found by comparing all rows; they have no influence."""
     nearest = {
         "column": column,
         "q": vector,
@@ -206,66 +215,67 @@ def _any_kind(
     found = dataset.scanner(
         columns=["item_id", "_distance"],
         nearest=nearest,
-        filter=condition,
+        filter=item_filter,
         prefilter=body.prefilter is not False,
     ).to_table()
     ids = found["item_id"].combine_chunks()
     return Hits(ids, found["_distance"].to_numpy().astype(np.float32), None)
 
 
-def _cut(hits: Hits, start: int, count: int) -> Hits:
-    some = slice(start, start + count)
-    influence = None if hits.influence is None else hits.influence[some]
-    return Hits(hits.ids[some], hits.distances[some], influence, hits.reach)
+def _slice(hits: Hits, start: int, count: int) -> Hits:
+    rows = slice(start, start + count)
+    influence = None if hits.influence is None else hits.influence[rows]
+    return Hits(hits.ids[rows], hits.distances[rows], influence, hits.coverage)
 
 
-def _table(
-    snapshot: Snapshot,
-    dataset: Any,
-    table: str,
-    found: list[Hits],
-    body: QueryBody,
-    limits: ServiceOptions,
+def _to_table(
+    snapshot: Snapshot, table: str, found: list[Hits], body: QueryBody, limits: ServiceOptions
 ) -> pa.Table:
-    """The answer: the columns asked for, `_distance`, `influence`, and `query_index` of several queries."""
-    stored = readable(dataset).names
-    columns = chosen_columns(body.columns, [*stored, *(OF_IMAGES if body.columns is not None else ())])
+    """The selected columns, `_distance`, `influence`, and `query_index` where there is a batch of queries."""
+    dataset = open_dataset(snapshot, table)
+    stored = readable_schema(dataset).names
+    columns = select_columns(body.columns, [*stored, *(IMAGE_COLUMNS if body.columns is not None else ())])
     ids = pa.concat_arrays([hits.ids for hits in found])
-    width = sum(_width(dataset.schema.field(name).type) for name in columns.values() if name in stored)
-    if len(ids) * width > limits.answer_bytes:
+    row_bytes = sum(
+        _value_bytes(dataset.schema.field(name).type) for name in columns.values() if name in stored
+    )
+    if len(ids) * row_bytes > limits.answer_bytes:
         raise TooLargeError(
             f"more than {limits.answer_bytes >> 20} MB in one answer",
             hint="select fewer columns, or fewer rows",
         )
-    distances = np.concatenate([hits.distances for hits in found])
-    weights = [np.full(len(hits.ids), np.nan) if hits.influence is None else hits.influence for hits in found]
-    influence = pa.array(np.concatenate(weights), from_pandas=True, type=pa.float64())
-    parts: dict[str, Any] = {}
-    if body.several:
+    result: dict[str, Any] = {}
+    if body.is_batch:
         counts = [len(hits.ids) for hits in found]
-        parts["query_index"] = pa.array(np.repeat(np.arange(len(found)), counts), pa.int32())
-    rows = _rows(snapshot, table, "item_id", ids, [name for name in columns.values() if name in stored])
-    beside = [name for name in columns.values() if name not in stored]
-    images = _rows(snapshot, "images", "image_id", ids, beside) if beside else None
+        result["query_index"] = pa.array(np.repeat(np.arange(len(found)), counts), pa.int32())
+    items = _read_items(snapshot, table, "item_id", ids, [one for one in columns.values() if one in stored])
+    of_images = [one for one in columns.values() if one not in stored]
+    images = _read_items(snapshot, "images", "image_id", ids, of_images) if of_images else None
     for new, old in columns.items():
-        parts[new] = rows[old] if old in stored or images is None else images[old]
-    made = pa.table({**parts, "_distance": pa.array(distances, pa.float32()), "influence": influence})
-    return made.replace_schema_metadata(
-        {"attribase": json.dumps([_reach_json(hits.reach) for hits in found])}
-    )
+        result[new] = items[old] if old in stored or images is None else images[old]
+    result["_distance"] = pa.array(np.concatenate([hits.distances for hits in found]), pa.float32())
+    result["influence"] = _influence_column(found)
+    coverage = json.dumps([_coverage_json(hits.coverage) for hits in found])
+    return pa.table(result).replace_schema_metadata({"attribase": coverage})
 
 
-def _width(kind: pa.DataType) -> int:
+def _value_bytes(kind: pa.DataType) -> int:
     """About how many bytes a value takes."""
     return kind.list_size * 4 if pa.types.is_fixed_size_list(kind) else 64
 
 
-def _reach_json(reach: SearchCoverage | None) -> dict[str, Any] | None:
-    """What an answer says of its completeness, as `attribute` says it."""
-    return None if reach is None else {"exact": reach.method == "exact", **vars(reach)}
+def _influence_column(found: list[Hits]) -> pa.Array:
+    """The influence of all hits (n,) float64, null where it is not known."""
+    values = [np.full(len(hits.ids), np.nan) if hits.influence is None else hits.influence for hits in found]
+    return pa.array(np.concatenate(values), from_pandas=True, type=pa.float64())
 
 
-def _rows(snapshot: Snapshot, table: str, key: str, ids: pa.Array, columns: list[str]) -> pa.Table:
+def _coverage_json(coverage: SearchCoverage | None) -> dict[str, Any] | None:
+    """How complete an answer is, as `attribute` says it."""
+    return None if coverage is None else {"exact": coverage.method == "exact", **vars(coverage)}
+
+
+def _read_items(snapshot: Snapshot, table: str, key: str, ids: pa.Array, columns: list[str]) -> pa.Table:
     """`columns` of these items, in the order of `ids`; nulls for what the table does not hold."""
     rows = snapshot.finder(table, key).rows(ids.to_pylist(), columns)
     places = pc.index_in(ids, value_set=rows[key].combine_chunks())

@@ -1,1 +1,1 @@
-"""The HTTP routes, a router a file."""
+"""The routes of the service, a module for each group of addresses."""

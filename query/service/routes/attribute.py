@@ -1,34 +1,36 @@
-"""POST /v1/attribute: which training images made this picture, for one or many questions."""
+"""POST /v1/attribute: which training images influenced a picture, for one or many questions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from ....store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from ...attribution import request as asking
 from ...attribution.answer import Answer, flat_table
 from ...attribution.attribute import answer_all
+from ...attribution.request import Question, Request
 from ...session import Snapshot
 from ..options import ServiceOptions
-from ..responses import ARROW, arrow_response, json_response, wanted_format
+from ..responses import ARROW, arrow_response, json_response, negotiate_format
 from ..schemas import (
     AttributeBody,
     AttributeOptions,
     Query,
-    body_of,
-    feature,
-    image_bytes,
+    decode_base64_image,
+    feature_vector,
+    invalid_request,
+    media_type,
+    openapi_body,
     read_json,
-    refused,
 )
-from ..service import Service, the_service
-from ..thumbnails import check_pixels
+from ..service import ServiceDep
+from ..size_limits import check_image_size
 
 router = APIRouter()
 
@@ -37,74 +39,75 @@ FORM = "multipart/form-data"
 
 @router.post(
     "/v1/attribute",
-    openapi_extra=body_of(AttributeBody, form=AttributeOptions),
+    openapi_extra=openapi_body(AttributeBody, form=AttributeOptions),
     summary="Name the training images that influenced a picture",
 )
-async def attribute(request: Request, service: Annotated[Service, Depends(the_service)]) -> Response:
+async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     """Ranked images with similarity and influence, what remains, and whether the answer is complete.
 
     JSON, or a form with one or more `image` files and the same fields. The answer is JSON, or with
     `Accept: application/vnd.apache.arrow.stream` an Arrow stream of one row an image.
     """
-    fmt = wanted_format(request)
+    fmt = negotiate_format(request)
     snapshot = service.snapshot
-    questions, options, several = await _asked(request)
-    _check_size(len(questions), options, service.options)
+    queries, options, several = await _read_queries(request)
+    _check_counts(len(queries), options, service.options)
 
-    def answered() -> Response:
-        said = _answers(snapshot, questions, options, service.options)
+    def respond() -> Response:
+        answers = _answer(snapshot, queries, options, service.options)
         if fmt == ARROW:
-            return arrow_response(flat_table(said))
-        plain = [answer.to_dict() for answer in said]
-        return json_response({"answers": plain} if several else plain[0])
+            return arrow_response(flat_table(answers))
+        values = [answer.to_dict() for answer in answers]
+        return json_response({"answers": values} if several else values[0])
 
-    return await service.answers.run(answered)
+    return await service.answer_threads.run(respond)
 
 
-async def _asked(request: Request) -> tuple[list[Query | bytes], AttributeOptions, bool]:
-    """The questions, how to answer them, and whether they were asked as several."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+async def _read_queries(request: HttpRequest) -> tuple[list[Query | bytes], AttributeOptions, bool]:
+    """The questions, how to answer them, and whether the response is a list of answers."""
+    kind = media_type(request)
     if kind == FORM:
         async with request.form(max_files=100, max_fields=100) as form:
-            return await _from_form(form)
+            return await _read_form(form)
     if kind != "application/json":
         raise UnsupportedMediaTypeError(
             f"/v1/attribute does not read {kind[:100] or 'a body without a content type'}",
             hint=f"send application/json, or {FORM} with an `image` file",
         )
     body = await read_json(request, AttributeBody)
-    return list(body.asked()), body, body.queries is not None
+    return list(body.all_queries()), body, body.queries is not None
 
 
-async def _from_form(form: FormData) -> tuple[list[Query | bytes], AttributeOptions, bool]:
-    """As `_asked`. Fields are text, so numbers are read from it."""
-    questions: list[Query | bytes] = []
-    given: dict[str, Any] = {}
+async def _read_form(form: FormData) -> tuple[list[Query | bytes], AttributeOptions, bool]:
+    """As `_read_queries`. Fields of a form are text, so numbers are converted."""
+    queries: list[Query | bytes] = []
+    fields: dict[str, Any] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             if name != "image":
                 raise InvalidInputError(f"there is no file field {name[:100]!r}", hint="call it `image`")
-            questions.append(await value.read())
-        elif name in given:
+            queries.append(await value.read())
+        elif name in fields:
             raise InvalidInputError(f"the field {name[:100]!r} is given twice", hint="give it once")
         else:
-            given[name] = value
+            fields[name] = value
     try:
-        if "sample" in given:
-            questions.append(Query(sample=given.pop("sample")))
+        if "sample" in fields:
+            queries.append(Query(sample=fields.pop("sample")))
         options = AttributeOptions.model_validate(
-            {name: value for name, value in given.items() if value != ""}
+            {name: value for name, value in fields.items() if value != ""}
         )
     except ValidationError as error:
-        raise refused(error) from None
-    if not questions:
+        raise invalid_request(error) from None
+    if not queries:
         raise InvalidInputError(
             "the form has no `image` file and no `sample`", hint="curl -F image=@picture.png"
         )
-    return questions, options, len(questions) > 1
+    return queries, options, len(queries) > 1
 
 
-def _check_size(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
+def _check_counts(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
+    """Raise TooLargeError for more questions, candidates or images than the service handles at once."""
     if count > limits.queries:
         raise TooLargeError(f"{count:,} questions at once", hint=f"ask at most {limits.queries:,}")
     if options.limit > limits.candidates:
@@ -119,17 +122,17 @@ def _check_size(count: int, options: AttributeOptions, limits: ServiceOptions) -
         )
 
 
-def _answers(
+def _answer(
     snapshot: Snapshot, queries: Sequence[Query | bytes], options: AttributeOptions, limits: ServiceOptions
 ) -> list[Answer]:
     fields = {name: getattr(options, name) for name in AttributeOptions.model_fields}
     questions = [_question(query, limits.pixels) for query in queries]
-    return answer_all(snapshot, questions, asking.Request(**fields, files=False))
+    return answer_all(snapshot, questions, Request(**fields, files=False))
 
 
-def _question(query: Query | bytes, pixels: int) -> asking.Question:
+def _question(query: Query | bytes, pixel_limit: int) -> Question:
     if isinstance(query, bytes) or query.image is not None:
-        data = query if isinstance(query, bytes) else image_bytes(query.image or "")
-        check_pixels(data, pixels)
+        data = query if isinstance(query, bytes) else decode_base64_image(query.image or "")
+        check_image_size(data, pixel_limit)
         return data
-    return query.sample if query.sample is not None else feature(query.vector or [])
+    return query.sample if query.sample is not None else feature_vector(query.vector or [])

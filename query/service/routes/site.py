@@ -1,20 +1,22 @@
-"""GET /healthz, /readyz and /metrics: for what watches over the service."""
+"""Everything beside /v1: the web page, the description of all addresses, health, and Prometheus metrics."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from ....store.errors import NotFoundError
 from ..responses import json_response
-from ..service import Service, the_service
+from ..service import ServiceDep
+
+SERVICE_FOLDER = Path(__file__).parents[1]
+WEB, REFERENCE = SERVICE_FOLDER / "web", SERVICE_FOLDER / "reference"
 
 router = APIRouter()
+page_router = APIRouter(include_in_schema=False)
 
 
 @router.get("/healthz", summary="Whether the process answers")
@@ -24,51 +26,43 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", summary="Whether questions can be answered")
-async def readyz(service: Annotated[Service, Depends(the_service)]) -> Response:
+async def readyz(service: ServiceDep) -> Response:
     """Once there is a snapshot; 503 before, and after the service was asked to stop."""
     return json_response({"status": "ready", "version": service.snapshot.version})
 
 
 @router.get("/metrics", summary="Numbers for Prometheus")
-async def prometheus(service: Annotated[Service, Depends(the_service)]) -> Response:
+async def prometheus(service: ServiceDep) -> Response:
     """Requests, latencies by route, what is in flight, which snapshot is served."""
-    return Response(service.telemetry.text(), headers={"content-type": CONTENT_TYPE_LATEST})
-
-
-HERE = Path(__file__).parents[1]
-WEB, REFERENCE = HERE / "web", HERE / "reference"
-REVALIDATED = {"cache-control": "no-cache"}
-
-page_router = APIRouter(include_in_schema=False)
+    return Response(service.telemetry.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 @page_router.get("/")
 async def page() -> Response:
-    """The page."""
-    return _html(WEB / "index.html")
+    """The web page."""
+    return _html(WEB)
 
 
 @page_router.get("/docs")
 async def docs() -> Response:
     """All addresses, drawn from /openapi.json."""
-    return _html(REFERENCE / "index.html")
+    return _html(REFERENCE)
 
 
 @page_router.get("/favicon.ico")
 async def favicon() -> Response:
-    """The page's icon, where it has one."""
-    icon = WEB / "favicon.svg"
-    return FileResponse(icon) if icon.exists() else Response(status_code=204)
+    """The icon of the page, where browsers look for it by default."""
+    return FileResponse(WEB / "favicon.svg")
 
 
-def mount(app: FastAPI) -> None:
-    """The files beside the two pages."""
+def mount_pages(app: FastAPI) -> None:
+    """Serve the two pages and their files."""
     app.include_router(page_router)
-    app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
-    app.mount("/docs", StaticFiles(directory=REFERENCE, check_dir=False), name="reference")
+    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.mount("/docs", StaticFiles(directory=REFERENCE), name="reference")
 
 
-def _html(path: Path) -> Response:
-    if not path.exists():
-        raise NotFoundError("there is no page here", hint="all addresses are at /docs")
-    return FileResponse(path, media_type="text/html; charset=utf-8", headers=REVALIDATED)
+def _html(folder: Path) -> Response:
+    return FileResponse(
+        folder / "index.html", media_type="text/html; charset=utf-8", headers={"cache-control": "no-cache"}
+    )

@@ -253,7 +253,7 @@ def test_an_error_of_ours_tells_nothing_of_the_inside(client, monkeypatch):
     def broken(*_):
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr("attribase.query.service.routes.browse.browsed", broken)
+    monkeypatch.setattr("attribase.query.service.routes.browse.sample_page", broken)
     response = client.get("/v1/samples")
     assert response.status_code == 500
     assert "hunter2" not in response.text

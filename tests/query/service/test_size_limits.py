@@ -7,7 +7,7 @@ import httpx
 import pytest
 from attribase.query.service import ServiceOptions, create_app
 from attribase.query.service.service import Threads
-from attribase.query.service.size_limits import PIECE, Limits
+from attribase.query.service.size_limits import CHUNK_BYTES, SizeLimits
 from attribase.store.errors import OverloadedError
 from starlette.responses import Response
 
@@ -21,22 +21,22 @@ async def nothing():
 
 
 def test_an_answer_is_handed_on_in_pieces_and_whole():
-    body = bytes(range(256)) * (3 * PIECE // 256) + b"end"
+    body = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"end"
     sent = []
 
     async def send(message):
         sent.append(message)
 
-    run(Limits(Response(body), ServiceOptions())(SCOPE, nothing, send))
+    run(SizeLimits(Response(body), ServiceOptions())(SCOPE, nothing, send))
     pieces = sent[1:]
     assert sent[0]["status"] == 200
     assert b"".join(piece["body"] for piece in pieces) == body
     assert [piece["more_body"] for piece in pieces] == [True, True, True, False]
-    assert max(len(piece["body"]) for piece in pieces) == PIECE
+    assert max(len(piece["body"]) for piece in pieces) == CHUNK_BYTES
 
 
 def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
-    limits = Limits(Response(bytes(4 * PIECE)), ServiceOptions(all_answers_bytes=9 * PIECE))
+    limits = SizeLimits(Response(bytes(4 * CHUNK_BYTES)), ServiceOptions(all_answers_bytes=9 * CHUNK_BYTES))
 
     async def main():
         go, statuses = asyncio.Event(), []
@@ -58,7 +58,7 @@ def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
 
 
 def test_small_answers_are_never_refused():
-    limits = Limits(Response(b"small"), ServiceOptions(all_answers_bytes=0))
+    limits = SizeLimits(Response(b"small"), ServiceOptions(all_answers_bytes=0))
     sent = []
 
     async def send(message):
@@ -112,7 +112,7 @@ def test_a_busy_service_says_when_to_come_back(world):
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
         ):
-            occupied = asyncio.create_task(app.state.service.answers.run(go.wait, 10))
+            occupied = asyncio.create_task(app.state.service.answer_threads.run(go.wait, 10))
             await asyncio.sleep(0.05)
             refused = await client.post("/v1/attribute", json=body)
             healthy = await client.get("/readyz")

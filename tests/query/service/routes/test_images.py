@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from attribase.query.service.service import thumbnail_cache
 from PIL import Image
 
 from ..conftest import png
@@ -64,12 +65,18 @@ def test_what_cannot_be_shown_says_why(client, path, status, reason):
 
 
 def test_thumbnails_are_kept_within_their_limit():
-    from attribase.query.service.thumbnails import Thumbnails
+    kept, made = thumbnail_cache(100), []
 
-    kept = Thumbnails(limit=100)
+    def make(number):
+        made.append(number)
+        return bytes(30), "image/png"
+
     for number in range(10):
-        kept.keep(("images", str(number), 64), (bytes(30), "image/png"))
-        kept.keep(("images", str(number), 64), (bytes(30), "image/png"))
-    assert kept.bytes == 90
-    assert kept.get(("images", "0", 64)) is None
-    assert kept.get(("images", "9", 64)) is not None
+        kept.get(("images", str(number), 64), lambda number=number: make(number))
+        kept.get(("images", str(number), 64), lambda number=number: make(number))
+    assert kept.size == 90
+    assert made == list(range(10))
+    assert kept.get(("images", "9", 64), lambda: make("again")) == (bytes(30), "image/png")
+    assert made == list(range(10))
+    kept.get(("images", "0", 64), lambda: make("again"))
+    assert made == [*range(10), "again"]

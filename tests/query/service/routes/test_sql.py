@@ -173,7 +173,7 @@ def test_a_statement_is_stopped_when_its_client_leaves(world, statement, taken, 
             running = asyncio.create_task(app(SCOPE, leaver.receive, leaver.send))
             for _ in range(100):
                 await asyncio.sleep(0.1)
-                if leaver.pieces > taken or (not taken and app.state.service.statements.busy):
+                if leaver.pieces > taken or (not taken and app.state.service.sql_threads.busy):
                     break
             await asyncio.sleep(pause)
             assert not running.done()

@@ -1,0 +1,92 @@
+"""Prometheus metrics of the service: requests by route and status, latency, threads, the snapshot served."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+COUNTED_METHODS = ("GET", "POST", "HEAD")
+CLIENT_DISCONNECTED = 499
+
+
+class Telemetry:
+    """The metrics of one service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "attribase_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "attribase_request_seconds",
+            "Seconds from the first byte of a request to the last of its response.",
+            ("route",),
+            registry=self.registry,
+            buckets=LATENCY_BUCKETS,
+        )
+        self.requests_in_flight = Gauge(
+            "attribase_requests_in_flight", "Requests being answered.", registry=self.registry
+        )
+        self.calls = Gauge(
+            "attribase_calls",
+            "Calls that run in a thread or wait for one.",
+            ("threads",),
+            registry=self.registry,
+        )
+        self.snapshot_info = Gauge(
+            "attribase_snapshot_info",
+            "1 for the version of the store that is served.",
+            ("version",),
+            registry=self.registry,
+        )
+        self.refreshed = Gauge(
+            "attribase_refreshed_timestamp_seconds",
+            "When the store was last checked for new versions.",
+            registry=self.registry,
+        )
+
+    def set_snapshot(self, version: str) -> None:
+        """Report `version` as the one that is served, and no other."""
+        self.snapshot_info.clear()
+        self.snapshot_info.labels(version).set(1)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class TelemetryMiddleware:
+    """ASGI middleware that counts and times requests.
+
+    Routes are labelled by their pattern, other paths and unusual methods as `other`, so that no client can
+    make the number of labels grow.
+    """
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self.app, self._telemetry = app, telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; count it when its response is sent or its client has disconnected."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, began = CLIENT_DISCONNECTED, perf_counter()
+
+        async def send_and_note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._telemetry.requests_in_flight.inc()
+        try:
+            await self.app(scope, receive, send_and_note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"] if scope["method"] in COUNTED_METHODS else "other"
+            self._telemetry.requests_in_flight.dec()
+            self._telemetry.requests.labels(method, route, str(status)).inc()
+            self._telemetry.request_seconds.labels(route).observe(perf_counter() - began)
