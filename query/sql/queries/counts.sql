@@ -1,8 +1,9 @@
--- counts: how much of everything a store has, for a report's head.
+-- counts: how many images, models and samples a store has.
 -- reads    images, members, models, samples
 -- params   none
--- returns  one row: gallery, exemplars, creators, customized, train_models, val_models, test_models, samples BIGINT,
---          any_sample VARCHAR (a sample of a test model)
+-- returns  one row: gallery, exemplars, creators, customized, train_models, val_models, test_models, samples
+--          BIGINT, any_sample VARCHAR (a sample of a test model)
+-- source   none: counts of rows
 select
     (select count(*) from members where collection = 'gallery') as gallery,
     (select count(*) from members where collection <> 'gallery') as exemplars,

@@ -1,11 +1,14 @@
--- influence_by: the influence on a stored sample, of all images, summed by owner; a table macro.
--- reads    the store at the version that the schema shows, through the function influence_rows (macro_rows.py)
--- params   $schema VARCHAR (put in as a literal when the macro is created); field VARCHAR (creator, license,
---          category or collection), item VARCHAR (sample_id or its uri; null has no rows), encoder, mapper
--- returns  name VARCHAR (null: images without one), influence DOUBLE, images BIGINT (those with any influence)
+-- influence_by: the influence of all images on a stored sample, summed by owner; a table macro.
+-- reads    no table: influence_rows (macro_rows.py) reads the snapshot of the schema
+-- params   $schema VARCHAR, put in as a literal when the macro is created; of the macro: field VARCHAR
+--          (creator, license, category or collection), item VARCHAR (a sample_id or its uri; null has no
+--          rows), encoder, mapper VARCHAR (null: chosen as on the command line)
+-- returns  name VARCHAR (null: images without one), influence DOUBLE, images BIGINT (those with any
+--          influence)
+-- source   arXiv:2306.09345 section 4, eq. 6, summed
 create or replace macro influence_by(field, item, encoder := null, mapper := null) as table
-select unnest(influence_rows($schema, asked.field, asked.item, asked.encoder, asked.mapper), recursive := true)
+select unnest(influence_rows($schema, call.field, call.item, call.encoder, call.mapper), recursive := true)
 from (
     select field, item, encoder, mapper
-    order by 2 -- gathers the items of a join into whole vectors: one call for 2048 of them
-) as asked(field, item, encoder, mapper)
+    order by 2 -- gathers the items of a join, so that one function call has 2048 of them
+) as call(field, item, encoder, mapper)

@@ -1,11 +1,11 @@
--- intervals: 95% bootstrap confidence intervals of the metrics, by the latest runs.
+-- intervals: 95% bootstrap confidence intervals of the metrics of the latest runs; a view.
 -- reads    per_sample
 -- params   none
--- returns  a view: encoder, mapper, case_name, scheme, split, metric ('recall_5', 'recall_10', 'recall_100', 'ap'),
---          estimate DOUBLE (the mean over samples), low, high DOUBLE (null for a single model),
---          samples BIGINT, models BIGINT (those of the same exemplars are one: they are drawn together)
--- source   percentile bootstrap over models with a fixed seed (bootstrap.py): samples of one model share
---          its exemplars and its training, so they are not independent
+-- returns  encoder, mapper, case_name, scheme, split, metric ('recall_5', 'recall_10', 'recall_100', 'ap'),
+--          estimate DOUBLE (the mean over samples), low, high DOUBLE (null for a single model), samples
+--          BIGINT, models BIGINT (models of the same exemplars count once: they are drawn together)
+-- source   percentile bootstrap over models with a fixed seed (bootstrap.py): samples of one model share its
+--          exemplars and its training, so they are not independent
 create or replace view intervals as
 with sets as (
     select

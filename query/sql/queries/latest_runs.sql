@@ -1,8 +1,9 @@
--- latest_runs: the finished run of each encoder, mapper, case, split and scheme that was started last.
+-- latest_runs: the finished run that was started last, for each encoder, mapper, case, split and scheme; a view.
 -- reads    runs
 -- params   none
--- returns  a view: run_number BIGINT, run_id, encoder, mapper, case_name, scheme, split, started TIMESTAMP;
---          runs of before ranks were numbered are left out
+-- returns  run_number BIGINT, run_id, encoder, mapper, case_name, scheme, split VARCHAR, started TIMESTAMP;
+--          runs without a run_number are left out
+-- source   none: a choice of rows
 create or replace view latest_runs as
 select run_number, run_id, encoder, mapper, case_name, scheme, split, started
 from runs

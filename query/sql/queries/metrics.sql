@@ -1,13 +1,12 @@
--- metrics: retrieval metrics of the latest run of each encoder, mapper, case, split and scheme.
--- reads    latest_runs, ranks (its numbers only)
+-- metrics: retrieval metrics of the latest run of each encoder, mapper, case, split and scheme; a view.
+-- reads    latest_runs, ranks (number columns only)
 -- params   none
--- returns  a view: encoder, mapper ('none' is raw features), case_name, scheme, split, samples BIGINT,
---          recall_5, recall_10, recall_100, map DOUBLE in [0, 1], means over samples
+-- returns  encoder, mapper ('none' is raw features), case_name, scheme, split, samples BIGINT, recall_5,
+--          recall_10, recall_100, map DOUBLE in [0, 1], means over samples
 -- source   arXiv:2306.09345 section 5: a sample's recall@K is the share of its exemplars in the top K, its
---          average precision the mean over its exemplars of place / rank. Each is a sum over exemplars of
---          something / exemplars (a sample itself of 1 / exemplars), so means over samples need no grouping by
---          sample: one pass, no string. Products say what filters could, in half the time
---          (benchmarks/metrics_sql.py).
+--          average precision the mean over its exemplars of place / rank. Each is a sum over exemplars of a
+--          term / exemplars, so means over samples need no grouping by sample: one pass over numbers.
+--          Products are used instead of filters because they take half the time (benchmarks/metrics_sql.py).
 create or replace view metrics as
 with shares as (
     select run_number, rank, place, 1 / exemplars as share

@@ -4,6 +4,7 @@
 -- returns  case_name, model_id, concept_kind, concept, exemplar_ids, ap (mean over the model's samples), sample_id
 --          and prompt of the sample whose AP is the model's median, control_id (the untouched base for the same
 --          exemplars, null when there is none)
+-- source   as per_sample
 with placed as (
     select
         case_name, model_id, sample_id,

@@ -3,6 +3,7 @@
 -- params   $encoder, $first, $second, $split VARCHAR; $case_name VARCHAR, null for all
 -- returns  case_name, scheme, exemplar_set, model_id, sample_id and, once for each mapper, recall_5,
 --          recall_10, recall_100, ap DOUBLE (first_*, second_*)
+-- source   as per_sample
 select
     a.case_name, a.scheme, a.exemplar_set, a.model_id, a.sample_id,
     a.recall_5 as first_recall_5, b.recall_5 as second_recall_5,

@@ -1,9 +1,10 @@
--- per_concept: retrieval per concept: what its models were customized on.
+-- per_concept: retrieval metrics per concept that models were customized on; a view.
 -- reads    per_sample, models
 -- params   none
--- returns  a view: encoder, mapper, case_name, split, scheme, concept_kind, concept, category, exemplars BIGINT
---          (the most a model of it has), models BIGINT, samples BIGINT, recall_5, recall_10, recall_100,
---          map DOUBLE in [0, 1], means over samples
+-- returns  encoder, mapper, case_name, split, scheme, concept_kind, concept, category, exemplars BIGINT (the
+--          most that a model of it has), models BIGINT, samples BIGINT, recall_5, recall_10, recall_100, map
+--          DOUBLE in [0, 1], means over samples
+-- source   as per_sample
 create or replace view per_concept as
 select
     per_sample.encoder, per_sample.mapper, per_sample.case_name, per_sample.split, per_sample.scheme,

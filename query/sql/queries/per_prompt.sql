@@ -1,8 +1,9 @@
--- per_prompt: retrieval per prompt, over all models that it was given to.
+-- per_prompt: retrieval metrics per prompt, over all models that drew it; a view.
 -- reads    per_sample, samples
 -- params   none
--- returns  a view: encoder, mapper, case_name, split, scheme, prompt, models BIGINT, samples BIGINT,
---          recall_5, recall_10, recall_100, map DOUBLE in [0, 1], means over samples
+-- returns  encoder, mapper, case_name, split, scheme, prompt, models BIGINT, samples BIGINT, recall_5,
+--          recall_10, recall_100, map DOUBLE in [0, 1], means over samples
+-- source   as per_sample
 create or replace view per_prompt as
 select
     per_sample.encoder, per_sample.mapper, per_sample.case_name, per_sample.split, per_sample.scheme,

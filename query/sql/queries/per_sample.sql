@@ -1,9 +1,9 @@
--- per_sample: retrieval of one sample's exemplars in its pool, by the latest runs.
+-- per_sample: retrieval metrics of one sample's exemplars in its pool, by the latest runs; a view.
 -- reads    latest_runs, ranks, samples, models
 -- params   none
--- returns  a view: encoder, mapper, case_name, split, scheme, method, model_id, sample_id, exemplar_set
---          (equal for models of the same exemplars), exemplars BIGINT, best_rank BIGINT, pool_size BIGINT,
---          recall_5, recall_10, recall_100, ap DOUBLE in [0, 1]
+-- returns  encoder, mapper, case_name, split, scheme, method, model_id, sample_id, exemplar_set (equal for
+--          models of the same exemplars), exemplars BIGINT, best_rank BIGINT, pool_size BIGINT, recall_5,
+--          recall_10, recall_100, ap DOUBLE in [0, 1]
 -- source   arXiv:2306.09345 section 5: recall@K is the share of the exemplars in the top K; a stored rank
 --          counts all pool items, so average precision is the mean over the exemplars of place / rank
 create or replace view per_sample as

@@ -2,6 +2,7 @@
 -- reads    per_sample
 -- params   $encoder, $mapper, $case_name VARCHAR, each null for all
 -- returns  the columns of per_sample, ordered by encoder, mapper, case_name, split, scheme, sample_id
+-- source   as per_sample
 select *
 from per_sample
 where ($encoder is null or encoder = $encoder)

@@ -1,9 +1,10 @@
--- report_cases: what each test case is about, and what there is to measure in it.
+-- report_cases: what each test case is about, and which samples it has to measure.
 -- reads    models, samples
 -- params   none
--- returns  case_name, split, scheme VARCHAR ('' where there is none), kind VARCHAR ('object', 'style' or null: of the
---          case, where its models agree), trained BOOLEAN (the case has models to learn from),
---          samples, models BIGINT; splits to learn from are left out
+-- returns  case_name, split, scheme VARCHAR ('' where there is none), kind VARCHAR ('object' or 'style': the
+--          concept_kind of its models; null where they differ), trained BOOLEAN (the case has training
+--          models), samples, models BIGINT; the split 'train' is left out
+-- source   none: counts of rows
 with cases as (
     select
         case_name,

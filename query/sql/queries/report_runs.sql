@@ -1,8 +1,9 @@
--- report_runs: where the measured figures come from, a row for each encoder and mapper.
+-- report_runs: the runs that the measured metrics come from, a row for each encoder and mapper.
 -- reads    latest_runs, runs
 -- params   none
--- returns  encoder, mapper, runs, samples BIGINT, first, last TIMESTAMP (starts, UTC), seconds DOUBLE (all of them),
---          code_versions, table_versions VARCHAR[] (each different one; the latter are JSON)
+-- returns  encoder, mapper, runs, samples BIGINT, first, last TIMESTAMP (starts, UTC), seconds DOUBLE (all of
+--          them), code_versions, table_versions VARCHAR[] (each different one; the latter are JSON)
+-- source   none: sums over rows
 select
     runs.encoder, runs.mapper, count(*) as runs, sum(runs.samples)::bigint as samples,
     min(runs.started) as first, max(runs.started) as last, sum(runs.seconds) as seconds,

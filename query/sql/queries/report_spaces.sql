@@ -1,8 +1,9 @@
--- report_spaces: the feature spaces that a store knows, raw ('none') and mapped, and how each was made.
+-- report_spaces: the feature spaces of a store, raw ('none') and mapped, and how each was made.
 -- reads    encoders, mappers, calibrations
 -- params   none
--- returns  encoder, mapper, dim INTEGER, source, license (of the encoder), kind (of the mapper; null for raw),
---          created TIMESTAMP (of the mapper), tau, lambda DOUBLE (null when not calibrated)
+-- returns  encoder, mapper, dim INTEGER, source, license (of the encoder), kind (of the mapper; null for
+--          raw), created TIMESTAMP (of the mapper), tau, lambda DOUBLE (null when not calibrated)
+-- source   none: a join of rows
 with spaces as (
     select encoder, 'none' as mapper, null::varchar as kind, null::timestamp as created from encoders
     union all

@@ -1,8 +1,9 @@
--- samples_and_controls: samples of one split beside those of the untouched base for the same case.
+-- samples_and_controls: samples of one split beside those of the untouched base model for the same case.
 -- reads    per_sample
 -- params   $encoder, $mapper, $split VARCHAR; $case_name VARCHAR, null for all
 -- returns  case_name, scheme, exemplar_set, model_id, sample_id, control BOOLEAN, recall_5, recall_10,
 --          recall_100, ap DOUBLE; only exemplar sets that have both kinds, so both are of the same exemplars
+-- source   as per_sample
 select
     case_name, scheme, exemplar_set, model_id, sample_id,
     split = 'control' as control,

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -79,3 +80,56 @@ def test_an_empty_store_has_empty_views(tmp_path):
 def test_no_progress_is_drawn_where_answers_go(small):
     with connect(small.store.uri) as con:
         assert con.sql("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
+WRITES = (
+    "insert into members values ('a', 'b')",
+    "update members set collection = 'x'",
+    "delete from images",
+    "truncate images",
+    "drop table images",
+    "alter table images add column x int",
+    "merge into members using (select 'a' as c) on collection = c when matched then delete",
+    "copy members from 'rows.csv'",
+    "create index i on images (image_id)",
+)
+
+
+@pytest.mark.parametrize("statement", WRITES)
+def test_no_table_of_the_store_can_be_written(small, tmp_path, monkeypatch, statement):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("collection,image_id\na,b\n")
+    versions = small.store.versions()
+    with connect(small.store.uri) as con, pytest.raises(duckdb.Error):
+        con.execute(statement)
+    assert small.store.versions() == versions
+
+
+def test_copy_attach_and_export_write_files_as_the_documentation_says(small, tmp_path):
+    with connect(small.store.uri) as con:
+        con.execute(f"copy (from members order by all) to '{tmp_path}/members.csv'")
+        con.execute(f"attach '{tmp_path}/other.db' as other")
+        con.execute("create table other.main.mine as from members")
+        stored = con.sql("from members order by all").fetchall()
+    assert stored
+    lines = [f"{collection},{image_id}" for collection, image_id in stored]
+    assert (tmp_path / "members.csv").read_text().splitlines() == ["collection,image_id", *lines]
+    with duckdb.connect(tmp_path / "other.db", read_only=True) as con:
+        assert con.sql("from mine order by all").fetchall() == stored
+    page = (Path(__file__).parents[3] / "docs" / "sql.md").read_text(encoding="utf-8")
+    for text in (connect.__doc__, page):
+        assert "only reads" not in text
+        for statement in ("COPY ... TO", "EXPORT DATABASE", "ATTACH", "INSTALL"):
+            assert f"`{statement}`" in text
+
+
+def test_what_a_connection_creates_or_drops_is_its_own(small):
+    with connect(small.store.uri) as con:
+        con.execute("create table mine as from images")
+        con.execute("drop view members")
+        con.execute("create or replace view images as select 1 as one")
+    with connect(small.store.uri) as con:
+        assert con.execute("select count(*) from images").fetchone() == (230,)
+        assert con.execute("select count(*) from members").fetchone() == (small.store.count("members"),)
+        with pytest.raises(duckdb.CatalogException):
+            con.execute("from mine")

@@ -1,8 +1,11 @@
 """The SQL files: one statement each, with a header that tells the truth."""
 
+import re
+
 import duckdb
 import pytest
-from attribase.query.sql.statements import SQL_DIR, load_sql, statement_names
+from attribase.query.sql.macros import MACROS
+from attribase.query.sql.statements import SQL_DIR, load_sql, quote_name, statement_names
 from attribase.store import NotFoundError
 
 
@@ -22,3 +25,47 @@ def test_statements_are_read_by_name_only():
     for name in ("nope", "../sql/metrics"):
         with pytest.raises(NotFoundError, match="no SQL statement"):
             load_sql(name)
+
+
+def header_of(name):
+    """The four parts of a statement's header, by their names, in order."""
+    parts, part = {}, ""
+    for line in load_sql(name).splitlines()[1:]:
+        if not line.startswith("--"):
+            break
+        part = line[3:12].strip() or part
+        parts[part] = f"{parts.get(part, '')} {line[12:].strip()}".strip()
+    return parts
+
+
+def body_of(name):
+    return "\n".join(line for line in load_sql(name).splitlines() if not line.startswith("--"))
+
+
+@pytest.mark.parametrize("name", statement_names())
+def test_a_header_has_its_four_parts_in_order(name):
+    header = header_of(name)
+    assert list(header) == ["reads", "params", "returns", "source"]
+    assert all(header.values())
+
+
+@pytest.mark.parametrize("name", statement_names())
+def test_a_header_names_the_tables_that_are_read(name):
+    body = re.sub(r"--.*", "", body_of(name))
+    subqueries = set(re.findall(r"\b(\w+) as \(", body))
+    tables = set(re.findall(r"\b(?:from|join)\s+(\w+)", body)) - subqueries
+    listed = re.sub(r"\([^)]*\)", "", header_of(name)["reads"])
+    assert tables == (set() if name in MACROS else set(re.findall(r"\w+", listed)))
+
+
+@pytest.mark.parametrize("name", statement_names())
+def test_a_header_names_the_parameters_that_are_bound(name):
+    (statement,) = duckdb.extract_statements(load_sql(name))
+    assert set(re.findall(r"\$(\w+)", header_of(name)["params"])) == set(statement.named_parameters)
+
+
+@pytest.mark.parametrize("name", ["plain", 'a"b', "select", "a b; drop table x --", "é"])
+def test_a_quoted_name_is_that_name(name):
+    with duckdb.connect() as con:
+        con.execute(f"create table t as select 7 as {quote_name(name)}")
+        assert con.sql("from t").columns == [name]
