@@ -14,7 +14,8 @@ from .columns import blob_columns, key_columns
 from .errors import ConflictError, InvalidInputError, NotFoundError
 from .layout import SUFFIX, Layout
 from .lookup import rows_with
-from .upsert import Rows, upsert, validate_rows
+from .rows import Rows, validate_rows
+from .upsert import upsert
 
 STORAGE_VERSION = "2.1"  # the newest whose blobs are plain large_binary; 2.0 cannot filter `bytes IS NULL`
 BLOB_ROWS = 32  # rows read at once when they carry blobs, which may be megabytes each

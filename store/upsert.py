@@ -1,109 +1,36 @@
 """Inserting by key while others do the same: every key ends in the table once.
 
-Lance keeps concurrent inserts of one new key single only under three conditions, all met here: the key
-columns carry the unenforced primary key, the merge does not use an index, and no batch names a key twice.
+Lance appends whatever it is given, and its merge, which does not, compares the whole table with every batch.
+So an upsert finds out which keys the newest version lacks (known_keys.py) and commits their rows in a way
+that Lance refuses if another upsert was committed in between; then it starts again from the newest version.
+Verified with Lance 14 (tests/store/test_upsert_commit.py):
+
+- An Update conflicts with another one that names the same fragment. Each upsert names the first fragment of
+  the version that it read, unchanged. Two that overlap in time name the same one, because whatever removes
+  that fragment in between conflicts with the earlier of them.
+- A table without rows has no fragment to name. There a Merge conflicts with everything that adds rows.
+- A merge that inserts is no conflict for an Update that is committed after it: here merges only replace rows.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from functools import partial
 
 import lance
 import pyarrow as pa
 import pyarrow.compute as pc
+from lance import LanceOperation
+from lance.fragment import FragmentMetadata, write_fragments
 
 from .columns import key_columns
-from .errors import InvalidInputError
-from .lookup import rows_with
+from .known_keys import known_keys
 from .retries import with_retries
-
-Rows: TypeAlias = "pa.Table | Sequence[Mapping[str, Any]]"
-
-
-def validate_rows(table: str, schema: pa.Schema, rows: Rows) -> pa.Table:
-    """`rows` with exactly the columns and types of `schema`; nullable columns left out become null.
-
-    Raises InvalidInputError for unknown columns, missing or null keys, values that do not fit (a vector
-    of another length, an overflow) and vectors that are not finite.
-    """
-    given = rows if isinstance(rows, pa.Table) else _columns(table, schema, rows)
-    unknown = [name for name in given.schema.names if name not in schema.names]
-    if unknown:
-        raise InvalidInputError(
-            f"{table} has no column {', '.join(map(repr, unknown))}",
-            hint=f"its columns are {', '.join(schema.names)}",
-        )
-    arrays = [_fit(table, field, given) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _columns(table: str, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Python rows as a table of the columns that any of them names."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    arrays = []
-    for name in names:
-        values = [row.get(name) for row in rows]
-        kind = schema.field(name).type if name in schema.names else None
-        try:
-            arrays.append(pa.array(values, kind))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise _misfit(table, name, str(kind), error) from error
-    return pa.table(dict(zip(names, arrays, strict=True)))
-
-
-def _fit(table: str, field: pa.Field, given: pa.Table) -> pa.ChunkedArray:
-    """One column in its type, checked."""
-    if field.name not in given.schema.names:
-        column = pa.chunked_array([pa.nulls(given.num_rows, field.type)])
-    else:
-        column = given[field.name]
-    if column.type != field.type:
-        try:
-            column = column.cast(field.type)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise _misfit(table, field.name, str(field.type), error) from error
-    if not field.nullable and column.null_count:
-        raise InvalidInputError(
-            f"{table}.{field.name} is missing in {column.null_count} of {given.num_rows} rows",
-            hint=f"give every row a value of type {field.type}",
-        )
-    if pa.types.is_fixed_size_list(field.type):
-        _check_finite(table, field.name, column)
-    return column
-
-
-def _check_finite(table: str, name: str, column: pa.ChunkedArray) -> None:
-    """One NaN in a vector would poison every similarity that it takes part in."""
-    for chunk in column.chunks:
-        values = chunk.flatten()  # honours offsets and leaves null vectors out
-        finite = pc.all(pc.is_finite(values), min_count=0).as_py()
-        if values.null_count or not finite:
-            raise InvalidInputError(
-                f"{table}.{name} holds vectors with null, NaN or infinite values",
-                hint="check the encoder's output; leave such items out and record them as failures",
-            )
-
-
-def _misfit(table: str, name: str, kind: str, error: Exception) -> InvalidInputError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return InvalidInputError(f"{table}.{name} does not fit: {reason}", hint=f"it is of type {kind}")
-
-
-def unique_by_key(rows: pa.Table, *, keep: str) -> pa.Table:
-    """`rows` with each key once: the 'first' or the 'last' row of it, in the order given.
-
-    Lance inserts a key twice when one batch holds it twice.
-    """
-    keys = key_columns(rows.schema)
-    numbered = rows.select(keys).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-    pick = "min" if keep == "first" else "max"
-    chosen = numbered.group_by(keys).aggregate([("row", pick)])
-    if chosen.num_rows == rows.num_rows:
-        return rows
-    return rows.take(chosen[f"row_{pick}"].combine_chunks().sort())
+from .rows import unique_by_key
 
 
 def upsert(table: str, uri: str, rows: pa.Table, *, update: bool) -> int:
     """Insert the rows whose key is new; with `update` also replace the rows whose key is there.
+
+    Reads the keys that were committed since this process last wrote the table, not all of them; replacing
+    rows reads all of them. New rows are committed at once; with `update` the replaced ones follow.
 
     Args:
         table: its name, for messages.
@@ -113,29 +40,53 @@ def upsert(table: str, uri: str, rows: pa.Table, *, update: bool) -> int:
 
     Returns:
         Rows inserted or replaced by this call. Nothing to do makes no new version.
+
+    Raises ConflictError when other writers won every time.
     """
     batch = unique_by_key(rows, keep="last" if update else "first")
-
-    def commit() -> int:
-        dataset = lance.dataset(uri)
-        pending = batch if update else _unknown(dataset, batch)
-        if not pending.num_rows:
-            return 0
-        merge = dataset.merge_insert(key_columns(batch.schema)).when_not_matched_insert_all().use_index(False)
-        if update:
-            merge = merge.when_matched_update_all()
-        counts = merge.execute(pending)
-        return int(counts["num_inserted_rows"] + counts["num_updated_rows"])
-
-    return with_retries(f"writing {table}", commit)
+    insertion = _Insertion(uri, batch)
+    known = with_retries(f"writing {table}", insertion.commit)
+    if not update:
+        return int(batch.num_rows - known.num_rows)
+    # Fewer are replaced than were known when another writer deletes some in between: those are inserted then.
+    while known.num_rows > with_retries(f"replacing rows of {table}", partial(_replace, uri, known)):
+        known = with_retries(f"writing {table}", insertion.commit)
+    return int(batch.num_rows)
 
 
-def _unknown(dataset: lance.LanceDataset, rows: pa.Table) -> pa.Table:
-    """The rows whose key the table does not hold. Saves a version when a job runs again."""
-    keys = key_columns(rows.schema)
-    known = rows_with(dataset, rows[keys[0]].to_pylist(), keys)
-    if not known.num_rows:
-        return rows
-    numbered = rows.select(keys).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-    left = numbered.join(known, keys=keys, join_type="left anti")
-    return rows.take(left["row"].combine_chunks().sort())
+class _Insertion:
+    """Inserts the rows of `batch` whose key is new. Their files are written once, not at every attempt."""
+
+    def __init__(self, uri: str, batch: pa.Table) -> None:
+        self._uri, self._batch = uri, batch
+        self._written: tuple[pa.BooleanArray, list[FragmentMetadata]] | None = None
+
+    def commit(self) -> pa.Table:
+        """Insert into the newest version. Returns the rows whose key was there. Raises Lance's conflicts."""
+        dataset = lance.dataset(self._uri)
+        held = known_keys(self._uri).held(dataset, self._batch)
+        if held.true_count < len(held):
+            fragments = dataset.get_fragments()
+            added = self._write(dataset, held)
+            operation = (
+                LanceOperation.Update(updated_fragments=[fragments[0].metadata], new_fragments=added)
+                if fragments
+                else LanceOperation.Merge(added, dataset.schema)
+            )
+            dataset.commit(dataset, operation, read_version=dataset.version)
+        return self._batch.filter(held)
+
+    def _write(self, dataset: lance.LanceDataset, held: pa.BooleanArray) -> list[FragmentMetadata]:
+        """Files with the rows that are not `held`; no version names them yet."""
+        if self._written is None or not self._written[0].equals(held):
+            self._written = held, write_fragments(self._batch.filter(pc.invert(held)), dataset, mode="append")
+        return self._written[1]
+
+
+def _replace(uri: str, rows: pa.Table) -> int:
+    """Replace the rows that have the key of one of `rows`. Returns how many."""
+    if not rows.num_rows:
+        return 0
+    merge = lance.dataset(uri).merge_insert(key_columns(rows.schema)).when_matched_update_all()
+    counts = merge.use_index(False).execute(rows)
+    return int(counts["num_updated_rows"])

@@ -1,6 +1,7 @@
 """Vector tables: one an encoder, created when its width is known, with one more column a mapper."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import lance
 import numpy as np
@@ -56,7 +57,8 @@ def set_column(tables: Tables, table: str, column: str, compute: Compute, dim: i
     width changes is missing for a moment: it is dropped, then added again.
     """
     _check_column(tables, table, column)
-    return with_retries(f"writing {table}.{column}", lambda: _set_column(tables, table, column, compute, dim))
+    update = _ColumnUpdate(tables, table, column, compute, dim)
+    return with_retries(f"writing {table}.{column}", update.commit)
 
 
 def _check_column(tables: Tables, table: str, column: str) -> None:
@@ -76,24 +78,47 @@ def _check_column(tables: Tables, table: str, column: str) -> None:
         )
 
 
-def _set_column(tables: Tables, table: str, column: str, compute: Compute, dim: int | None) -> int:
-    dataset = _with_column(tables, table, column, dim)
-    kind = dataset.schema.field(column).type
-    fragments, fields, rows = [], set(), 0
-    for fragment in dataset.get_fragments():
-        changed = list(_changed_rows(fragment, column, kind, compute))
-        if changed:
-            metadata, touched = fragment.update_columns(pa.Table.from_batches(changed))
-            fragments.append(metadata)
-            fields.update(touched)
-            rows += sum(batch.num_rows for batch in changed)
-    if rows:
-        update = lance.LanceOperation.Update(
+@dataclass
+class _ColumnUpdate:
+    """New values of a column, computed again only when what they were computed from has changed."""
+
+    tables: Tables
+    table: str
+    column: str
+    compute: Compute
+    dim: int | None
+    _read: dict[int, str] = field(default_factory=dict)  # by fragment, and the schema by -1
+    _update: lance.LanceOperation.Update | None = None
+    _rows: int = 0
+
+    def commit(self) -> int:
+        """Change the column of the newest version. Returns the rows changed. Raises Lance's conflicts."""
+        dataset = _with_column(self.tables, self.table, self.column, self.dim)
+        now = {one.fragment_id: str(one.metadata) for one in dataset.get_fragments()}
+        now[-1] = str(dataset.max_field_id)
+        if self._update is None or not self._read.items() <= now.items():
+            self._write(dataset)
+            self._read = now
+        if self._rows:
+            # conflicts with whatever named these fragments since `dataset` was opened: every upsert does
+            lance.LanceDataset.commit(dataset, self._update, read_version=dataset.version)
+        return self._rows
+
+    def _write(self, dataset: lance.LanceDataset) -> None:
+        """Write files with the new values of every fragment in which a row changes; no version has them."""
+        kind = dataset.schema.field(self.column).type
+        fragments, fields = [], set()
+        self._rows = 0
+        for fragment in dataset.get_fragments():
+            changed = list(_changed_rows(fragment, self.column, kind, self.compute))
+            if changed:
+                metadata, touched = fragment.update_columns(pa.Table.from_batches(changed))
+                fragments.append(metadata)
+                fields.update(touched)
+                self._rows += sum(batch.num_rows for batch in changed)
+        self._update = lance.LanceOperation.Update(
             updated_fragments=fragments, fields_modified=sorted(fields), update_mode="rewrite_columns"
         )
-        # conflicts with whatever touched these fragments since `dataset` was opened, not with appends
-        lance.LanceDataset.commit(tables.layout.table(table), update, read_version=dataset.version)
-    return rows
 
 
 def _with_column(tables: Tables, table: str, column: str, dim: int | None) -> lance.LanceDataset:
