@@ -1,7 +1,12 @@
-"""Read-only SQL for strangers: one SELECT at a time, in worker processes that may be killed."""
+"""Untrusted SQL: one read-only SELECT at a time, in worker processes that are killed when they exceed limits.
 
-from .limits import Limits
+Three defences stand behind each other: the statement is validated as DuckDB parsed it (statement.py,
+allowlist.py), its connection is locked and its transaction read-only (lockdown.py), and its process has
+bounded memory and may be killed (worker.py, process.py, pool.py).
+"""
+
+from .limits import SandboxLimits
 from .pool import SqlPool
 from .process import SqlRows
 
-__all__ = ["Limits", "SqlPool", "SqlRows"]
+__all__ = ["SandboxLimits", "SqlPool", "SqlRows"]

@@ -1,4 +1,4 @@
-"""A DuckDB connection from which there is no way out, even for a statement that nobody checked.
+"""Locked DuckDB connections: even a statement that was not validated reads no file and writes nothing.
 
 The tables are Python objects that were registered before the locks, so reading them needs none of what is
 locked: DuckDB itself never opens a file here. Verified on DuckDB 2.0.
@@ -6,14 +6,19 @@ locked: DuckDB itself never opens a file here. Verified on DuckDB 2.0.
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .limits import Limits
+from ....store import Store
+from ....store.tags import list_tags
+from ...session import Session
+from ..connection import open_connection
+from .limits import SandboxLimits
 
 if TYPE_CHECKING:
     import duckdb
-
 
 LOCKS = (
     ("temp_directory", ""),  # no spilling: it would be a way to fill the disk, and to write at all
@@ -26,15 +31,16 @@ LOCKS = (
     ("enable_external_file_cache", False),
     ("enable_external_access", False),
     ("disabled_filesystems", "LocalFileSystem"),
-    ("errors_as_json", True),  # only so do errors carry their place
+    ("errors_as_json", True),  # only so do errors carry their position
 )
-
-
 BEGIN = "begin transaction read only"
-"""What stands before each statement: in it nothing can be written, not even a table in memory."""
+"""Runs before each statement: in this transaction nothing can be written, not even a table in memory."""
+MAX_CONNECTIONS = 4
+
+State = tuple[tuple[tuple[str, int], ...], tuple[str, ...]]
 
 
-def lock(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+def lock(con: duckdb.DuckDBPyConnection, limits: SandboxLimits) -> None:
     """Take the file system, the network, extensions and settings from `con`, for good."""
     con.execute(f"set memory_limit = '{limits.memory // 1000}KB'")
     con.execute(f"set threads = {limits.threads:d}")
@@ -43,45 +49,57 @@ def lock(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     con.execute("set lock_configuration = true")
 
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+class LockedConnections:
+    """Locked connections to the newest versions of a store, no older than `refresh` seconds.
 
-OVERHEAD = 2**29
-"""Bytes beside DuckDB's own limit: Arrow batches on their way, Lance's readers, stacks of threads."""
-
-
-def resident_bytes(process: int | str = "self") -> int | None:
-    """Resident memory of a process in bytes; None where the system does not tell (not Linux)."""
-    return _status(process, "VmRSS")
-
-
-def private_bytes(process: int | str = "self") -> int | None:
-    """Private writable memory of a process in bytes, touched or not; None where nobody tells."""
-    return _status(process, "VmData")
-
-
-def bound_private(more: int) -> None:
-    """Let this process grow by `more` bytes of private memory and no further, where the system can.
-
-    RLIMIT_DATA counts private writable memory only (Linux 4.7), so address space that libraries reserve
-    and never touch costs nothing, which RLIMIT_AS would count.
+    They are opened anew when a table or tag has changed, one for each set of tags in use.
     """
-    now = private_bytes()
-    if resource is None or now is None:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = now + more
-    if hard == resource.RLIM_INFINITY or wanted < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted))
 
+    def __init__(self, store: Store, limits: SandboxLimits, refresh: float) -> None:
+        self.store = store
+        self.session = Session(store, refresh=0)  # what attribution reads outlives a connection
+        self.limits = limits
+        self.refresh = refresh
+        self.state: State | None = None
+        self.checked = -float("inf")
+        self.open: dict[frozenset[str], duckdb.DuckDBPyConnection] = {}
+        self.connection_for("")  # so that the first statement need not wait
 
-def _status(process: int | str, name: str) -> int | None:
-    try:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None
+    def connection_for(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """The connection for `statement`: it has the schemas of the tags that are named in it."""
+        if time.monotonic() - self.checked >= self.refresh:
+            self._refresh()
+        _, tags = self.state or ((), ())
+        mentioned = frozenset(tag for tag in tags if tag in statement.lower())
+        if mentioned not in self.open:
+            while len(self.open) >= MAX_CONNECTIONS:
+                self.open.pop(next(iter(self.open))).close()
+            con = open_connection(self.store, mentioned_in=statement, session=self.session)
+            lock(con, self.limits)
+            self.open[mentioned] = con
+        return self.open[mentioned]
+
+    @contextmanager
+    def read_only(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A transaction that cannot write. A connection that cannot end it is not used again."""
+        import duckdb
+
+        con.execute(BEGIN)
+        try:
+            yield
+        finally:
+            try:
+                con.execute("rollback")
+            except duckdb.Error:
+                self.open = {tags: other for tags, other in self.open.items() if other is not con}
+
+    def _refresh(self) -> None:
+        """Close the connections when a table or tag has changed."""
+        versions = tuple(sorted(self.session.snapshot().pinned.versions.items()))
+        state = (versions, tuple(tag.name for tag in list_tags(self.store)))
+        if state != self.state:
+            for con in self.open.values():
+                con.close()
+            self.open.clear()
+            self.state = state
+        self.checked = time.monotonic()

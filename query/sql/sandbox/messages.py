@@ -1,4 +1,4 @@
-"""What pool and worker say to each other over a pipe: a letter and bytes. Nothing is ever unpickled."""
+"""The messages between pool and worker: a letter and bytes. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ....store import errors
 
 READY = b"R"  # the worker has opened the store: a JSON object with private, the bytes it has then
 ASK = b"Q"  # to the worker: a JSON object with id, statement, params, max_rows, seconds
-CANCEL = b"C"  # to the worker: the id whose rows nobody wants any more
+CANCEL = b"C"  # to the worker: the id of the statement to stop
 SCHEMA = b"S"  # an Arrow schema
 BATCH = b"B"  # an Arrow stream of one record batch
 DONE = b"D"  # a JSON object with truncated
@@ -32,12 +32,12 @@ KINDS = {
 
 
 def send(pipe: Connection, letter: bytes, payload: bytes = b"") -> None:
-    """Send one message. Raises OSError when nobody listens."""
+    """Send one message. Raises OSError when the other side is gone."""
     pipe.send_bytes(letter + payload)
 
 
 def send_json(pipe: Connection, letter: bytes, **fields: Any) -> None:
-    """Send one message that carries a JSON object. Raises TypeError or ValueError for what JSON has not."""
+    """Send one message that carries a JSON object. Raises TypeError or ValueError for other values."""
     send(pipe, letter, json.dumps(fields, allow_nan=False).encode())
 
 
@@ -56,8 +56,8 @@ def send_error(pipe: Connection, error: errors.AttribaseError) -> None:
 
 def read_error(payload: bytes) -> errors.AttribaseError:
     """The error that `send_error` sent."""
-    said = json.loads(payload)
-    return KINDS[said["kind"]](said["message"], hint=said["hint"])
+    fields = json.loads(payload)
+    return KINDS[fields["kind"]](fields["message"], hint=fields["hint"])
 
 
 def send_schema(pipe: Connection, schema: pa.Schema) -> None:
@@ -66,7 +66,7 @@ def send_schema(pipe: Connection, schema: pa.Schema) -> None:
 
 
 def send_batch(pipe: Connection, batch: pa.RecordBatch) -> None:
-    """Send an Arrow record batch: as a stream of its own, for its dictionaries (of enums) come with it."""
+    """Send an Arrow record batch: as a stream of its own, which brings its dictionaries (of enums) along."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)

@@ -1,4 +1,4 @@
-"""A few worker processes that run strangers' statements, watched and replaced when they had to be killed."""
+"""A pool of worker processes that run untrusted statements, watched and replaced when they are killed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from ....store import Store
 from ....store.errors import BusyError, InvalidInputError
-from .limits import Limits, parse_size
+from .limits import SandboxLimits, parse_size
 from .process import SqlRows, WorkerProcess
 
-WATCH = 0.1  # seconds between looks at time and memory of the workers
-WAIT = 5.0  # seconds that a statement waits for a worker
+WATCH_SECONDS = 0.1  # between checks of the time and memory of the workers
+WAIT_SECONDS = 5.0  # that a statement waits for a worker
 Params = Mapping[str, Any] | Sequence[Any] | None
 
 
@@ -29,9 +29,9 @@ class SqlPool:
         workers: how many statements can run at once.
         memory: of each, as `1GB`.
         seconds: from start to last row, reading it included.
-        max_rows: of an answer; there may be more, and then it is `truncated`.
+        max_rows: of an answer; one with more rows is cut and `truncated`.
         max_cell_bytes: of one value.
-        refresh: seconds after which a worker looks for new data.
+        refresh: seconds after which a worker checks for new data.
         wait: seconds that a statement waits while all workers are busy.
     """
 
@@ -45,10 +45,10 @@ class SqlPool:
         max_rows: int = 100_000,
         max_cell_bytes: int = 2**20,
         refresh: float = 5.0,
-        wait: float = WAIT,
+        wait: float = WAIT_SECONDS,
     ) -> None:
         self.uri = Store.open(uri).uri  # fails here, not in a worker
-        self.limits = Limits(parse_size(memory), seconds, max_rows, max_cell_bytes)
+        self.limits = SandboxLimits(parse_size(memory), seconds, max_rows, max_cell_bytes)
         self.refresh = refresh
         self.wait = wait
         self._closed = threading.Event()
@@ -68,17 +68,17 @@ class SqlPool:
         seconds: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> SqlRows:
-        """Run one SELECT. Returns when the first rows are there; they are read from the answer.
+        """Run one SELECT. Returns when the first rows are there; read them from the answer.
 
         Args:
             statement: DuckDB SQL.
             params: values for `$name` (a mapping) or `?` (a sequence), of JSON's types.
-            max_rows: fewer than the pool gives; more are not given.
-            seconds: less than the pool gives; more are not given.
-            cancelled: asked now and then; when it says True the statement is stopped.
+            max_rows: fewer than the pool's; more have no effect.
+            seconds: less than the pool's; more have no effect.
+            cancelled: called every now and then; when it returns True the statement is stopped.
 
         Raises:
-            InvalidInputError: anything but one SELECT over the store's tables, or what DuckDB has against it.
+            InvalidInputError: not one SELECT over the store's tables, or an error of DuckDB's.
             LimitError: it needs too much memory, or a value is too large.
             TimeLimitError: it took too long, or was cancelled.
             BusyError: every worker is busy.
@@ -97,7 +97,7 @@ class SqlPool:
             ) from error
         except (EOFError, OSError) as error:
             self._release(worker, False)
-            raise worker.death() from error
+            raise worker.death_error() from error
         except BaseException:
             self._release(worker, False)
             raise
@@ -111,7 +111,7 @@ class SqlPool:
         for worker in workers:
             worker.kill("closed")
         for worker in workers:
-            worker.process.join(5)
+            worker.process.join()
 
     def __enter__(self) -> SqlPool:
         return self
@@ -126,7 +126,7 @@ class SqlPool:
             with self._lock:
                 self._all.add(worker)
             self._idle.put(worker)
-            if self._closed.is_set():  # meanwhile: then nobody else ends it
+            if self._closed.is_set():  # meanwhile: then `close` did not see it
                 worker.kill("closed")
 
     def _take(self) -> WorkerProcess:
@@ -141,14 +141,14 @@ class SqlPool:
                 ) from None
             with self._lock:
                 known = worker in self._all  # else it was killed while it waited here
-            if known and worker.process.is_alive():
+            if known and worker.process.alive():
                 return worker
             self._release(worker, False)
 
     def _release(self, worker: WorkerProcess, healthy: bool) -> None:
-        """Take a worker back, or end it; the watch starts another one in its place."""
+        """Take a worker back, or end it; `_watch` starts another one in its place."""
         worker.deadline = float("inf")
-        healthy = healthy and not worker.worn()
+        healthy = healthy and not worker.keeps_too_much()
         with self._lock:
             known = worker in self._all
             if known and not healthy:
@@ -161,14 +161,14 @@ class SqlPool:
             worker.kill()
 
     def _watch(self) -> None:
-        """Kill what took too long or too much, even when nobody reads its answer; replace what is gone."""
-        while not self._closed.wait(WATCH):
-            with suppress(OSError):  # no process to be had right now: later
+        """Kill workers that exceed their limits, also while no answer is read; replace those that ended."""
+        while not self._closed.wait(WATCH_SECONDS):
+            with suppress(OSError):  # a process that cannot be started now is started later
                 self._fill_up()
             with self._lock:
                 workers = list(self._all)
             for worker in workers:
-                reason = worker.overdue()
+                reason = worker.exceeded()
                 if reason:
                     worker.kill(reason)
                     self._release(worker, False)

@@ -1,9 +1,8 @@
-"""One worker process, seen from outside."""
+"""A worker process and the rows that it answers with, seen from the service's process."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -11,31 +10,26 @@ from typing import Any
 
 import pyarrow as pa
 
+from ....runtime.processes import ChildProcess
 from ....store.errors import AttribaseError, LimitError, NotFoundError, TimeLimitError
-from . import messages as wire
-from .limits import Limits
-from .lockdown import OVERHEAD, private_bytes, resident_bytes
-from .worker import out_of_memory, out_of_time, serve
+from . import messages
+from .limits import OVERHEAD, SandboxLimits, private_bytes, resident_bytes, time_error
+from .worker import serve
 
-STARTUP = 60.0  # seconds that a worker may take to open the store
-GRACE = 2.0  # seconds over its time that a worker may take to stop by itself
-WORN = 0.6  # of its allowance, which a worker may keep after a statement before it is replaced
-CANCELLING = 1.0  # seconds to wait for a cancelled statement before its worker is killed
+START_SECONDS = 60.0  # that a worker may take to open the store
+GRACE_SECONDS = 2.0  # over its time that a worker may take to stop by itself
+CANCEL_SECONDS = 1.0  # to wait for a cancelled statement before its worker is killed
+POLL_SECONDS = 0.05  # between calls of `cancelled`
+MAX_KEPT = 0.6  # of its memory limit, which a worker may keep after a statement before it is replaced
 _numbers = count()
 
 
 class WorkerProcess:
     """Starts at once; used by one statement at a time."""
 
-    def __init__(self, uri: str, limits: Limits, refresh: float) -> None:
-        spawn = multiprocessing.get_context("spawn")  # never fork: Lance has threads
+    def __init__(self, uri: str, limits: SandboxLimits, refresh: float) -> None:
         self.limits = limits
-        self.pipe, theirs = spawn.Pipe()
-        self.process = spawn.Process(
-            target=serve, args=(theirs, uri, limits, refresh), daemon=True, name="attribase-sql"
-        )
-        self.process.start()
-        theirs.close()
+        self.process = ChildProcess(serve, uri, limits, refresh, name="attribase-sql")
         self.ready = False
         self.private = 0
         self.request = ""
@@ -48,10 +42,10 @@ class WorkerProcess:
         self._await_start()
         self.request = str(next(_numbers))
         self.seconds = seconds
-        self.deadline = time.monotonic() + seconds + GRACE
-        wire.send_json(
-            self.pipe,
-            wire.ASK,
+        self.deadline = time.monotonic() + seconds + GRACE_SECONDS
+        messages.send_json(
+            self.process.pipe,
+            messages.ASK,
             id=self.request,
             statement=statement,
             params=params,
@@ -59,68 +53,72 @@ class WorkerProcess:
             seconds=seconds,
         )
 
+    def receive(self, cancelled: Callable[[], bool]) -> tuple[bytes, bytes]:
+        """The next message. Raises TimeLimitError when cancelled, EOFError or OSError when it is gone."""
+        while not self.process.pipe.poll(POLL_SECONDS):
+            if cancelled():
+                raise TimeLimitError("the statement was cancelled: the client disconnected")
+        return messages.receive(self.process.pipe)
+
     def _await_start(self) -> None:
         if self.ready:
             return
-        if not self.pipe.poll(STARTUP):
+        if not self.process.pipe.poll(START_SECONDS):
             raise OSError("a worker did not start")
-        letter, payload = wire.receive(self.pipe)
-        if letter == wire.ERROR:
-            raise wire.read_error(payload)
+        letter, payload = messages.receive(self.process.pipe)
+        if letter == messages.ERROR:
+            raise messages.read_error(payload)
         self.ready, self.private = True, int(json.loads(payload)["private"])
 
     def cancel(self) -> bool:
-        """Stop what runs. Returns whether the worker can go on; otherwise it has to be replaced."""
-        until = time.monotonic() + CANCELLING
+        """Stop the statement. Returns whether the worker can go on; otherwise it has to be replaced."""
+        pipe, until = self.process.pipe, time.monotonic() + CANCEL_SECONDS
         try:
-            wire.send(self.pipe, wire.CANCEL, self.request.encode())
-            while self.pipe.poll(max(0.0, until - time.monotonic())):
-                letter, _ = wire.receive(self.pipe)
-                if letter in (wire.DONE, wire.ERROR):
+            messages.send(pipe, messages.CANCEL, self.request.encode())
+            while pipe.poll(max(0.0, until - time.monotonic())):
+                letter, _ = messages.receive(pipe)
+                if letter in (messages.DONE, messages.ERROR):
                     return True
         except (EOFError, OSError):
             pass
         return False
 
-    def overdue(self) -> str:
-        """Why the worker must be killed now: `time`, `memory`, or nothing. Idle ones need not be."""
+    def exceeded(self) -> str:
+        """The limit for which the worker must be killed now: `time`, `memory` or, as when idle, none."""
         if self.deadline == float("inf"):
             return ""
         if time.monotonic() > self.deadline:
             return "time"
-        resident = resident_bytes(self.process.pid or 0)
+        resident = resident_bytes(self.process.pid)
         if resident is not None and resident > self.limits.memory + 2 * OVERHEAD:
             return "memory"
         return ""
 
-    def worn(self) -> bool:
-        """Whether so little of its allowance is left that others would suffer for what one statement took.
+    def keeps_too_much(self) -> bool:
+        """Whether so little memory is left that later statements would fail for what an earlier one took.
 
         What DuckDB's allocator once had it keeps, for itself: it counts, and nothing else can have it.
         """
-        grown = (private_bytes(self.process.pid or 0) or 0) - self.private
-        return grown > WORN * (self.limits.memory + OVERHEAD)
+        grown = (private_bytes(self.process.pid) or 0) - self.private
+        return grown > MAX_KEPT * (self.limits.memory + OVERHEAD)
 
     def kill(self, reason: str = "") -> None:
         """End the process now."""
         self.killed_for = self.killed_for or reason
         self.process.kill()
 
-    def death(self) -> AttribaseError:
-        """The error for whoever waited for a worker that died."""
+    def death_error(self) -> AttribaseError:
+        """The error of a statement whose worker died."""
         if self.killed_for == "time":
-            return out_of_time(self.seconds)
+            return time_error(self.seconds)
         if self.killed_for == "closed":
             return NotFoundError("SQL is being shut down", hint="ask again when the service is back")
         if self.killed_for == "memory":
-            return out_of_memory(self.limits)
+            return self.limits.memory_error()
         return LimitError(
-            "the statement ended the process that ran it, most likely for want of memory",
+            "the statement ended the process that ran it, most likely for lack of memory",
             hint="ask for less at once: filter, aggregate, or add a limit",
         )
-
-
-POLL = 0.05  # seconds between looks at whether anybody still waits
 
 
 class SqlRows:
@@ -142,7 +140,7 @@ class SqlRows:
         self.truncated = False
         try:
             _, payload = self._next()
-            self.schema: pa.Schema = wire.read_schema(payload)
+            self.schema: pa.Schema = messages.read_schema(payload)
         except BaseException:
             self.close()
             raise
@@ -152,8 +150,8 @@ class SqlRows:
         try:
             while not self._finished:
                 letter, payload = self._next()
-                if letter == wire.BATCH:
-                    yield wire.read_batch(payload)
+                if letter == messages.BATCH:
+                    yield messages.read_batch(payload)
                 else:
                     self.truncated = bool(json.loads(payload)["truncated"])
                     self._finish(healthy=True)
@@ -176,7 +174,7 @@ class SqlRows:
         self.close()
 
     def __del__(self) -> None:
-        """A worker is not lost with an answer that nobody closed."""
+        """Free the worker of an answer that was never closed."""
         self.close()
 
     def _finish(self, *, healthy: bool) -> None:
@@ -186,16 +184,15 @@ class SqlRows:
     def _next(self) -> tuple[bytes, bytes]:
         """The next message. Raises what the worker reports, or why it is gone."""
         try:
-            while not self._worker.pipe.poll(POLL):
-                if self._cancelled():
-                    self.close()
-                    raise TimeLimitError("nobody waits for this statement any more")
-            letter, payload = wire.receive(self._worker.pipe)
+            letter, payload = self._worker.receive(self._cancelled)
+        except TimeLimitError:
+            self.close()
+            raise
         except (EOFError, OSError) as error:
             if not self._finished:
                 self._finish(healthy=False)
-            raise self._worker.death() from error
-        if letter == wire.ERROR:
+            raise self._worker.death_error() from error
+        if letter == messages.ERROR:
             self._finish(healthy=True)
-            raise wire.read_error(payload)
+            raise messages.read_error(payload)
         return letter, payload

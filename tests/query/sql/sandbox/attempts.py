@@ -1,4 +1,4 @@
-"""What strangers try, and what they are told. `{secret}` is a file, `{out}` one that must not be made."""
+"""Attempts to escape, and the errors that answer them. `{secret}` is a file, `{out}` must not be created."""
 
 ONE_SELECT = "only one SELECT"
 NO_FUNCTION = "cannot be called here"

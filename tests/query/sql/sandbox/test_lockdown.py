@@ -1,11 +1,11 @@
-"""The locked connection and its read-only transaction hold even for statements that nobody checked."""
+"""The locked connection and its read-only transaction hold even for statements that were not validated."""
 
 import contextlib
 
 import duckdb
 import pyarrow as pa
 import pytest
-from attribase.query.sql.sandbox.limits import Limits, parse_size
+from attribase.query.sql.sandbox.limits import SandboxLimits, parse_size
 from attribase.query.sql.sandbox.lockdown import BEGIN, lock
 from attribase.store.errors import InvalidInputError
 
@@ -20,7 +20,7 @@ def con(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with duckdb.connect() as con:
         con.from_arrow(pa.table({"uri": ["a", "b"], "image_id": ["1", "2"]})).create_view("images")
-        lock(con, Limits())
+        lock(con, SandboxLimits())
         yield con
 
 

@@ -1,7 +1,6 @@
-"""The pool answers, bounds what it answers, and outlives what it is asked."""
+"""The pool answers within its limits and survives every statement."""
 
 import threading
-import time
 
 import pytest
 from attribase.query.sql.sandbox import SqlPool
@@ -64,10 +63,9 @@ def test_a_value_that_is_too_large_is_named(pool):
 
 
 def test_a_statement_that_takes_too_long_is_stopped(pool):
-    began = time.monotonic()
-    with pytest.raises(TimeLimitError, match="1 second"):
+    with pytest.raises(TimeLimitError, match="1 second") as caught:
         pool.run("select sum(a.range * b.range) from range(10000000) a, range(10000000) b", seconds=1)
-    assert time.monotonic() - began < 30
+    assert caught.value.status == 408
     assert pool.run("select 1 as n").table().num_rows == 1
 
 
@@ -177,7 +175,7 @@ def test_a_closed_pool_leaves_no_process(uri):
     pool = SqlPool(uri, workers=2)
     processes = [worker.process for worker in pool._all]
     pool.close()
-    assert not any(process.is_alive() for process in processes)
+    assert not any(process.alive() for process in processes)
     with pytest.raises(BusyError):
         pool.run("select 1")
 

@@ -1,4 +1,4 @@
-"""Strangers get a reason or a harmless answer, whatever they send, and the pool goes on answering."""
+"""Every attempt to escape is refused with a reason or answered harmlessly, and the pool goes on answering."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from attribase.query.sql.sandbox import SqlPool
-from attribase.query.sql.sandbox.lockdown import OVERHEAD, resident_bytes
+from attribase.query.sql.sandbox.limits import OVERHEAD, resident_bytes
 from attribase.store import Store
 from attribase.store.errors import InvalidInputError, LimitError, TimeLimitError
 
