@@ -8,7 +8,7 @@ from typing import Any
 from ...store import InvalidInputError, key_id
 from .source import ImageRecord, Unreadable
 
-ENDINGS = (
+EXTENSIONS = (
     ".png",
     ".jpg",
     ".jpeg",
@@ -27,16 +27,16 @@ ENDINGS = (
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Every file with an image's ending; hidden ones are skipped.
+    """Every file whose name has an image's extension; hidden ones are skipped.
 
-    An item is the path below the folder. The folder it lies in, when it is not the top, is its category;
-    a text file of the same name is its caption.
+    An item is the path below the folder. Its category is the folder that it is in, unless that is the top;
+    its caption is the text file of the same name.
     """
 
     folder: Path
 
     def describe(self) -> Mapping[str, Any]:
-        """The folder, and its files' names, sizes and times as one digest."""
+        """The folder, and a digest of the names, sizes and times of its files."""
         files = [(item, *_state(self.folder / item)) for item in self.items()]
         return {"folder": str(self.folder), "files": key_id(files)}
 
@@ -48,7 +48,7 @@ class FolderSource:
         )
         if not visible:
             raise InvalidInputError(
-                f"{self.folder} holds no images", hint=f"files must end in {', '.join(ENDINGS)}"
+                f"there are no images in {self.folder}", hint=f"files must end in {', '.join(EXTENSIONS)}"
             )
         return visible
 
@@ -63,22 +63,20 @@ class FolderSource:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and (path.is_file() or path.is_symlink())
+    return path.suffix.lower() in EXTENSIONS and (path.is_file() or path.is_symlink())
 
 
 def _state(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
-    except OSError:  # a link to nothing; reading it becomes a failure
+    except OSError:  # a link to nothing: reading it is a failure
         return (0, 0)
     return (stat.st_size, stat.st_mtime_ns)
 
 
 def _caption(path: Path) -> str | None:
-    beside = path.with_suffix(".txt")
-    return (
-        (beside.read_text(encoding="utf-8", errors="replace").strip() or None) if beside.is_file() else None
-    )
+    file = path.with_suffix(".txt")
+    return (file.read_text(encoding="utf-8", errors="replace").strip() or None) if file.is_file() else None
 
 
 def _category(item: str) -> str | None:

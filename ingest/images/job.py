@@ -1,4 +1,4 @@
-"""The job: images of a source into a collection, shard by shard, what cannot be read into the failures."""
+"""The job that ingests the images of a source into a collection, shard by shard, and records failures."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -26,17 +26,17 @@ def ingest_images(
     pixel_limit: int = PIXEL_LIMIT,
     shard_size: int = 512,
 ) -> Iterator[Step]:
-    """Take in what is not there yet; every image is decoded once to know that it can be.
+    """Ingest the images that are not in the store yet; each is decoded once, to be sure that it can be.
+
+    An image that cannot be used is left out and recorded in `failures` with its reason: 'empty',
+    'not-an-image', 'truncated', 'too-many-pixels', 'unreadable'.
 
     Args:
-        store: gets a row an image, keyed by its content: a picture met twice is one row, the first one's.
+        store: gets one row per image, keyed by its content: of two equal images the first is kept.
         source: see `open_source`.
-        collection: which the images belong to. The same image can be in several.
+        collection: the collection of the images. The same image can be in several.
         pixel_limit: larger images are refused by their header, before decoding.
         shard_size: images between two points to resume at.
-
-    What cannot be used is left out and recorded: 'empty', 'not-an-image', 'truncated', 'too-many-pixels',
-    'unreadable'.
     """
     spec = {"source": dict(source.describe()), "collection": collection, "pixel_limit": pixel_limit}
     job = store.jobs.plan(STAGE, spec, source.items(), shard_size)
@@ -74,8 +74,8 @@ def _commit(
 
     records = source.read(items)
     while ahead := list(islice(records, READ_AHEAD)):
-        checked = pool.map(lambda record: _row(record, pixel_limit), [record for _, record in ahead])
-        for (item, _), result in zip(ahead, checked, strict=True):
+        results = pool.map(lambda record: _row(record, pixel_limit), [record for _, record in ahead])
+        for (item, _), result in zip(ahead, results, strict=True):
             if isinstance(result, Unreadable):
                 failures.append((item, result.reason, result.detail))
                 continue

@@ -1,7 +1,8 @@
-"""What an image source is: it lists its items cheaply and reads them shard by shard."""
+"""The contract of an image source: it lists its items cheaply and reads them shard by shard."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -12,7 +13,7 @@ class ImageRecord:
     Attributes:
         uri: where it is from.
         data: its encoded bytes, or None when it is only referenced.
-        metadata: what else the source says, as JSON values.
+        metadata: the source's other fields, as JSON values.
     """
 
     uri: str
@@ -26,7 +27,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An item that the source cannot hand over."""
+    """An item that the source cannot read, with the `reason` and `detail` that go into the failures."""
 
     reason: str
     detail: str
@@ -43,3 +44,9 @@ class ImageSource(Protocol):
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
         """(name, record) of some items, in their order."""
+
+
+def file_state(path: Path) -> dict[str, int]:
+    """Size and time of change of a file, which `describe` tells one state of it from another by."""
+    stat = path.stat()
+    return {"size": stat.st_size, "modified": stat.st_mtime_ns}

@@ -1,20 +1,18 @@
-"""Images in the rows of a Parquet file or a Lance dataset."""
+"""Images in the rows of a table, such as a Parquet file or a Lance dataset."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ...store import InvalidInputError
 from .source import ImageRecord, Unreadable
 
-# What the columns may be called; the first that is there counts. Others go into the metadata.
-NAMES: Mapping[str, Sequence[str]] = {
+# Accepted column names; the first that the table has counts. Other columns go into the metadata.
+COLUMN_NAMES: Mapping[str, Sequence[str]] = {
     "data": ("bytes", "image", "image_bytes", "data", "jpg", "png", "webp"),
     "uri": ("uri", "url", "path", "file_name", "filename"),
     "caption": ("caption", "text", "TEXT", "prompt"),
@@ -40,55 +38,12 @@ class Rows(Protocol):
 
 
 @dataclass
-class ParquetRows:
-    """A Parquet file, read a row group at a time; the last one is kept."""
-
-    path: Path
-    _kept: tuple[int, tuple[str, ...], pa.Table] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        try:
-            self._file = pq.ParquetFile(self.path)
-        except (pa.ArrowException, OSError) as error:
-            raise InvalidInputError(
-                f"{self.path} is no Parquet file: {error}", hint="check the path"
-            ) from error
-        metadata = self._file.metadata
-        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-        self._starts = [sum(sizes[:index]) for index in range(len(sizes))]
-        self._sizes = sizes
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Its Arrow schema."""
-        return self._file.schema_arrow
-
-    def count(self) -> int:
-        """How many rows it has."""
-        return int(self._file.metadata.num_rows)
-
-    def rows(self, start: int, count: int, columns: Sequence[str]) -> pa.Table:
-        """Consecutive rows, from as many row groups as they lie in."""
-        parts = []
-        for group, (first, size) in enumerate(zip(self._starts, self._sizes, strict=True)):
-            begin, end = max(start, first), min(start + count, first + size)
-            if begin < end:
-                parts.append(self._group(group, tuple(columns)).slice(begin - first, end - begin))
-        return pa.concat_tables(parts)
-
-    def _group(self, group: int, columns: tuple[str, ...]) -> pa.Table:
-        if self._kept is None or self._kept[:2] != (group, columns):
-            self._kept = (group, columns, self._file.read_row_group(group, columns=list(columns)))
-        return self._kept[2]
-
-
-@dataclass
 class TableSource:
     """Rows as images. An item is `<name>#<row>`; images may be structs of `bytes` and `path`, too.
 
     Attributes:
-        name: what items and errors call the table.
-        state: tells one state of the table from another.
+        name: of the table, in items and errors.
+        state: values that change when the table does.
         where: column -> the values that rows must have there.
         uri_from: how to make a row's uri from its columns, where it has none.
     """
@@ -102,12 +57,13 @@ class TableSource:
     def __post_init__(self) -> None:
         names = self.table.schema.names
         self._columns = {
-            part: next((name for name in known if name in names), None) for part, known in NAMES.items()
+            part: next((name for name in accepted if name in names), None)
+            for part, accepted in COLUMN_NAMES.items()
         }
         if self._columns["data"] is None and self._columns["uri"] is None:
             raise InvalidInputError(
                 f"{self.name} has no column of image bytes or uris: {', '.join(names)}",
-                hint=f"name the column one of {', '.join((*NAMES['data'], *NAMES['uri'][:3]))}",
+                hint=f"name the column one of {', '.join((*COLUMN_NAMES['data'], *COLUMN_NAMES['uri'][:3]))}",
             )
 
     def describe(self) -> Mapping[str, Any]:
@@ -115,7 +71,7 @@ class TableSource:
         return {"table": self.name, **self.state, **self.where}
 
     def items(self) -> Sequence[str]:
-        """Every row, or those whose columns are as `where` says."""
+        """Every row, or those that satisfy `where`."""
         count = self.table.count()
         if not self.where:
             return [f"{self.name}#{row}" for row in range(count)]
@@ -149,12 +105,12 @@ class TableSource:
         if data is None and not uri:
             return Unreadable("empty", "the row has neither bytes nor a uri")
         texts = {part: None if value is None else str(value) for part, value in parts.items()}
-        made = self.uri_from.format_map(row) if self.uri_from else f"{self.name}#{number}"
-        return ImageRecord(str(uri or made), data, metadata=_plain(row), **texts)
+        default = self.uri_from.format_map(row) if self.uri_from else f"{self.name}#{number}"
+        return ImageRecord(str(uri or default), data, metadata=_json_values(row), **texts)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The other columns that JSON can say."""
+def _json_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The other columns, as far as their values are JSON."""
     kept = {}
     for name, value in row.items():
         if value is None or isinstance(value, bytes):

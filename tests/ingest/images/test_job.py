@@ -2,30 +2,13 @@ import io
 import struct
 import zlib
 
-import lance
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from attribase.ingest.images import ingest_images, open_source
-from attribase.store import InvalidInputError, NotFoundError, content_id
+from attribase.store import content_id
 from PIL import Image
 
-
-def ingest(store, source, collection="gallery", **options):
-    return list(ingest_images(store, open_source(str(source)), collection, **options))
-
-
-def images_of(store, columns=("image_id", "uri", "caption", "category", "width", "height")):
-    return {row["uri"].rpartition("/")[2]: row for row in store.read("images", list(columns)).to_pylist()}
-
-
-def failures_of(store):
-    return {row["item"]: row["reason"] for row in store.read("failures", ["item", "reason"]).to_pylist()}
-
-
-def members_of(store):
-    return sorted((row["collection"], row["image_id"]) for row in store.read("members").to_pylist())
+from .stored import failures_of, images_of, ingest, members_of
 
 
 def header_only_png(width: int, height: int) -> bytes:
@@ -143,50 +126,6 @@ def test_a_changed_folder_is_read_again(store, tmp_path, make_picture):
     assert store.count("images") == 2
 
 
-def table_of(make_picture, rows=5):
-    return pa.table(
-        {
-            "image": [make_picture(number) for number in range(rows)],
-            "url": [f"https://example.org/{number}.png" for number in range(rows)],
-            "TEXT": [f"picture {number}" for number in range(rows)],
-            "artist": ["ann"] * rows,
-            "score": [number / 2 for number in range(rows)],
-        }
-    )
-
-
-@pytest.mark.parametrize("kind", ["parquet", "lance"])
-def test_tables_are_read_whatever_their_row_groups(store, tmp_path, make_picture, kind):
-    table, path = table_of(make_picture), tmp_path / f"photos.{kind}"
-    if kind == "parquet":
-        pq.write_table(table, path, row_group_size=2)
-    else:
-        lance.write_dataset(table, str(path))
-    ingest(store, path, shard_size=3)
-    rows = sorted(store.read("images").to_pylist(), key=lambda row: row["uri"])
-    assert [row["image_id"] for row in rows] == [content_id(make_picture(number)) for number in range(5)]
-    assert [row["caption"] for row in rows] == [f"picture {number}" for number in range(5)]
-    assert {row["creator"] for row in rows} == {"ann"}
-    assert rows[3]["metadata"] == '{"score": 1.5}'
-
-
-def test_a_table_of_uris_alone_is_referenced(store, tmp_path):
-    pq.write_table(pa.table({"url": ["https://example.org/a.png", None]}), tmp_path / "laion.parquet")
-    ingest(store, tmp_path / "laion.parquet")
-    (row,) = store.read("images", ["image_id", "width", "bytes"]).to_pylist()
-    assert row == {"image_id": content_id(b"https://example.org/a.png"), "width": None, "bytes": None}
-    assert list(failures_of(store).values()) == ["empty"]
-
-
-def test_image_structs_are_understood(store, tmp_path, make_picture):
-    images = [{"bytes": make_picture(1), "path": "a.png"}, {"bytes": None, "path": "b.png"}]
-    pq.write_table(pa.table({"image": images, "label": [3, 4]}), tmp_path / "hub.parquet")
-    ingest(store, tmp_path / "hub.parquet")
-    rows = images_of(store)
-    assert (rows["a.png"]["width"], rows["a.png"]["category"]) == (8, "3")
-    assert rows["b.png"]["width"] is None
-
-
 def test_the_world_is_all_in_one_collection_or_the_other(store):
     from attribase.ingest.world import images_path
 
@@ -200,21 +139,3 @@ def test_the_world_is_all_in_one_collection_or_the_other(store):
     assert row["uri"].startswith("world:")
     assert row["license"]
     assert row["category"]
-
-
-@pytest.mark.parametrize("name", ["nowhere", "world:moon", "nothing.parquet"])
-def test_an_unknown_source_says_what_there_is(name):
-    with pytest.raises(NotFoundError) as error:
-        open_source(name)
-    assert error.value.hint
-
-
-def test_sources_without_images_are_refused(tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "a.parquet").write_bytes(b"nonsense")
-    pq.write_table(pa.table({"number": [1]}), tmp_path / "b.parquet")
-    with pytest.raises(InvalidInputError):
-        open_source(str(tmp_path / "empty")).items()
-    for name in ("a.parquet", "b.parquet", "missing.lance"):
-        with pytest.raises(InvalidInputError):
-            open_source(str(tmp_path / name))
