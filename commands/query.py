@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,10 +58,43 @@ def evaluate_command(
     chosen = None if device == "auto" else device
     steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
-        say("ranks are up to date: the tables have not changed since (--force computes again)")
+        say("ranks are up to date: nothing that they depend on has changed (--force computes again)")
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
     rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
     print_rows(rows.to_arrow_table().to_pylist(), fmt)
+
+
+@query.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="Delete ranks of runs that were stopped too; only while no `query eval` is running.",
+)
+@format_option
+@click.pass_context
+def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str) -> None:
+    """Delete runs that a newer run of the same encoder, mapper, case, split and scheme supersedes.
+
+    Kept are the newest runs, which all views and reports read, and everything in tagged versions. Disk
+    space is freed by the next `attribase compact`.
+
+    \b
+    Example: attribase -s my.store query prune --dry-run
+             attribase -s my.store query prune
+    """
+    from ..query import prune_runs
+
+    report = prune_runs(open_store(ctx), unfinished=unfinished, dry_run=dry_run)
+    print_rows([asdict(report)], fmt)
+    done = "would delete" if dry_run else "deleted"
+    say(f"{done} {report.deleted_runs} superseded runs and {report.deleted_ranks} ranks")
+    say(f"kept the newest {report.kept_runs} runs, their ranks, and tagged versions")
+    if report.unfinished_ranks and not unfinished:
+        say(
+            f"kept {report.unfinished_ranks} ranks of runs that were stopped: `query eval` may resume them "
+            "(--unfinished deletes them)"
+        )
 
 
 @query.command()

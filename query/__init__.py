@@ -11,6 +11,7 @@ from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.comparison import Comparison, compare_control, compare_mappers, metric_intervals
 from .evaluation.evaluate import evaluate
+from .evaluation.prune import PruneReport, prune_runs
 from .session import Session, Snapshot
 from .sql.bootstrap import Interval
 from .sql.connection import connect
@@ -24,6 +25,7 @@ __all__ = [
     "InfluenceRow",
     "Interval",
     "OwnerShare",
+    "PruneReport",
     "Question",
     "Request",
     "Result",
@@ -41,5 +43,6 @@ __all__ = [
     "influence_table",
     "load_sql",
     "metric_intervals",
+    "prune_runs",
     "run_sql",
 ]

@@ -90,7 +90,7 @@ def plan_runs(
     Raises NotFoundError where there is no such encoder, mapper or case, or no samples.
     """
     parts = read_parts(pinned, case)
-    finished = _newest_rows(pinned)
+    finished = newest_rows(pinned)
     wanted: list[Run] = []
     moved: list[Row] = []
     for name, by in _encoders_and_mappers(pinned, encoder, mapper):
@@ -125,7 +125,7 @@ def _current_parts(
     return current
 
 
-def _newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
+def newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
     """Of each encoder, mapper and part the row that the views read: the one started last."""
     rows = pinned.rows("runs", pinned.dataset("runs").schema.names).to_pylist()
     rows.sort(key=lambda row: row["run_id"], reverse=True)

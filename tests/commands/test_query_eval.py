@@ -1,11 +1,11 @@
-"""`query eval` on the command line: what it prints, and the device it is told to use."""
+"""`query eval` and `query prune`: what they print, and the device that is used."""
 
 import json
 import sys
 
 import pytest
 from attribase.cli import cli
-from attribase.query import connect
+from attribase.query import connect, evaluate
 from click.testing import CliRunner
 
 NOT_A_MAC = pytest.mark.skipif(sys.platform == "darwin", reason="has one")
@@ -43,3 +43,20 @@ def test_a_device_that_is_not_there_is_told(small, device, code):
     assert result.exit_code == code
     assert device in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_prune_prints_what_it_keeps_and_deletes(small):
+    url = small.store.uri
+    list(evaluate(small.store))
+    small.images(["new"], "gallery")
+    list(evaluate(small.store))
+    counts = {"kept_runs": 8, "deleted_runs": 8, "unfinished_ranks": 0}
+    dry = run("-s", url, "query", "prune", "--dry-run", "--format", "json")
+    assert "would delete 8 superseded runs" in dry.stderr
+    assert small.store.count("runs") == 16
+    done = run("-s", url, "query", "prune", "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    assert "kept the newest 8 runs" in done.stderr
+    assert json.loads(done.stdout) == json.loads(dry.stdout)
+    assert counts.items() <= json.loads(done.stdout)[0].items()
+    assert small.store.count("runs") == 8
