@@ -1,7 +1,15 @@
-"""Weights: pairs, losses, mappers and calibrations. Writes `mappers`, `calibrations` and mapped columns."""
+"""Train mappers (eq. 3 and 4) and calibrations (eq. 5 and 6) on the models and features of a store."""
 
-from .calibration import CalibrationConfig, train_calibration
-from .config import PAPER, WORLD, MapperConfig
+from .calibration import train_calibration
+from .config import PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
 from .mapper import train_mapper
 
-__all__ = ["PAPER", "WORLD", "CalibrationConfig", "MapperConfig", "train_calibration", "train_mapper"]
+__all__ = [
+    "PAPER",
+    "RECIPES",
+    "WORLD",
+    "CalibrationConfig",
+    "MapperConfig",
+    "train_calibration",
+    "train_mapper",
+]

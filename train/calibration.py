@@ -1,56 +1,31 @@
-"""Find tau and lambda (eq. 5 and 6): a held-out sample's influence should go to its exemplars."""
+"""Fit tau and lambda (eq. 5 and 6): a held-out sample's influence should go to its exemplars."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ..store import Step, Store, key_id, vectors_table
+from ..runtime.influence import influence_terms
+from ..store import NotFoundError, Step, Store, key_id, vectors_table
 from ..store.columns import utc_now
-from ..store.errors import InvalidInputError
-from .mapper import READS
-from .provenance import same_inputs, trained_row
+from .config import CalibrationConfig
+from .losses import calibration_loss
+from .provenance import input_versions, read_trained_row, same_inputs
 from .similarities import Similarities, load_similarities
 
 STAGE = "train-calibration"
 CLIP = (1e-3, 1e6)  # of 1/tau
 LAMBDA_MAX = 0.999  # at 1 the best candidate itself has no influence
-
-
-@dataclass(frozen=True)
-class CalibrationConfig:
-    """Settings of one calibration; the defaults are the paper's (C.3).
-
-    lr_inverse_tau, lr_lambda: Adam's, for 1/tau (which starts at 1) and lambda (which starts at 0).
-    batch: samples a step. top: similarities a sample, beside its exemplars' own. beta: of the softplus
-    that stands for relu while training. split, gallery: what is held out, and against which collection.
-    samples: how many of them at most. epsilon: with the exact relu an exemplar can have no influence at
-    all and the KL divergence would be infinite, so shares count as at least this much in it.
-    """
-
-    lr_inverse_tau: float = 0.5
-    lr_lambda: float = 0.0005
-    steps: int = 200
-    batch: int = 4096
-    top: int = 100_000
-    beta: float = 100.0
-    samples: int = 4096
-    split: str = "val"
-    gallery: str = "gallery"
-    epsilon: float = 1e-8
-    check_every: int = 5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for field in ("lr_inverse_tau", "steps", "batch", "top", "beta", "samples", "epsilon", "check_every"):
-            if not getattr(self, field) > 0:
-                raise InvalidInputError(f"{field} is too small", hint=f"give a larger {field}")
+LEAST_SHARE = 1e-30  # in the logarithm of the smooth loss
+BLOCK = 1 << 22
+"""Similarities worked on at once: 16 MB in float32."""
 
 
 def train_calibration(
@@ -66,20 +41,10 @@ def train_calibration(
     """
     config = config or CalibrationConfig()
     settings = json.dumps(asdict(config), sort_keys=True)
-    if _stands(store, encoder, mapper, settings):
+    if _is_current(store, encoder, mapper, settings):
         return
-    read = (*READS, vectors_table(encoder), "mappers")
-    versions = {table: version for table, version in store.versions().items() if table in read}
-    similarities = load_similarities(
-        store,
-        encoder,
-        mapper,
-        split=config.split,
-        gallery=config.gallery,
-        top=config.top,
-        samples=config.samples,
-        seed=config.seed,
-    )
+    versions = input_versions(store, vectors_table(encoder), "mappers")
+    similarities = load_similarities(store, encoder, mapper, config)
     history: list[dict[str, Any]] = []
     for record in calibrate(similarities, config):
         history.append(record)
@@ -104,26 +69,31 @@ def train_calibration(
 
 
 def _candidates(history: list[dict[str, Any]]) -> Iterator[tuple[float, float, float]]:
-    """(exact KL, tau, lambda) of every check, with lambda and without: a cut can cost more than it gains."""
+    """(exact KL, tau, lambda) of every check, with lambda and with 0, which can have the smaller KL."""
     for record in history:
         if "kl" in record:
             yield record["kl"], record["tau"], record["lambda"]
             yield record["kl_uncut"], record["tau"], 0.0
 
 
-def _stands(store: Store, encoder: str, mapper: str, settings: str) -> bool:
-    """Whether this was calibrated before on the same rows, and the mapper not trained since."""
-    before, trained = (trained_row(store, table, encoder, mapper) for table in ("calibrations", "mappers"))
-    if before is None or not same_inputs(store, before, encoder, settings):
+def _is_current(store: Store, encoder: str, mapper: str, settings: str) -> bool:
+    """Whether this was calibrated before on the same rows, and with the mapper as it is now."""
+    calibrated = read_trained_row(store, "calibrations", encoder, mapper)
+    if calibrated is None or not same_inputs(store, calibrated, encoder, settings):
         return False
-    return trained is None or bool(trained["created"] <= before["created"])
+    version = json.loads(calibrated["table_versions"]).get("mappers")
+    try:
+        before = read_trained_row(store, "mappers", encoder, mapper, version)
+    except NotFoundError:  # the version is gone
+        return False
+    return before == read_trained_row(store, "mappers", encoder, mapper)
 
 
 def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator[dict[str, Any]]:
     """Yield a record a step, the start first: step, tau, lambda, softplus loss, and at times the exact KL.
 
-    The smallest exact KL, with lambda or without, is the result:
-    the smooth loss can go on falling while the exact one rises.
+    The smallest exact KL, with lambda or without, is the result: the smooth loss can go on falling while
+    the exact one rises.
     """
     count = len(similarities.values)
     inverse_tau, lam = torch.tensor(1.0, requires_grad=True), torch.tensor(0.0, requires_grad=True)
@@ -139,50 +109,57 @@ def calibrate(similarities: Similarities, config: CalibrationConfig) -> Iterator
         if step % config.check_every == 0 or step == config.steps:
             record["kl"] = exact_kl(similarities, record["tau"], record["lambda"], config.epsilon)
             record["kl_uncut"] = exact_kl(similarities, record["tau"], 0.0, config.epsilon)
-        every = count <= config.batch
-        chosen = torch.arange(count) if every else torch.randperm(count, generator=rng)[: config.batch]
-        part = Similarities(similarities.values[chosen], similarities.exemplar[chosen])
-        loss = kl_divergence(part, smooth_shares(part.values, inverse_tau, lam, config.beta), 1e-30)
-        record["loss"] = float(loss.detach())
-        yield record
+        batch = None if count <= config.batch else torch.randperm(count, generator=rng)[: config.batch]
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        record["loss"] = _backward(similarities, batch, inverse_tau, lam, config.beta)
+        yield record
         optimizer.step()
         with torch.no_grad():
             inverse_tau.clamp_(*CLIP)
             lam.clamp_(0.0, LAMBDA_MAX)
 
 
+def _backward(
+    similarities: Similarities, batch: Tensor | None, inverse_tau: Tensor, lam: Tensor, beta: float
+) -> float:
+    """Add the gradient of eq. 5 over the samples `batch` (None: all), block by block; returns the loss."""
+    total, samples = 0.0, len(similarities.values) if batch is None else len(batch)
+    for block in _blocks(similarities, batch):
+        shares = smooth_shares(block.values, inverse_tau, lam, beta)
+        part = calibration_loss(shares, block.exemplar, LEAST_SHARE) * (len(shares) / samples)
+        part.backward()  # type: ignore[no-untyped-call]
+        total += float(part.detach())
+    return total
+
+
+def _blocks(similarities: Similarities, rows: Tensor | None = None) -> Iterator[Similarities]:
+    """The samples `rows` (None: all, as views) in blocks of about BLOCK similarities."""
+    values, exemplar = similarities.values, similarities.exemplar
+    step = max(1, BLOCK // max(1, values.shape[1]))
+    for start in range(0, len(values) if rows is None else len(rows), step):
+        part = slice(start, start + step) if rows is None else rows[start : start + step]
+        yield Similarities(values[part], exemplar[part])
+
+
 def smooth_shares(values: Tensor, inverse_tau: Tensor, lam: Tensor, beta: float) -> Tensor:
     """Eq. 6 with softplus for relu: (samples, candidates) similarities to shares that sum to 1 a row."""
+    return _shares(values, 1 / inverse_tau, lam, partial(softplus, beta=beta))
+
+
+def _shares(values: Tensor, tau: Tensor | float, lam: Tensor | float, relu: Any) -> Tensor:
+    """Eq. 6 over each row; -inf is padding and has no share."""
     best = values.max(dim=1, keepdim=True).values
     padding = values == -torch.inf
-    # padding is taken out before the product: -inf * 1/tau has no gradient but NaN
-    below = (values - best).masked_fill(padding, 0.0)
-    weights = softplus(torch.exp(below * inverse_tau) - lam, beta=beta).masked_fill(padding, 0.0)
-    return weights / weights.sum(dim=1, keepdim=True)
-
-
-def kl_divergence(similarities: Similarities, shares: Tensor, epsilon: float) -> Tensor:
-    """Eq. 5, mean over samples: S is uniform over a sample's exemplars, P is `shares`, at least `epsilon`."""
-    exemplar = similarities.exemplar
-    count = exemplar.sum(dim=1)
-    logs = torch.where(exemplar, shares.clamp_min(epsilon), 1.0).log().sum(dim=1)
-    return (-count.log() - logs / count).mean()
+    scores = torch.where(padding, best, values)  # -inf / tau would have NaN for a gradient
+    terms = influence_terms(scores, best, tau, lam, exp=torch.exp, relu=relu).masked_fill(padding, 0.0)
+    return terms / terms.sum(dim=1, keepdim=True)
 
 
 @torch.no_grad()
 def exact_kl(similarities: Similarities, tau: float, lam: float, epsilon: float) -> float:
-    """Eq. 5 with the exact relu of eq. 6, in blocks of samples."""
+    """Eq. 5 with the exact relu of eq. 6, in float64, block by block."""
     total = 0.0
-    for start in range(0, len(similarities.values), 256):
-        values = similarities.values[start : start + 256].double()
-        best = values.max(dim=1, keepdim=True).values
-        weights = (torch.exp((values - best) / tau) - lam).clamp_min(0.0)
-        weights = weights.masked_fill(
-            values == -torch.inf, 0.0
-        )  # exp(-inf) - lambda is 0 only if lambda >= 0
-        part = Similarities(values, similarities.exemplar[start : start + 256])
-        shares = weights / weights.sum(dim=1, keepdim=True)
-        total += float(kl_divergence(part, shares, epsilon)) * len(values)
+    for block in _blocks(similarities):
+        shares = _shares(block.values.double(), tau, lam, torch.relu)
+        total += float(calibration_loss(shares, block.exemplar, epsilon)) * len(shares)
     return total / len(similarities.values)

@@ -1,29 +1,30 @@
-"""How a mapper is trained: the paper's recipe, and one for a few dozen models."""
+"""Settings of the two trainings: the paper's recipe, and one for a few dozen models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..runtime.mapper import RAW
+from ..store import mapped_column
 from ..store.errors import InvalidInputError
-from ..store.ids import mapped_column
 
 CENTRES = ("none", "gallery", "each")
 
 
 @dataclass(frozen=True)
 class MapperConfig:
-    """Settings of one training; the defaults are the paper's (C.1).
+    """Settings of one training of h and h~; the defaults are the paper's (C.1).
 
     name: what the mapper is called. kinds: concept kinds of the models to learn from.
     temperature: nu of eq. 3. regulariser: weight of eq. 4. batch: models a step, all different.
     epochs, draws: an epoch draws `draws` pairs from each model. views: augmented views to draw from
     beside the plain picture (0: the plain picture alone).
-    centre: where biases start: at zero ("none"), both at minus the gallery's mean feature ("gallery": what
-    all images share tells none apart), or h there and h~ at minus the mean of the samples ("each").
+    centre: where biases start: at zero ("none"), both at minus the gallery's mean feature ("gallery": it is
+    common to all images), or h there and h~ at minus the mean of the samples ("each").
     rank: learn inside the `rank` leading principal directions of the gallery, identity outside; None
     learns the whole matrix. weight_decay: of AdamW, towards identity. gallery: the collection that
     validation searches, `validation_images` of it at most; every `validate_every` epochs.
+    recipe: where the settings that were not given come from; stored with them, without effect.
     """
 
     name: str = "tuned"
@@ -42,6 +43,7 @@ class MapperConfig:
     gallery: str = "gallery"
     validate_every: int = 5
     validation_images: int = 20_000
+    recipe: str = "paper"
 
     def __post_init__(self) -> None:
         if self.name == RAW:
@@ -49,23 +51,59 @@ class MapperConfig:
         if self.centre not in CENTRES:
             raise InvalidInputError(f"centre is {self.centre!r}", hint=f"use one of {', '.join(CENTRES)}")
         mapped_column(self.name)  # raises for a name that no column can have
-        numbers = {
-            "temperature": self.temperature,
-            "lr": self.lr,
-            "epochs": self.epochs,
-            "batch": self.batch - 1,  # a single pair has no negative
-            "draws": self.draws,
-            "validate_every": self.validate_every,
-            "rank": 1 if self.rank is None else self.rank,
-        }
-        for field, value in numbers.items():
-            if not value > 0:
-                raise InvalidInputError(f"{field} is too small", hint=f"give a larger {field}")
+        _check_positive(
+            {
+                "temperature": self.temperature,
+                "lr": self.lr,
+                "epochs": self.epochs,
+                "batch": self.batch - 1,  # a single pair has no negative
+                "draws": self.draws,
+                "validate_every": self.validate_every,
+                "rank": 1 if self.rank is None else self.rank,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """Settings of one calibration; the defaults are the paper's (C.3).
+
+    lr_inverse_tau, lr_lambda: Adam's, for 1/tau (which starts at 1) and lambda (which starts at 0).
+    batch: samples a step. top: similarities a sample, beside its exemplars' own. beta: of the softplus
+    that stands for relu while training. split, gallery: what is held out, and against which collection.
+    samples: how many of them at most. epsilon: with the exact relu an exemplar can have no influence at
+    all and the KL divergence would be infinite, so shares count as at least this much in it.
+    """
+
+    lr_inverse_tau: float = 0.5
+    lr_lambda: float = 0.0005
+    steps: int = 200
+    batch: int = 4096
+    top: int = 100_000
+    beta: float = 100.0
+    samples: int = 4096
+    split: str = "val"
+    gallery: str = "gallery"
+    epsilon: float = 1e-8
+    check_every: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = ("lr_inverse_tau", "steps", "batch", "top", "beta", "samples", "epsilon", "check_every")
+        _check_positive({name: getattr(self, name) for name in names})
+
+
+def _check_positive(settings: dict[str, float]) -> None:
+    for name, value in settings.items():
+        if not value > 0:
+            raise InvalidInputError(f"{name} is too small", hint=f"give a larger {name}")
 
 
 PAPER = MapperConfig()
 """arXiv:2306.09345, C.1: 100 epochs of one pair a model, batch 1024, temperature 1."""
 
-WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=256)
+WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=256, recipe="world")
 """For the embedded world's few dozen models, a batch of all of them; the best on its validation models
 (docs/world.md)."""
+
+RECIPES = {"paper": PAPER, "world": WORLD}

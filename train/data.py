@@ -1,4 +1,4 @@
-"""All that one training of a mapper looks at, in memory."""
+"""What one training of a mapper reads, in memory: models, features and augmented views."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FeatureMatrix:
 
 
 def embedded_items(store: Store, encoder: str) -> set[str]:
-    """Every item that has a vector. NotFoundError when the encoder has no table yet."""
+    """The ids of all items that have a vector. NotFoundError when the encoder has no table yet."""
     return set(store.read(_table(store, encoder), ["item_id"])["item_id"].to_pylist())
 
 
@@ -41,7 +41,7 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
     blocks: list[NDArray[np.float32]] = []
     for batch in store.scan(_table(store, encoder), ["item_id", column], batch_rows=4096):
         ids = batch["item_id"].to_pylist()
-        picked = [place for place, item in enumerate(ids) if item in items]
+        picked = [row for row, item in enumerate(ids) if item in items]
         if not picked:
             continue
         vectors = batch[column].take(pa.array(picked))
@@ -49,8 +49,8 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
             raise InvalidInputError(
                 f"{vectors.null_count} items of {encoder} have no {column}", hint="embed again to fill it"
             )
-        for place in picked:
-            index[ids[place]] = len(index)
+        for row in picked:
+            index[ids[row]] = len(index)
         blocks.append(to_rows(vectors))
     dim = store.schema(_table(store, encoder)).field(column).type.list_size
     rows = np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
@@ -66,19 +66,19 @@ def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) 
     if not views:
         return stacked
     table = views_table(encoder)
-    seen = -1
+    newest = -1
     if table in store.tables():
         for batch in store.scan(table, ["item_id", "view", "base"], f"view < {views}", batch_rows=4096):
             ids, numbers = batch["item_id"].to_pylist(), batch["view"].to_pylist()
-            picked = [place for place, item in enumerate(ids) if item in features.index]
+            picked = [row for row, item in enumerate(ids) if item in features.index]
             if picked:
-                where = [features.index[ids[place]] for place in picked]
-                which = [1 + numbers[place] for place in picked]
+                where = [features.index[ids[row]] for row in picked]
+                which = [1 + numbers[row] for row in picked]
                 stacked[where, which] = torch.from_numpy(to_rows(batch["base"].take(pa.array(picked))))
-                seen = max(seen, max(which) - 1)
-    if seen + 1 < views:
+                newest = max(newest, max(which) - 1)
+    if newest + 1 < views:
         raise InvalidInputError(
-            f"{views} augmented views of {encoder} are asked for, {seen + 1} are embedded",
+            f"{views} augmented views of {encoder} are asked for, {newest + 1} are embedded",
             hint="embed the views first, or train with views=0",
         )
     return stacked
@@ -95,11 +95,11 @@ def _table(store: Store, encoder: str) -> str:
 
 
 @dataclass(frozen=True)
-class Data:
-    """Models to learn from and to validate on.
+class TrainingData:
+    """Models to train and to validate on.
 
-    features: the plain features of every item involved. views: (taught items, 1 + views, dim), what pairs
-    are drawn from; view_row says where each taught item is in it. gallery: what validation searches.
+    features: the plain features of every item involved. views: (training items, 1 + views, dim), what pairs
+    are drawn from; view_row is each training item's row in it. gallery: what validation searches.
     """
 
     models: list[TrainModel]
@@ -110,23 +110,30 @@ class Data:
     view_row: dict[str, int]
 
 
-def load_data(store: Store, encoder: str, config: MapperConfig) -> Data:
-    """Read it all. Raises InvalidInputError for fewer than two models to learn from, or missing views."""
-    known = embedded_items(store, encoder)
-    models = load_models(store, "train", known, config.kinds)
+def load_data(store: Store, encoder: str, config: MapperConfig) -> TrainingData:
+    """Read the models, features and views.
+
+    Raises InvalidInputError for fewer than two models to train on, or missing views.
+    """
+    embedded = embedded_items(store, encoder)
+    models = load_models(store, "train", embedded, config.kinds)
     if len(models) < 2:
         raise InvalidInputError(
             f"{len(models)} embedded training models of kind {' or '.join(config.kinds)}, 2 are needed",
             hint="customize, sample and embed models with split 'train' first",
         )
-    held_out = load_models(store, "val", known, config.kinds)
+    held_out = load_models(store, "val", embedded, config.kinds)
     members = store.read("members").to_pylist()
-    gallery = sorted({row["image_id"] for row in members if row["collection"] == config.gallery} & known)
+    gallery = sorted({row["image_id"] for row in members if row["collection"] == config.gallery} & embedded)
     gallery = gallery[: config.validation_images]  # ids are hashes: the first are a random choice
-    taught = {item for model in models for item in (*model.exemplars, *model.sample_ids())}
-    tested = {item for model in held_out for item in (*model.exemplars, *model.sample_ids())}
-    features = load_features(store, encoder, taught | tested | set(gallery))
-    seen = sorted(taught)
-    own = FeatureMatrix({item: row for row, item in enumerate(seen)}, features.of(seen))
+    training, validation = _items(models), _items(held_out)
+    features = load_features(store, encoder, training | validation | set(gallery))
+    ordered = sorted(training)
+    own = FeatureMatrix({item: row for row, item in enumerate(ordered)}, features.of(ordered))
     views = load_views(store, encoder, own, config.views)
-    return Data(models, held_out, gallery, features, views, own.index)
+    return TrainingData(models, held_out, gallery, features, views, own.index)
+
+
+def _items(models: Sequence[TrainModel]) -> set[str]:
+    """The exemplars and samples of `models`, by id."""
+    return {item for model in models for item in (*model.exemplars, *model.sample_ids())}

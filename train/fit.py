@@ -1,4 +1,4 @@
-"""The loop: pairs in, gradient steps on h and h~, a record an epoch."""
+"""The training loop of h and h~ (eq. 3 and 4), and their validation on held-out models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from .config import MapperConfig
-from .data import Data, FeatureMatrix
+from .data import FeatureMatrix, TrainingData
 from .linear_map import LinearMap, principal_directions
 from .losses import contrastive_loss, orthogonality
 from .pairs import PairSampler, TrainModel
@@ -35,14 +35,14 @@ class Validation:
         cls, models: Sequence[TrainModel], features: FeatureMatrix, gallery: Sequence[str], temperature: float
     ) -> Validation:
         """`gallery` are image ids; an exemplar that is also in the gallery counts once."""
-        place = {image: index for index, image in enumerate(gallery)}
+        column = {image: index for index, image in enumerate(gallery)}
         own = torch.zeros(sum(len(m.sample_ids()) for m in models), len(gallery), dtype=torch.bool)
-        at = 0
+        row = 0
         for model in models:
             count = len(model.sample_ids())
-            columns = [place[image] for image in model.exemplars if image in place]
-            own[at : at + count, columns] = True
-            at += count
+            columns = [column[image] for image in model.exemplars if image in column]
+            own[row : row + count, columns] = True
+            row += count
         return cls(models, features, features.of(gallery), own, temperature)
 
     @torch.no_grad()
@@ -53,16 +53,16 @@ class Validation:
         """
         gallery = normalize(real(self.gallery), dim=1)
         hits: list[Tensor] = []
-        at = 0
+        row = 0
         for model in self.models:
             queries = normalize(synth(self.features.of(model.sample_ids())), dim=1)
             exemplars = normalize(real(self.features.of(model.exemplars)), dim=1)
-            others = (queries @ gallery.T).masked_fill(self.own[at : at + len(queries)], -torch.inf)
+            others = (queries @ gallery.T).masked_fill(self.own[row : row + len(queries)], -torch.inf)
             found = queries @ exemplars.T
             above = torch.stack([(others >= column).sum(1) for column in found.T.unsqueeze(2)], dim=1)
             rank = 1 + above + (found.unsqueeze(1) > found.unsqueeze(2)).sum(2)
             hits.append((rank <= TOP).float().mean(1))
-            at += len(queries)
+            row += len(queries)
         return float(torch.cat(hits).mean())
 
     @torch.no_grad()
@@ -76,7 +76,7 @@ class Validation:
         return float(contrastive_loss(real(exemplars), synth(samples), self.temperature))
 
 
-def start_maps(data: Data, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
+def start_maps(data: TrainingData, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
     """Identity maps, with the biases and directions that `config` asks for."""
     images = data.features.of(data.gallery or sorted({i for m in data.models for i in m.exemplars}))
     basis = principal_directions(images, config.rank) if config.rank else None
@@ -88,7 +88,7 @@ def start_maps(data: Data, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
 
 
 def fit(
-    real: LinearMap, synth: LinearMap, data: Data, config: MapperConfig
+    real: LinearMap, synth: LinearMap, data: TrainingData, config: MapperConfig
 ) -> Iterator[tuple[dict[str, Any], bool]]:
     """Train in place; yield each epoch's record (epoch 0 is the start) and whether it is the best so far."""
     rng = np.random.default_rng(config.seed)
@@ -132,12 +132,12 @@ def _step(
     (contrastive + config.regulariser * regulariser).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     if config.weight_decay:
-        _towards_start((real, synth), optimizer.param_groups[0]["lr"] * config.weight_decay)
+        _decay_towards_identity((real, synth), optimizer.param_groups[0]["lr"] * config.weight_decay)
     return float(contrastive.detach()), float(regulariser.detach())
 
 
 @torch.no_grad()
-def _towards_start(maps: tuple[LinearMap, LinearMap], share: float) -> None:
+def _decay_towards_identity(maps: tuple[LinearMap, LinearMap], share: float) -> None:
     """Decoupled weight decay, towards identity instead of zero. Biases are left alone."""
     for one in maps:
         one.core.lerp_(torch.eye(len(one.core)), share)
@@ -156,7 +156,7 @@ def _batches(
             yield views[exemplars[part], which[0, part]], views[samples[part], which[1, part]]
 
 
-def _validation(data: Data, config: MapperConfig) -> Validation | None:
+def _validation(data: TrainingData, config: MapperConfig) -> Validation | None:
     if not data.held_out or not data.gallery:
         return None
     return Validation.build(data.held_out, data.features, data.gallery, config.temperature)

@@ -14,10 +14,9 @@ from ..store.columns import utc_now
 from .config import MapperConfig
 from .data import load_data
 from .fit import fit, start_maps
-from .provenance import same_inputs, trained_row
+from .provenance import input_versions, read_trained_row, same_inputs
 
 STAGE = "train-mapper"
-READS = ("members", "models", "samples")
 
 
 def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[Step]:
@@ -32,16 +31,12 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         views that are not embedded.
     """
     settings = json.dumps(asdict(config), sort_keys=True)
-    before = trained_row(store, "mappers", encoder, config.name)
-    if (
-        before
-        and same_inputs(store, before, encoder, settings)
-        and column_is_full(store, encoder, config.name)
-    ):
+    if _is_current(store, encoder, config.name, settings):
         return
-    read = [*READS, vectors_table(encoder), *([views_table(encoder)] if config.views else [])]
+    versions = input_versions(
+        store, vectors_table(encoder), *([views_table(encoder)] if config.views else [])
+    )
     data = load_data(store, encoder, config)
-    versions = {table: version for table, version in store.versions().items() if table in read}
     real, synth = start_maps(data, config)
     history: list[dict[str, Any]] = []
     best, best_epoch = (real.frozen(), synth.frozen()), 0
@@ -63,9 +58,19 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         "table_versions": json.dumps(versions, sort_keys=True),
         "created": utc_now(),
     }
-    fill_column(store, encoder, config.name, pair)  # first: a mapper that is listed is one that is ready
+    fill_column(store, encoder, config.name, pair)  # before the row: a listed mapper has its vectors
     store.upsert("mappers", [row], update=True)
     yield Step(STAGE, config.epochs, config.epochs, f"kept epoch {best_epoch}")
+
+
+def _is_current(store: Store, encoder: str, name: str, settings: str) -> bool:
+    """Whether this mapper was trained before on the same rows, and every item is mapped."""
+    trained = read_trained_row(store, "mappers", encoder, name)
+    return (
+        trained is not None
+        and same_inputs(store, trained, encoder, settings)
+        and column_is_full(store, encoder, name)
+    )
 
 
 def _note(record: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The models that a store can teach with, and pairs (exemplar, sample) drawn from them."""
+"""Customized models to train on, and pairs (exemplar, sample) drawn from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..store import Store
 
-UNTOUCHED = "none"  # the method of control models: nothing of the exemplar is in their samples
+CONTROL_METHOD = "none"  # of control models: the untouched base, whose samples owe nothing to the exemplars
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,23 @@ class TrainModel:
 
 
 def load_models(
-    store: Store, split: str, known: set[str], kinds: Sequence[str] | None = None
+    store: Store, split: str, embedded: set[str], kinds: Sequence[str] | None = None
 ) -> list[TrainModel]:
-    """The models of `split` (and `kinds`), reduced to items that are in `known`, sorted by id.
+    """The models of `split` (and `kinds`), reduced to items that are in `embedded`, sorted by id.
 
     Models left without an exemplar or without a sample are left out, and so are control models.
     """
     columns = ["model_id", "method", "concept_kind", "exemplar_ids", "split"]
     samples: dict[str, dict[str, list[str]]] = {}
     for row in store.read("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
-        if row["sample_id"] in known:
+        if row["sample_id"] in embedded:
             schemes = samples.setdefault(row["model_id"], {})
             schemes.setdefault(row["scheme"] or "", []).append(row["sample_id"])
     models = []
     for row in sorted(store.read("models", columns).to_pylist(), key=lambda row: str(row["model_id"])):
         wanted = row["split"] == split and (kinds is None or row["concept_kind"] in kinds)
-        exemplars = tuple(sorted(set(row["exemplar_ids"]) & known))
-        if not wanted or row["method"] == UNTOUCHED or not exemplars or row["model_id"] not in samples:
+        exemplars = tuple(sorted(set(row["exemplar_ids"]) & embedded))
+        if not wanted or row["method"] == CONTROL_METHOD or not exemplars or row["model_id"] not in samples:
             continue
         own = {scheme: tuple(sorted(ids)) for scheme, ids in samples[row["model_id"]].items()}
         models.append(TrainModel(row["model_id"], row["concept_kind"] or "", exemplars, own))
@@ -55,13 +55,13 @@ class PairSampler:
     """Draws one (exemplar, scheme, sample) of each model, all uniformly, in that order (C.1)."""
 
     def __init__(self, models: Sequence[TrainModel], row: Mapping[str, int]) -> None:
-        """`row` is where each item's features are."""
+        """`row` is the row of each item's features."""
         self.models = len(models)
-        self._exemplars, self._exemplar_counts = _padded([[row[i] for i in m.exemplars] for m in models])
+        self._exemplars, self._exemplar_counts = _pad([[row[i] for i in m.exemplars] for m in models])
         schemes = [[[row[i] for i in m.samples[name]] for name in sorted(m.samples)] for m in models]
         self._scheme_counts = np.array([len(lists) for lists in schemes])
         self._first_scheme = np.cumsum([0, *self._scheme_counts[:-1]])
-        self._samples, self._sample_counts = _padded([rows for lists in schemes for rows in lists])
+        self._samples, self._sample_counts = _pad([rows for lists in schemes for rows in lists])
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(models,) rows of the exemplars and of the samples, model by model."""
@@ -72,7 +72,7 @@ class PairSampler:
         return exemplars, samples
 
 
-def _padded(lists: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pad(lists: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lists of unequal length as one array, and their lengths."""
     counts = np.array([len(values) for values in lists], dtype=np.int64)
     table = np.zeros((len(lists), int(counts.max(initial=1))), dtype=np.int64)

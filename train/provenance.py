@@ -1,37 +1,81 @@
-"""Whether a training would start from what it started from before: then its result stands."""
+"""Whether a training would start from the same inputs as before: then its result is kept."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from ..store import NotFoundError, Store, vectors_table
+import pyarrow as pa
+
+from ..store import NotFoundError, Store, vectors_table, views_table
 from ..store.lookup import quote
 
 ROW_COLUMNS = ("config", "table_versions", "created")
 
+READS = {
+    "members": ("collection", "image_id"),
+    "models": ("model_id", "method", "concept_kind", "exemplar_ids", "split"),
+    "samples": ("sample_id", "model_id", "scheme"),
+}
+"""The tables and columns that a training reads beside vectors; the key first."""
 
-def trained_row(store: Store, table: str, encoder: str, mapper: str) -> dict[str, Any] | None:
-    """The row of `mappers` or `calibrations` for this encoder and mapper, without its weights."""
+
+def read_trained_row(
+    store: Store, table: str, encoder: str, mapper: str, version: int | None = None
+) -> dict[str, Any] | None:
+    """The row of `mappers` or `calibrations` for this encoder and mapper, without its weights.
+
+    Raises NotFoundError for a `version` of the table that is gone.
+    """
     where = f"encoder = {quote(encoder)} and mapper = {quote(mapper)}"
-    rows = store.read(table, ROW_COLUMNS, where).to_pylist()
+    rows = store.dataset(table, version).to_table(columns=list(ROW_COLUMNS), filter=where).to_pylist()
     return rows[0] if rows else None
 
 
-def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) -> bool:
-    """Whether `row` was trained with `config` (JSON) on the very rows that are there now.
+def input_versions(store: Store, *tables: str) -> dict[str, int]:
+    """The newest versions of what a training reads: READS and `tables`. To be read before the data.
 
-    Vectors of an item never change but mapped columns come and go, so of the vector table it is the
-    number of rows that counts, of every other table its version.
+    What is committed while the data is read may or may not be in it; the next call trains again then.
     """
-    vectors = vectors_table(encoder)
+    wanted = {*READS, *tables}
+    return {table: version for table, version in store.versions().items() if table in wanted}
+
+
+def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) -> bool:
+    """Whether `row` was trained with `config` (JSON) on the rows that are there now.
+
+    Vectors and views of an item never change, while mapped columns come and go: of their tables the number
+    of rows is compared, of the others the rows themselves where the version is another.
+    """
+    settings, before = _without_recipe(config), _without_recipe(row["config"])
+    if settings != before:
+        return False
     then: dict[str, int] = json.loads(row["table_versions"])
+    counted = {vectors_table(encoder), views_table(encoder)} & then.keys()
     now = store.versions()
-    others = {table for table in then if table not in (vectors, "mappers")}
-    if row["config"] != config or any(now.get(table) != then[table] for table in others):
-        return False
     try:
-        before = store.dataset(vectors, then[vectors]).count_rows()
-    except NotFoundError:
+        if any(store.dataset(table, then[table]).count_rows() != store.count(table) for table in counted):
+            return False
+        return all(
+            then[table] == now[table]
+            or _rows(store, table, then[table], settings["gallery"])
+            == _rows(store, table, now[table], settings["gallery"])
+            for table in READS
+        )
+    except NotFoundError:  # a version is gone
         return False
-    return bool(before == store.count(vectors))
+
+
+def _without_recipe(config: str) -> dict[str, Any]:
+    """The settings without the name of the recipe that they come from: it decides nothing by itself."""
+    settings: dict[str, Any] = json.loads(config)
+    settings.pop("recipe", None)
+    return settings
+
+
+def _rows(store: Store, table: str, version: int, gallery: str) -> pa.Table:
+    """What a training reads of `table`, in order of the key; of members the gallery's alone."""
+    columns = READS[table]
+    where = f"collection = {quote(gallery)}" if table == "members" else None
+    rows = store.dataset(table, version).to_table(columns=list(columns), filter=where)
+    return rows.sort_by("image_id" if table == "members" else columns[0])

@@ -8,8 +8,10 @@ from attribase.runtime import influence
 from attribase.store import Store
 from attribase.store.errors import InvalidInputError, NotFoundError
 from attribase.train import CalibrationConfig, MapperConfig, train_calibration, train_mapper
+from attribase.train import calibration as module
 from attribase.train.calibration import calibrate, exact_kl, smooth_shares
 from attribase.train.similarities import Similarities, load_similarities
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def drawn_from_softmax(tau: float, samples: int = 512, candidates: int = 400) -> Similarities:
@@ -90,14 +92,10 @@ def test_the_same_seed_gives_the_same_calibration(mapped):
 
 
 def test_similarities_are_those_of_val_samples_with_their_own_exemplars_first(mapped):
-    found = load_similarities(
-        mapped, "made", "none", split="val", gallery="gallery", top=50, samples=10_000, seed=0
-    )
+    found = load_similarities(mapped, "made", "none", CalibrationConfig(top=50, samples=10_000))
     assert found.values.shape == (48, 2 + 50)
     assert found.exemplar.sum(1).tolist() == [2] * 48
-    whole = load_similarities(
-        mapped, "made", "none", split="val", gallery="gallery", top=10**6, samples=10_000, seed=0
-    )
+    whole = load_similarities(mapped, "made", "none", CalibrationConfig(top=10**6, samples=10_000))
     assert whole.values.shape == (48, 2 + 300)
     best = whole.values[:, 2:].sort(dim=1, descending=True).values[:, :50]
     assert torch.allclose(found.values[:, 2:].sort(dim=1, descending=True).values, best)
@@ -105,9 +103,7 @@ def test_similarities_are_those_of_val_samples_with_their_own_exemplars_first(ma
 
 def test_an_exemplar_in_the_gallery_counts_once(mapped):
     mapped.upsert("members", [{"collection": "gallery", "image_id": "e-val000-0"}])
-    found = load_similarities(
-        mapped, "made", "none", split="val", gallery="gallery", top=10**6, samples=10_000, seed=0
-    )
+    found = load_similarities(mapped, "made", "none", CalibrationConfig(top=10**6, samples=10_000))
     finite = torch.isfinite(found.values).sum(1)
     assert finite.tolist() == [302] * 4 + [303] * 44
 
@@ -121,6 +117,56 @@ def test_what_is_missing_is_named(mapped):
         calibration(mapped, "none", CalibrationConfig(gallery="laion"))
     with pytest.raises(NotFoundError):
         list(train_calibration(mapped, "unknown", "none"))
+
+
+def test_a_mapper_that_is_trained_while_similarities_are_read_is_calibrated_by_the_next_call(
+    mapped, monkeypatch
+):
+    def interrupted(*args):
+        found = load_similarities(*args)
+        again = MapperConfig(temperature=0.1, lr=1e-2, epochs=3, draws=4, views=0)
+        list(train_mapper(mapped, "made", again))
+        return found
+
+    config = CalibrationConfig(steps=5)
+    monkeypatch.setattr(module, "load_similarities", interrupted)
+    assert list(train_calibration(mapped, "made", "tuned", config))
+    monkeypatch.undo()
+    assert list(train_calibration(mapped, "made", "tuned", config))
+    assert list(train_calibration(mapped, "made", "tuned", config)) == []
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the bytes of the largest tensor that any operation makes anew."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for one in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(one, torch.Tensor) and not one._is_view():
+                self.bytes = max(self.bytes, one.nbytes)
+        return made
+
+
+@pytest.mark.parametrize("batch", [4096, 300])
+def test_a_step_makes_no_tensor_larger_than_a_block(monkeypatch, batch):
+    """All similarities are 512 x 400 float32; a block is 10 samples, in float64 where the KL is exact."""
+    whole = drawn_from_softmax(0.1)
+    monkeypatch.setattr(module, "BLOCK", 10 * 400)
+    with LargestTensor() as seen:
+        list(calibrate(whole, CalibrationConfig(steps=2, batch=batch)))
+    assert 0 < seen.bytes <= 10 * 400 * 8
+    assert whole.values.nbytes > 10 * seen.bytes
+
+
+@pytest.mark.parametrize("batch", [4096, 300])
+def test_blocks_do_not_show_in_the_result(monkeypatch, batch):
+    config = CalibrationConfig(steps=30, batch=batch)
+    at_once = list(calibrate(drawn_from_softmax(0.1), config))
+    monkeypatch.setattr(module, "BLOCK", 7 * 400)
+    for one, other in zip(calibrate(drawn_from_softmax(0.1), config), at_once, strict=True):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
 
 
 def test_settings_that_cannot_work_are_refused():

@@ -7,7 +7,8 @@ import torch
 from attribase.runtime import MapperPair
 from attribase.store import Store, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
-from attribase.train import PAPER, MapperConfig, train_mapper
+from attribase.train import PAPER, WORLD, MapperConfig, train_mapper
+from attribase.train import mapper as module
 from attribase.train.data import embedded_items, load_data, load_features, load_views
 from attribase.train.fit import Validation
 from attribase.train.linear_map import LinearMap
@@ -39,6 +40,36 @@ def test_it_finds_exemplars_of_models_it_never_saw_where_raw_features_do_not(mad
     raw, mapped = recall_at_10(made, MapperPair(), "test"), recall_at_10(made, train(made), "test")
     assert raw < 0.2
     assert mapped > 0.9
+
+
+def test_a_model_committed_while_the_data_is_read_is_learned_by_the_next_call(made, monkeypatch):
+    config = replace(FAST, epochs=2)
+
+    def interrupted(*args):
+        data = load_data(*args)
+        made.upsert(
+            "models",
+            [
+                {"model_id": "late", "method": "custom-diffusion", "concept_kind": "object", "split": "train"}
+                | {"exemplar_ids": ["e-train000-0"]}
+            ],
+        )
+        sample = {"sample_id": "s-test000-0", "model_id": "late", "scheme": "gpt"}
+        made.upsert("samples", [sample], update=True)
+        return data
+
+    monkeypatch.setattr(module, "load_data", interrupted)
+    assert list(train_mapper(made, "made", config))
+    monkeypatch.undo()
+    assert list(train_mapper(made, "made", config))
+    assert list(train_mapper(made, "made", config)) == []
+
+
+def test_the_stored_config_names_the_recipe(made):
+    for recipe in (PAPER, replace(WORLD, rank=None)):
+        list(train_mapper(made, "made", replace(recipe, epochs=1, views=0)))
+        config = json.loads(made.read("mappers").to_pylist()[0]["config"])
+        assert (config["recipe"], config["temperature"]) == (recipe.recipe, recipe.temperature)
 
 
 def test_inside_a_few_directions_it_learns_too(made):

@@ -1,0 +1,35 @@
+"""`attribase train`: the recipe that settings come from."""
+
+from attribase.cli import cli
+from attribase.train import PAPER, WORLD, MapperConfig
+from click.testing import CliRunner
+
+
+def configs(monkeypatch, *options):
+    """The configs that `train mapper` trains with."""
+    given = []
+
+    def job(*args, **_):
+        given.extend(one for one in args if isinstance(one, MapperConfig))
+        return iter(())
+
+    monkeypatch.setattr("attribase.ingest.embed.embed_views", job)
+    monkeypatch.setattr("attribase.train.train_mapper", job)
+    result = CliRunner().invoke(cli, ["-s", options[0], "train", "mapper", *options[1:]])
+    assert result.exit_code == 0, result.stderr
+    return given
+
+
+def test_the_paper_is_the_default_and_the_tuned_recipe_is_asked_for_by_name(tmp_path, monkeypatch):
+    store = str(tmp_path / "a.store")
+    assert CliRunner().invoke(cli, ["-s", store, "init"]).exit_code == 0
+    assert configs(monkeypatch, store) == [PAPER]
+    assert configs(monkeypatch, store, "--recipe", "world") == [WORLD]
+    (mixed,) = configs(monkeypatch, store, "--temperature", "0.5")
+    assert (mixed.recipe, mixed.temperature, mixed.lr) == ("paper", 0.5, PAPER.lr)
+
+
+def test_help_says_which_recipe_is_the_default():
+    text = " ".join(CliRunner().invoke(cli, ["train", "mapper", "--help"]).output.split())
+    assert "[default: paper]" in text
+    assert "embedded world" in text
