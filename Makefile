@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread a process: the demo and the tests parallelise over processes.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types tests docs format clean install
+.PHONY: demo test lint types tests lowest docs format clean install
 
 install: $(READY)
 
@@ -37,6 +37,10 @@ types: $(READY)
 # a file each at a time (more would each hold a copy of torch), in order: the longest, the demo, comes early.
 tests: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The lower bounds in pyproject.toml hold: the loaders run with the lowest versions of the light dependencies.
+lowest: $(READY)
+	$(BIN)/python tests/lowest_versions.py
 
 # Fails on a broken link or anchor, and on a name that cannot be documented. The page: site/index.html
 docs: $(READY)

@@ -42,6 +42,44 @@ def test_a_published_file_becomes_onnx(name, size, patch, tmp_path, parity, rand
     assert original.pos_embed.shape[1] - (size // patch) ** 2 == (0 if "siglip" in name else 1)
 
 
+BIT = {"channels": (128, 128, 128, 128), "stem_chs": 32}
+JAX = {
+    "vit_base_patch16_224.augreg_in21k_ft_in1k": SMALL | {"img_size": 64},
+    "vit_tiny_r_s16_p8_224.augreg_in21k_ft_in1k": SMALL | {"img_size": 64},
+    "resnetv2_50x1_bit.goog_in21k_ft_in1k": BIT,
+}
+
+
+@pytest.mark.parametrize(("name", "small"), JAX.items())
+def test_a_state_dict_is_loaded_where_the_publisher_has_a_jax_archive(name, small, tmp_path, random_network):
+    """timm up to 1.0.30 takes every file for such an archive where its own download is one (`custom_load`)."""
+    assert timm.get_pretrained_cfg(name).custom_load
+    original = random_network(timm.create_model(name, **small))
+    torch.save(original.state_dict(), tmp_path / "file.pth")
+    module = timm_models.load(tmp_path / "file.pth", model=name, **small)
+    pixels = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        wanted = original.forward_head(original.forward_features(pixels), pre_logits=True)
+        assert torch.allclose(module(pixels), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", JAX)
+def test_the_publishers_jax_archive_is_loaded_as_one(name, tmp_path, monkeypatch):
+    """timm from 1.0.31 on takes no file for such an archive unless it is said."""
+    path, read = tmp_path / "file.npz", []
+    path.touch()
+
+    def load_pretrained(module, checkpoint_path, *_):
+        read.append(checkpoint_path)
+        for tensor in module.state_dict().values():
+            tensor.fill_(0.5)
+
+    monkeypatch.setattr(type(timm.create_model(name, **JAX[name])), "load_pretrained", load_pretrained)
+    module = timm_models.load(path, model=name, **JAX[name])
+    assert read == [str(path)] * 2
+    assert all((tensor == 0.5).all() for tensor in module.state_dict().values())
+
+
 def test_dinov2_for_small_pictures_resamples_its_positions(tmp_path, random_network):
     """As timm itself builds it for another size: the same network with positions on a 16 x 16 grid."""
     spec = get_encoder("dinov2-vit-b14-224")
