@@ -1,12 +1,12 @@
 """Encoded bytes to an RGB image, with the size checked before a pixel is decoded.
 
-The image is what a viewer shows. Published code opens a file with `Image.open(file).convert("RGB")`, and so
-does this, with three exceptions, where that gives a picture which nobody sees:
+The result is what an image viewer shows. Published code opens a file with `Image.open(file).convert("RGB")`,
+and so does this, except in three cases, where the result of that differs from what a viewer shows:
 
 - 16-bit grey is scaled to 8 bits; converting it clips at 255, and all but the darkest 0.4 % become white.
-- Transparency is laid over white, as the tools do that made LAION's images; converting it drops the alpha
-  channel and brings out whatever colour lies hidden under transparent pixels.
-- The orientation that a camera wrote into EXIF is applied.
+- Transparent pixels are composited over white, as in LAION's images; converting drops the alpha channel and
+  shows the colours under it.
+- The EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ PIXEL_LIMIT = 64_000_000
 # Raster formats only: Pillow would also open EPS (which runs Ghostscript), PDF stubs, fonts and the like.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
-_AGAIN = "download or export it again"
+_HINT = "download or export it again"
 
-# What Pillow's decoders raise on broken bytes; each decoder has its own habits.
+# What Pillow's decoders raise on broken bytes, each other ones.
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -64,7 +64,7 @@ def decode_image(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
 def decode_first_frame(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> tuple[Image.Image, bool]:
     """The image as `decode_image` gives it, and whether the file holds more frames or pages than that one."""
     if not data:
-        raise BadImageError("the image has no bytes", reason="empty", hint=_AGAIN)
+        raise BadImageError("the image has no bytes", reason="empty", hint=_HINT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `pixel_limit` decides instead
         image = _open(data)
@@ -78,12 +78,12 @@ def decode_first_frame(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> tuple[Ima
             return _to_rgb(image), more
         except (*_BROKEN, Image.DecompressionBombError) as error:
             raise BadImageError(
-                f"the image cannot be decoded: {error}", reason="truncated", hint=_AGAIN
+                f"the image cannot be decoded: {error}", reason="truncated", hint=_HINT
             ) from error
 
 
 def _open(data: bytes) -> Image.Image:
-    """Read the header. Pillow has a limit of its own (about 179 megapixels) that no setting of ours lifts."""
+    """Read the header. Pillow has a limit of its own, about 179 megapixels, whatever `pixel_limit` is."""
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -94,12 +94,12 @@ def _open(data: bytes) -> Image.Image:
         ) from error
     except _BROKEN as error:
         raise BadImageError(
-            f"the image's header is broken: {error}", reason="truncated", hint=_AGAIN
+            f"the image's header is broken: {error}", reason="truncated", hint=_HINT
         ) from error
 
 
 def _has_more(image: Image.Image) -> bool:
-    """Whether it is animated or has pages. The previews and depth maps beside a phone's photo are neither."""
+    """Whether it is animated or has pages. Previews and depth maps in a phone's photo do not count."""
     try:
         return image.format != "MPO" and bool(getattr(image, "is_animated", False))
     except _BROKEN:  # a broken second frame does not spoil the first

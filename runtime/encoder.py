@@ -14,8 +14,8 @@ from PIL import Image
 
 from ..store.errors import DataError, InvalidInputError
 from .devices import CUDA, gpu_count, has_exact_int8, network_threads, no_plugin_warning, providers
-from .io_binding import BoundRunner, pinned
-from .model_files import again, encoder_row, external_tensors, read_model
+from .io_binding import BoundSession, pin_memory
+from .model_files import encoder_row, export_command, external_tensors, read_model
 from .preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -27,18 +27,23 @@ if TYPE_CHECKING:
 IMAGES, TOKEN_IDS = "images", "tokens"
 """The names of an exported model's inputs."""
 
+OUT_OF_MEMORY = (
+    "failed to allocate memory",
+    "out of memory",
+    "alloc_failed",
+    "bad_alloc",
+    "bad allocation",
+)
 
-OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "alloc_failed", "bad_alloc", "bad allocation")
 
-
-HARMFUL = ["FuseFp16InitializerToFp32NodeTransformer"]
-"""Optimizers to leave out: this one crashes the process on some fp16 models on a CPU (onnxruntime 1.31)."""
+DISABLED_OPTIMIZERS = ["FuseFp16InitializerToFp32NodeTransformer"]
+"""This one crashes the process on some fp16 models on a CPU (onnxruntime 1.31)."""
 
 
 class OnnxEncoder:
     """Images to raw, unnormalised features. Safe to call from several threads.
 
-    `device` says where it runs: 'cpu' or 'cuda:0'. `captions`: whether it looks at captions.
+    device: where it runs, 'cpu' or 'cuda:0'. dim: length of a feature. captions: whether it takes captions.
     """
 
     def __init__(
@@ -49,29 +54,29 @@ class OnnxEncoder:
         threads: int | None = None,
         gpu: int | None = None,
         weights: Mapping[str, bytes] | None = None,
-        beside: Mapping[str, bytes] | None = None,
+        extra_files: Mapping[str, bytes] | None = None,
     ) -> None:
         """Load `model`, a file or its bytes.
 
         Args:
             model: the ONNX model. Given as bytes, its external data must be in `weights`.
-            preprocessing: what makes its input of an image.
-            threads: threads inside one operator on a CPU, by default one a physical core.
-            gpu: the number of the GPU; left out, the first where there is one, else the CPU. -1 is the CPU.
-            weights: external data by the name that the model knows it by.
-            beside: other files that belong to the encoder, kept for whoever needs them: a tokenizer.
+            preprocessing: turns an image into its input.
+            threads: threads inside one operator on a CPU; None: one a physical core.
+            gpu: the number of the GPU; None: the first where there is one, else the CPU. -1 is the CPU.
+            weights: external data by the name that the model has for it.
+            extra_files: other files of the encoder by name, as its tokenizer.
 
         Raises:
-            DataError: this is no ONNX model of an encoder. InvalidInputError: there is no such GPU.
+            DataError: `model` is no ONNX model of an encoder. InvalidInputError: there is no such GPU.
         """
         if gpu is not None and gpu >= gpu_count():
             raise InvalidInputError(
                 f"there is no GPU {gpu}", hint=f"there are {gpu_count()}, numbered from 0"
             )
         self.preprocessing = preprocessing
-        self.beside: Mapping[str, bytes] = beside or {}
+        self.extra_files: Mapping[str, bytes] = extra_files or {}
         options = _options(threads)
-        self._weights: Any = None  # their memory is the network's: kept as long as it
+        self._weights: Any = None  # the session uses their memory
         if weights and isinstance(model, bytes):
             names, values = external_tensors(model, weights)
             options.add_external_initializers(names, values)
@@ -92,16 +97,18 @@ class OnnxEncoder:
                 f"the ONNX model returns {shape}, not (images, dim)", hint="export the encoder again"
             )
         self.dim: int = shape[1]
-        self._largest: int | None = None  # batch, once a larger one did not fit
+        self._largest_batch: int | None = None  # once a larger one did not fit the memory
         self._local = threading.local()
 
     def run(
         self, pixels: NDArray[np.float32], tokens: NDArray[np.int64] | None = None
     ) -> NDArray[np.float32]:
-        """Preprocessed pixels (images, 3, size, size) to features (images, dim). A wrong shape is refused.
+        """Preprocessed pixels (images, 3, size, size) to raw features (images, dim).
 
-        `tokens` (images, 77) are the captions, for encoders that look at them (`captions`) and no others.
-        A batch that does not fit the memory is halved until it does, and so are those after it.
+        `tokens` (images, 77) are the captions, for encoders that take them and no others. A batch that does
+        not fit the memory is halved until it does, and so are the later ones.
+
+        Raises InvalidInputError for a wrong shape, or tokens where none are needed.
         """
         size = self.preprocessing.size
         if pixels.ndim != 4 or pixels.shape[1:] != (3, size, size):
@@ -117,7 +124,7 @@ class OnnxEncoder:
         feeds: dict[str, NDArray[Any]] = {self._images: pixels}
         if tokens is not None:
             feeds[TOKEN_IDS] = tokens
-        parts = list(self._in_pieces(feeds, len(pixels)))
+        parts = list(self._in_batches(feeds, len(pixels)))
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
@@ -125,7 +132,7 @@ class OnnxEncoder:
     def encode(
         self, images: Sequence[Image.Image], captions: Sequence[str] | None = None, *, batch: int = 64
     ) -> NDArray[np.float32]:
-        """Images to features (images, dim), float32, raw. Captions count where the encoder looks at them."""
+        """Images to raw features (images, dim); `captions`, one an image, for encoders that take them."""
         parts = []
         for start in range(0, len(images), batch):
             some = images[start : start + batch]
@@ -134,48 +141,48 @@ class OnnxEncoder:
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
 
     def tokens(self, captions: Sequence[str]) -> NDArray[np.int64] | None:
-        """Captions (images) as tokens (images, 77); None where the encoder does not look at them."""
-        from .tokens import FILE, caption_tokens
+        """Captions as tokens (captions, 77); None where the encoder takes none."""
+        from .tokens import TOKENIZER_FILE, load_tokenizer
 
         if not self.captions:
             return None
-        if FILE not in self.beside:
+        if TOKENIZER_FILE not in self.extra_files:
             raise DataError(
-                "the encoder looks at captions and has no tokenizer", hint="export the encoder again"
+                "the encoder takes captions and has no tokenizer", hint="export the encoder again"
             )
-        return caption_tokens(self.beside[FILE]).encode(captions)
+        return load_tokenizer(self.extra_files[TOKENIZER_FILE]).encode(captions)
 
-    def pinned(self, array: NDArray[Any]) -> AbstractContextManager[bool]:
-        """Pin a buffer that is given to `run` again and again, while the context lasts: faster on a GPU."""
-        return pinned(array) if self.device != "cpu" else nullcontext(False)
+    def pin_memory(self, array: NDArray[Any]) -> AbstractContextManager[bool]:
+        """Pin the memory of a buffer that `run` gets repeatedly, while the context lasts: faster on a GPU."""
+        return pin_memory(array) if self.device != "cpu" else nullcontext(False)
 
-    def _in_pieces(self, feeds: dict[str, NDArray[Any]], count: int) -> Iterator[NDArray[np.float32]]:
-        """Features of all of `count` images, as many at once as fit."""
+    def _in_batches(self, feeds: dict[str, NDArray[Any]], count: int) -> Iterator[NDArray[np.float32]]:
+        """Features of all of `count` images, in the largest batches that fit."""
         start = 0
         while start < count:
-            stop = min(count, start + (self._largest or count))
+            stop = min(count, start + (self._largest_batch or count))
             try:
                 yield self._run({name: array[start:stop] for name, array in feeds.items()})
                 start = stop
             except Exception as error:  # the classes are private to the C++ binding
                 if stop - start == 1 or not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
                     raise
-                self._largest = (stop - start) // 2
+                self._largest_batch = (stop - start) // 2
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         if self.device == "cpu":
             return np.asarray(self._session.run(None, feeds)[0], dtype=np.float32)
         runner = getattr(self._local, "runner", None)
-        if runner is None:  # buffers are a thread's own
+        if runner is None:  # each thread has its own buffers
             kind, _, number = self.device.partition(":")
-            runner = self._local.runner = BoundRunner(self._session, kind, int(number))
+            runner = self._local.runner = BoundSession(self._session, kind, int(number))
         return np.asarray(runner.run(feeds), dtype=np.float32)
 
 
 def load_encoder(
     store: Store, name: str, *, threads: int | None = None, gpu: int | None = None
 ) -> OnnxEncoder:
-    """Load the exported encoder `name` of this store, its files checked against the recorded sha256.
+    """Load the exported encoder `name` of a store, after its files are checked against their recorded sha256.
 
     `threads` and `gpu` as for `OnnxEncoder`.
 
@@ -191,12 +198,12 @@ def load_encoder(
         threads=threads,
         gpu=gpu,
         weights=files.weights,
-        beside=files.beside,
+        extra_files=files.extra_files,
     )
     if encoder.dim != row["dim"]:
         raise DataError(
             f"the encoder {name!r} returns {encoder.dim} dimensions, {row['dim']} are recorded",
-            hint=f"export it: {again(name)}",
+            hint=f"export it: {export_command(name)}",
         )
     return encoder
 
@@ -208,9 +215,9 @@ def _options(threads: int | None) -> SessionOptions:
     options.intra_op_num_threads = threads or network_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Idle ONNX threads would spin on the cores that decode the next batch.
+    # Idle threads would spin on the cores that decode the next batch.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if not has_exact_int8():  # int8 kernels would saturate; the exact ones take nearly twice as long
+    if not has_exact_int8():  # the default int8 kernels saturate; the exact ones take nearly twice as long
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
@@ -222,7 +229,7 @@ def _session(model: Path | str | bytes, options: SessionOptions, gpu: int | None
     try:
         with no_plugin_warning(gpu):
             return onnxruntime.InferenceSession(
-                source, options, providers=providers(gpu), disabled_optimizers=HARMFUL
+                source, options, providers=providers(gpu), disabled_optimizers=DISABLED_OPTIMIZERS
             )
     except Exception as error:  # the classes are private to the C++ binding
         raise DataError(f"the ONNX model does not load: {error}", hint="export the encoder again") from error

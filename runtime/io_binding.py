@@ -1,4 +1,4 @@
-"""Inference with buffers that stay on the device: one copy in, one copy out, nothing allocated between."""
+"""Inference on buffers of a device that are kept from batch to batch: one copy in, one copy out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .devices import gpu_count
 
 
-class BoundRunner:
-    """Runs a session on buffers of one device, which it keeps from call to call. For one thread."""
+class BoundSession:
+    """A session with input buffers on one device, kept from call to call. For one thread."""
 
     def __init__(self, session: Any, kind: str, device: int) -> None:
         """`kind` is 'cuda' or 'cpu', as ONNX Runtime calls them; `device` is the number of the GPU."""
@@ -24,7 +24,7 @@ class BoundRunner:
         self._buffers: dict[str, Any] = {}
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """The session's first output for `feeds`. From pinned memory (`pinned`) the copy in is direct."""
+        """The session's first output for `feeds`. From pinned memory (`pin_memory`) the copy in is direct."""
         import onnxruntime
 
         for name, array in feeds.items():
@@ -43,11 +43,11 @@ class BoundRunner:
 
 
 @contextlib.contextmanager
-def pinned(array: NDArray[Any], runtime: Any = None) -> Iterator[bool]:
-    """Pin the memory of `array` while the context lasts: a GPU copies from it at full speed and by itself.
+def pin_memory(array: NDArray[Any], runtime: Any = None) -> Iterator[bool]:
+    """Pin the memory of `array` while the context lasts, so that a GPU copies from it directly.
 
     For buffers that are reused, as pinning takes longer than one copy. Yields whether it worked; where it did
-    not (no CUDA, a limit on locked memory) everything works as before, more slowly. `runtime` is for tests.
+    not (no CUDA, a limit on locked memory) copies are slower. `runtime`: a CUDA runtime library, for tests.
     """
     library = runtime or _cuda_runtime()
     address = ctypes.c_void_p(array.ctypes.data)

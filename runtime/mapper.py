@@ -1,4 +1,4 @@
-"""The learned pair of maps on top of an encoder: h for real images, h~ for samples."""
+"""The learned pair of maps on top of an encoder, h for real images and h~ for samples, and its column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..store.errors import DataError, InvalidInputError, NotFoundError
 from ..store.ids import key_id, mapped_column, vectors_table
 from ..store.lookup import locate
-from .mapper_kinds import Array, FeatureMap, map_from
+from .mapper_kinds import Array, FeatureMap, mapper_from_state
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -39,7 +39,7 @@ def normalise(features: Array) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class MapperPair:
-    """h and h~ of one (encoder, mapper), of one kind and width; None means identity."""
+    """h and h~ of one (encoder, mapper), of the same kind and dimensions; None is the identity."""
 
     h_real: FeatureMap | None = None
     h_synth: FeatureMap | None = None
@@ -97,13 +97,13 @@ class MapperPair:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MapperPair:
-        """From safetensors: `real.` or `synth.` before each key of a map's state. DataError when broken."""
+        """Read safetensors: a map's state after `real.` or `synth.` in each key. DataError when broken."""
         try:
             parts = safetensors.numpy.load(data)
             sides = {name.partition(".")[0] for name in parts}
             if sides != {"real", "synth"}:
                 raise ValueError(f"they are for {', '.join(sorted(sides)) or 'nothing'}")
-            return cls(*(map_from(_of(side, parts)) for side in ("real", "synth")))
+            return cls(*(mapper_from_state(_state_of(side, parts)) for side in ("real", "synth")))
         except Exception as error:  # safetensors raises its own error class, which is not exported
             raise DataError(f"the mapper's weights are broken: {error}", hint="train it again") from error
 
@@ -120,7 +120,7 @@ class MapperPair:
         return data
 
 
-def _of(side: str, parts: dict[str, Array]) -> dict[str, Array]:
+def _state_of(side: str, parts: dict[str, Array]) -> dict[str, Array]:
     """The state of one side, its prefix removed."""
     return {name.partition(".")[2]: part for name, part in parts.items() if name.startswith(f"{side}.")}
 

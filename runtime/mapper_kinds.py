@@ -1,7 +1,7 @@
-"""The maps that h and h~ can be: linear, one factor a channel, or an MLP with BatchNorm, without torch.
+"""The kinds of map that h and h~ can be: linear, channel-wise, or an MLP with BatchNorm, without torch.
 
-Each is made from the state dict that torch saves (`map_from`) and gives it back (`state`). All are
-evaluated in float64, so that what is rounded to float32 in the end does not depend on how items are batched.
+Each is read from a state dict of torch (`mapper_from_state`) and returns one (`state`). All are evaluated in
+float64, so that results rounded to float32 do not depend on how items are batched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCK = 4  # an MLP layer in torch's Sequential: Linear, BatchNorm1d, ReLU, Drop
 
 
 class FeatureMap(Protocol):
-    """What maps raw features (items, dim_in) to (items, dim_out), not normalised."""
+    """A map from raw features (items, dim_in) to (items, dim_out), not normalised."""
 
     @property
     def kind(self) -> str:
@@ -44,7 +44,7 @@ class FeatureMap(Protocol):
         """Map (items, dim_in). InvalidInputError for another length."""
 
     def state(self) -> dict[str, Array]:
-        """The state dict that `map_from` reads."""
+        """The state dict that `mapper_from_state` reads."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class LinearMapper:
     kind = "linear"
 
     def __post_init__(self) -> None:
-        _expect(self.weight.ndim == 2, "weight", self.weight)
-        _expect(self.bias.shape == self.weight.shape[:1], "bias", self.bias)
+        _check_shape(self.weight.ndim == 2, "weight", self.weight)
+        _check_shape(self.bias.shape == self.weight.shape[:1], "bias", self.bias)
 
     @property
     def dim_in(self) -> int:
@@ -71,7 +71,7 @@ class LinearMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim_in) to (items, dim_out)."""
-        return _rows(features, self.dim_in) @ self.weight.T.astype(np.float64) + self.bias
+        return _as_rows(features, self.dim_in) @ self.weight.T.astype(np.float64) + self.bias
 
     def state(self) -> dict[str, Array]:
         """As torch.nn.Linear's."""
@@ -86,7 +86,7 @@ class ChannelMapper:
     kind = "channel"
 
     def __post_init__(self) -> None:
-        _expect(self.weights.ndim == 2 and len(self.weights) == 1, "weights", self.weights)
+        _check_shape(self.weights.ndim == 2 and len(self.weights) == 1, "weights", self.weights)
 
     @property
     def dim_in(self) -> int:
@@ -100,7 +100,7 @@ class ChannelMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim) to (items, dim)."""
-        return _rows(features, self.dim_in) * self.weights
+        return _as_rows(features, self.dim_in) * self.weights
 
     def state(self) -> dict[str, Array]:
         """As the release's channel-wise layer."""
@@ -116,12 +116,12 @@ class Layer:
     norm: Mapping[str, Array] | None = None
 
     def __post_init__(self) -> None:
-        _expect(self.weight.ndim == 2, "weight", self.weight)
+        _check_shape(self.weight.ndim == 2, "weight", self.weight)
         parts = dict(self.norm or {}) | ({} if self.bias is None else {"linear bias": self.bias})
         for name, part in parts.items():
-            _expect(part.shape == self.weight.shape[:1], name, part)
+            _check_shape(part.shape == self.weight.shape[:1], name, part)
         if self.norm is not None:
-            _expect(bool((self.norm["running_var"] >= 0).all()), "running_var", self.norm["running_var"])
+            _check_shape(bool((self.norm["running_var"] >= 0).all()), "running_var", self.norm["running_var"])
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(items, in) to (items, out)."""
@@ -147,7 +147,7 @@ class MlpMapper:
 
     def __post_init__(self) -> None:
         for first, second in zip(self.layers, self.layers[1:], strict=False):
-            _expect(second.weight.shape[1] == first.weight.shape[0], "weight", second.weight)
+            _check_shape(second.weight.shape[1] == first.weight.shape[0], "weight", second.weight)
 
     @property
     def dim_in(self) -> int:
@@ -161,7 +161,7 @@ class MlpMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim_in) to (items, dim_out)."""
-        rows = self.layers[0](_rows(features, self.dim_in))
+        rows = self.layers[0](_as_rows(features, self.dim_in))
         for layer in self.layers[1:]:
             rows = layer(np.maximum(rows, 0.0))
         return rows
@@ -177,8 +177,8 @@ class MlpMapper:
         return found
 
 
-def map_from(state: State) -> FeatureMap:
-    """The map whose state dict this is, recognised by its keys.
+def mapper_from_state(state: State) -> FeatureMap:
+    """The map with this state dict, its kind recognised by the keys.
 
     linear: `weight`, `bias`. channel: `weights`. MLP: a Sequential of Linear, BatchNorm1d, ReLU, Dropout a
     layer, the last one without the latter two: `0.weight`, `1.running_mean`, ..., `4.weight`, ...
@@ -221,7 +221,7 @@ def _unknown(state: State) -> InvalidInputError:
     )
 
 
-def _rows(features: Array, dim: int) -> NDArray[np.float64]:
+def _as_rows(features: Array, dim: int) -> NDArray[np.float64]:
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != dim:
         raise InvalidInputError(
@@ -231,8 +231,8 @@ def _rows(features: Array, dim: int) -> NDArray[np.float64]:
     return rows
 
 
-def _expect(holds: bool, name: str, part: Array) -> None:
-    if not holds:
+def _check_shape(fits: bool, name: str, part: Array) -> None:
+    if not fits:
         raise InvalidInputError(
             f"{name} of shape {tuple(part.shape)} does not fit the mapper's other parts",
             hint="get the weights again",

@@ -1,7 +1,7 @@
-"""The stored files of an encoder, read and held to their recorded hashes.
+"""The stored files of an encoder, read and checked against their recorded sha256.
 
-What was hashed is what runs: files are read once, whole, and ONNX Runtime gets those very bytes, weights in
-files of their own included. It never opens a path, so nothing can be swapped between the check and the load.
+Each file is read once, whole, and ONNX Runtime gets the bytes that were hashed, external weights included. It
+opens no path, so no file can be swapped between the check and the load.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from ..store import Store
 
 
-MODEL, WEIGHTS, BESIDE = "model", "weights", "beside"
+MODEL, WEIGHTS, EXTRA = "model", "weights", "beside"
+"""Roles of a file, as stored."""
+
+ALIGNMENT = 16
+"""Bytes that a tensor's address must be a multiple of."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file under the store's `files/`. `role`: the model, weights that it names, or what lies beside it."""
+    """A file under the store's `files/`. `role`: the model, its external weights, or another file."""
 
     file: str
     sha256: str
@@ -34,24 +38,26 @@ class StoredFile:
 
     @property
     def name(self) -> str:
-        """Its name without folders: by which a model names its weights."""
+        """Its name without folders, which is what a model calls its external weights."""
         return self.file.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class ModelBytes:
-    """What an encoder is made of, checked: the ONNX model, its weights and other files by name."""
+    """The checked bytes of an encoder: the ONNX model, and its external weights and other files by name."""
 
     model: bytes
     weights: Mapping[str, bytes] = field(default_factory=dict)
-    beside: Mapping[str, bytes] = field(default_factory=dict)
+    extra_files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def encoder_row(store: Store, name: str) -> dict[str, Any]:
     """The `encoders` row of `name`. Raises NotFoundError when the store has none."""
     rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
     if not rows:
-        raise NotFoundError(f"the encoder {name!r} is not in this store", hint=f"export it: {again(name)}")
+        raise NotFoundError(
+            f"the encoder {name!r} is not in this store", hint=f"export it: {export_command(name)}"
+        )
     return dict(rows[0])
 
 
@@ -60,7 +66,7 @@ def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
 
     Raises:
         NotFoundError: the row has no model (a release's features came without one), or a file is gone.
-        DataError: a file is not the one that was exported: changed, cut short or swapped.
+        DataError: a file is not the one that was exported (its sha256 differs).
     """
     name = row["encoder"]
     if not row["onnx_file"]:
@@ -68,19 +74,16 @@ def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
             f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
             hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
         )
-    found: dict[str, dict[str, bytes]] = {MODEL: {}, WEIGHTS: {}, BESIDE: {}}
+    found: dict[str, dict[str, bytes]] = {MODEL: {}, WEIGHTS: {}, EXTRA: {}}
     for file in stored_files(row):
         found[file.role][file.name] = _read(store, name, file)
     (model,) = found[MODEL].values()
-    return ModelBytes(model, found[WEIGHTS], found[BESIDE])
+    return ModelBytes(model, found[WEIGHTS], found[EXTRA])
 
 
 def stored_files(row: Mapping[str, Any]) -> list[StoredFile]:
     """The files that an `encoders` row names, the model first."""
-    listed = row.get("files")  # null in rows from before a model could have more than one file
-    if not listed:
-        return [StoredFile(row["onnx_file"], row["onnx_sha256"])]
-    return [StoredFile(**entry) for entry in json.loads(listed)]
+    return [StoredFile(**entry) for entry in json.loads(row["files"])]
 
 
 def files_json(files: list[StoredFile]) -> str:
@@ -88,7 +91,7 @@ def files_json(files: list[StoredFile]) -> str:
     return json.dumps([asdict(file) for file in files])
 
 
-def again(name: str) -> str:
+def export_command(name: str) -> str:
     """The command that exports `name`."""
     return f"attribase -s STORE ingest embed --encoder {name}"
 
@@ -99,7 +102,7 @@ def _read(store: Store, name: str, file: StoredFile) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError(
-            f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {again(name)}"
+            f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {export_command(name)}"
         ) from None
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise DataError(
@@ -109,15 +112,12 @@ def _read(store: Store, name: str, file: StoredFile) -> bytes:
     return data
 
 
-ALIGNED = 16  # bytes: what an allocator gives, and large tensors in a file have
-
-
 def external_tensors(model: bytes, files: Mapping[str, bytes]) -> tuple[list[str], list[Any]]:
     """Names and values of the tensors that `model` keeps in `files`.
 
     The values share the memory of `files`: keep both as long as the session.
 
-    Raises DataError when the model names a file, or a place in one, that is not there.
+    Raises DataError when the model names a file, or an offset in one, that does not exist.
     """
     import onnx
     import onnxruntime
@@ -126,17 +126,17 @@ def external_tensors(model: bytes, files: Mapping[str, bytes]) -> tuple[list[str
     for tensor in onnx.load_from_string(model).graph.initializer:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
-        where = {entry.key: entry.value for entry in tensor.external_data}
-        kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        source = {entry.key: entry.value for entry in tensor.external_data}
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
         count = int(np.prod(tensor.dims, dtype=np.int64))
         try:
-            data = np.frombuffer(files[where["location"]], kind, count, int(where.get("offset", 0)))
+            data = np.frombuffer(files[source["location"]], dtype, count, int(source.get("offset", 0)))
         except (KeyError, ValueError) as error:
             raise DataError(
-                f"the weights {tensor.name} of the ONNX model are not there: {error}",
+                f"the external weights {tensor.name} of the ONNX model are missing: {error}",
                 hint="export the encoder again",
             ) from error
-        if data.ctypes.data % ALIGNED:
+        if data.ctypes.data % ALIGNMENT:
             data = data.copy()
         names.append(tensor.name)
         values.append(onnxruntime.OrtValue.ortvalue_from_numpy(data.reshape(tuple(tensor.dims))))

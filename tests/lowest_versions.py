@@ -1,7 +1,7 @@
-"""Run the tests that a dependency can break with the lowest versions that pyproject.toml allows (`make lowest`).
+"""Run tests with the lowest versions of dependencies that pyproject.toml allows (`make lowest`).
 
-A virtual environment of its own gets the lowest allowed version of each distribution in `LIGHT`, and what
-those need; everything else (torch, DuckDB, Lance, ONNX Runtime, ...) comes from the environment that runs this.
+A virtual environment gets the lowest allowed version of each distribution in `LIGHT`, and what those need;
+everything else (torch, DuckDB, Lance, ONNX Runtime, ...) comes from the environment that runs this.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def make_environment(folder: Path, pins: list[str]) -> Path:
     subprocess.run([python, "-m", "pip", "install", "--quiet", *pins], check=True)
     source = folder / "src" / "attribase"
     source.parent.mkdir(exist_ok=True)
-    if not source.is_symlink():
-        source.symlink_to(ROOT, target_is_directory=True)
+    source.unlink(missing_ok=True)
+    source.symlink_to(ROOT, target_is_directory=True)
     return python
 
 

@@ -14,7 +14,7 @@ from ...store import Store
 from ...store.errors import InvalidInputError
 from ...store.lookup import FEW, is_in
 from ...store.schema import ITEM_TABLES
-from ..encoders.quiet import quiet
+from ..encoders.silence import silence_loading
 from ..encoders.weights import hub_folder
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Captioner:
         instead = "give the images captions, or fetch it once with a network"
         folder = weights or hub_folder("BLIP", BLIP, BLIP_FILES, instead)
         try:
-            with quiet():
+            with silence_loading():
                 model, info = BlipForConditionalGeneration.from_pretrained(
                     folder, local_files_only=True, output_loading_info=True
                 )

@@ -125,5 +125,5 @@ def open_pipeline(
     slots = 2 * len(networks) + 2  # one batch in each network, one that waits for it, two being decoded
     ring = Ring.allocate(slots, batch, decoder.preprocessing.size)
     decoding = DecoderPool(decoder, ring, workers) if workers else InProcessDecoder(decoder, ring)
-    with closing(decoding), networks[0].pinned(ring.pixels()):
+    with closing(decoding), networks[0].pin_memory(ring.pixels()):
         yield EmbeddingPipeline(networks, decoding, ring, captions)

@@ -1,6 +1,6 @@
 """ALADIN (arXiv:2103.09776), the style encoder that AbC compares with. Its weights were never published.
 
-Whoever has them brings a TorchScript or an ONNX file; nothing here can tell whether it is the real one.
+The user passes a TorchScript or an ONNX file; nothing here can tell whether it is the real network.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError
-from .onnx_file import shapes
 from .spec import EncoderSpec, Network
 from .torchscript import feature_width, load_torchscript
-from .weights import load_checked
+from .user_onnx import shapes
+from .weights import load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ FILE = "a TorchScript (.pt) or ONNX (.onnx) file of ALADIN, from its authors"
 
 
 def spec(changes: Mapping[str, Any] | None = None) -> EncoderSpec:
-    """ALADIN from the user's file. Its width is the file's; its input is assumed, `changes` correct it."""
+    """ALADIN from the user's file, which has its `dim`. `changes` correct the assumed preprocessing."""
     found: dict[str, Any] = {"size": SIZE, "interpolation": "bilinear", "mean": MEAN, "std": STD}
     found |= changes or {}
     preprocessing = Preprocessing(**{"resize": found["size"]} | found)
@@ -53,7 +53,7 @@ def load(weights: Path | None = None, *, size: int = SIZE) -> Network:
             hint=f"ask its authors, and pass {FILE} with --weights FILE",
         )
     if weights.suffix != ".onnx":
-        return load_checked(NAME, weights, lambda: _torchscript(weights, size))
+        return load_weights(NAME, weights, lambda: _torchscript(weights, size))
     takes, _ = shapes(weights)
     if takes not in (None, size):
         raise InvalidInputError(

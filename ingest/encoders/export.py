@@ -1,4 +1,4 @@
-"""Export an encoder into a store, held to its source on real images."""
+"""Export an encoder into a store, after its ONNX files are compared with their source on real images."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from PIL import Image
 from ...runtime import OnnxEncoder
 from ...store import Store
 from ...store.errors import InvalidInputError
-from .onnx_files import OnnxFiles, adopt, write_row
+from .onnx_files import OnnxFiles, import_onnx, write_row
 from .parity import MIN_COSINE, Example, Parity, compare, stored_examples
 from .registry import encoder_name, get_encoder
 from .spec import FP32, EncoderSpec, Network, RebuiltOnnx, split_name, variant_name
 from .variants import export_variant, is_current
 
-SAMPLE_IMAGES = 16
+EXAMPLES = 16
+"""Images that an exported encoder and its source are compared on."""
 
 
 def ensure_encoder(
@@ -35,56 +36,62 @@ def ensure_encoder(
 
     Args:
         store: the store, with images in it.
-        name: as `get_encoder` takes it; a variant's name says its precision, as `vit-b16@int8`.
-        weights: a file to take the weights from, instead of what the encoder's spec says.
-        precision: 'fp32', 'fp16' or 'int8'; left out, what the name says, else fp32.
+        name: as `get_encoder` takes it, or a variant's, as `vit-b16@int8`.
+        weights: a file to load the weights from; None: where the encoder's spec says.
+        precision: 'fp32', 'fp16' or 'int8'; None: that of the name, else fp32.
         changes: what to change in its preprocessing, as `get_encoder` takes it.
 
     Returns:
         The name under which the store has it.
 
-    Raises what `export_encoder` and `export_variant` do.
+    Raises as `export_encoder` and `export_variant`.
     """
-    source, said = split_name(name)
-    base, chosen = encoder_name(source), precision or said
-    wanted = variant_name(base, chosen)
+    source, named = split_name(name)
+    base, chosen = encoder_name(source), precision or named
+    variant = variant_name(base, chosen)
     if weights is not None or changes or not store.existing("encoders", [base]):
-        examples = stored_examples(store, SAMPLE_IMAGES)
-        pictures, captions = [one.image for one in examples], [one.caption for one in examples]
-        export_encoder(store, get_encoder(source, changes), weights, pictures, captions)
-    if wanted != base and not is_current(store, wanted, base):
+        examples = stored_examples(store, EXAMPLES)
+        images, captions = [one.image for one in examples], [one.caption for one in examples]
+        export_encoder(store, get_encoder(source, changes), weights, images, captions)
+    if variant != base and not is_current(store, variant, base):
         export_variant(store, base, chosen)
-    return wanted
+    return variant
 
 
 def export_encoder(
     store: Store,
     spec: EncoderSpec,
     weights: Path | None,
-    sample_images: Sequence[Image.Image],
+    images: Sequence[Image.Image],
     captions: Sequence[str] = (),
 ) -> Parity | None:
     """Write the ONNX files and the `encoders` row of `spec`, unless ONNX and its source disagree.
 
-    `captions` are those of the sample images, for encoders that look at them; '' where there are none.
+    Args:
+        store: gets the files and the row.
+        spec: the encoder.
+        weights: a file to load its weights from; None: where `spec` says.
+        images: what ONNX and its source are compared on.
+        captions: of the images, for encoders that take captions; '' where there is none.
 
-    Returns how far they differ; None for what was an ONNX file before: there is nothing to compare with.
+    Returns:
+        How far they differ; None for an ONNX file that is stored as it is.
 
     Raises:
-        InvalidInputError: no sample images, weights that do not fit, or parity below `MIN_COSINE`.
+        InvalidInputError: no images, weights that do not fit, or parity below `MIN_COSINE`.
         ConflictError: the store holds features of other weights under this name.
     """
-    if not sample_images:
+    if not images:
         raise InvalidInputError(
             f"no image to compare torch and ONNX of {spec.name} on", hint="ingest images first"
         )
-    texts = captions or [""] * len(sample_images)
-    examples = [Example(image, text) for image, text in zip(sample_images, texts, strict=True)]
+    texts = captions or [""] * len(images)
+    examples = [Example(image, text) for image, text in zip(images, texts, strict=True)]
     network = spec.load(weights)
-    beside = spec.beside(weights) if spec.beside else {}
+    extra_files = spec.extra_files(weights) if spec.extra_files else {}
     with tempfile.TemporaryDirectory() as folder:
         files = _write(network, spec, Path(folder))
-        encoder = OnnxEncoder(files.model, spec.preprocessing, beside=beside)
+        encoder = OnnxEncoder(files.model, spec.preprocessing, extra_files=extra_files)
         if spec.dim not in (0, encoder.dim):
             raise InvalidInputError(
                 f"{spec.name} returns {encoder.dim} dimensions, not {spec.dim}", hint="check the weights file"
@@ -95,7 +102,7 @@ def export_encoder(
                 f"ONNX and torch disagree on {spec.name}: cosine {parity.min_cosine:.6f}, least {MIN_COSINE}",
                 hint="report this with the versions of torch and onnxruntime; no feature was written",
             )
-        write_row(store, _row(spec, weights, files, parity) | {"dim": encoder.dim}, files, beside)
+        write_row(store, _row(spec, weights, files, parity) | {"dim": encoder.dim}, files, extra_files)
     return parity
 
 
@@ -104,9 +111,9 @@ def _write(network: Network, spec: EncoderSpec, folder: Path) -> OnnxFiles:
     if isinstance(network, RebuiltOnnx):
         rebuilt = folder / "rebuilt.onnx"
         rebuilt.write_bytes(network.model)
-        return adopt(rebuilt, folder)
+        return import_onnx(rebuilt, folder)
     if isinstance(network, Path):
-        return adopt(network, folder, captions=spec.captions)
+        return import_onnx(network, folder, captions=spec.captions)
     from .onnx_export import to_onnx
 
     return to_onnx(network, spec, folder)

@@ -1,19 +1,16 @@
-"""8-bit weights and activations, for CPUs: static quantization, calibrated on pictures of the store.
+"""8-bit quantization of weights and activations, for CPUs, calibrated on images of the store.
 
-Static, because dynamic quantization scales a whole batch by its largest activation: the feature of a picture
-would depend on which others are beside it, and a resumed job would not give what an undisturbed one does. It
-was not faster either (docs/encoders.md). Dynamic is what is tried last, where static is not close enough.
+Static quantization is tried first: dynamic quantization scales a batch by its largest activation, so the
+feature of an image would depend on the rest of its batch, and it was not faster (docs/encoders.md). It is
+tried last, where static is not close enough.
 
-Which operators: in a transformer the products with constant weights, whose results stay float32; in a
-convolutional network all that can be, but for its first layers, which are cheap and to which features are
-most sensitive: as few of them are left out as the cosine asks for.
+In a transformer the products with constant weights are quantized, and their results stay float32. In a
+convolutional network all operators are, except the first layers, which are cheap and which features are most
+sensitive to: as few of them stay in fp32 as the cosine needs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,46 +21,47 @@ from pathlib import Path
 import numpy as np
 
 from . import onnx_files
+from .silence import silence_conversion
 
 Feeds = dict[str, np.ndarray]
 
 STATIC, DYNAMIC = "static", "dynamic"
-LEFT_OUT = (2, 6, 12)  # first convolutions that stay fp32
+FP32_LAYERS = (2, 6, 12)  # first convolutions that stay in fp32, by attempt
 PRODUCTS = ("MatMul", "Gemm")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to quantize: `write(path)` does it. `method` goes into the encoders row."""
+    """A way to quantize: `write(path)` writes the model; `method` is for the column `quantization`."""
 
     method: str
     write: Callable[[Path], None]
 
 
 def attempts(model: Path, batches: Sequence[Feeds], folder: Path) -> Iterator[Attempt]:
-    """Ways to quantize the ONNX file `model`, best first, calibrated on `batches` of its inputs."""
+    """Ways to quantize the ONNX file `model`, the preferred first, calibrated on `batches` of its inputs."""
     large = sum(path.stat().st_size for path in model.parent.iterdir()) > onnx_files.EXTERNAL_BYTES
     ready = folder / "ready.onnx"
-    with quiet():
+    with silence_conversion():
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         quant_pre_process(model, ready, skip_symbolic_shape=True, save_as_external_data=large)
-    kind = _convolutional(ready)
-    for left in _left_out(ready) if kind else ([],):
-        method = f"{STATIC}, {len(left)} convolutions left in fp32" if left else STATIC
-        yield Attempt(method, partial(_static, ready, batches, left, kind, large))
-    if not kind:  # as fast, and it has no scale that calibration could have got wrong
+    convolutional = _is_convolutional(ready)
+    for excluded in _excluded_layers(ready) if convolutional else ([],):
+        method = f"{STATIC}, {len(excluded)} convolutions left in fp32" if excluded else STATIC
+        yield Attempt(method, partial(_static, ready, batches, excluded, convolutional, large))
+    if not convolutional:  # as fast, and without a calibrated scale that could be wrong
         yield Attempt(DYNAMIC, partial(_dynamic, ready, large))
 
 
 def _static(
-    ready: Path, batches: Sequence[Feeds], left: list[str], convolutional: bool, large: bool, out: Path
+    ready: Path, batches: Sequence[Feeds], excluded: list[str], convolutional: bool, large: bool, out: Path
 ) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     # A product whose result is not quantized becomes one kernel that returns floats: faster, and closer.
     products = {"MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": list(PRODUCTS)}
-    with quiet():
+    with silence_conversion():
         quantize_static(
             ready,
             out,
@@ -73,7 +71,7 @@ def _static(
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=left,
+            nodes_to_exclude=excluded,
             use_external_data_format=large,
             extra_options={} if convolutional else products,
             calibration_cache_path=ready.with_suffix(".ranges.json"),  # the next attempt has the same ranges
@@ -83,14 +81,14 @@ def _static(
 def _dynamic(ready: Path, large: bool, out: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with quiet():
+    with silence_conversion():
         quantize_dynamic(
             ready, out, per_channel=True, weight_type=QuantType.QInt8, use_external_data_format=large
         )
 
 
 class _Batches:
-    """What the calibration reads its inputs from."""
+    """A reader of batches, as ONNX Runtime's calibration wants it."""
 
     def __init__(self, batches: Sequence[Feeds]) -> None:
         self._rest = iter(batches)
@@ -99,7 +97,7 @@ class _Batches:
         return next(self._rest, None)
 
 
-def _convolutional(ready: Path) -> bool:
+def _is_convolutional(ready: Path) -> bool:
     """Whether most weights are in convolutions."""
     import onnx
 
@@ -111,22 +109,10 @@ def _convolutional(ready: Path) -> bool:
     return weights["Conv"] > sum(weights[kind] for kind in PRODUCTS)
 
 
-def _left_out(ready: Path) -> list[list[str]]:
-    """Which convolutions stay in fp32, an attempt each: a few of the first, then more."""
+def _excluded_layers(ready: Path) -> list[list[str]]:
+    """Names of the convolutions that stay in fp32, a list for each attempt, the shortest first."""
     import onnx
 
     nodes = onnx.load(ready, load_external_data=False).graph.node
     names = [node.name for node in nodes if node.op_type == "Conv"]
-    return [names[:count] for count in LEFT_OUT if count < len(names)] or [[]]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Quantizers and converters write advice to the root logger and to stdout."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
+    return [names[:count] for count in FP32_LAYERS if count < len(names)] or [[]]

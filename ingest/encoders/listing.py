@@ -1,4 +1,4 @@
-"""Which encoders there are, whose weights are on this machine, and which a store has ready."""
+"""List encoders: the registry, whose weights are on this machine, and what a store has exported."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...store import Store, vectors_table
-from . import ENCODERS, aladin
-from . import packaged as package_files
+from . import aladin, packaged
+from .registry import ENCODERS
 from .spec import FP32, EncoderSpec
 from .weights import cached_file, cached_url
 
@@ -16,11 +16,11 @@ HERE, TO_GET, YOURS = "here", "to get", "yours to bring"
 
 
 @dataclass(frozen=True)
-class Listed:
+class EncoderListing:
     """One encoder: what it is, where its weights are, and in which precisions a store has it.
 
-    `weights` is 'here', 'to get', or 'yours to bring'; None for encoders outside the registry. `ready` names
-    precisions. `vectors` counts the items embedded, over all precisions; without a store both are empty.
+    weights: 'here', 'to get', or 'yours to bring'; None for encoders outside the registry. ready: precisions
+    that the store has. vectors: items embedded, over all precisions. Without a store both are empty.
     """
 
     encoder: str
@@ -35,7 +35,7 @@ class Listed:
     vectors: int = 0
 
 
-def list_encoders(store: Store | None = None) -> list[Listed]:
+def list_encoders(store: Store | None = None) -> list[EncoderListing]:
     """The registry in its order, then the encoders of `store` that are not in it."""
     rows = store.read("encoders").to_pylist() if store else []
     by_base: dict[str, list[dict[str, Any]]] = {}
@@ -46,7 +46,7 @@ def list_encoders(store: Store | None = None) -> list[Listed]:
 
 
 def weights_state(spec: EncoderSpec) -> str:
-    """'here' where loading `spec` downloads nothing, 'to get', 'yours to bring' where nobody offers them."""
+    """'here' where nothing is to be downloaded, 'yours to bring' for unpublished weights, else 'to get'."""
     if spec.name == aladin.NAME:
         return YOURS
     return HERE if all(_cached(file) for file in spec.files) else TO_GET
@@ -55,14 +55,14 @@ def weights_state(spec: EncoderSpec) -> str:
 def _cached(file: str) -> bool:
     if file.startswith("https://"):
         return cached_url(file).is_file()
-    if file.startswith(package_files.PREFIX):
-        return package_files.find(file) is not None
+    if file.startswith(packaged.PREFIX):
+        return packaged.find(file) is not None
     owner, name, path = file.split("/", 2)
     return cached_file(f"{owner}/{name}", [path]) is not None
 
 
-def _registered(spec: EncoderSpec, store: Store | None, rows: list[dict[str, Any]]) -> Listed:
-    return Listed(
+def _registered(spec: EncoderSpec, store: Store | None, rows: list[dict[str, Any]]) -> EncoderListing:
+    return EncoderListing(
         encoder=spec.name,
         dim=spec.dim or next((row["dim"] for row in rows), None),
         size=spec.size,
@@ -76,9 +76,9 @@ def _registered(spec: EncoderSpec, store: Store | None, rows: list[dict[str, Any
     )
 
 
-def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> Listed:
+def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> EncoderListing:
     row = next((row for row in rows if row["encoder"] == name), rows[0])
-    return Listed(
+    return EncoderListing(
         encoder=name,
         dim=row["dim"],
         size=row["size"],
@@ -93,11 +93,11 @@ def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> Liste
 
 
 def _ready(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """A release's features come with a row but without a model: that cannot embed anything."""
-    return tuple(sorted((row["precision"] or FP32 for row in rows if row["onnx_file"]), key=_widest_first))
+    """Precisions that can embed; an encoder of a release may have features but no model."""
+    return tuple(sorted((row["precision"] or FP32 for row in rows if row["onnx_file"]), key=_fp32_first))
 
 
-def _widest_first(precision: str) -> tuple[bool, str]:
+def _fp32_first(precision: str) -> tuple[bool, str]:
     return precision != FP32, precision
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import Preprocessing
 from .spec import EncoderSpec
-from .weights import fill, load_checked, read_checkpoint, url_file, without_prefix
+from .weights import fill, load_weights, read_checkpoint, url_file, without_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ def spec() -> EncoderSpec:
 def load(weights: Path | None = None) -> torch.nn.Module:
     """The module, from the published checkpoint in `weights` or downloaded."""
     path = weights or url_file(NAME, URL)
-    return load_checked(NAME, path, lambda: from_checkpoint(build(), read_checkpoint(path)))
+    return load_weights(NAME, path, lambda: from_checkpoint(build(), read_checkpoint(path)))
 
 
 def build(size: int = 224, width: int = 768, depth: int = 12, heads: int = 12) -> torch.nn.Module:

@@ -1,19 +1,15 @@
-"""A torch module to an ONNX model on disk: dynamic batch, the same bytes on every run."""
+"""Export a torch module to ONNX files: with a dynamic batch, and the same bytes on every run."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.encoder import IMAGES, TOKEN_IDS
-from ...runtime.tokens import TOKENS
+from ...runtime.tokens import CAPTION_TOKENS
 from .onnx_files import OPSET, OUTPUT, OnnxFiles, save
+from .silence import silence_conversion
 from .spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -24,19 +20,19 @@ def to_onnx(module: torch.nn.Module, spec: EncoderSpec, folder: Path) -> OnnxFil
     """Write the ONNX model of `module` into `folder`.
 
     Inputs: `images` (n, 3, size, size) float32 and, where the spec says captions, `tokens` (n, 77) int64.
-    Output: `features` (n, dim) float32. Weights above `onnx_files.EXTERNAL_BYTES` get a file of their own.
+    Output: `features` (n, dim) float32. Weights above `onnx_files.EXTERNAL_BYTES` get a second file.
     """
     import onnx
     import torch
 
-    # A batch of 1 would be taken for a constant.
+    # A batch of 1 would become a constant.
     examples: tuple[torch.Tensor, ...] = (torch.zeros(2, 3, spec.size, spec.size),)
     if spec.captions:
-        examples += (torch.zeros(2, TOKENS, dtype=torch.int64),)
+        examples += (torch.zeros(2, CAPTION_TOKENS, dtype=torch.int64),)
     names = [IMAGES, TOKEN_IDS][: len(examples)]
     raw = folder / "exported" / "model.onnx"
     raw.parent.mkdir(parents=True)
-    with _quiet(), torch.inference_mode():
+    with silence_conversion(), torch.inference_mode():
         if isinstance(module, torch.jit.ScriptModule):  # what torch.export does not take
             axes = {name: {0: "n"} for name in (*names, OUTPUT)}
             _export(module, examples, raw, names, dynamo=False, dynamic_axes=axes)
@@ -65,22 +61,9 @@ def _export(module: Any, examples: tuple[Any, ...], path: Path, names: list[str]
 
 
 def _strip(model: Any) -> None:
-    """Drop the exporter's notes: they hold stack traces, and with them the paths of this machine."""
+    """Remove the exporter's metadata: its stack traces hold paths of the machine."""
     graph = model.graph
     del model.metadata_props[:], graph.metadata_props[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter prints, warns and logs about itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

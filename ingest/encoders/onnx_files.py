@@ -1,4 +1,7 @@
-"""An ONNX model as files: one, or, above what a protobuf message holds, one more for the weights."""
+"""The files of an ONNX model, and how they are stored with the encoder's row.
+
+A protobuf message ends at 2 GiB: larger models have a second file for their weights.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.encoder import IMAGES, TOKEN_IDS
-from ...runtime.model_files import BESIDE, MODEL, WEIGHTS, StoredFile, files_json
+from ...runtime.model_files import EXTRA, MODEL, WEIGHTS, StoredFile, files_json
 from ...store import Store
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import safe_name, vectors_table
 
+OPSET = 18
 OUTPUT = "features"
 
-__all__ = ["EXTERNAL_BYTES", "IMAGES", "OUTPUT", "TOKEN_IDS", "OnnxFiles", "adopt", "save"]
+__all__ = ["EXTERNAL_BYTES", "IMAGES", "OUTPUT", "TOKEN_IDS", "OnnxFiles", "import_onnx", "save"]
 
 EXTERNAL_BYTES = 2_000_000_000
-"""Weights above this go to a file of their own: a protobuf message ends at 2 GiB."""
+"""Weights above this go to a second file."""
 
 
 @dataclass(frozen=True)
 class OnnxFiles:
-    """The model file and the files of weights that it names.
+    """The model file and its external weights.
 
-    A file of weights is named after its own sha256, so the sha256 of the model says which weights are meant.
+    A file of weights is named after its own sha256, so the sha256 of the model determines the weights.
     """
 
     model: Path
     data: tuple[Path, ...] = ()
 
     def opset(self) -> int:
-        """The version of ONNX's own operators that the model asks for."""
+        """The version of ONNX's operators that the model needs."""
         import onnx
 
         model = onnx.load(self.model, load_external_data=False)
@@ -64,8 +68,8 @@ def save(model: Any, folder: Path) -> OnnxFiles:
     return OnnxFiles(path, (data,))
 
 
-def adopt(path: Path, folder: Path, *, captions: bool = False) -> OnnxFiles:
-    """Copy the ONNX file `path`, with its external data, as an encoder: its inputs and output renamed.
+def import_onnx(path: Path, folder: Path, *, captions: bool = False) -> OnnxFiles:
+    """Copy the ONNX file `path` with its external data, its inputs and output named as an encoder's.
 
     Raises InvalidInputError when it is no ONNX model or takes another number of inputs.
     """
@@ -86,7 +90,7 @@ def adopt(path: Path, folder: Path, *, captions: bool = False) -> OnnxFiles:
 
 
 def _names(path: Path, graph: Any, captions: bool) -> dict[str, str]:
-    """What to call the inputs of `graph`. Raises InvalidInputError for other inputs than an encoder's."""
+    """New names for the inputs of `graph`. InvalidInputError for inputs that no encoder has."""
     import onnx
 
     weights = {tensor.name for tensor in graph.initializer}
@@ -94,7 +98,7 @@ def _names(path: Path, graph: Any, captions: bool) -> dict[str, str]:
     kinds = {onnx.TensorProto.FLOAT: IMAGES} | ({onnx.TensorProto.INT64: TOKEN_IDS} if captions else {})
     found = {value.name: kinds.get(value.type.tensor_type.elem_type, "") for value in inputs}
     if sorted(found.values()) != sorted(kinds.values()) or not graph.output:
-        taken = ", ".join(_described(value) for value in inputs) or "nothing"
+        taken = ", ".join(_describe_input(value) for value in inputs) or "nothing"
         raise InvalidInputError(
             f"{path.name} takes {taken}, an encoder takes {' and '.join(kinds.values())}",
             hint="export the image tower alone, with preprocessed float32 pixels as its only input",
@@ -103,13 +107,13 @@ def _names(path: Path, graph: Any, captions: bool) -> dict[str, str]:
         batch = value.type.tensor_type.shape.dim[0]
         if batch.HasField("dim_value"):
             raise InvalidInputError(
-                f"{path.name} takes {batch.dim_value} images at a time, no more and no less",
+                f"{path.name} takes exactly {batch.dim_value} images at a time",
                 hint="export it again with a dynamic batch",
             )
     return found
 
 
-def _described(value: Any) -> str:
+def _describe_input(value: Any) -> str:
     import onnx
 
     kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
@@ -117,7 +121,7 @@ def _described(value: Any) -> str:
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
-    """Give values new names, wherever they are used at the top of the graph."""
+    """Rename values wherever nodes of the graph use them. InvalidInputError where subgraphs might."""
     inner = [attribute for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
     taken = {name for node in graph.node for name in node.output} - set(names)
     if inner or taken & set(names.values()):
@@ -131,19 +135,16 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
         node.output[:] = [names.get(name, name) for name in node.output]
 
 
-OPSET = 18
-
-
-def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, beside: Mapping[str, bytes]) -> None:
-    """Store `files` and what lies `beside` them, then `row`, which says everything else of the encoder.
+def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: Mapping[str, bytes]) -> None:
+    """Store `files` and `extra_files`, then `row` with their names and hashes.
 
     Raises ConflictError when the store holds features of other weights under this name.
     """
     digest = _sha256(files.model.read_bytes())
-    refuse_mixing(store, row["encoder"], digest)
+    check_not_mixing(store, row["encoder"], digest)
     folder = ("encoders", f"{safe_name(row['encoder'])}-{digest[:12]}")
     stored = [_put(store, (*folder, path.name), path.read_bytes(), WEIGHTS) for path in files.data]
-    stored += [_put(store, (*folder, name), data, BESIDE) for name, data in sorted(beside.items())]
+    stored += [_put(store, (*folder, name), data, EXTRA) for name, data in sorted(extra_files.items())]
     model = _put(store, (*folder, "model.onnx"), files.model.read_bytes(), MODEL)
     where = {
         "onnx_file": model.file,
@@ -154,8 +155,8 @@ def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, beside: Mappi
     store.upsert("encoders", [row | where], update=True)
 
 
-def refuse_mixing(store: Store, name: str, digest: str) -> None:
-    """Features of two models in one vector table could never be told apart again."""
+def check_not_mixing(store: Store, name: str, digest: str) -> None:
+    """Raise ConflictError where `name` has features of another model: one table must not hold both."""
     rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
     table = vectors_table(name)
     if rows and rows[0]["onnx_sha256"] != digest and table in store.tables() and store.count(table):

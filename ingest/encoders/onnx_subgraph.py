@@ -1,6 +1,7 @@
-"""A layer of somebody's ONNX graph as an encoder: channels first, any batch, pooled features as the output.
+"""Extract a layer of a published ONNX graph as an encoder: channels first, any batch, pooled features.
 
-Their graph stays as it is: what turns our input into theirs goes before it, what comes after the layer goes.
+Nodes that convert the encoder's input to the published one are put before the graph, and those after the
+layer are dropped; the rest stays as it is.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from .onnx_files import IMAGES, OPSET, OUTPUT
 
 @dataclass(frozen=True)
 class Layer:
-    """Where to cut a published graph that takes (.., side, side, 3): the value (n, dim, 1, 1) called `name`.
+    """The value `name`, (n, dim, 1, 1), of a published graph that takes (n, side, side, 3).
 
-    `blue_first`: it takes BGR. `margin`: it sees the middle of our input, so many pixels less at each edge.
+    size: side of the encoder's input. blue_first: the graph takes BGR. margin: pixels that are cropped at
+    each edge of the encoder's input.
     """
 
     name: str
@@ -29,20 +31,19 @@ class Layer:
     margin: int = 0
 
 
-def cut(published: Any, layer: Layer) -> bytes:
-    """The ONNX model from `images` (n, 3, size, size), RGB, to `features` (n, dim); its bytes."""
+def extract_layer(published: Any, layer: Layer) -> bytes:
+    """The bytes of an ONNX model from `images` (n, 3, size, size), RGB, to `features` (n, dim)."""
     import onnx
 
     # Quantisers refuse old opsets.
     model = onnx.version_converter.convert_version(published, OPSET)
     graph = model.graph
-    theirs = graph.input[0].name
-    nodes, constants = _before(layer, theirs)
-    nodes += _needed(graph.node, layer.name)
+    nodes, constants = _input_nodes(layer, graph.input[0].name)
+    nodes += _ancestors(graph.node, layer.name)
     nodes.append(onnx.helper.make_node("Flatten", [layer.name], [OUTPUT], OUTPUT, axis=1))
     used = {name for node in nodes for name in node.input}
     weights = [tensor for tensor in graph.initializer if tensor.name in used]
-    made = onnx.helper.make_graph(
+    extracted = onnx.helper.make_graph(
         nodes,
         graph.name,
         [_value(IMAGES, ["n", 3, layer.size, layer.size])],
@@ -50,15 +51,15 @@ def cut(published: Any, layer: Layer) -> bytes:
         weights + [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     del graph.value_info[:]
-    model.graph.CopyFrom(made)
+    model.graph.CopyFrom(extracted)
     onnx.checker.check_model(model, full_check=True)
-    _unshare(model.graph)
+    _duplicate_constants(model.graph)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 def published_session(published: Any, layer: Layer) -> tuple[Any, str]:
-    """A CPU session of the untouched graph that returns the layer, and the name of its input."""
+    """A CPU session of the published graph that returns the layer, and the name of its input."""
     import onnx
     import onnxruntime
 
@@ -67,14 +68,14 @@ def published_session(published: Any, layer: Layer) -> tuple[Any, str]:
     probed.graph.output.append(_value(layer.name, None))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    made = onnxruntime.InferenceSession(
+    session = onnxruntime.InferenceSession(
         probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return made, made.get_inputs()[0].name
+    return session, session.get_inputs()[0].name
 
 
-def _before(layer: Layer, theirs: str) -> tuple[list[Any], Mapping[str, NDArray[np.int64]]]:
-    """Nodes from our input to `theirs`, and their constants by name."""
+def _input_nodes(layer: Layer, published: str) -> tuple[list[Any], Mapping[str, NDArray[np.int64]]]:
+    """Nodes from `images` to the input called `published`, and their constants by name."""
     import onnx
 
     nodes: list[Any] = []
@@ -91,15 +92,15 @@ def _before(layer: Layer, theirs: str) -> tuple[list[Any], Mapping[str, NDArray[
             onnx.helper.make_node("Gather", [value, "attribase/bgr"], ["attribase/turned"], "bgr", axis=1)
         )
         value = "attribase/turned"
-    nodes.append(onnx.helper.make_node("Transpose", [value], [theirs], "channels_last", perm=[0, 2, 3, 1]))
+    nodes.append(onnx.helper.make_node("Transpose", [value], [published], "channels_last", perm=[0, 2, 3, 1]))
     return nodes, constants
 
 
-def _unshare(graph: Any) -> None:
-    """Give every dequantisation constants of its own.
+def _duplicate_constants(graph: Any) -> None:
+    """Copy constants that several dequantisations share, so that each has its own.
 
-    Asked for exact 8-bit products (`session.x64quantprecision`), ONNX Runtime rewrites 8-bit constants once
-    for each node that uses them, and refuses the model when two nodes share one.
+    For exact 8-bit products (`session.x64quantprecision`) ONNX Runtime rewrites 8-bit constants once for each
+    node that uses them, and refuses the model when two nodes share one.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     taken: set[str] = set()
@@ -113,7 +114,7 @@ def _unshare(graph: Any) -> None:
                 taken.add(name)
 
 
-def _needed(nodes: Sequence[Any], value: str) -> list[Any]:
+def _ancestors(nodes: Sequence[Any], value: str) -> list[Any]:
     """The nodes that `value` depends on, in their order."""
     wanted, kept = {value}, []
     for node in reversed(nodes):

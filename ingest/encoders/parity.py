@@ -1,4 +1,4 @@
-"""How far an exported encoder is from its source, on the same preprocessed pictures."""
+"""Parity: how far the features of an exported encoder are from those of its source, on the same inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...runtime import BadImageError, OnnxEncoder, decode_image, normalise
-from ...runtime.tokens import FILE, TOKENS, caption_tokens
+from ...runtime.tokens import CAPTION_TOKENS, TOKENIZER_FILE, load_tokenizer
 from ...store import Store
 from ...store.lookup import quote
 from ...store.schema import ITEM_TABLES
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from .spec import Network
 
 
-READ_AHEAD = 4  # of four images at least one decodes, or there is little to embed
-FEW = 20_000  # ids that may be read at once
+READ_AHEAD = 4
+"""Images that are read for each that is needed, as some do not decode."""
+
+FEW = 20_000
+"""Ids that are read at once."""
+
+BATCH = 8
+MIN_COSINE = 0.9999
+
+Original = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.float32]]
+"""Pixels (images, 3, size, size) and tokens (images, 77) to features (images, dim)."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,11 @@ class Example:
 
 
 def stored_examples(store: Store, count: int) -> list[Example]:
-    """`count` pictures that decode, by turns an image and a sample while there are both.
+    """`count` images that decode, alternately of `images` and of `samples` while there are both.
 
-    Ids are hashes: the first ones are as good as drawn at random, and the same on every run.
+    Those with the first ids: ids are hashes, so the choice is as good as random and the same on every run.
     """
-    streams = [_decoded(store, *items, count) for items in ITEM_TABLES.values()]
+    streams = [_decode_first(store, *items, count) for items in ITEM_TABLES.values()]
     pairs = chain.from_iterable(zip_longest(*streams))
     return list(islice((example for example in pairs if example is not None), count))
 
@@ -48,19 +57,20 @@ def stored_examples(store: Store, count: int) -> list[Example]:
 def inputs(
     encoder: OnnxEncoder, examples: Sequence[Example]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
-    """What the encoder takes: pixels, and tokens where it looks at captions."""
+    """Pixels (images, 3, size, size), and tokens (images, 77) where the encoder takes captions."""
     pixels = encoder.preprocessing.batch([example.image for example in examples])
     if not encoder.captions:
         return pixels, None
-    if FILE in encoder.beside:
-        return pixels, caption_tokens(encoder.beside[FILE]).encode([one.caption for one in examples])
-    # Without a tokenizer nobody can embed a caption, but any ids will do for a comparison.
-    return pixels, np.random.default_rng(0).integers(1, 40, (len(examples), TOKENS), dtype=np.int64)
+    if TOKENIZER_FILE in encoder.extra_files:
+        tokenizer = load_tokenizer(encoder.extra_files[TOKENIZER_FILE])
+        return pixels, tokenizer.encode([one.caption for one in examples])
+    # Without a tokenizer no caption can be embedded, but any ids will do for a comparison.
+    return pixels, np.random.default_rng(0).integers(1, 40, (len(examples), CAPTION_TOKENS), dtype=np.int64)
 
 
-def _decoded(store: Store, table: str, key: str, caption: str, count: int) -> Iterator[Example]:
+def _decode_first(store: Store, table: str, key: str, caption: str, count: int) -> Iterator[Example]:
     where, total = "bytes is not null", store.count(table)
-    if total > FEW:  # ids are hashes: those below a bound are a share of all, and the only ones that are read
+    if total > FEW:  # ids are hashes: those below a bound are a known share of all
         where += f" and {key} < {quote(format(int(16**8 * FEW / total), '08x'))}"
     rows = sorted(store.read(table, [key, caption], where).to_pylist(), key=lambda row: str(row[key]))
     texts = {row[key]: row[caption] or "" for row in rows[: READ_AHEAD * count]}
@@ -71,34 +81,28 @@ def _decoded(store: Store, table: str, key: str, caption: str, count: int) -> It
             continue
 
 
-BATCH = 8
-MIN_COSINE = 0.9999
-
-Original = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.float32]]
-
-
 @dataclass(frozen=True)
 class Parity:
-    """How far ONNX is from its source: the largest absolute difference and the smallest cosine."""
+    """The largest absolute difference and the smallest cosine between features of ONNX and of its source."""
 
     max_abs: float
     min_cosine: float
 
 
 def compare(network: Network, encoder: OnnxEncoder, examples: Sequence[Example]) -> Parity | None:
-    """The parity of `encoder` and the `network` it was made from; None for what was an ONNX file before."""
+    """The parity of `encoder` and the `network` it was made from; None where that was an ONNX file."""
     original = _original(network)
     if original is None:
         return None
-    furthest, least = 0.0, 1.0
+    max_abs, min_cosine = 0.0, 1.0
     for start in range(0, len(examples), BATCH):
         pixels, tokens = inputs(encoder, examples[start : start + BATCH])
         expected, found = original(pixels, tokens), encoder.run(pixels, tokens)
         cosine = (normalise(expected) * normalise(found)).sum(axis=1)
-        # NaN in any feature must come out: max() of Python would drop it
-        furthest = float(np.max([furthest, np.abs(expected - found).max()]))
-        least = float(np.min([least, cosine.min()]))
-    return Parity(furthest, least)
+        # Python's max() would drop a NaN, which has to fail the comparison
+        max_abs = float(np.max([max_abs, np.abs(expected - found).max()]))
+        min_cosine = float(np.min([min_cosine, cosine.min()]))
+    return Parity(max_abs, min_cosine)
 
 
 def _original(network: Network) -> Original | None:

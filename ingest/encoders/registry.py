@@ -1,4 +1,4 @@
-"""The encoders: an explicit tuple of specs. Importing this loads neither torch nor any model."""
+"""The registry of encoders: a tuple of specs, and families of them by prefix. Loads no framework."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...store.errors import InvalidInputError, NotFoundError
-from . import aladin, clip, efficientnet, moco, onnx_file, packaged, sd_unet, sscd, timm_models
+from . import aladin, clip, efficientnet, moco, packaged, sd_unet, sscd, timm_models, user_onnx
 from .spec import EncoderSpec
 from .timm_models import HALF, IMAGENET
 
@@ -40,13 +40,15 @@ FAMILIES = ("timm:NAME", "open_clip:ARCH/TAG", "onnx:FILE", "sd-unet:BASE")
 def get_encoder(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
     """The spec called `name`, or of one of `FAMILIES`.
 
-    `changes` replace what the library says of its preprocessing: resize, interpolation, mean, std and, for
-    files that say nothing themselves, size.
+    `changes` replace parts of its preprocessing: resize, interpolation, mean, std and, where the network
+    takes any, size.
 
-    Raises NotFoundError that lists the known ones, InvalidInputError for changes that cannot be.
+    Raises:
+        NotFoundError: there is no such encoder; the hint lists the known ones.
+        InvalidInputError: the changes do not fit the encoder.
     """
-    if name.startswith(onnx_file.PREFIX):
-        return onnx_file.spec(name, changes)
+    if name.startswith(user_onnx.PREFIX):
+        return user_onnx.spec(name, changes)
     if name == aladin.NAME and changes:
         return aladin.spec(changes)
     spec = _find(name)
@@ -58,9 +60,9 @@ def get_encoder(name: str, changes: Mapping[str, Any] | None = None) -> EncoderS
 
 
 def encoder_name(name: str) -> str:
-    """Under which name the store has `name`: a family's file or folder counts without where it lies."""
-    if name.startswith(onnx_file.PREFIX):
-        return onnx_file.short_name(name)
+    """The name of `name` in a store: of a file or a folder only its own name counts, not its path."""
+    if name.startswith(user_onnx.PREFIX):
+        return user_onnx.short_name(name)
     return sd_unet.short_name(name) if name.startswith(sd_unet.PREFIX) else name
 
 

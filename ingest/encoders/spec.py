@@ -1,4 +1,4 @@
-"""What an encoder is, before its weights are loaded."""
+"""The description of an encoder: its name, input, weights and precision, without loading them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ Network: TypeAlias = "torch.nn.Module | Path | RebuiltOnnx"
 class EncoderSpec:
     """A frozen F_base: image -> raw feature.
 
-    `load` imports the heavy library, takes a weights file (None: its own default) and returns a module in
-    evaluation mode (a TorchScript module will do), the path of an ONNX file, which is taken as it is, or an
-    ONNX model rebuilt from a published one. The module maps (images, 3, size, size) float32 to raw features
-    (images, dim); with `captions` it takes a second argument, tokens (images, 77) int64. A `dim` of 0 is
-    whatever the user's file says.
+    `load` imports the heavy library, takes a weights file (None: the published one) and returns a module in
+    evaluation mode (or a TorchScript module), the path of an ONNX file, which is stored as it is, or an ONNX
+    model rebuilt from a published one. The module maps (images, 3, size, size) float32 to raw features
+    (images, dim); with `captions` it has a second argument, tokens (images, 77) int64. `dim` 0: that of the
+    user's file.
 
-    `files` names what to download where there is no network, for people to read. `beside` gives the small
-    files that running needs next to the model, from the same weights: a tokenizer. They are stored and
-    hashed with it.
+    `files` names the published weights, for users without a network. `extra_files` takes the weights file too
+    and returns small files that inference needs beside the model, as a tokenizer; they are stored with it.
     """
 
     name: str
@@ -43,7 +42,7 @@ class EncoderSpec:
     load: Callable[[Path | None], Network]
     files: tuple[str, ...] = ()
     captions: bool = False
-    beside: Callable[[Path | None], Mapping[str, bytes]] | None = None
+    extra_files: Callable[[Path | None], Mapping[str, bytes]] | None = None
 
     @property
     def size(self) -> int:
@@ -56,9 +55,9 @@ Features = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class RebuiltOnnx:
-    """An ONNX model made from a published one, with what the published one says of the same pixels.
+    """An ONNX model made from a published one, with the published one's features of the same pixels.
 
-    `original` takes the encoder's own input (images, 3, size, size) and returns features (images, dim).
+    `original` takes (images, 3, size, size) and returns features (images, dim).
     """
 
     model: bytes
@@ -70,7 +69,7 @@ PRECISIONS = (FP32, FP16, INT8)
 
 
 def variant_name(name: str, precision: str) -> str:
-    """What the encoder `name` is called in `precision`. Raises InvalidInputError for an unknown one."""
+    """The name of the encoder `name` in `precision`. Raises InvalidInputError for an unknown precision."""
     if precision not in PRECISIONS:
         raise InvalidInputError(
             f"there is no precision {precision!r}", hint=f"use one of {', '.join(PRECISIONS)}"

@@ -1,7 +1,7 @@
 """SSCD (arXiv:2202.10261): a ResNet-50 trained to find copies; feature: its unit-length descriptor of 512.
 
-Published as TorchScript, and as plain weights of torchvision's ResNet-50 with generalized-mean pooling; both
-are taken. The publisher recommends 288 pixels (shorter side) or 320 x 320 (stretched); AbC crops 288 x 288.
+Published as TorchScript, and as a state dict of torchvision's ResNet-50 with generalized-mean pooling; both
+can be loaded. The publisher recommends 288 pixels (shorter side) or 320 x 320 (stretched); AbC crops 288.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime import Preprocessing
 from .spec import EncoderSpec
 from .torchscript import feature_width, is_torchscript, load_torchscript
-from .weights import fill, load_checked, read_checkpoint, url_file
+from .weights import fill, load_weights, read_checkpoint, url_file
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,7 @@ def load(
 ) -> torch.nn.Module:
     """The network, from either published file in `weights` or downloaded."""
     path = weights or url_file(name, URL)
-    return load_checked(name, path, lambda: _read(path, size, dim))
+    return load_weights(name, path, lambda: _read(path, size, dim))
 
 
 def _read(path: Path, size: int, dim: int) -> torch.nn.Module:

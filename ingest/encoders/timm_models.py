@@ -1,4 +1,4 @@
-"""Any image model of timm, as `timm:NAME`; feature: what its classifier would see (pooled, unnormalised)."""
+"""Any image model of timm, as `timm:NAME`; feature: the pooled, unnormalised input of its classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError, NotFoundError
 from .spec import EncoderSpec
-from .weights import hub_file, load_checked
+from .weights import hub_file, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,7 @@ PREFIX = "timm:"
 FILES = ("model.safetensors", "pytorch_model.bin")
 
 CROP_MODES = {"center": "shorter", "squash": "both", "border": "longer"}
-"""What Preprocessing calls timm's ways to crop."""
+"""Preprocessing's names of timm's crop modes."""
 
 Colour: TypeAlias = tuple[float, float, float]
 IMAGENET: tuple[Colour, Colour] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -34,7 +34,7 @@ def named(
     *,
     resized: bool = False,
 ) -> EncoderSpec:
-    """A ViT-B of timm under a name of our own, said here so that nobody imports timm to read the registry.
+    """A ViT-B of timm under a name of its own, written out so that reading the registry imports no timm.
 
     `colours`: mean and standard deviation. `resized`: the model is built for `size`, its positions resampled
     from timm's size; else `size` and `resize` are timm's.
@@ -68,17 +68,17 @@ def load(weights: Path | None = None, *, model: str, **overrides: Any) -> torch.
             )
         path = hub_file(f"timm {model}", config.hf_hub_id, FILES)
 
-    module: torch.nn.Module = load_checked(f"timm {model}", path, partial(_create, model, path, overrides))
+    module: torch.nn.Module = load_weights(f"timm {model}", path, partial(_create, model, path, overrides))
     return module.eval()
 
 
 def _create(model: str, path: Path, overrides: dict[str, Any]) -> Any:
-    """Create it twice from different random numbers: timm leaves what the file does not hold at random."""
+    """Create the model twice from different random numbers, as timm leaves missing tensors at random."""
     import timm
     import torch
 
-    # custom_load: whether the file is a JAX archive, as the publisher of 65 models has it. timm up to 1.0.30
-    # takes every file for one where its own download is; later ones take none for one unless it is said.
+    # custom_load: whether the file is a JAX archive, in which 65 models were published. Left out, timm up to
+    # 1.0.30 reads every file of those models as one, and later versions none.
     overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
     built = []
     for seed in (0, 1):
@@ -104,7 +104,7 @@ def spec(name: str) -> EncoderSpec:
     config = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
     if config is None:
         raise NotFoundError(f"timm has no model {model!r}", hint="list them: python -m timm.models")
-    with torch.device("meta"):  # no memory, no weights: only its width is asked for
+    with torch.device("meta"):  # no memory, no weights: only its dimensions are read
         dim = int(timm.create_model(model, num_classes=0).num_features)
     size = int(config.input_size[-1])
     return EncoderSpec(

@@ -1,7 +1,7 @@
-"""Networks that are published as TorchScript, loaded without trusting them more than needed.
+"""Networks published as TorchScript, loaded after their code was checked.
 
-A TorchScript file is a program in a small language of its own, not Python; it is still a program. Its source
-lies in the file as text and is read first: what could touch the disk, or run while it is loaded, is refused.
+A TorchScript file holds a program as text, in a language smaller than Python. It is refused when it could
+touch the disk or run while it is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORBIDDEN = re.compile(r"\b(save|from_file|__setstate__)\b")
 NAMESPACE = re.compile(r"\bops\s*\.\s*(\w+)")
 KNOWN_NAMESPACES = {"prim", "aten"}
-"""Others belong to libraries, which the user has or has not."""
+"""Others belong to libraries that may not be installed."""
 
 PROBE = (2, 3)
 """Batch sizes that a network is tried with."""
@@ -34,28 +34,28 @@ def is_torchscript(path: Path) -> bool:
 
 
 def load_torchscript(path: Path) -> torch.jit.ScriptModule:
-    """The network in `path`, in evaluation mode. Raises ValueError for what is none or not safe."""
+    """The network in `path`, in evaluation mode. Raises ValueError for another or an unsafe file."""
     import torch
 
     if not is_torchscript(path):
         raise ValueError("it is no TorchScript archive")
     _check_source(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated for writing; files that were published stay as they are
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, but published files stay as they are
         network: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
             path, map_location="cpu"
         )
     network.eval()
-    network.training = False  # a frozen network lacks what the exporter asks for
-    for parameter in network.parameters():  # the whole network at once is refused
+    network.training = False  # the exporter reads it, and a frozen network has no such attribute
+    for parameter in network.parameters():  # `network.requires_grad_` fails on a script module
         parameter.requires_grad_(False)
     return network
 
 
 def feature_width(network: torch.nn.Module, size: int) -> int:
-    """Width of the features that `network` makes of (images, 3, size, size), tried on noise.
+    """Dimensions of the features that `network` returns for (images, 3, size, size), tried on noise.
 
-    Raises ValueError when it makes something else, or when an image's feature depends on its neighbours.
+    Raises ValueError when it returns something else, or when a feature depends on the rest of its batch.
     """
     import torch
 

@@ -1,8 +1,7 @@
-"""fp16 and int8 variants: made of the exported fp32 model, compared with it on pictures of the store."""
+"""fp16 and int8 variants of an exported encoder, compared with it on images of the store."""
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,26 +19,30 @@ from ...store.errors import InvalidInputError
 from .int8 import Feeds, attempts
 from .onnx_files import OnnxFiles, save, write_row
 from .parity import Example, inputs, stored_examples
+from .silence import silence_conversion
 from .spec import FP16, variant_name
 
-COMPARED = 32
-CALIBRATED = 64
+COMPARED, CALIBRATED = 32, 64  # images
 BATCH = 8
-GOOD = 0.995  # mean cosine to fp32 from which no closer int8 is looked for
-LEAST = {"fp16": 0.999, "int8": 0.95}  # mean cosine to fp32 below which a variant is refused
+
+GOOD_COSINE = 0.995
+"""Mean cosine to fp32 from which no closer int8 variant is tried."""
+
+MIN_COSINE = {"fp16": 0.999, "int8": 0.95}
+"""Mean cosine to fp32 below which a variant is refused."""
 
 
 @dataclass(frozen=True)
 class Closeness:
-    """Cosines of a variant's features to those of fp32, over the compared pictures."""
+    """Smallest and mean cosine of a variant's features to those of fp32, over the compared images."""
 
-    least: float
-    mean: float
+    min_cosine: float
+    mean_cosine: float
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A model that was made, how, and how close it is."""
+    """A converted model, the method, and its cosines to fp32."""
 
     files: OnnxFiles
     method: str | None
@@ -49,11 +52,11 @@ class Variant:
 def export_variant(store: Store, base: str, precision: str) -> Closeness:
     """Write the ONNX files and the `encoders` row of `base`, exported before, in `precision`.
 
-    int8 is calibrated on pictures that it is not compared on, where the store has enough of them.
+    int8 is calibrated on other images than it is compared on, where the store has enough of them.
 
     Raises:
         NotFoundError: `base` is not exported. DataError: its files were changed.
-        InvalidInputError: no picture to compare on, or too far from fp32.
+        InvalidInputError: no image to compare on, or too far from fp32.
         ConflictError: the store holds features of another variant under this name.
     """
     row, name = encoder_row(store, base), variant_name(base, precision)
@@ -66,37 +69,37 @@ def export_variant(store: Store, base: str, precision: str) -> Closeness:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         source = _unpack(read_model(store, row), folder / "fp32")
-        made = (_fp16 if precision == FP16 else _int8)(source, folder, reference)
-        if not made.closeness.mean >= LEAST[precision]:  # also when it is NaN
+        made = (_convert_to_fp16 if precision == FP16 else _quantize)(source, folder, reference)
+        if not made.closeness.mean_cosine >= MIN_COSINE[precision]:  # also when it is NaN
             raise InvalidInputError(
-                f"{name} is too far from {base}: mean cosine {made.closeness.mean:.4f}, "
-                f"least {LEAST[precision]}",
+                f"{name} is too far from {base}: mean cosine {made.closeness.mean_cosine:.4f}, "
+                f"least {MIN_COSINE[precision]}",
                 hint=f"use {base} itself; no feature was written",
             )
-        write_row(store, _row(row, name, precision, made), made.files, reference.beside)
+        write_row(store, _row(row, name, precision, made), made.files, reference.extra_files)
     return made.closeness
 
 
 def is_current(store: Store, name: str, base: str) -> bool:
-    """Whether the store has the variant `name`, made of what `base` is now."""
+    """Whether the store has the variant `name`, converted from the present model of `base`."""
     rows = {row["encoder"]: row for row in store.read("encoders").to_pylist()}
     return name in rows and rows[name].get("variant_of_sha256") == rows[base]["onnx_sha256"]
 
 
 class Reference:
-    """What fp32 makes of some pictures, to hold variants to. The network, which may be large, is not kept."""
+    """Inputs and fp32 features that variants are compared with; the fp32 network itself is not kept."""
 
     def __init__(
         self, encoder: OnnxEncoder, compared: Sequence[Example], calibrating: Sequence[Example]
     ) -> None:
-        self.preprocessing, self.beside = encoder.preprocessing, encoder.beside
+        self.preprocessing, self.extra_files = encoder.preprocessing, encoder.extra_files
         self.calibration = _batches(encoder, calibrating)
         self._compared = _batches(encoder, compared)
         self._features = normalise(self._run(encoder))
 
     def closeness(self, model: Path) -> Closeness:
-        """How close the features of the ONNX file `model` are."""
-        variant = OnnxEncoder(model, self.preprocessing, beside=self.beside)
+        """Cosines of the features of the ONNX file `model`."""
+        variant = OnnxEncoder(model, self.preprocessing, extra_files=self.extra_files)
         cosine = (normalise(self._run(variant)) * self._features).sum(axis=1)
         return Closeness(float(cosine.min()), float(cosine.mean()))
 
@@ -105,7 +108,7 @@ class Reference:
 
 
 def _batches(encoder: OnnxEncoder, examples: Sequence[Example]) -> list[Feeds]:
-    """The encoder's inputs by name, a batch each."""
+    """Batches of the encoder's inputs by name."""
     found = []
     for start in range(0, len(examples), BATCH):
         pixels, tokens = inputs(encoder, examples[start : start + BATCH])
@@ -113,42 +116,41 @@ def _batches(encoder: OnnxEncoder, examples: Sequence[Example]) -> list[Feeds]:
     return found
 
 
-def _fp16(source: Path, folder: Path, reference: Reference) -> Variant:
-
-    files = save(to_fp16(source), _new(folder / "fp16"))
+def _convert_to_fp16(source: Path, folder: Path, reference: Reference) -> Variant:
+    files = save(to_fp16(source), _make_folder(folder / "fp16"))
     return Variant(files, None, reference.closeness(files.model))
 
 
-def _int8(source: Path, folder: Path, reference: Reference) -> Variant:
-    """The first attempt that is good, else the closest."""
+def _quantize(source: Path, folder: Path, reference: Reference) -> Variant:
+    """The first attempt with a good cosine, else the closest one."""
     import onnx
 
     made: list[Variant] = []
-    for number, attempt in enumerate(attempts(source, reference.calibration, _new(folder / "int8"))):
-        place = _new(folder / f"attempt{number}")
+    for number, attempt in enumerate(attempts(source, reference.calibration, _make_folder(folder / "int8"))):
+        place = _make_folder(folder / f"attempt{number}")
         attempt.write(place / "quantized.onnx")
         files = save(onnx.load(place / "quantized.onnx"), place)
         made.append(Variant(files, attempt.method, reference.closeness(files.model)))
-        if made[-1].closeness.mean >= GOOD:
+        if made[-1].closeness.mean_cosine >= GOOD_COSINE:
             return made[-1]
-    return max(made, key=lambda variant: np.nan_to_num(variant.closeness.mean, nan=-1.0))
+    return max(made, key=lambda variant: np.nan_to_num(variant.closeness.mean_cosine, nan=-1.0))
 
 
 def _unpack(files: ModelBytes, folder: Path) -> Path:
-    """The checked files as a model that tools can open by path."""
-    model = _new(folder) / "model.onnx"
+    """Write the checked files to `folder`; the path of the model."""
+    model = _make_folder(folder) / "model.onnx"
     for name, data in {**files.weights, model.name: files.model}.items():
         (folder / name).write_bytes(data)
     return model
 
 
-def _new(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
 
 def _row(base: Mapping[str, Any], name: str, precision: str, made: Variant) -> dict[str, Any]:
-    """What `base` says of itself, but for what was measured on its own files."""
+    """The row of the variant: of `base`'s columns those that do not depend on its files."""
     kept = ("dim", "size", "preprocessing", "source", "license")
     return {key: base[key] for key in kept} | {
         "encoder": name,
@@ -157,28 +159,24 @@ def _row(base: Mapping[str, Any], name: str, precision: str, made: Variant) -> d
         "variant_of": base["encoder"],
         "variant_of_sha256": base["onnx_sha256"],
         "quantization": made.method,
-        "cosine_to_fp32_min": made.closeness.least,
-        "cosine_to_fp32_mean": made.closeness.mean,
+        "cosine_to_fp32_min": made.closeness.min_cosine,
+        "cosine_to_fp32_mean": made.closeness.mean_cosine,
     }
 
 
-KEPT = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
+FLOAT32_OPERATORS = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
 """Left in float32: powers leave the range of a half (65,504), and long sums lose the small terms."""
 
 
 def to_fp16(model: Path) -> Any:
-    """The ONNX model in the file `model`, converted.
+    """The ONNX model in the file `model`, converted to halves; its input and output stay float32.
 
     A CPU has few kernels for halves and casts around the others: there it runs, more slowly than fp32.
     """
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # it says of each tiny weight that it becomes zero
-    try:
+    with silence_conversion():  # it logs of each tiny weight that it becomes zero
         from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
         # Given a path, types are inferred file to file, which works above 2 GiB too.
         return convert_float_to_float16(
-            str(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *KEPT]
+            str(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *FLOAT32_OPERATORS]
         )
-    finally:
-        logging.disable(before)

@@ -1,4 +1,4 @@
-"""Where weights come from: a file the user names, a local cache, the hub, or the publisher's own address."""
+"""Weights files: from a local cache, the Hugging Face hub or a URL, and how they are read and checked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def hub_file(encoder: str, repository: str, names: Sequence[str]) -> Path:
                 problem = error
                 break
     what = f"get {' or '.join(names)} of the Hugging Face repository {repository}"
-    raise not_here(encoder, problem, f"{what} and pass --weights FILE")
+    raise weights_not_found(encoder, problem, f"{what} and pass --weights FILE")
 
 
 def cached_file(repository: str, names: Sequence[str]) -> Path | None:
@@ -77,7 +77,7 @@ def hub_folder(model: str, repository: str, files: Sequence[str], instead: str) 
             problem = error
     if None in cached or not cached[0]:
         what = f"get {', '.join(files)} of the Hugging Face repository {repository}"
-        raise not_here(model, problem, f"{what} and {instead}")
+        raise weights_not_found(model, problem, f"{what} and {instead}")
     return cached[0].parents[files[0].count("/")]
 
 
@@ -97,25 +97,25 @@ def url_file(encoder: str, url: str) -> Path:
             return target
         except OSError as error:
             problem = error
-    raise not_here(encoder, problem, f"get {url} and pass --weights FILE")
+    raise weights_not_found(encoder, problem, f"get {url} and pass --weights FILE")
 
 
 def cached_url(url: str) -> Path:
-    """Where the file of `url` is kept: where torch.hub keeps it, so what others downloaded counts."""
+    """The path of the file of `url` in torch.hub's cache, which other programs fill too."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
     return home / "hub" / "checkpoints" / url.rpartition("/")[2]
 
 
-def not_here(encoder: str, problem: Exception | str, hint: str) -> InvalidInputError:
+def weights_not_found(encoder: str, problem: Exception | str, hint: str) -> InvalidInputError:
     """The error for weights that are on no disk and cannot be fetched."""
     return InvalidInputError(
         f"the weights of {encoder} are not here and cannot be downloaded: {problem}", hint=hint
     )
 
 
-def load_checked(encoder: str, path: Path, load: Callable[[], T]) -> T:
-    """What `load` makes of the file `path`; InvalidInputError when it is missing or does not fit."""
+def load_weights(encoder: str, path: Path, load: Callable[[], T]) -> T:
+    """`load()`, which reads the file `path`. InvalidInputError when that is missing or does not fit."""
     if not path.is_file():
         raise InvalidInputError(f"there is no weights file {path}", hint="check what --weights names")
     try:
@@ -123,7 +123,7 @@ def load_checked(encoder: str, path: Path, load: Callable[[], T]) -> T:
     except InvalidInputError:
         raise
     except Exception as error:  # torch, safetensors, timm and open_clip each raise their own
-        # of what it refuses torch also says how to open it all the same, which nobody should
+        # torch's message goes on with how to load unsafe files all the same
         reason = str(error).partition("In PyTorch 2.6")[0].strip().splitlines() or [type(error).__name__]
         raise InvalidInputError(
             f"{path.name} holds no weights for {encoder}: {reason[0]}",
@@ -156,7 +156,7 @@ def _offline() -> bool:
 
 
 def _hub_answers() -> bool:
-    """Ask once: the hub's own client retries for most of a minute and logs each try."""
+    """One request: the hub's own client retries for most of a minute and logs each try."""
     from huggingface_hub import constants
 
     if _offline():
@@ -164,22 +164,22 @@ def _hub_answers() -> bool:
     try:
         request = urllib.request.Request(constants.ENDPOINT, method="HEAD")  # noqa: S310 (https, a constant)
         urllib.request.urlopen(request, timeout=REACH_SECONDS).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        return True  # it answered
+    except urllib.error.HTTPError:  # an answer
+        return True
     except OSError:
         return False
     return True
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """What a file of safetensors or of `torch.save` holds: tensors and plain values, nothing else is read."""
+    """The tensors and plain values of a safetensors or `torch.save` file; nothing else is read."""
     import torch
 
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
         return dict(load_file(path))
-    # A training checkpoint is mostly optimizer state: mapped, only what is used gets read.
+    # A training checkpoint is mostly optimizer state, which a mapped file does not read.
     found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     if not isinstance(found, Mapping):
         raise ValueError(f"it holds a {type(found).__name__}, not named tensors")
@@ -187,7 +187,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def fill(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
-    """Copy `state` into `module`: exactly its tensors, each in its shape. Raises ValueError."""
+    """Copy `state` into `module`. Raises ValueError unless it has exactly its tensors in their shapes."""
     wanted = module.state_dict()
     missing = [name for name in wanted if name not in state]
     if missing:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import MapperPair
-from ...runtime.mapper_kinds import COUNTER, FeatureMap, map_from
+from ...runtime.mapper_kinds import COUNTER, FeatureMap, mapper_from_state
 from ...store import InvalidInputError
 from .listing import describe, wrong
 from .tensors import load_tensors
@@ -74,7 +74,7 @@ def _map(name: str, side: str, state: Any) -> FeatureMap:
     if not isinstance(state, Mapping):
         raise wrong(name, side, f"is {describe(state)}, not a state dict")
     try:
-        return map_from(
+        return mapper_from_state(
             {str(key): _array(name, f"{side}[{key!r}]", key, part) for key, part in state.items()}
         )
     except InvalidInputError as error:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, devices
 from attribase.runtime import encoder as encoder_module
-from attribase.runtime.io_binding import BoundRunner, pinned
+from attribase.runtime.io_binding import BoundSession, pin_memory
 from attribase.store.errors import InvalidInputError
 from onnx import TensorProto, helper, numpy_helper
 
@@ -132,7 +132,7 @@ def session(captions: bool = False) -> onnxruntime.InferenceSession:
 
 
 def test_bound_buffers_give_what_a_plain_run_gives():
-    plain, bound = session(), BoundRunner(session(), "cpu", 0)
+    plain, bound = session(), BoundSession(session(), "cpu", 0)
     for seed, count in enumerate((5, 5, 2, 7, 1)):  # the same size again, smaller, larger
         given = images(count, seed)
         found = bound.run({"images": given})
@@ -140,7 +140,7 @@ def test_bound_buffers_give_what_a_plain_run_gives():
 
 
 def test_a_result_is_not_overwritten_by_the_next():
-    bound = BoundRunner(session(), "cpu", 0)
+    bound = BoundSession(session(), "cpu", 0)
     first = bound.run({"images": images(4, 0)})
     kept = first.copy()
     bound.run({"images": images(4, 1)})
@@ -149,14 +149,14 @@ def test_a_result_is_not_overwritten_by_the_next():
 
 def test_captions_are_bound_beside_the_images():
     tokens = np.arange(2 * 77, dtype=np.int64).reshape(2, 77)
-    found = BoundRunner(session(captions=True), "cpu", 0).run({"images": images(2), "tokens": tokens})
+    found = BoundSession(session(captions=True), "cpu", 0).run({"images": images(2), "tokens": tokens})
     assert found == pytest.approx(images(2).mean(axis=(2, 3)) + tokens.mean(axis=1)[:, None], rel=1e-5)
 
 
 def test_pixels_that_are_a_view_are_bound_right():
     """As a slice of a ring of batches, or one that is not contiguous."""
     whole = images(8)
-    bound = BoundRunner(session(), "cpu", 0)
+    bound = BoundSession(session(), "cpu", 0)
     assert bound.run({"images": whole[3:5]}) == pytest.approx(whole[3:5].mean(axis=(2, 3)), abs=1e-6)
     assert bound.run({"images": whole[::-2]}) == pytest.approx(whole[::-2].mean(axis=(2, 3)), abs=1e-6)
 
@@ -250,7 +250,7 @@ def test_a_buffer_is_pinned_while_it_is_used_and_released_after_an_error():
     buffer, runtime = images(2), FakeRuntime()
 
     def use() -> None:
-        with pinned(buffer, runtime) as done:
+        with pin_memory(buffer, runtime) as done:
             assert done
             assert runtime.calls == [("register", buffer.ctypes.data, buffer.nbytes, 1)]
             raise KeyError
@@ -262,11 +262,11 @@ def test_a_buffer_is_pinned_while_it_is_used_and_released_after_an_error():
 
 def test_a_refusal_to_pin_changes_nothing():
     runtime = FakeRuntime(status=2)
-    with pinned(images(2), runtime) as done:
+    with pin_memory(images(2), runtime) as done:
         assert not done
     assert [call[0] for call in runtime.calls] == ["register"]
 
 
 def test_without_cuda_nothing_is_pinned(encoder):
-    with encoder.pinned(images(2)) as done:
+    with encoder.pin_memory(images(2)) as done:
         assert not done

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, load_encoder
 from attribase.runtime.encoder import providers
+from attribase.runtime.model_files import StoredFile, files_json
 from attribase.store import Store, content_id
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 from onnx import TensorProto, helper, numpy_helper
@@ -44,6 +45,7 @@ def row(data: bytes, **changes) -> dict:
         "preprocessing": Preprocessing(SIZE, SIZE).to_json(),
         "onnx_file": "encoders/mean.onnx",
         "onnx_sha256": content_id(data),
+        "files": files_json([StoredFile("encoders/mean.onnx", content_id(data))]),
     } | changes
 
 

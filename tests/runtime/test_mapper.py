@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from attribase.runtime import ChannelMapper, LinearMapper, MapperPair, MlpMapper, normalise
-from attribase.runtime.mapper_kinds import map_from
+from attribase.runtime.mapper_kinds import mapper_from_state
 from attribase.store import Store, key_id
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 
@@ -121,7 +121,7 @@ def modules() -> dict[str, list]:
 def pair_of(kind: str) -> tuple[MapperPair, list]:
     both = modules()[kind]
     states = [{key: part.numpy() for key, part in one.state_dict().items()} for one in both]
-    return MapperPair(*map(map_from, states)), both
+    return MapperPair(*map(mapper_from_state, states)), both
 
 
 @pytest.mark.parametrize("kind", ["linear", "channel", "mlp", "one layer", "three layers"])
@@ -173,7 +173,7 @@ def test_maps_of_two_kinds_or_widths_are_no_pair():
 )
 def test_other_keys_are_no_map(names):
     with pytest.raises(InvalidInputError, match="no mapper's keys"):
-        map_from({name: np.ones((2, 2), np.float32) for name in names})
+        mapper_from_state({name: np.ones((2, 2), np.float32) for name in names})
 
 
 def test_bytes_for_one_side_only_are_broken():

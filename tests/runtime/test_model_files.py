@@ -7,7 +7,7 @@ import onnx
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, load_encoder
 from attribase.runtime import encoder as encoder_module
-from attribase.runtime.model_files import StoredFile, files_json, stored_files
+from attribase.runtime.model_files import StoredFile, files_json
 from attribase.store import Store, content_id
 from attribase.store.errors import DataError, NotFoundError
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
@@ -72,7 +72,7 @@ def test_weights_in_a_file_of_their_own_are_used(store, pixels):
     expected = pixels.mean(axis=(2, 3)) @ model_and_weights()[2]
     encoder = load_encoder(store, "big")
     assert encoder.run(pixels) == pytest.approx(expected, abs=1e-6)
-    assert encoder.beside == {NAMES["beside"]: TOKENIZER}
+    assert encoder.extra_files == {NAMES["beside"]: TOKENIZER}
 
 
 @pytest.mark.parametrize("role", NAMES)
@@ -130,18 +130,12 @@ def test_a_model_that_names_weights_that_are_not_there_is_refused(store, changes
     for entry in model.graph.initializer[1].external_data:
         if entry.key in changes:
             entry.value = str(changes[entry.key])
-    with pytest.raises(DataError, match="weights weight of the ONNX model are not there"):
+    with pytest.raises(DataError, match="weights weight of the ONNX model are missing"):
         OnnxEncoder(
             model.SerializeToString(),
             Preprocessing(SIZE, SIZE),
             weights={NAMES["weights"]: path(store, "weights").read_bytes()},
         )
-
-
-def test_a_row_from_before_there_were_more_files_names_its_model():
-    row = {"onnx_file": "encoders/a.onnx", "onnx_sha256": "12", "files": None}
-    assert stored_files(row) == [StoredFile("encoders/a.onnx", "12", "model")]
-    assert stored_files({key: row[key] for key in ("onnx_file", "onnx_sha256")}) == stored_files(row)
 
 
 def test_the_files_column_is_json_that_others_can_read(store):

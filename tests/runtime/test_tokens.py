@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from attribase.runtime.tokens import CaptionTokens, caption_tokens
+from attribase.runtime.tokens import CaptionTokenizer, load_tokenizer
 from attribase.store.errors import DataError
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -23,34 +23,34 @@ def tokenizer(length=77, cut=77):
 
 
 def test_captions_become_rows_of_77_that_keep_their_end():
-    found = CaptionTokens(tokenizer(cut=5)).encode(["red fox", "", "fox " * 100])
+    found = CaptionTokenizer(tokenizer(cut=5)).encode(["red fox", "", "fox " * 100])
     assert found.dtype == np.int64
     assert found[:, 5:].tolist() == [[1] * 72] * 3
     assert found[:, :5].tolist() == [[0, 3, 4, 1, 1], [0, 1, 1, 1, 1], [0, 4, 4, 4, 1]]
-    assert CaptionTokens(tokenizer()).encode([]).shape == (0, 77)
+    assert CaptionTokenizer(tokenizer()).encode([]).shape == (0, 77)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", json.dumps({"model": 3}).encode()])
 def test_what_is_no_tokenizer_is_an_error(data):
     with pytest.raises(DataError, match="does not load"):
-        CaptionTokens(data)
+        CaptionTokenizer(data)
 
 
 @pytest.mark.parametrize("how", [{"length": None}, {"cut": None}, {"length": 20}])
 def test_a_tokenizer_that_gives_other_lengths_is_an_error(how):
     with pytest.raises(DataError, match="77 tokens"):
-        CaptionTokens(tokenizer(**how))
+        CaptionTokenizer(tokenizer(**how))
 
 
 def test_the_same_tokenizer_is_read_once():
-    assert caption_tokens(tokenizer()) is caption_tokens(tokenizer())
+    assert load_tokenizer(tokenizer()) is load_tokenizer(tokenizer())
 
 
 def test_tokens_need_neither_torch_nor_transformers(tmp_path):
     (tmp_path / "tokenizer.json").write_bytes(tokenizer())
     code = (
-        "import sys, pathlib; from attribase.runtime.tokens import CaptionTokens;"
-        f"CaptionTokens(pathlib.Path({str(tmp_path / 'tokenizer.json')!r}).read_bytes()).encode(['fox']);"
+        "import sys, pathlib; from attribase.runtime.tokens import CaptionTokenizer;"
+        f"CaptionTokenizer(pathlib.Path({str(tmp_path / 'tokenizer.json')!r}).read_bytes()).encode(['fox']);"
         "print({'torch', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from attribase.runtime import Preprocessing
+from attribase.runtime.model_files import StoredFile, files_json
 from attribase.store import Store, content_id, key_id
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -55,6 +56,7 @@ class Gallery:
         self.store.write_file(("encoders", "mean.onnx"), data)
         row = {"encoder": NAME, "dim": DIM, "size": SIZE, "onnx_file": "encoders/mean.onnx"}
         row |= {"preprocessing": self.preprocessing.to_json(), "onnx_sha256": content_id(data)}
+        row["files"] = files_json([StoredFile(row["onnx_file"], row["onnx_sha256"])])
         self.store.upsert("encoders", [row])
 
     def images(self, blobs, **columns) -> list[str]:

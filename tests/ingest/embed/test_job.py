@@ -8,6 +8,7 @@ import onnx
 import pytest
 from attribase.ingest.embed import embed
 from attribase.runtime import LinearMapper, MapperPair, Preprocessing, load_encoder
+from attribase.runtime.model_files import StoredFile, files_json
 from attribase.store import Job, Store, content_id, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
 from onnx import TensorProto, helper, numpy_helper
@@ -71,6 +72,7 @@ def store(tmp_path) -> Store:
     store.write_file(("encoders", "colour.onnx"), data)
     row = {"encoder": "colour", "dim": DIM, "size": SIZE, "onnx_file": "encoders/colour.onnx"}
     row |= {"preprocessing": Preprocessing(SIZE, SIZE).to_json(), "onnx_sha256": content_id(data)}
+    row["files"] = files_json([StoredFile(row["onnx_file"], row["onnx_sha256"])])
     store.upsert("encoders", [row])
     return store
 

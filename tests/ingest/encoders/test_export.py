@@ -122,10 +122,12 @@ def described(**changes) -> EncoderSpec:
 
 def test_an_encoder_that_looks_at_captions_takes_both(tmp_path):
     store = Store.create(tmp_path / "store")
-    parity = export_encoder(store, described(beside=lambda _: {"notes.txt": b"read me"}), None, pictures(3))
+    parity = export_encoder(
+        store, described(extra_files=lambda _: {"notes.txt": b"read me"}), None, pictures(3)
+    )
     assert parity.min_cosine > 0.99999
     encoder = load_encoder(store, "described")
-    assert (encoder.captions, encoder.beside) == (True, {"notes.txt": b"read me"})
+    assert (encoder.captions, encoder.extra_files) == (True, {"notes.txt": b"read me"})
     pixels, tokens = encoder.preprocessing.batch(pictures(3)), np.arange(3 * 77).reshape(3, 77)
     expected = np.concatenate([pixels.mean((2, 3)), tokens.mean(1)[:, None]], axis=1)
     assert encoder.run(pixels, tokens) == pytest.approx(expected, rel=1e-4, abs=1e-5)

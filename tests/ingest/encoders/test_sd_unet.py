@@ -7,7 +7,7 @@ import torch
 from attribase.ingest.encoders import encoder_name, get_encoder, sd_unet, weights
 from attribase.ingest.encoders.onnx_export import to_onnx
 from attribase.runtime import OnnxEncoder
-from attribase.runtime.tokens import CaptionTokens
+from attribase.runtime.tokens import CaptionTokenizer
 from attribase.store.errors import InvalidInputError, NotFoundError
 
 CAPTIONS = ["a cat", "", "the same words " * 40, "An Éclair, half eaten & 3 forks!"]
@@ -22,7 +22,7 @@ def spec(tiny_base):
 def onnx(spec, tmp_path_factory):
     """The exported tiny pipeline, with its tokenizer."""
     files = to_onnx(spec.load(None), spec, tmp_path_factory.mktemp("onnx"))
-    return OnnxEncoder(files.model, spec.preprocessing, beside=spec.beside(None))
+    return OnnxEncoder(files.model, spec.preprocessing, extra_files=spec.extra_files(None))
 
 
 def plain(folder, pixels, captions):
@@ -47,7 +47,7 @@ def plain(folder, pixels, captions):
 
 def check(folder, spec, onnx):
     pixels = np.random.default_rng(0).uniform(-1, 1, (4, 3, spec.size, spec.size)).astype(np.float32)
-    tokens = CaptionTokens(onnx.beside["tokenizer.json"]).encode(CAPTIONS)
+    tokens = CaptionTokenizer(onnx.extra_files["tokenizer.json"]).encode(CAPTIONS)
     wanted = plain(folder, torch.from_numpy(pixels), CAPTIONS)
     found = np.concatenate([onnx.run(pixels[:1], tokens[:1]), onnx.run(pixels[1:], tokens[1:])])
     assert found.shape == (4, spec.dim)
@@ -70,7 +70,7 @@ def test_the_embedded_worlds_own_pipeline_gives_its_mid_block(tmp_path):
     spec = get_encoder("sd-unet:world")
     assert (spec.name, spec.dim, spec.size) == ("sd-unet:world", 128, 32)
     files = to_onnx(spec.load(None), spec, tmp_path)
-    encoder = OnnxEncoder(files.model, spec.preprocessing, beside=spec.beside(None))
+    encoder = OnnxEncoder(files.model, spec.preprocessing, extra_files=spec.extra_files(None))
     check(model_path(), spec, encoder)
 
 
@@ -79,7 +79,7 @@ def test_a_caption_becomes_the_pipelines_tokens(tiny_base, spec):
     from transformers import CLIPTokenizer
 
     tokenizer = CLIPTokenizer.from_pretrained(tiny_base / "tokenizer")
-    found = CaptionTokens(spec.beside(None)["tokenizer.json"]).encode(CAPTIONS)
+    found = CaptionTokenizer(spec.extra_files(None)["tokenizer.json"]).encode(CAPTIONS)
     wanted = tokenizer(CAPTIONS, padding="max_length", max_length=48, truncation=True).input_ids
     assert found.shape == (4, 77)
     assert found.dtype == np.int64
@@ -94,7 +94,7 @@ def test_the_named_encoder_takes_a_folder_or_its_index(tiny_base):
         with pytest.raises(InvalidInputError, match="has 8 channels, not 1280") as error:
             spec.load(given)
         assert "sd-unet:base" in error.value.hint
-        assert spec.beside(given)["tokenizer.json"]
+        assert spec.extra_files(given)["tokenizer.json"]
         assert sd_unet.load(given, dim=8, size=8) is not None
 
 

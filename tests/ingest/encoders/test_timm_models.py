@@ -51,8 +51,8 @@ JAX = {
 
 
 @pytest.mark.parametrize(("name", "small"), JAX.items())
-def test_a_state_dict_is_loaded_where_the_publisher_has_a_jax_archive(name, small, tmp_path, random_network):
-    """timm up to 1.0.30 takes every file for such an archive where its own download is one (`custom_load`)."""
+def test_a_state_dict_is_loaded_where_a_jax_archive_was_published(name, small, tmp_path, random_network):
+    """timm up to 1.0.30 reads every file as one where its own download is one (`custom_load`)."""
     assert timm.get_pretrained_cfg(name).custom_load
     original = random_network(timm.create_model(name, **small))
     torch.save(original.state_dict(), tmp_path / "file.pth")
@@ -65,7 +65,7 @@ def test_a_state_dict_is_loaded_where_the_publisher_has_a_jax_archive(name, smal
 
 @pytest.mark.parametrize("name", JAX)
 def test_the_publishers_jax_archive_is_loaded_as_one(name, tmp_path, monkeypatch):
-    """timm from 1.0.31 on takes no file for such an archive unless it is said."""
+    """timm from 1.0.31 on reads no file as one unless it is asked to."""
     path, read = tmp_path / "file.npz", []
     path.touch()
 

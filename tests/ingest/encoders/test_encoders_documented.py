@@ -13,7 +13,7 @@ import pytest
 from attribase import connect
 from attribase.cli import cli
 from attribase.ingest import encoders
-from attribase.ingest.encoders import ENCODERS, FAMILIES, ensure_encoder, get_encoder
+from attribase.ingest.encoders import ENCODERS, FAMILIES, ensure_encoder, get_encoder, registry
 from attribase.runtime import load_encoder
 from attribase.store import Store, content_id
 from PIL import Image
@@ -75,7 +75,7 @@ def example(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, full, module)
     found.loader.exec_module(module)
     entries = eval(f"({line.strip()})", {name: module})
-    monkeypatch.setattr(encoders, "ENCODERS", (*ENCODERS, *entries))
+    monkeypatch.setattr(registry, "ENCODERS", (*ENCODERS, *entries))
 
 
 @pytest.mark.usefixtures("example")

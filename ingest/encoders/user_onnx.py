@@ -1,6 +1,7 @@
-"""Any ONNX model as `onnx:FILE`; preprocessing from the file's own folder, or from flags.
+"""An ONNX model of the user's as `onnx:FILE`, with preprocessing from the file's folder or from options.
 
-The file is copied into the store at the first use and known there as `onnx:` and its name without `.onnx`.
+The file is copied into the store when it is first used; its encoder is called `onnx:` and the file's name
+without `.onnx`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FLAGS = "pass --mean and --std (three numbers each, RGB), and --size where the m
 
 
 def short_name(name: str) -> str:
-    """`onnx:/models/My.onnx` to `onnx:my`: how the store knows it."""
+    """The encoder's name in a store: `onnx:/models/My.onnx` is `onnx:my`."""
     return PREFIX + Path(name.removeprefix(PREFIX)).name.lower().removesuffix(".onnx")
 
 
@@ -37,7 +38,7 @@ def spec(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
         changes: preprocessing by flags: size, resize, interpolation, mean, std.
 
     Raises:
-        InvalidInputError: no such file, no image encoder, or nothing says how to preprocess for it.
+        InvalidInputError: no such file, no image encoder, or unknown preprocessing.
     """
     path = Path(name.removeprefix(PREFIX)).expanduser()
     size, dim = shapes(path)
@@ -47,7 +48,7 @@ def spec(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
         preprocessing=_preprocessing(path, size, dict(changes or {})),
         source=f"ONNX file {path.name}",
         license="see the publisher of the file",
-        load=partial(_given, path),
+        load=partial(_load, path),
     )
 
 
@@ -77,7 +78,7 @@ def shapes(path: Path) -> tuple[int | None, int]:
     return inputs[0][2], width
 
 
-def _given(path: Path, weights: Path | None = None) -> Path:
+def _load(path: Path, weights: Path | None = None) -> Path:
     return weights or path
 
 
@@ -87,7 +88,7 @@ def _shape(value: Any) -> tuple[int | None, ...]:
 
 
 def _preprocessing(path: Path, size: int | None, changes: dict[str, Any]) -> Preprocessing:
-    """Flags first, then the description beside the file; never a guess, which would silently be wrong."""
+    """From `changes`, else from the file's folder. InvalidInputError where neither has a value."""
     config = next(
         (folder / PROCESSOR for folder in path.resolve().parents[:2] if (folder / PROCESSOR).is_file()), None
     )
@@ -112,7 +113,7 @@ def _preprocessing(path: Path, size: int | None, changes: dict[str, Any]) -> Pre
 
 
 def from_processor(path: Path) -> dict[str, Any]:
-    """What a Hugging Face image processor's JSON says, as arguments of Preprocessing."""
+    """The settings of a Hugging Face image processor's JSON, as arguments of Preprocessing."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         resize, crop = config.get("size"), config.get("crop_size") if config.get("do_center_crop") else None
