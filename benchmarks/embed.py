@@ -1,23 +1,23 @@
-"""The embedding job against what its parts would do by themselves: ratios, in one run.
+"""Speed of the embedding job relative to its parts alone and to torch: ratios, in one run.
 
     python benchmarks/embed.py [--small] [--only lite0|vit|int8|memory] [--repeats 5]
 
-Pictures are synthetic, 512 pixels a side, JPEG quality 90, with the spectrum of photographs (about 2 bits a
-pixel, as photographs have); each file is another, so that nothing is embedded once for two. `vit-b16` has
+Images are synthetic, 512 pixels a side, JPEG quality 90, with the spectrum of photographs (about 2 bits a
+pixel, as photographs have); all files differ, so that none is embedded for two. `vit-b16` has
 random weights: speed does not depend on them.
 
-- `job`: `embed()` from a store of encoded images to committed vectors, everything it does included: loading
-  the encoder, planning, reading, decoding, resizing, the network, commits.
-- `bare`: `session.run` on one batch of ready pixels, again and again, as one caller with a thread a core: the
-  same batch, the same number of threads. `lanes`: the same from one caller a core with a thread each, which
-  is how the job runs the network on a CPU: what the job would reach if decoding were free.
+- `job`: `embed()` from a store of encoded images to committed vectors: loading the encoder, planning,
+  reading, decoding, resizing, the network, commits.
+- `bare`: `session.run` on one batch of preprocessed pixels, repeatedly, from one caller with a thread a core.
+  `lanes`: the same from one caller a core with a thread each, which is how the job runs the network on a CPU:
+  what the job would reach if decoding were free.
 - `torch`: a DataLoader (spawned workers, one a core, started before) over the same files with torchvision's
   transforms, and the same network, eager, in batches of 64.
 
-The machine may be noisy, so kinds take turns, `bare` before and after every job, and a ratio is the median of
-the ratios of neighbours. `cpu` is the same ratio of processor seconds an image, all processes and threads:
-less disturbed by whatever else the machine does. Memory is the largest resident set of a fresh process.
-Writes to a temporary folder only: 1.6 GB for 20,000 pictures.
+The machine may be noisy, so the kinds alternate, `bare` before and after every job, and a ratio is the median
+of the ratios within a round. `cpu` is the same ratio of processor seconds an image, over all processes and
+threads: other load disturbs it less. Memory is the largest resident set of a fresh process. Writes to a
+temporary folder only: 1.6 GB for 20,000 images.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from attribase.runtime import OnnxEncoder, load_encoder
 from attribase.runtime.devices import core_count
 from attribase.store import AttribaseError, Store
 from attribase.store.ids import vectors_table
-from embed_inputs import Pictures, files, fill, random_vit
+from embed_inputs import ImageFiles, files, fill, random_vit
 from rich.console import Console
 from rich.table import Table
 
@@ -55,14 +55,14 @@ LITE0, VIT = "efficientnet-lite0", "vit-b16"
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one image, in seconds."""
+    """Seconds an image."""
 
     wall: float
     cpu: float
 
 
 def cost(work: Callable[[], int]) -> Cost:
-    """What an image costs in `work`, which says how many it did."""
+    """The cost of an image in `work`, which returns how many it did."""
     gc.collect()
     wall, cpu = time.perf_counter(), processor_seconds()
     images = work()
@@ -70,7 +70,7 @@ def cost(work: Callable[[], int]) -> Cost:
 
 
 def processor_seconds() -> float:
-    """Of this process and of those that it started and that ended."""
+    """Processor seconds of this process and of its children that ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -84,7 +84,7 @@ def run_job(store: Store, encoder: str, batch: int) -> int:
 
 
 def run_bare(network: OnnxEncoder, batch: int, images: int, callers: int) -> int:
-    """Run ready pixels, `callers` at once."""
+    """Run preprocessed pixels, `callers` at once."""
     size, each = network.preprocessing.size, max(1, round(images / batch / callers))
     pixels = np.random.default_rng(0).normal(size=(batch, 3, size, size)).astype(np.float32)
     with ThreadPoolExecutor(callers) as pool:
@@ -93,15 +93,15 @@ def run_bare(network: OnnxEncoder, batch: int, images: int, callers: int) -> int
 
 
 def loader(folder: Path):
-    """Batches of pixels by torch's means. Its workers start once, in the round that warms up."""
+    """Batches of pixels from torch's DataLoader. Its workers start once, in the round that warms up."""
     from torch.utils.data import DataLoader
 
     how = {"num_workers": core_count(), "multiprocessing_context": "spawn", "persistent_workers": True}
-    return DataLoader(Pictures(folder, 224, 248), 64, **how)
+    return DataLoader(ImageFiles(folder, 224, 248), 64, **how)
 
 
 def run_torch(module, batches) -> int:
-    """The network, eager, on what a DataLoader gives."""
+    """The network, eager, on the batches of a DataLoader."""
     import torch
 
     torch.set_num_threads(core_count())
@@ -110,7 +110,7 @@ def run_torch(module, batches) -> int:
 
 
 def measure(encoder: str, module, count: int, batches: list[int], repeats: int, shown: Table) -> None:
-    """Rows of the table: one size of one encoder, at some batches."""
+    """Add rows to the table: one encoder and number of images, at some batch sizes."""
     with tempfile.TemporaryDirectory() as folder:
         store = fill(Path(folder, "store"), count)
         weights = random_vit(Path(folder, "vit.safetensors")) if encoder == VIT else None
@@ -128,13 +128,13 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
                 "after": lambda batch=batch: run_bare(one, batch, count // 2, 1),
                 "lanes": lambda batch=batch: run_bare(lanes, batch, count // 2, core_count()),
             }
-            if batch == batches[0]:  # it has its own
+            if batch == batches[0]:  # torch has its own batch size
                 kinds["torch"] = lambda: run_torch(module, batches64)
-            shown.add_row(encoder, f"{count:,}", str(batch), *line(take_turns(kinds, repeats)))
+            shown.add_row(encoder, f"{count:,}", str(batch), *table_row(alternate(kinds, repeats)))
 
 
-def take_turns(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, list[Cost]]:
-    """The cost of every kind, in every round; the round before the first warms up."""
+def alternate(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, list[Cost]]:
+    """The cost of every kind in every round, after one round that warms up."""
     found: dict[str, list[Cost]] = {name: [] for name in kinds}
     for number in range(repeats + 1):
         for name, work in kinds.items():
@@ -143,8 +143,8 @@ def take_turns(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, l
     return found
 
 
-def line(found: dict[str, list[Cost]]) -> list[str]:
-    """images/s of the kinds, and ratios to the job of the same round."""
+def table_row(found: dict[str, list[Cost]]) -> list[str]:
+    """images/s of the kinds, and their ratios to the job of the same round."""
     job = found["job"]
     bare = [
         Cost((one.wall + other.wall) / 2, (one.cpu + other.cpu) / 2)
@@ -188,26 +188,26 @@ def measure_int8(images: int, repeats: int) -> str:
 
 def measure_memory(counts: list[int]) -> str:
     """The largest resident set of a job of each size, in a process of its own."""
-    said = []
+    results = []
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             ensure_encoder(fill(Path(folder), count), LITE0)
             command = [sys.executable, __file__, "--child", folder]
             out = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(out.stdout.splitlines()[-1])
-            said.append("{images:,} images {peak:.0f} MB (before {before:.0f} MB)".format(**found))
-    return "memory of the job: " + ", ".join(said)
+            results.append("{images:,} images {peak:.0f} MB (before {before:.0f} MB)".format(**found))
+    return "memory of the job: " + ", ".join(results)
 
 
 def child(folder: str) -> None:
-    """What `measure_memory` starts."""
+    """The process that `measure_memory` starts."""
     before = peak_megabytes()
     done = list(embed(Store.open(folder), LITE0))[-1].done
     print(json.dumps({"images": done, "before": before, "peak": peak_megabytes()}))
 
 
 def peak_megabytes() -> float:
-    """The largest resident set of this program. (`getrusage` counts what started it, too.)"""
+    """The largest resident set of this program. (`getrusage` counts the parent's, too.)"""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
@@ -228,7 +228,7 @@ def modules(names: list[str]) -> dict[str, object]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a tenth of the pictures, two rounds")
+    parser.add_argument("--small", action="store_true", help="a tenth of the images, two rounds")
     parser.add_argument("--only", choices=["lite0", "vit", "int8", "memory"], action="append")
     parser.add_argument("--repeats", type=int, help="rounds")
     parser.add_argument("--child", help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""What the embedding benchmark runs on: pictures with the spectrum of photographs, and random weights."""
+"""Inputs of the embedding benchmark: images with the spectrum of photographs, and random weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attribase.store import Store, content_id
 from PIL import Image
 
 SIDE, QUALITY = 512, 90
-DIFFERENT = 64  # pictures; the others are the same pixels in another file
+DISTINCT = 64  # images; the others are the same pixels in another file
 
 
 def picture(seed: int) -> bytes:
@@ -32,15 +32,15 @@ def picture(seed: int) -> bytes:
 
 
 def files(count: int) -> Iterator[bytes]:
-    """So many JPEG files, no two the same: a comment before the end differs."""
-    pictures = [picture(seed) for seed in range(min(DIFFERENT, count))]
+    """`count` JPEG files, no two the same: a comment before the end differs."""
+    pictures = [picture(seed) for seed in range(min(DISTINCT, count))]
     for number in range(count):
         data = pictures[number % len(pictures)]
         yield data[:-2] + b"\xff\xfe\x00\x0a%08d" % number + data[-2:]
 
 
 def fill(folder: Path, count: int) -> Store:
-    """A store of `count` pictures."""
+    """A store of `count` images."""
     store, rows = Store.create(folder), []
     for data in files(count):
         rows.append({"image_id": content_id(data), "bytes": data, "width": SIDE, "height": SIDE})
@@ -52,7 +52,7 @@ def fill(folder: Path, count: int) -> Store:
 
 
 def random_vit(path: Path) -> Path:
-    """A file of random weights for `vit-b16`."""
+    """Write random weights for `vit-b16`."""
     import timm
     import torch
     from safetensors.torch import save_file
@@ -62,8 +62,8 @@ def random_vit(path: Path) -> Path:
     return path
 
 
-class Pictures:
-    """What a DataLoader needs: the files of a folder, through torchvision's transforms."""
+class ImageFiles:
+    """A torch data set: the files of a folder, through torchvision's transforms."""
 
     def __init__(self, folder: Path, size: int, resize: int) -> None:
         from torchvision import transforms

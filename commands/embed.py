@@ -1,4 +1,4 @@
-"""`attribase ingest embed`: features of every image and sample, from an encoder's ONNX file."""
+"""`attribase ingest embed` and `attribase encoders`: compute features, and list the encoders."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,35 +14,37 @@ F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
 
 
-def _side(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | str | None:
-    """A number of pixels; 'none' stays a word: nothing given is another thing."""
-    if value is None or value == "none":
-        return value
-    if not value.isdecimal() or not int(value):
-        raise click.BadParameter("give a number of pixels, or none")
-    return int(value)
-
-
 def preprocessing_options(command: F) -> F:
-    """Options that change what the encoder's library says of its preprocessing."""
+    """Add the options that override the preprocessing of the encoder's library."""
     triple: dict[str, Any] = {"type": float, "nargs": 3, "metavar": "R G B"}
     options = (
         click.option("--size", type=click.IntRange(1), help="Side of the encoder's square input."),
         click.option(
             "--resize",
-            callback=_side,
+            callback=_parse_side,
             metavar="PIXELS|none",
             help="Shorter side before the centre crop; none stretches.",
         ),
         click.option(
-            "--interpolation", type=click.Choice(["bicubic", "bilinear", "lanczos", "nearest"]), help="How."
+            "--interpolation",
+            type=click.Choice(["bicubic", "bilinear", "lanczos", "nearest"]),
+            help="Filter of the resize.",
         ),
         click.option("--mean", **triple, help="Subtracted from values in 0..1."),
-        click.option("--std", **triple, help="What they are divided by then."),
+        click.option("--std", **triple, help="Divides them after that."),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _parse_side(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | str | None:
+    """A number of pixels, or 'none'; None when the option is not given."""
+    if value is None or value == "none":
+        return value
+    if not value.isdecimal() or not int(value):
+        raise click.BadParameter("give a number of pixels, or none")
+    return int(value)
 
 
 @click.command()
@@ -65,30 +67,30 @@ def preprocessing_options(command: F) -> F:
 @click.option(
     "--where",
     metavar="SQL",
-    help="Only rows that satisfy it: a condition on columns of images, of samples, or that both have.",
+    help="Only rows that satisfy this condition, on columns of images, of samples or of both.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option("--retry-failed", is_flag=True, help="Try failed items again.")
 @click.option(
     "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
 )
 @click.option("--batch", type=click.IntRange(1), help="Images at once through the network.")
 @click.option(
-    "--workers", type=click.IntRange(0), help="Processes that decode, 0 for none; left out, by cores."
+    "--workers", type=click.IntRange(0), help="Decoding processes, 0 for none; by default chosen by cores."
 )
 @click.option(
     "--device",
     "devices",
     type=click.IntRange(0),
     multiple=True,
-    help="A GPU's number; left out, all there are.",
+    help="Number of a GPU; by default all GPUs.",
 )
 @preprocessing_options
 @click.pass_context
 def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: Any) -> None:
     """Embed every image and sample that has no vector yet.
 
-    What was stopped goes on from where it was, new images are added, and what cannot be embedded is listed
-    in the table `failures` with its reason.
+    A stopped run is resumed, new images are added, and what cannot be embedded is listed in the table
+    `failures` with its reason.
 
     \b
     Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
@@ -124,9 +126,9 @@ def print_failures(store: Any, stage: str) -> None:
 @format_option
 @click.pass_context
 def encoders(ctx: click.Context, fmt: str) -> None:
-    """Every encoder: its size, where it is from, whether its weights are here and the store has it ready.
+    """List the encoders: size, source, license, whether the weights are here and what the store has ready.
 
-    With a store, the ones it holds beyond these are listed too. `ready` names precisions (fp32, fp16, int8).
+    With a store, its other encoders are listed, too. `ready` names precisions (fp32, fp16, int8).
 
     \b
     Example: attribase encoders
@@ -140,18 +142,18 @@ def encoders(ctx: click.Context, fmt: str) -> None:
     if fmt == "json":
         print_rows(rows, fmt)
         return
-    shown = (
+    shown = [
         "encoder",
         "dim",
         "size",
         "source",
         "license",
         "weights",
-        *(("ready", "vectors") if store else ()),
-    )
-    print_rows([{name: _cell(row[name]) for name in shown} for row in rows], fmt)
+        *(["ready", "vectors"] if store else []),
+    ]
+    print_rows([{name: _format_cell(row[name]) for name in shown} for row in rows], fmt)
     say(f"also {', '.join(FAMILIES)}: attribase -s STORE ingest embed --encoder NAME")
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     return ", ".join(value) if isinstance(value, tuple) else value

@@ -3,7 +3,7 @@
 Pillow resizes in two passes of 22-bit fixed-point sums and rounds to 8 bits after each. So does this, in the
 same order, and the result is the same to the bit; but the horizontal pass runs over transposed strips, where
 neighbours in memory share their weights and the compiler can use whole vector registers, and only what the
-crop keeps is computed. About five times as fast as Pillow's own: what is left of preprocessing is decoding.
+crop keeps is computed. It is about five times as fast as Pillow, so that decoding dominates preprocessing.
 
 Importing this loads numba (a second).
 """
@@ -24,11 +24,11 @@ from PIL import Image
 from ...runtime import Preprocessing
 
 F = TypeVar("F", bound=Callable[..., object])
-Words = NDArray[np.uint32]
+Pixels32 = NDArray[np.uint32]
 Ints = NDArray[np.int32]
 Reals = NDArray[np.float32]
 
-KINDS = {"bilinear": 0, "bicubic": 1, "lanczos": 2}
+FILTERS = {"bilinear": 0, "bicubic": 1, "lanczos": 2}
 SUPPORT = (1.0, 2.0, 3.0)
 BITS = 22  # Pillow's PRECISION_BITS: 32 less 8 for the pixel and 2 for filters that overshoot
 HALF = 1 << (BITS - 1)
@@ -40,18 +40,18 @@ STRIP = 32  # rows transposed together: they stay in the second-level cache
 def compiled(function: F) -> F:
     """`function` as machine code that lets other threads run, kept on disk where numba may write."""
     try:
-        made: F = njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        made = njit(nogil=True)(function)
-    return made
+        machine_code: F = njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # there is nowhere to write the cache
+        machine_code = njit(nogil=True)(function)
+    return machine_code
 
 
 def write_pixels(image: Image.Image, preprocessing: Preprocessing, out: Reals) -> None:
     """What `preprocessing(image)` returns, written to `out` (3, size, size) float32. `image` is RGB."""
     size, crop = preprocessing.size, preprocessing.geometry(*image.size)
-    kind = KINDS.get(preprocessing.interpolation)
+    kind = FILTERS.get(preprocessing.interpolation)
     if kind is None or crop.padded or crop.oversized:
-        out[:] = preprocessing(image)  # rare: borders, and long pictures that would grow
+        out[:] = preprocessing(image)  # rare: borders, and long images that would grow
         return
     scale, shift = preprocessing.affine
     across = weights(image.width, crop.resized[0], crop.corner[0], size, kind)
@@ -60,12 +60,12 @@ def write_pixels(image: Image.Image, preprocessing: Preprocessing, out: Reals) -
 
 
 def vertical_first(size: tuple[int, int], resized: tuple[int, int]) -> bool:
-    """Which pass Pillow begins with. Since release 13 it is the vertical one where that saves much."""
+    """Whether Pillow begins with the vertical pass: since release 13, where that saves much."""
     across, down = size[0] - resized[0], size[1] - resized[1]
     return PILLOW >= 13 and down > 0 and down > 2 * across
 
 
-def rgbx(image: Image.Image) -> Words:
+def rgbx(image: Image.Image) -> Pixels32:
     """The pixels of an RGB image, (height, width), a 32-bit word each; without a copy where Pillow can."""
     try:
         flat = np.asarray(pa.array(image).flatten())
@@ -76,7 +76,7 @@ def rgbx(image: Image.Image) -> Words:
 
 @compiled
 def response(kind: int, x: float) -> float:
-    """The filter at distance `x`, as Pillow has it."""
+    """The filter's value at distance `x`, as Pillow computes it."""
     x = abs(x)
     if kind == 0:
         return 1.0 - x if x < 1.0 else 0.0
@@ -96,7 +96,7 @@ def response(kind: int, x: float) -> float:
 def weights(length: int, size: int, first: int, count: int, kind: int) -> Ints:
     """The weights of `count` outputs from `first` on, when `length` pixels become `size`.
 
-    Shape (count, 2 + taps): where it starts in the input, how many taps count, and these, fixed-point.
+    Shape (count, 2 + taps): the first input pixel, how many taps count, and the taps in fixed point.
     """
     step = length / size
     wide = max(step, 1.0)
@@ -119,7 +119,7 @@ def weights(length: int, size: int, first: int, count: int, kind: int) -> Ints:
 
 
 @compiled
-def transpose(source: Words, out: Words) -> None:
+def transpose(source: Pixels32, out: Pixels32) -> None:
     """(rows, columns) to (columns, rows). Whole blocks have a constant size, which makes them vector code."""
     rows, columns = source.shape
     for y0 in range(0, rows, BLOCK):
@@ -153,7 +153,7 @@ def vertical(source: NDArray[np.uint8], table: Ints, out: NDArray[np.uint8]) -> 
 
 
 @compiled
-def horizontal(source: Words, table: Ints, out: Words) -> None:
+def horizontal(source: Pixels32, table: Ints, out: Pixels32) -> None:
     """Columns of `source` (rows, columns) to columns of `out` (rows, count). Column 0 is the first used."""
     rows, columns = source.shape
     turned, bands = np.empty((columns, STRIP), np.uint32), np.empty((table.shape[0], STRIP), np.uint32)
@@ -167,7 +167,7 @@ def horizontal(source: Words, table: Ints, out: Words) -> None:
 
 @compiled
 def resample(
-    source: Words, across: Ints, down: Ints, vertical_first: bool, scale: Reals, shift: Reals, out: Reals
+    source: Pixels32, across: Ints, down: Ints, vertical_first: bool, scale: Reals, shift: Reals, out: Reals
 ) -> None:
     """`source` (height, width) to `out` (3, size, size): both passes, then `x * scale + shift` a channel."""
     size = across.shape[0]
