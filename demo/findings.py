@@ -1,14 +1,12 @@
 """The facts of the report, each from the store: recall, the control, calibration, influence by creator."""
 
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
-from ..query import attribute_many, compare_control, connect, influence_table, load_sql, metric_intervals
-from ..query.sql.bootstrap import paired_difference
+from ..query import attribute_many, compare_control, connect, influence_table, load_sql
 from ..runtime.influence import influence
 from ..runtime.mapper import RAW
 from ..store import Store
@@ -24,56 +22,45 @@ def recall_rows(store: Store, encoder: str, metric: str = "recall_10") -> Rows:
 
     Means in [0, 1]; intervals are 95% bootstrap over sets of exemplars, `low` and `high`.
     """
-    con = connect(store.uri)
-    cells = {
-        (key["case_name"], key["scheme"], key["mapper"]): found
-        for key, found in metric_intervals(con, encoder, metric=metric)
-        if key["split"] == "test"
-    }
-    gains = _gains(con, encoder, metric)
+    with connect(store.uri) as con:
+        cells = {
+            (row["case_name"], row["scheme"], row["mapper"]): row
+            for row in _view_rows(con, "intervals", encoder, metric)
+        }
+        gains = {
+            (row["case_name"], row["scheme"]): row
+            for row in _view_rows(con, "differences", encoder, metric)
+            if (row["first"], row["second"]) == (RAW, BEST)
+        }
     rows = []
     for case, scheme in sorted({key[:2] for key in cells}):
-        raw, best = cells[case, scheme, RAW], cells[case, scheme, BEST]
-        gain = gains[case, scheme]
+        raw, best, gain = cells[case, scheme, RAW], cells[case, scheme, BEST], gains[case, scheme]
         rows.append(
             {
                 "case": case,
                 "scheme": scheme,
-                "models": raw.groups,
-                "samples": raw.samples,
-                "raw": raw.estimate,
-                "raw_low": raw.low,
-                "raw_high": raw.high,
-                "mapped": best.estimate,
-                "mapped_low": best.low,
-                "mapped_high": best.high,
-                "gain": gain.estimate,
-                "gain_low": gain.low,
-                "gain_high": gain.high,
-                **{name: cells[case, scheme, name].estimate for name in OTHERS},
+                "models": raw["models"],
+                "samples": raw["samples"],
+                **_with_interval("raw", raw["estimate"], raw),
+                **_with_interval("mapped", best["estimate"], best),
+                **_with_interval("gain", gain["difference"], gain),
+                **{name: cells[case, scheme, name]["estimate"] for name in OTHERS},
             }
         )
     return rows
 
 
-def _gains(con: Any, encoder: str, metric: str) -> dict[tuple[str, str], Any]:
-    """Mapped less raw on the same samples, per case and scheme, with its interval."""
-    params = {"encoder": encoder, "first": RAW, "second": BEST, "split": "test", "case_name": None}
-    rows = con.sql(load_sql("paired_samples"), params=params).to_arrow_table().to_pylist()
-    rows.sort(key=_case_and_scheme)
-    found = {}
-    for key, members in groupby(rows, key=_case_and_scheme):
-        pairs = list(members)
-        found[key] = paired_difference(
-            [row[f"first_{metric}"] for row in pairs],
-            [row[f"second_{metric}"] for row in pairs],
-            [row["exemplar_set"] for row in pairs],
-        )
-    return found
+def _view_rows(con: Any, view: str, encoder: str, metric: str) -> Rows:
+    """The rows of `intervals` or `differences` for one encoder and metric, test models."""
+    rows: Rows = con.table(view).to_arrow_table().to_pylist()
+    asked = (encoder, metric, "test")
+    return [row for row in rows if (row["encoder"], row["metric"], row["split"]) == asked]
 
 
-def _case_and_scheme(row: dict[str, Any]) -> tuple[str, str]:
-    return str(row["case_name"]), str(row["scheme"])
+def _with_interval(name: str, value: float, row: dict[str, Any]) -> dict[str, float]:
+    """A figure and the ends of its interval; those of a single model, which has none, are the figure."""
+    ends = {end: value if row[end] is None else row[end] for end in ("low", "high")}
+    return {name: value, f"{name}_low": ends["low"], f"{name}_high": ends["high"]}
 
 
 def middle_samples(store: Store, encoder: str) -> Rows:

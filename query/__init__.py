@@ -9,7 +9,7 @@ from .attribution.attribute import answer_all, attribute, attribute_many
 from .attribution.owners import influence_by
 from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
-from .evaluation.comparison import Comparison, compare_control, compare_mappers, metric_intervals
+from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
 from .evaluation.prune import PruneReport, prune_runs
 from .session import Session, Snapshot
@@ -35,14 +35,12 @@ __all__ = [
     "attribute",
     "attribute_many",
     "compare_control",
-    "compare_mappers",
     "connect",
     "evaluate",
     "format_table",
     "influence_by",
     "influence_table",
     "load_sql",
-    "metric_intervals",
     "prune_runs",
     "run_sql",
 ]

@@ -15,8 +15,10 @@ with sets as (
         [sum(b.recall_5), sum(b.recall_10), sum(b.recall_100), sum(b.ap)] as second_sums
     from per_sample as a
     join per_sample as b
-        on a.encoder = b.encoder and a.case_name = b.case_name and a.scheme = b.scheme
-        and a.split = b.split and a.sample_id = b.sample_id and a.mapper <> b.mapper
+        on a.encoder = b.encoder
+        and a.sample_id = b.sample_id
+        and (a.case_name, a.scheme, a.split) is not distinct from (b.case_name, b.scheme, b.split)
+        and a.mapper <> b.mapper
     group by all
 ),
 drawn as (

@@ -15,10 +15,10 @@ with placed as (
     where encoder = $encoder and mapper = $mapper and split = 'test'
 ),
 controls as (
-    select case_name, exemplar_ids, min(model_id) as control_id
+    select case_name, list_sort(list_distinct(exemplar_ids)) as exemplar_set, min(model_id) as control_id
     from models
     where split = 'control'
-    group by case_name, exemplar_ids
+    group by case_name, exemplar_set
 )
 select
     placed.case_name, placed.model_id, models.concept_kind, models.concept, models.exemplar_ids,
@@ -26,6 +26,8 @@ select
 from placed
 join models on models.model_id = placed.model_id
 join samples on samples.sample_id = placed.sample_id
-left join controls on controls.case_name = models.case_name and controls.exemplar_ids = models.exemplar_ids
+left join controls
+    on controls.case_name is not distinct from models.case_name
+    and controls.exemplar_set = list_sort(list_distinct(models.exemplar_ids))
 where placed.place = (placed.drawn + 1) // 2
 order by placed.case_name, ap desc, placed.model_id

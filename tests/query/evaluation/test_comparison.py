@@ -1,9 +1,12 @@
 """Comparisons read from a store, against the same numbers worked out by hand."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from attribase.query import connect, evaluate
-from attribase.query.evaluation.comparison import compare_control, compare_mappers, metric_intervals
+from attribase.query.evaluation.comparison import compare_control
+from attribase.query.sql.bootstrap import interval
 from attribase.store import InvalidInputError
 
 
@@ -30,17 +33,25 @@ def per_sample(con, mapper, **where):
     return [r for r in rows if r["mapper"] == mapper and all(r[k] == v for k, v in where.items())]
 
 
+def view(con, name, metric, **where):
+    rows = con.sql(f"from {name}").to_arrow_table().to_pylist()
+    return [r for r in rows if r["metric"] == metric and all(r[k] == v for k, v in where.items())]
+
+
 def test_mappers_are_compared_on_the_same_samples(evaluated):
-    found = compare_mappers(evaluated, "enc", "none", "blind", metric="ap")
-    assert [c.case_name for c in found] == ["one", "two"]
+    found = view(evaluated, "differences", "ap", encoder="enc", first="blind", second="none", split="test")
+    assert sorted({c["case_name"] for c in found}) == ["one", "two"]
     for comparison in found:
+        same = {"split": "test", "case_name": comparison["case_name"], "scheme": comparison["scheme"]}
         blind = {r["sample_id"]: r["ap"] for r in per_sample(evaluated, "blind", split="test")}
-        rows = per_sample(evaluated, "none", split="test", case_name=comparison.case_name)
+        rows = per_sample(evaluated, "none", **same)
         gaps = [row["ap"] - blind[row["sample_id"]] for row in rows]
-        assert comparison.difference.estimate == pytest.approx(np.mean(gaps))
-        assert comparison.second_mean - comparison.first_mean == pytest.approx(np.mean(gaps))
-        assert (comparison.difference.samples, comparison.difference.groups) == (24, 6)
-        assert comparison.difference.low > 0
+        assert comparison["difference"] == pytest.approx(np.mean(gaps))
+        assert comparison["second_mean"] - comparison["first_mean"] == pytest.approx(np.mean(gaps))
+        assert comparison["models"] == 6
+        assert comparison["low"] > 0
+    for case in ("one", "two"):
+        assert sum(c["samples"] for c in found if c["case_name"] == case) == 24
 
 
 def test_customized_models_are_compared_with_controls_of_the_same_exemplars(evaluated):
@@ -54,33 +65,36 @@ def test_customized_models_are_compared_with_controls_of_the_same_exemplars(eval
     assert one.difference.estimate == pytest.approx(np.mean(own) - np.mean(base))
 
 
+GROUP = ("encoder", "mapper", "case_name", "split", "scheme")
+
+
 def test_every_metric_has_an_interval_around_it(evaluated):
-    found = metric_intervals(evaluated, metric="ap")
+    found = view(evaluated, "intervals", "ap")
     means = {
-        tuple(row[k] for k in ("encoder", "mapper", "case_name", "split", "scheme")): row["map"]
+        tuple(row[k] for k in GROUP): row["map"]
         for row in evaluated.sql("from metrics").to_arrow_table().to_pylist()
     }
-    assert {tuple(keys.values()) for keys, _ in found} == set(means)
-    for keys, interval in found:
-        assert interval.estimate == pytest.approx(means[tuple(keys.values())])
-        assert interval.low <= interval.estimate <= interval.high
+    assert {tuple(row[k] for k in GROUP) for row in found} == set(means)
+    for row in found:
+        assert row["estimate"] == pytest.approx(means[tuple(row[k] for k in GROUP)])
+        assert row["low"] <= row["estimate"] <= row["high"]
 
 
 def test_python_and_sql_say_the_same_intervals(evaluated):
-    view = {
-        tuple(row[k] for k in ("encoder", "mapper", "case_name", "split", "scheme")): row
-        for row in evaluated.sql("from intervals where metric = 'ap'").to_arrow_table().to_pylist()
-    }
-    for keys, sure in metric_intervals(evaluated, metric="ap"):
-        row = view.pop(tuple(keys.values()))
+    rows = {tuple(row[k] for k in GROUP): row for row in view(evaluated, "intervals", "ap")}
+    samples = evaluated.sql("from per_sample").to_arrow_table().to_pylist()
+    samples.sort(key=lambda row: [row[k] for k in GROUP])
+    for keys, members in groupby(samples, key=lambda row: tuple(row[k] for k in GROUP)):
+        mine = list(members)
+        sure = interval([row["ap"] for row in mine], [row["exemplar_set"] for row in mine])
+        row = rows.pop(keys)
         assert (row["estimate"], row["low"], row["high"]) == pytest.approx(
             (sure.estimate, sure.low, sure.high)
         )
         assert (row["samples"], row["models"]) == (sure.samples, sure.groups)
-    assert view == {}
+    assert rows == {}
 
 
 def test_an_unknown_metric_is_refused(evaluated):
-    for compare in (compare_control, metric_intervals):
-        with pytest.raises(InvalidInputError, match="f1"):
-            compare(evaluated, "enc", metric="f1")
+    with pytest.raises(InvalidInputError, match="f1"):
+        compare_control(evaluated, "enc", metric="f1")
