@@ -4,6 +4,6 @@ Reads the views `metrics`, `intervals`, `differences` and `published`, and table
 same store gives the same bytes: nothing in a report depends on when or where it is written.
 """
 
-from .render import write_report
+from .write import write_report
 
 __all__ = ["write_report"]

@@ -1,11 +1,13 @@
-"""Recall@10 in one case as bars: raw above mapped for each encoder, by scheme (figure 6 of the paper)."""
+"""The charts of a report: bars of Recall@10 in one case, and a scatter plot of one case against another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from .plot_data import XY, Arrow, Bar, BarGroup, Pairing
+from .case_pairs import CasePair
+from .labels import Label, add_labels
+from .plot_data import Arrow, Bar, BarGroup
 from .svg import (
     COLOURS,
     INK,
@@ -13,139 +15,131 @@ from .svg import (
     PAPER,
     SOFT,
     Key,
-    Label,
     add_keys,
-    add_labels,
+    ignore_missing_glyphs,
     new_figure,
-    quiet,
     short,
     svg_text,
     two_lines,
 )
 
-HIGH = 0.19  # inches that a bar takes
-PALE = 0.42
+BAR_HEIGHT = 0.19
+"""Inches, with the space between bars."""
 
-
-def bars_figure(name: str, case: str, groups: Sequence[BarGroup]) -> str:
-    """Bars with their 95% intervals and values; diamonds are published, alone where nothing is ours."""
-    places, heads = _rows(groups)
-    figure, axes = new_figure(1.0 + HIGH * (places[-1] + 3))
-    axes.grid(axis="x", color=LINE, linewidth=0.7)
-    bars = [bar for group in groups for bar in (group.raw, group.mapped) if bar]
-    axes.set_xlim(0, 1.17 * max(_reach(bar) for bar in bars) or 1)
-    axes.locator_params(axis="x", nbins=6)
-    for group, place in zip(groups, places, strict=True):
-        colour = COLOURS[group.colour % len(COLOURS)]
-        if group.raw:
-            _draw(axes, group.raw, place, colour, PALE)
-        if group.mapped:
-            _draw(axes, group.mapped, place + 1, colour, 1.0)
-    _name_rows(axes, groups, places, heads)
-    axes.set_xlabel("Recall@10", color=INK, fontsize=9.5)
-    _add_keys(figure, bars)
-    told = f"Bars of Recall@10 in the case {case}, raw and mapped, by scheme; values are in the tables"
-    return svg_text(figure, name, told)
-
-
-def _rows(groups: Sequence[BarGroup]) -> tuple[list[float], list[tuple[str, float]]]:
-    """Where the groups' first bars and the heads of schemes stand, downwards, a bar being 1 high."""
-    places: list[float] = []
-    heads: list[tuple[str, float]] = []
-    at, scheme = -1.0, None
-    for group in groups:
-        if group.scheme != scheme:
-            at += 0.6 if places else 0.0
-            scheme = group.scheme
-            heads.append((scheme or "all prompts", at + 0.1))
-            at += 1.3
-        places.append(at)
-        at += 2.7
-    return places, heads
-
-
-def _name_rows(
-    axes: Any, groups: Sequence[BarGroup], places: Sequence[float], heads: Sequence[tuple[str, float]]
-) -> None:
-    names = [two_lines(group.encoder, 17) for group in groups]
-    axes.set_yticks([place + 0.5 for place in places], names, parse_math=False)
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.set_ylim(places[-1] + 1.8, heads[0][1] - 0.9)
-    axes.spines["left"].set_visible(False)
-    style = {"fontsize": 9, "fontweight": "bold", "color": SOFT, "va": "center", "parse_math": False}
-    for scheme, place in heads:
-        axes.text(0, place, scheme, transform=axes.get_yaxis_transform(), **style)
-
-
-def _reach(bar: Bar) -> float:
-    """How far to the right a bar, its interval or its diamond goes."""
-    score = bar.score
-    ends = (score.value, score.high or 0.0) if score else (0.0,)
-    return max(*ends, bar.published or 0.0)
-
-
-def _draw(axes: Any, bar: Bar, place: float, colour: str, alpha: float) -> None:
-    score = bar.score
-    if score:
-        for ground, shade in ((PAPER, 1.0), (colour, alpha)):  # no grid line shines through a pale bar
-            axes.barh(place, score.value, 0.86, color=ground, alpha=shade, linewidth=0, zorder=2)
-        if score.low is not None and score.high is not None:
-            for ink, width in ((PAPER, 2.8), (INK, 1.1)):  # seen on dark bars too
-                axes.plot([score.low, score.high], [place, place], color=ink, linewidth=width, zorder=3)
-        text = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "color": INK}
-        axes.annotate(f"{score.value:.3f}", (_reach(bar), place), **text)
-    if bar.published is not None:
-        if score is None:
-            axes.plot([0, bar.published], [place, place], color=colour, alpha=alpha, linewidth=1.2, zorder=2)
-        edge = {"markerfacecolor": PAPER, "markeredgecolor": INK, "markeredgewidth": 1.0}
-        axes.plot(bar.published, place, "D", markersize=4.8, zorder=4, **edge)
-
-
-def _add_keys(figure: Any, bars: Sequence[Bar]) -> None:
-    """What the marks mean, of those that are there."""
-    ours = any(bar.score for bar in bars)
-    sure = any(bar.score and bar.score.low is not None for bar in bars)
-    keys = [Key("raw", "s", fill=SOFT, alpha=PALE), Key("mapped", "s", fill=SOFT)] if ours else []
-    keys += [Key("95% interval", "_")] if sure else []
-    told = "published" if ours else "published: raw, mapped"
-    keys += [Key(told, "D", fill=PAPER, size=5)] if any(bar.published is not None for bar in bars) else []
-    add_keys(figure, keys)
-
-
+RAW_ALPHA = 0.42
 DOTTED = (0, (1.5, 2))
 DASHED = (0, (4, 3))
 
 
-def scatter_figure(name: str, pairing: Pairing, arrows: Sequence[Arrow]) -> str:
-    """Recall@10 in one case against another, an arrow an encoder; published ones as diamonds."""
+def bars_figure(name: str, case: str, groups: Sequence[BarGroup]) -> str:
+    """Raw above mapped for each encoder, by scheme (figure 6 of the paper).
+
+    Bars have their 95% intervals and values; published numbers are diamonds, alone where nothing is measured.
+    """
+    positions, headings = _bar_positions(groups)
+    figure, axes = new_figure(1.0 + BAR_HEIGHT * (positions[-1] + 3))
+    axes.grid(axis="x", color=LINE, linewidth=0.7)
+    bars = [bar for group in groups for bar in (group.raw, group.mapped) if bar]
+    axes.set_xlim(0, 1.17 * max(bar.end() for bar in bars) or 1)
+    axes.locator_params(axis="x", nbins=6)
+    for group, y in zip(groups, positions, strict=True):
+        colour = COLOURS[group.colour % len(COLOURS)]
+        if group.raw:
+            _draw_bar(axes, group.raw, y, colour, RAW_ALPHA)
+        if group.mapped:
+            _draw_bar(axes, group.mapped, y + 1, colour, 1.0)
+    _name_bars(axes, groups, positions, headings)
+    axes.set_xlabel("Recall@10", color=INK, fontsize=9.5)
+    _add_bar_keys(figure, bars)
+    description = f"Bars of Recall@10 in the case {case}, raw and mapped, by scheme; values are in the tables"
+    return svg_text(figure, name, description)
+
+
+def _bar_positions(groups: Sequence[BarGroup]) -> tuple[list[float], list[tuple[str, float]]]:
+    """The y of each group's first bar and of each scheme's heading, downwards; a bar is 1 high."""
+    positions: list[float] = []
+    headings: list[tuple[str, float]] = []
+    y, scheme = -1.0, None
+    for group in groups:
+        if group.scheme != scheme:
+            y += 0.6 if positions else 0.0
+            scheme = group.scheme
+            headings.append((scheme or "all prompts", y + 0.1))
+            y += 1.3
+        positions.append(y)
+        y += 2.7
+    return positions, headings
+
+
+def _name_bars(
+    axes: Any, groups: Sequence[BarGroup], positions: Sequence[float], headings: Sequence[tuple[str, float]]
+) -> None:
+    names = [two_lines(group.encoder, 17) for group in groups]
+    axes.set_yticks([y + 0.5 for y in positions], names, parse_math=False)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(positions[-1] + 1.8, headings[0][1] - 0.9)
+    axes.spines["left"].set_visible(False)
+    style = {"fontsize": 9, "fontweight": "bold", "color": SOFT, "va": "center", "parse_math": False}
+    for scheme, y in headings:
+        axes.text(0, y, scheme, transform=axes.get_yaxis_transform(), **style)
+
+
+def _draw_bar(axes: Any, bar: Bar, y: float, colour: str, alpha: float) -> None:
+    score = bar.score
+    if score:
+        for ground, shade in ((PAPER, 1.0), (colour, alpha)):  # the ground hides grid lines under a pale bar
+            axes.barh(y, score.value, 0.86, color=ground, alpha=shade, linewidth=0, zorder=2)
+        if score.low is not None and score.high is not None:
+            for ink, width in ((PAPER, 2.8), (INK, 1.1)):  # a wide pale line below, to be seen on dark bars
+                axes.plot([score.low, score.high], [y, y], color=ink, linewidth=width, zorder=3)
+        text = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "color": INK}
+        axes.annotate(f"{score.value:.3f}", (bar.end(), y), **text)
+    if bar.published is not None:
+        if score is None:
+            axes.plot([0, bar.published], [y, y], color=colour, alpha=alpha, linewidth=1.2, zorder=2)
+        edge = {"markerfacecolor": PAPER, "markeredgecolor": INK, "markeredgewidth": 1.0}
+        axes.plot(bar.published, y, "D", markersize=4.8, zorder=4, **edge)
+
+
+def _add_bar_keys(figure: Any, bars: Sequence[Bar]) -> None:
+    """The legend of the marks that are drawn."""
+    ours = any(bar.score for bar in bars)
+    intervals = any(bar.score and bar.score.low is not None for bar in bars)
+    keys = [Key("raw", "s", fill=SOFT, alpha=RAW_ALPHA), Key("mapped", "s", fill=SOFT)] if ours else []
+    keys += [Key("95% interval", "_")] if intervals else []
+    text = "published" if ours else "published: raw, mapped"
+    keys += [Key(text, "D", fill=PAPER, size=5)] if any(bar.published is not None for bar in bars) else []
+    add_keys(figure, keys)
+
+
+def scatter_figure(name: str, pair: CasePair, arrows: Sequence[Arrow]) -> str:
+    """An arrow an encoder, from raw to mapped (figures 5 and 16 of the paper); diamonds are published."""
     figure, axes = new_figure(4.2)
     axes.grid(color=LINE, linewidth=0.7)
-    _set_ranges(axes, pairing, arrows)
-    ours = {arrow.encoder for arrow in arrows if arrow.measured}
+    _set_ranges(axes, pair, arrows)
+    measured = {arrow.encoder for arrow in arrows if arrow.measured}
     for arrow in arrows:
         if arrow.measured:
             _draw_measured(axes, arrow)
         else:
-            _draw_published(axes, arrow, alone=arrow.encoder not in ours)
-    for setter, label in ((axes.set_xlabel, pairing.x_label), (axes.set_ylabel, pairing.y_label)):
+            _draw_published(axes, arrow, alone=arrow.encoder not in measured)
+    for setter, label in ((axes.set_xlabel, pair.x_label), (axes.set_ylabel, pair.y_label)):
         setter(f"Recall@10, {short(label, 40)}", color=INK, fontsize=9.5, parse_math=False)
     _add_arrow_keys(figure, arrows)
     lines = [[arrow.raw, arrow.mapped] for arrow in arrows if arrow.raw and arrow.mapped]
-    points = [(point, 5.0 if arrow.measured else 6.5) for arrow in arrows for point in _points(arrow)]
-    with quiet():
-        add_labels(axes, _labels(arrows, ours), points, lines)
-    told = f"Scatter plot of Recall@10: {pairing.x_label} against {pairing.y_label}; values are in the tables"
-    return svg_text(figure, name, told)
+    points = [(point, 5.0 if arrow.measured else 6.5) for arrow in arrows for point in arrow.points()]
+    with ignore_missing_glyphs():
+        add_labels(axes, _labels(arrows, measured), points, lines)
+    description = (
+        f"Scatter plot of Recall@10: {pair.x_label} against {pair.y_label}; values are in the tables"
+    )
+    return svg_text(figure, name, description)
 
 
-def _points(arrow: Arrow) -> list[XY]:
-    return [point for point in (arrow.raw, arrow.mapped, *(at for _, at in arrow.others)) if point]
-
-
-def _set_ranges(axes: Any, pairing: Pairing, arrows: Sequence[Arrow]) -> None:
-    """Room around all points for their names; a diagonal where both axes mean the same."""
-    points = [point for arrow in arrows for point in _points(arrow)]
-    if pairing.alike:
+def _set_ranges(axes: Any, pair: CasePair, arrows: Sequence[Arrow]) -> None:
+    """Leave room around all points for their names; draw the diagonal where both axes have one meaning."""
+    points = [point for arrow in arrows for point in arrow.points()]
+    if pair.alike:
         axes.axline((0, 0), slope=1, color=SOFT, linewidth=0.8, linestyle=DASHED, zorder=1)
     axes.set_xlim(_range([point[0] for point in points]))
     axes.set_ylim(_range([point[1] for point in points]))
@@ -175,7 +169,7 @@ def _draw_measured(axes: Any, arrow: Arrow) -> None:
 
 
 def _draw_published(axes: Any, arrow: Arrow, *, alone: bool) -> None:
-    """Diamonds; joined only where nothing measured of the same encoder is."""
+    """Draw diamonds, connected only where the encoder is not measured."""
     if alone:
         _connect(axes, arrow, DOTTED)
     edge = {"markerfacecolor": "none", "markeredgecolor": _colour(arrow), "markeredgewidth": 1.0}
@@ -192,7 +186,7 @@ def _connect(axes: Any, arrow: Arrow, style: Any) -> None:
 
 
 def _add_arrow_keys(figure: Any, arrows: Sequence[Arrow]) -> None:
-    """What the marks mean, of those that are there."""
+    """The legend of the marks that are drawn."""
     mine = [arrow for arrow in arrows if arrow.measured]
     keys = [Key("raw", "o", fill=PAPER)] if any(arrow.raw for arrow in mine) else []
     keys += [Key("mapped", "o", fill=SOFT)] if any(arrow.mapped for arrow in mine) else []
@@ -201,13 +195,14 @@ def _add_arrow_keys(figure: Any, arrows: Sequence[Arrow]) -> None:
     add_keys(figure, keys)
 
 
-def _labels(arrows: Sequence[Arrow], ours: set[str]) -> list[Label]:
-    """A name for each encoder at its mapped end; of a single one, the names of its mappers."""
-    found = []
+def _labels(arrows: Sequence[Arrow], measured: set[str]) -> list[Label]:
+    """The name of each encoder at its mapped end; of a single encoder, the names of its mappers."""
+    labels = []
     for arrow in arrows:
         at = arrow.mapped or arrow.raw
-        if at and (arrow.measured or arrow.encoder not in ours):
-            alone = len(ours) == 1 and arrow.measured and arrow.mapped
-            found.append(Label(arrow.mapper if alone else arrow.encoder, at, _colour(arrow), arrow.measured))
-        found += [Label(name, point, _colour(arrow), strong=False) for name, point in arrow.others]
-    return found
+        if at and (arrow.measured or arrow.encoder not in measured):
+            alone = len(measured) == 1 and arrow.measured and arrow.mapped
+            text = arrow.mapper if alone else arrow.encoder
+            labels.append(Label(text, at, _colour(arrow), arrow.measured))
+        labels += [Label(name, point, _colour(arrow), strong=False) for name, point in arrow.others]
+    return labels

@@ -1,14 +1,16 @@
-"""What a report says, before it is a page or a Markdown file."""
+"""The content of a report, before it is a page or a Markdown file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .facts import Facts, Place
-from .findings import Best, GainRow, agreement, best_spaces, gain_rows, sentences
+from .data import CaseScheme, ReportData
+from .findings import BestSpace, GainRow, best_spaces, count_agreement, finding_sentences, gain_rows
+from .missing import missing_sentences
 from .plots import PlotSection, plot_sections
-from .tables import PlaceTable, PublishedTable, place_tables, published_tables
-from .text import SpaceOrigin, interval_text, missing, origins, plural, space_text, splits_text
+from .provenance import SpaceProvenance, space_provenances, splits_text
+from .tables import CaseSchemeTable, PublishedTable, case_scheme_tables, published_tables
+from .text import plural
 
 TITLE = "Which features find the exemplars?"
 LEAD = (
@@ -30,71 +32,67 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Content:
-    """All parts of a report, in reading order."""
+    """All parts of a report, in reading order.
+
+    Attributes:
+        store: its name.
+        tiles: numbers with their names, for the head.
+        versions: of the store's tables as they were read.
+    """
 
     store: str
     lead: str
     tiles: tuple[tuple[str, str], ...]
     findings: tuple[str, ...]
-    best: tuple[Best, ...]
+    best: tuple[BestSpace, ...]
     plots: tuple[PlotSection, ...]
-    tables: tuple[PlaceTable, ...]
+    tables: tuple[CaseSchemeTable, ...]
     gains: tuple[GainRow, ...]
     published: tuple[PublishedTable, ...]
     missing: tuple[str, ...]
     splits: str
-    origins: tuple[SpaceOrigin, ...]
+    provenances: tuple[SpaceProvenance, ...]
     versions: tuple[tuple[str, int], ...]
-    """The store's tables as they were read."""
     title: str = TITLE
     method: str = METHOD
 
 
-def compose(facts: Facts, store: str, versions: dict[str, int]) -> Content:
-    """Everything that a report on `facts` says; `store` is what it is called."""
-    gains = tuple(gain_rows(facts))
+def compose(data: ReportData, store: str, versions: dict[str, int]) -> Content:
+    """The content of a report on `data`, read at `versions` from the store named `store`."""
+    gains = tuple(gain_rows(data))
     return Content(
         store=store,
-        lead=LEAD if facts.measured else NOTHING,
-        tiles=_tiles(facts),
-        findings=tuple(sentences(facts, gains)),
-        best=tuple(best_spaces(facts)),
-        plots=tuple(plot_sections(facts)),
-        tables=tuple(place_tables(facts)),
+        lead=LEAD if data.measured else NOTHING,
+        tiles=_tiles(data),
+        findings=tuple(finding_sentences(data, gains)),
+        best=tuple(best_spaces(data)),
+        plots=tuple(plot_sections(data)),
+        tables=tuple(case_scheme_tables(data)),
         gains=gains,
-        published=tuple(published_tables(facts)),
-        missing=tuple(missing(facts)),
-        splits=splits_text(facts) if facts.measured else "",
-        origins=tuple(origins(facts)),
+        published=tuple(published_tables(data)),
+        missing=tuple(missing_sentences(data)),
+        splits=splits_text(data) if data.measured else "",
+        provenances=tuple(space_provenances(data)),
         versions=tuple(sorted(versions.items())),
     )
 
 
-def _tiles(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """What a reader wants to know of the size of it all: a number and its name."""
-    counts, spaces = facts.counts, facts.ordered_spaces()
-    asked = sum(_samples(facts, place) for place in facts.places())
+def _tiles(data: ReportData) -> tuple[tuple[str, str], ...]:
+    """The size of the measurement: numbers with their names."""
+    counts, agreement = data.counts, count_agreement(data)
+    samples = sum(_samples(data, case_scheme) for case_scheme in data.case_schemes())
     tiles = [
         (f"{counts['gallery']:,}", "images in the gallery"),
         (f"{counts['customized']:,}", "customized models"),
-        (f"{asked:,}", f"samples asked about ({facts.split or 'all'})"),
-        (f"{len(spaces):,}", f"feature spaces of {plural(len(facts.encoders()), 'encoder')}"),
+        (f"{samples:,}", f"samples asked about ({data.split or 'all'})"),
+        (f"{len(data.ordered_spaces()):,}", f"feature spaces of {plural(len(data.encoders()), 'encoder')}"),
     ]
-    compared = agreement(facts)
-    if compared.compared:
+    if agreement.compared:
         tiles.append(
-            (f"{compared.same:,} of {compared.compared:,}", "published numbers met to three decimals")
+            (f"{agreement.same:,} of {agreement.compared:,}", "published numbers met to three decimals")
         )
     return tuple(tiles)
 
 
-def _samples(facts: Facts, place: Place) -> int:
-    return max(cell.samples for (_, where), cell in facts.measured.items() if where == place)
-
-
-def best_text(best: Best) -> tuple[str, str, str, str]:
-    """Best features, their Recall@10, its interval, and the second with theirs."""
-    second = "–"
-    if best.second is not None and best.second_score is not None:
-        second = f"{space_text(best.second)} {best.second_score.value:.3f}"
-    return space_text(best.space), f"{best.score.value:.3f}", interval_text(best.score), second
+def _samples(data: ReportData, case_scheme: CaseScheme) -> int:
+    return max(one.samples for (_, key), one in data.measured.items() if key == case_scheme)

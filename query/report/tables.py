@@ -1,20 +1,27 @@
-"""Tables of a report, free of any format: the page and the Markdown file show the same cells."""
+"""The tables of a report, free of any format: the page and the Markdown file show the same cells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ...runtime.mapper import RAW
-from .facts import MAIN, METRICS, Facts, Measured, Place, Score, Space
-from .text import counted, mapper_text, short_interval, signed
+from .data import MAIN, METRICS, CaseScheme, FeatureSpace, Measurement, ReportData, Score
+from .text import mapper_text, sample_count_text, short_interval, signed
 
 SAME, WITHIN, OUTSIDE = "same", "within", "outside"
-"""How a measured number stands to the published one: same to three decimals, inside our interval, or not."""
+"""Marks of a published number: ours is the same to three decimals, or it is inside our interval, or not."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number with three decimals and what stands under it; `value` is in full, None when missing."""
+    """A number with three decimals and the text under it.
+
+    Attributes:
+        value: in full, None when missing.
+        under: an interval or a difference.
+        best: the best of its column.
+        mark: SAME, WITHIN or OUTSIDE; `up` or `down` for a difference whose interval leaves out zero.
+    """
 
     value: float | None
     under: str = ""
@@ -28,8 +35,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of a place's table. `published`: the paper's numbers, not ours."""
+class TableRow:
+    """A feature space in the table of a case and scheme. `published`: the paper's numbers, not ours."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -38,80 +45,87 @@ class Row:
 
 
 @dataclass(frozen=True)
-class PlaceTable:
-    """What is measured and published in one place, encoder by encoder."""
+class CaseSchemeTable:
+    """The measured and published numbers of a case and scheme; `groups` are an encoder and its rows."""
 
-    place: Place
+    case_scheme: CaseScheme
     samples: str
-    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    groups: tuple[tuple[str, tuple[TableRow, ...]], ...]
 
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One of the paper's tables: its columns by case and scheme, and all its rows."""
+    """One of the paper's tables: its column groups, and all its rows with METRICS cells for each group."""
 
     source: str
-    places: tuple[Place, ...]
-    rows: tuple[tuple[Space, tuple[Cell, ...]], ...]
+    case_schemes: tuple[CaseScheme, ...]
+    rows: tuple[tuple[FeatureSpace, tuple[Cell, ...]], ...]
 
 
-def place_tables(facts: Facts) -> list[PlaceTable]:
-    """A table for each place that anything is measured in, ordered by case and scheme."""
-    return [_place_table(facts, place) for place in facts.places()]
+def case_scheme_tables(data: ReportData) -> list[CaseSchemeTable]:
+    """A table for each measured case and scheme, in their order."""
+    return [_case_scheme_table(data, case_scheme) for case_scheme in data.case_schemes()]
 
 
-def _place_table(facts: Facts, place: Place) -> PlaceTable:
-    mine = {space: cell for (space, where), cell in facts.measured.items() if where == place}
-    best = {metric: max(cell.scores[metric].value for cell in mine.values()) for metric in METRICS}
-    counts = {(cell.samples, cell.models) for cell in mine.values()}
+def _case_scheme_table(data: ReportData, case_scheme: CaseScheme) -> CaseSchemeTable:
+    measured = {space: one for (space, key), one in data.measured.items() if key == case_scheme}
+    best = {metric: max(one.scores[metric].value for one in measured.values()) for metric in METRICS}
+    counts = {(one.samples, one.models) for one in measured.values()}
     groups = []
-    for encoder in _encoders(facts, place):
-        rows: list[Row] = []
-        for space in (Space(encoder, mapper) for mapper in facts.mappers(encoder)):
-            if cell := mine.get(space):
-                rows += _rows(facts, space, place, cell, best, told=len(counts) == 1)
-        rows += _published_only(facts, encoder, place)
+    for encoder in _encoders(data, case_scheme):
+        rows: list[TableRow] = []
+        for space in (FeatureSpace(encoder, mapper) for mapper in data.mappers(encoder)):
+            if measurement := measured.get(space):
+                note = "" if len(counts) == 1 else sample_count_text(measurement.samples, measurement.models)
+                rows.append(_measured_row(space, measurement, best, note))
+                rows += _published_row(data, space, case_scheme, measurement)
+        rows += _published_only(data, encoder, case_scheme)
         if rows:
             groups.append((encoder, tuple(rows)))
-    samples = (
-        counted(*next(iter(counts))) if len(counts) == 1 else "not the same samples for all, see the rows"
-    )
-    return PlaceTable(place, samples, tuple(groups))
+    samples = "not the same samples for all, see the rows"
+    if len(counts) == 1:
+        samples = sample_count_text(*counts.pop())
+    return CaseSchemeTable(case_scheme, samples, tuple(groups))
 
 
-def _encoders(facts: Facts, place: Place) -> list[str]:
+def _encoders(data: ReportData, case_scheme: CaseScheme) -> list[str]:
     """Encoders of a table: the measured ones, then those that only the paper has."""
-    mine = facts.encoders()
-    paper = dict.fromkeys(space.encoder for space, where in facts.published if where == place)
+    mine = data.encoders()
+    paper = dict.fromkeys(space.encoder for space, key in data.published if key == case_scheme)
     return mine + [name for name in paper if name not in mine]
 
 
-def _rows(
-    facts: Facts, space: Space, place: Place, cell: Measured, best: dict[str, float], *, told: bool
-) -> list[Row]:
-    """A measured row and, where the paper has one, the published row under it."""
-    scores = [(metric, cell.scores[metric]) for metric in METRICS]
+def _measured_row(
+    space: FeatureSpace, measurement: Measurement, best: dict[str, float], note: str
+) -> TableRow:
+    scores = [(metric, measurement.scores[metric]) for metric in METRICS]
     cells = tuple(
         Cell(score.value, short_interval(score), best=score.value == best[metric]) for metric, score in scores
     )
-    note = "" if told else counted(cell.samples, cell.models)
-    rows = [Row(mapper_text(space.mapper), cells, note=note)]
-    known = facts.published_as(space)
-    if known and (published := facts.published.get((known, place))):
-        name = "published" if known == space else f"published as {known.mapper}"
-        against = tuple(against_published(score, published[metric]) for metric, score in scores)
-        rows.append(Row(name, against, published=True))
-    return rows
+    return TableRow(mapper_text(space.mapper), cells, note=note)
 
 
-def _published_only(facts: Facts, encoder: str, place: Place) -> list[Row]:
-    """The paper's raw and final features that are not measured in this place."""
-    ours = {facts.published_as(space) for space, where in facts.measured if where == place}
+def _published_row(
+    data: ReportData, space: FeatureSpace, case_scheme: CaseScheme, measurement: Measurement
+) -> list[TableRow]:
+    """The published row under a measured one; empty where the paper has none."""
+    known = data.published_as(space)
+    published = data.published.get((known, case_scheme)) if known else None
+    if not published:
+        return []
+    name = "published" if known == space else f"published as {known.mapper}" if known else ""
+    cells = tuple(against_published(measurement.scores[metric], published[metric]) for metric in METRICS)
+    return [TableRow(name, cells, published=True)]
+
+
+def _published_only(data: ReportData, encoder: str, case_scheme: CaseScheme) -> list[TableRow]:
+    """The paper's raw and final features that are not measured in this case and scheme."""
+    ours = {data.published_as(space) for space, key in data.measured if key == case_scheme}
     rows = []
-    for space in (Space(encoder, RAW), Space(encoder, MAIN)):
-        if space not in ours and (published := facts.published.get((space, place))):
+    for space in (FeatureSpace(encoder, RAW), FeatureSpace(encoder, MAIN)):
+        if space not in ours and (published := data.published.get((space, case_scheme))):
             cells = tuple(Cell(published[metric]) for metric in METRICS)
-            rows.append(Row(mapper_text(space.mapper), cells, published=True, note="published only"))
+            rows.append(TableRow(mapper_text(space.mapper), cells, published=True, note="published only"))
     return rows
 
 
@@ -123,19 +137,15 @@ def against_published(score: Score, published: float) -> Cell:
     return Cell(published, signed(score.value - published), mark=mark)
 
 
-def published_tables(facts: Facts) -> list[PublishedTable]:
-    """Every published number, in the layout of Tables 3 and 4."""
-    found = []
-    for source, cases in facts.sources.items():
-        mine = {key: row for key, row in facts.published.items() if key[1].case in cases}
-        places = tuple(dict.fromkeys(place for _, place in mine))
-        rows = tuple(
-            (space, tuple(_cell(mine.get((space, place)), metric) for place in places for metric in METRICS))
-            for space in dict.fromkeys(space for space, _ in mine)
-        )
-        found.append(PublishedTable(source, places, rows))
-    return found
-
-
-def _cell(row: dict[str, float] | None, metric: str) -> Cell:
-    return Cell(row[metric] if row else None)
+def published_tables(data: ReportData) -> list[PublishedTable]:
+    """All published numbers, in the layout of Tables 3 and 4."""
+    tables = []
+    for source, cases in data.source_cases.items():
+        rows = {key: row for key, row in data.published.items() if key[1].case in cases}
+        case_schemes = tuple(dict.fromkeys(case_scheme for _, case_scheme in rows))
+        lines = []
+        for space in dict.fromkeys(space for space, _ in rows):
+            found = [rows.get((space, case_scheme), {}) for case_scheme in case_schemes]
+            lines.append((space, tuple(Cell(row.get(metric)) for row in found for metric in METRICS)))
+        tables.append(PublishedTable(source, case_schemes, tuple(lines)))
+    return tables

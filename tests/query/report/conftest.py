@@ -12,7 +12,7 @@ import attribase.query
 import duckdb
 import pytest
 from attribase.query.report.content import Content, compose
-from attribase.query.report.facts import read_facts
+from attribase.query.report.data import read_report_data
 
 PUBLISHED = Path(attribase.query.__file__).parent / "data" / "published.csv"
 
@@ -147,7 +147,7 @@ def _as_published() -> FakeStore:
 @pytest.fixture(scope="session")
 def published_content() -> Content:
     """What a report says of `as_published`, plots and all, drawn once."""
-    return compose(read_facts(_as_published().con), "a.store", {"models": 3})
+    return compose(read_report_data(_as_published().con), "a.store", {"models": 3})
 
 
 @pytest.fixture
@@ -162,4 +162,4 @@ def reading() -> ModuleType:
 @pytest.fixture
 def contents() -> Callable[[FakeStore], Content]:
     """What a report on a fake store says."""
-    return lambda store: compose(read_facts(store.con), "a.store", {"models": 3})
+    return lambda store: compose(read_report_data(store.con), "a.store", {"models": 3})

@@ -1,156 +1,125 @@
-"""What is written where, of a real store."""
+"""The page and its plots: alone, safe, the same every time."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import re
+import xml.etree.ElementTree as ET
 
 import pytest
-from attribase.query import connect, evaluate
-from attribase.query.report import write_report
-from attribase.store import InvalidInputError, NotFoundError, Store
-from click.testing import CliRunner
+from attribase.query.report.render import escape_markdown, render_markdown, render_page
+from attribase.query.report.svg import for_file
+
+LOADING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background"}
 
 
-@pytest.fixture
-def _no_plots(monkeypatch):
-    """Where plots are not what is tested."""
-    monkeypatch.setattr("attribase.query.report.content.plot_sections", lambda _: [])
+def plots(content):
+    return [plot for section in content.plots for plot in section.plots]
 
 
-@pytest.fixture
-def evaluated(small):
-    for _ in evaluate(small.store):
-        pass
-    return small.store
+def test_page_loads_nothing_from_anywhere(published_content, reading):
+    text = render_page(published_content)
+    for tag, attributes in reading.Page(text).tags:
+        assert tag not in ("script", "link", "iframe", "img", "object", "embed", "base")
+        for name in LOADING & set(attributes):
+            assert attributes[name].startswith("#"), (tag, name)
+        assert not any(name.startswith("on") for name in attributes)
+    assert "@import" not in text
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    allowed = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert set(re.findall(r"https?://[^\s\"'<]+", text)) <= allowed
 
 
-def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+def test_ids_are_unique_in_a_page_and_all_that_are_used_are_there(published_content):
+    text = render_page(published_content)
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'(?:href="#|url\(#)([^")]+)', text)
+    assert used
+    assert set(used) <= set(ids)
 
 
-def test_a_folder_gets_the_page_the_markdown_and_the_figures(evaluated, tmp_path):
-    paths = write_report(evaluated.uri, tmp_path / "out")
-    assert paths[:2] == [tmp_path / "out" / "report.html", tmp_path / "out" / "report.md"]
-    assert {path.relative_to(tmp_path / "out").as_posix() for path in paths} == files(tmp_path / "out")
-    text = (tmp_path / "out" / "report.md").read_text()
-    figures = {name for name in files(tmp_path / "out") if name.startswith("figures/")}
-    assert figures
-    assert all(f"({name})" in text for name in figures)
-    assert text.count("![") == len(figures)
+def test_same_store_gives_same_bytes(as_published, contents, published_content):
+    assert render_page(contents(as_published)) == render_page(published_content)
 
 
-@pytest.mark.usefixtures("_no_plots")
-def test_numbers_of_a_real_store_are_those_of_its_views(evaluated, tmp_path, reading):
-    write_report(evaluated.uri, tmp_path / "r.html")
-    places = reading.Page((tmp_path / "r.html").read_text()).places()
-    con = connect(evaluated.uri)
-    rows = con.sql("from metrics where split = 'test'").to_arrow_table().to_pylist()
-    assert rows
-    for row in rows:
-        cells = places[f"{row['case_name']}, {row['scheme']}", row["encoder"], "raw"]
-        assert [cell["value"] for cell in cells] == [
-            row[m] for m in ("recall_5", "recall_10", "recall_100", "map")
-        ]
+def test_figures_5_6_and_16_are_drawn_for_the_papers_cases(published_content):
+    titles = [[plot.title for plot in section.plots] for section in published_content.plots]
+    assert titles == [
+        ["Concepts seen in training", "Concepts not seen in training"],
+        ["observed_imagenet", "bamfg", "unobserved_imagenet", "artchive"],
+        ["Objects", "Styles"],
+    ]
 
 
-@pytest.mark.usefixtures("_no_plots")
-def test_page_tells_where_its_numbers_come_from(evaluated, tmp_path, reading):
-    write_report(evaluated.uri, tmp_path / "r.html")
-    told = " ".join(reading.Page((tmp_path / "r.html").read_text()).text.split())
-    (run,) = evaluated.read("runs").slice(0, 1).to_pylist()
-    assert run["code_version"] in told
-    assert f"{run['started']:%Y-%m-%d %H:%M} UTC" in told
-    for table, version in json.loads(run["table_versions"]).items():
-        assert f"{table} {version}" in told
-    assert f"runs {evaluated.versions()['runs']}" in told
+def test_plots_are_well_formed_and_name_encoders_in_text(published_content):
+    for plot in plots(published_content):
+        words = "".join(ET.fromstring(for_file(plot.svg)).itertext())
+        assert "clip" in words
+        assert "dino" in words
+        assert "published" in words
 
 
-@pytest.mark.usefixtures("_no_plots")
-@pytest.mark.parametrize(("name", "there"), [("x.html", {"x.html"}), ("deep/x.HTML", {"deep/x.HTML"})])
-def test_a_page_alone(evaluated, tmp_path, name, there):
-    assert write_report(evaluated.uri, tmp_path / "out" / name) == [tmp_path / "out" / name]
-    assert files(tmp_path / "out") == there
+def test_a_store_without_runs_gets_the_published_numbers_and_says_so(fake_store, contents, reading):
+    fake_store.publish()
+    content = contents(fake_store)
+    page = reading.Page(render_page(content))
+    assert "Nothing has been measured in this store yet" in page.text
+    assert "There are no runs in this store" in page.text
+    assert len(plots(content)) == 8
+    figures = {plot.name: plot.name for plot in plots(content)}
+    assert "Nothing has been measured" in render_markdown(content, figures)
 
 
-def test_markdown_alone_keeps_its_figures_apart_from_others(evaluated, tmp_path):
-    write_report(evaluated.uri, tmp_path / "out" / "a.md")
-    write_report(evaluated.uri, tmp_path / "out" / "b.md")
-    figures = sorted(name for name in files(tmp_path / "out") if name.endswith(".svg"))
-    assert figures
-    assert {name.split("-")[0] for name in figures} == {"figures/a", "figures/b"}
+def test_a_store_without_anything_gets_a_page(fake_store, contents, reading):
+    assert "There are no runs" in reading.Page(render_page(contents(fake_store))).text
 
 
-def test_writing_again_changes_nothing(evaluated, tmp_path):
-    first = {path: path.read_bytes() for path in write_report(evaluated.uri, tmp_path / "out")}
-    second = {path: path.read_bytes() for path in write_report(evaluated.uri, tmp_path / "out")}
-    assert first == second
+NASTY = (
+    "a<b>&\"c'",
+    "x$\\alpha$y",
+    "p|q`r*s_t",
+    "<script>alert(1)</script>",
+    "_hidden",
+    "日本語",
+    "https://x.test/",
+)
 
 
-def test_others_may_read_what_was_written(evaluated, tmp_path):
-    for path in write_report(evaluated.uri, tmp_path / "out"):
-        assert path.stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize("name", NASTY)
+def test_names_come_out_as_they_are(name, fake_store, contents, reading):
+    fake_store.publish()
+    fake_store.case(name, "object", [name])
+    for mapper in ("none", name):
+        fake_store.measure(name, mapper, name, name, (0.1, 0.2, 0.3, 0.4))
+    fake_store.gain(name, name, name, name, 0.1, 0.2, 0.05)
+    content = contents(fake_store)
+    page = reading.Page(render_page(content))
+    cells = page.places()[f"{name}, {name}", name, name]
+    assert [cell["value"] for cell in cells] == [0.1, 0.2, 0.3, 0.4]
+    assert not any(tag == "script" for tag, _ in page.tags)
+    markdown = render_markdown(content, {plot.name: "x.svg" for plot in plots(content)})
+    assert "<" not in re.sub(r"&#8203;", "", markdown)
+    (bars,) = [plot for plot in plots(content) if plot.title == name]
+    drawn = "".join(ET.fromstring(for_file(bars.svg)).itertext())
+    assert re.sub(r"\s", "", name)[:12] in re.sub(r"\s", "", drawn)
 
 
-def test_a_new_store_gets_a_report(tmp_path, reading):
-    store = Store.create(tmp_path / "a.store")
-    write_report(store.uri, tmp_path / "r.html")
-    assert (
-        "Nothing has been measured in this store yet" in reading.Page((tmp_path / "r.html").read_text()).text
-    )
+def test_markdown_cells_keep_their_columns(fake_store, contents, reading):
+    fake_store.measure("a|b", "none", "c|d", "e|f", (0.1, 0.2, 0.3, 0.4))
+    content = contents(fake_store)
+    tables = reading.markdown_tables(render_markdown(content, {plot.name: "x" for plot in plots(content)}))
+    assert tables["c|d, e|f"][2][:2] == ["a|b raw", "**0.100** (.080–.120)"]
 
 
-def test_no_store_is_an_error_and_writes_nothing(tmp_path):
-    with pytest.raises(NotFoundError):
-        write_report(tmp_path / "nothing", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+def test_plain_text_is_no_link():
+    assert "://" not in escape_markdown("https://example.test/x")
 
 
-@pytest.mark.usefixtures("_no_plots")
-@pytest.mark.parametrize("name", ["file/out", "file/x.html", "file", "taken.html"])
-def test_where_nothing_can_be_written_is_a_clear_error(evaluated, tmp_path, name):
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "taken.html").mkdir()
-    with pytest.raises(InvalidInputError, match="cannot write") as caught:
-        write_report(evaluated.uri, tmp_path / name)
-    assert "where you may write" in caught.value.hint
-    assert (tmp_path / "file").read_text() == "mine"
-    assert not list(tmp_path.rglob("*.part"))
-
-
-@pytest.mark.usefixtures("_no_plots")
-def test_a_report_that_fails_leaves_the_old_one(evaluated, tmp_path, monkeypatch):
-    (path,) = write_report(evaluated.uri, tmp_path / "r.html")
-    old = path.read_bytes()
-
-    def broken(_):
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr("attribase.query.report.render.render_page", broken)
-    with pytest.raises(RuntimeError):
-        write_report(evaluated.uri, path)
-    assert path.read_bytes() == old
-
-
-def test_the_command_names_what_it_wrote(evaluated, tmp_path):
-    from attribase.cli import cli
-
-    done = CliRunner().invoke(cli, ["-s", evaluated.uri, "query", "report", str(tmp_path / "out")])
-    assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0] == str(tmp_path / "out" / "report.html")
-    assert set(done.stdout.splitlines()) == {str(tmp_path / "out" / name) for name in files(tmp_path / "out")}
-
-
-def test_a_report_needs_no_torch(evaluated, tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from attribase.query.report import write_report;"
-        "assert 'matplotlib' not in sys.modules; write_report(sys.argv[1], Path(sys.argv[2]));"
-        "assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, evaluated.uri, str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_long_name_is_cut_in_plots_but_whole_in_tables(fake_store, contents, reading):
+    name = "an-encoder-" + "with-a-very-long-name-" * 3
+    for case, kind in (("things", "object"), ("looks", "style")):
+        fake_store.case(case, kind, ["gpt"])
+        fake_store.measure(name, "none", case, "gpt", (0.1, 0.2, 0.3, 0.4))
+    content = contents(fake_store)
+    assert ("things, gpt", name, "raw") in reading.Page(render_page(content)).places()
+    for plot in plots(content):
+        assert name not in plot.svg
+        assert "an-encoder-" in plot.svg

@@ -130,8 +130,8 @@ def test_best_is_the_highest_recall_at_ten(mixed, contents):
     for best in contents(mixed).best:
         (top,) = rows_of(
             mixed,
-            f"select max(recall_10) as top from metrics where case_name = '{best.place.case}'"
-            f" and scheme = '{best.place.scheme}'",
+            f"select max(recall_10) as top from metrics where case_name = '{best.case_scheme.case}'"
+            f" and scheme = '{best.case_scheme.scheme}'",
         )
         assert best.score.value == top["top"]
         assert best.second_score is None or best.second_score.value <= top["top"]
@@ -152,7 +152,7 @@ def test_val_stands_in_where_nothing_is_measured_on_test_models(fake_store, cont
 
 
 def test_rows_tell_their_samples_where_these_differ(mixed, contents):
-    tables = {table.place: table for table in contents(mixed).tables}
+    tables = {table.case_scheme: table for table in contents(mixed).tables}
     notes = {row.note for _, rows in tables["bamfg", "gpt"].groups for row in rows if not row.published}
     assert notes == {"200 samples of 20 models", "77 samples of 7 models"}
     assert tables["mine", "gpt"].samples == "77 samples of 7 models"
