@@ -44,7 +44,7 @@ def check(ctx: click.Context, no_bytes: bool, fmt: str) -> None:
 
     Example: attribase -s my.store check
     """
-    from ..store.maintenance import check as check_store
+    from ..store.checks import check as check_store
 
     problems = check_store(open_store(ctx), read_bytes=not no_bytes)
     if not problems:

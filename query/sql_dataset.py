@@ -13,20 +13,16 @@ import pyarrow.dataset as pds
 
 
 class SqlDataset(pds.Dataset):  # type: ignore[misc]
-    """A Lance dataset without its blobs, with float16 read as float32, and absent columns as nulls.
+    """A Lance dataset without its blobs, with float16 read as float32.
 
     Projection and filter go down to Lance. A filter that Lance refuses (DuckDB does not apply it again) is
     applied by pyarrow on the scanned columns: slower, with the same rows.
     """
 
-    def __init__(self, dataset: Any, current: pa.Schema | None = None) -> None:
-        """`current`: the table's schema of today, of which an older version may lack columns."""
+    def __init__(self, dataset: Any) -> None:
         # No super().__init__: pyarrow forbids it, and Lance's own dataset class does the same.
         self._dataset = dataset
-        self._stored = set(dataset.schema.names)
-        added = [field for field in current or () if field.name not in self._stored]
-        fields = [_readable(field) for field in (*dataset.schema, *added) if not _is_blob(field)]
-        self._schema = pa.schema(fields)
+        self._schema = pa.schema([_readable(field) for field in dataset.schema if not _is_blob(field)])
 
     @property
     def schema(self) -> pa.Schema:
@@ -43,8 +39,7 @@ class SqlDataset(pds.Dataset):  # type: ignore[misc]
         names = list(self._schema.names) if columns is None else list(columns)
         if filter is not None and not self._lance_accepts(filter):
             return self._filter_in_pyarrow(names, filter)
-        stored = [name for name in names if name in self._stored]
-        scan = self._dataset.scanner(columns=stored, filter=filter, **options)
+        scan = self._dataset.scanner(columns=names, filter=filter, **options)
         return scan if self._as_stored(names) else self._to_sql_types(scan.to_batches(), names)
 
     def _lance_accepts(self, condition: Any) -> bool:
@@ -57,22 +52,14 @@ class SqlDataset(pds.Dataset):  # type: ignore[misc]
 
     def _as_stored(self, names: list[str]) -> bool:
         stored = self._dataset.schema
-        return all(
-            name in self._stored and self._schema.field(name).type == stored.field(name).type
-            for name in names
-        )
+        return all(self._schema.field(name).type == stored.field(name).type for name in names)
 
     def _to_sql_types(self, batches: Iterator[pa.RecordBatch], names: list[str], **options: Any) -> Any:
-        """A scanner of `batches` cast to the types that SQL sees, with nulls for absent columns."""
+        """A scanner of `batches` cast to the types that SQL sees."""
         schema = pa.schema([self._schema.field(name) for name in names])
 
         def cast(batch: pa.RecordBatch) -> pa.RecordBatch:
-            columns = [
-                batch[field.name].cast(field.type)
-                if field.name in self._stored
-                else pa.nulls(batch.num_rows, field.type)
-                for field in schema
-            ]
+            columns = [batch[field.name].cast(field.type) for field in schema]
             return pa.RecordBatch.from_arrays(columns, schema=schema)
 
         return pds.Scanner.from_batches((cast(batch) for batch in batches), schema=schema, **options)
@@ -80,8 +67,7 @@ class SqlDataset(pds.Dataset):  # type: ignore[misc]
     def _filter_in_pyarrow(self, names: list[str], condition: Any) -> Any:
         # A pyarrow expression does not list the columns it names, so all are read.
         readable = list(self._schema.names)
-        stored = [name for name in readable if name in self._stored]
-        batches = self._dataset.scanner(columns=stored).to_batches()
+        batches = self._dataset.scanner(columns=readable).to_batches()
         return self._to_sql_types(batches, readable, filter=condition, columns=names)
 
 

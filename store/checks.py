@@ -1,10 +1,10 @@
-"""Does a store fit together? Every check names what is wrong, how often, a few examples and what to do."""
+"""Consistency checks of a store: each names what is wrong, how often, a few examples and what to do."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,17 +12,15 @@ import pyarrow.compute as pc
 from .ids import content_id, mapped_column, vectors_table
 from .lookup import quote
 from .schema import ITEM_TABLES
+from .store import Store
 from .vectors import encoder_of
-
-if TYPE_CHECKING:
-    from .store import Store
 
 EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong in `table`: `count` rows of it, `examples` are up to five of their ids."""
+    """`count` rows of `table` that are wrong; `examples` are up to five of their ids."""
 
     check: str
     table: str
@@ -32,17 +30,17 @@ class Problem:
     hint: str
 
 
-def check(store: "Store", *, read_bytes: bool = True) -> list[Problem]:
-    """All that does not fit together in the newest versions; an empty list is a sound store.
+def check(store: Store, *, read_bytes: bool = True) -> list[Problem]:
+    """All problems in the newest versions of the tables; none in a sound store.
 
     Args:
         store: the store.
-        read_bytes: also read every image and compare its hash with its id: the one slow check.
+        read_bytes: also compare the hash of every image with its id: the only slow check.
     """
     return list(_problems(store, read_bytes))
 
 
-def _problems(store: "Store", read_bytes: bool) -> Iterator[Problem]:
+def _problems(store: Store, read_bytes: bool) -> Iterator[Problem]:
     yield from _references(store)
     yield from _exemplars(store)
     for table in store.tables():
@@ -67,8 +65,8 @@ REFERENCES = (
 """(check, table, its column, the table whose key that is, the column that examples show)."""
 
 
-def _references(store: "Store") -> Iterator[Problem]:
-    """Rows that name a row of another table which is not there."""
+def _references(store: Store) -> Iterator[Problem]:
+    """Rows that name a missing row of another table."""
     for name, table, column, target, shown in REFERENCES:
         rows = store.read(table, list(dict.fromkeys([column, shown])))
         keys = _keys(store, target, column)
@@ -82,7 +80,7 @@ def _references(store: "Store") -> Iterator[Problem]:
         )
 
 
-def _exemplars(store: "Store") -> Iterator[Problem]:
+def _exemplars(store: Store) -> Iterator[Problem]:
     """Models whose exemplars are not stored: their recall could not be measured."""
     images = _keys(store, "images", "image_id")
     models = store.read("models", ["model_id", "exemplar_ids"])
@@ -99,7 +97,7 @@ def _exemplars(store: "Store") -> Iterator[Problem]:
     )
 
 
-def _vectors_without_item(store: "Store", table: str) -> Iterator[Problem]:
+def _vectors_without_item(store: Store, table: str) -> Iterator[Problem]:
     known = pa.concat_arrays([_keys(store, items.table, items.key) for items in ITEM_TABLES.values()])
     ids = store.read(table, ["item_id"])["item_id"]
     lost = ids.filter(pc.invert(pc.is_in(ids, known)))
@@ -107,12 +105,12 @@ def _vectors_without_item(store: "Store", table: str) -> Iterator[Problem]:
         "vector-without-item",
         table,
         lost.unique().to_pylist(),
-        "vectors of what is neither an image nor a sample",
+        "vectors whose item is neither an image nor a sample",
         "ingest those images or samples again",
     )
 
 
-def _missing_vectors(store: "Store", encoder: str) -> Iterator[Problem]:
+def _missing_vectors(store: Store, encoder: str) -> Iterator[Problem]:
     """Items with bytes that are neither embedded nor recorded as impossible to embed."""
     table = vectors_table(encoder)
     known = [_keys(store, table, "item_id")] if table in store.tables() else []
@@ -132,7 +130,7 @@ def _missing_vectors(store: "Store", encoder: str) -> Iterator[Problem]:
     )
 
 
-def _unmapped(store: "Store", encoder: str) -> Iterator[Problem]:
+def _unmapped(store: Store, encoder: str) -> Iterator[Problem]:
     """Vectors that a mapper of this encoder has not mapped, and mappers that share a column."""
     table = vectors_table(encoder)
     if table not in store.tables() or encoder_of(store.schema(table)) != encoder:
@@ -160,13 +158,12 @@ def _unmapped(store: "Store", encoder: str) -> Iterator[Problem]:
         )
 
 
-def _onnx(store: "Store", encoder: dict[str, Any]) -> Iterator[Problem]:
-    """The files of an encoder that has any: the model, its weights, what lies beside them."""
+def _onnx(store: Store, encoder: dict[str, Any]) -> Iterator[Problem]:
+    """The files of an exported encoder: the model, its weights, its tokenizer."""
     if not encoder["onnx_file"] or not store.layout.local:
         return
-    model = {"file": encoder["onnx_file"], "sha256": encoder["onnx_sha256"]}
     name, hint = encoder["encoder"], "export the encoder again"
-    for file in json.loads(encoder.get("files") or "null") or [model]:
+    for file in json.loads(encoder["files"]):
         path = store.file(*file["file"].split("/"))
         if not path.is_file():
             yield from _problem("onnx-missing", "encoders", [name], f"there is no file {path}", hint)
@@ -176,7 +173,7 @@ def _onnx(store: "Store", encoder: dict[str, Any]) -> Iterator[Problem]:
                 yield from _problem("onnx-changed", "encoders", [name], f"{path} has another hash", hint)
 
 
-def _bytes(store: "Store") -> Iterator[Problem]:
+def _bytes(store: Store) -> Iterator[Problem]:
     wrong = [
         image
         for batch in store.scan("images", ["image_id", "bytes"], "bytes IS NOT NULL")
@@ -187,12 +184,12 @@ def _bytes(store: "Store") -> Iterator[Problem]:
         "wrong-hash",
         "images",
         wrong,
-        "images whose bytes are not what their id says",
+        "images whose id is not the hash of their bytes",
         "restore them from a backup, or ingest their source into a new store",
     )
 
 
-def _jobs(store: "Store") -> Iterator[Problem]:
+def _jobs(store: Store) -> Iterator[Problem]:
     for job in store.jobs.unfinished():
         left = job.total_items - job.done_items
         spec = json.dumps(job.spec, sort_keys=True)
@@ -200,12 +197,12 @@ def _jobs(store: "Store") -> Iterator[Problem]:
         yield Problem("unfinished-job", "jobs", left, (job.job_id,), message, "run its command again")
 
 
-def _keys(store: "Store", table: str, column: str) -> pa.Array:
+def _keys(store: Store, table: str, column: str) -> pa.Array:
     keys = store.read(table, [column])[column].combine_chunks()
     return keys if isinstance(keys, pa.Array) else pa.concat_arrays(keys.chunks)
 
 
 def _problem(name: str, table: str, items: Sequence[str], message: str, hint: str) -> Iterator[Problem]:
-    """One problem when there are `items`, none when there are none."""
+    """One problem, unless there are no `items`."""
     if items:
         yield Problem(name, table, len(items), tuple(items[:EXAMPLES]), message, hint)

@@ -1,14 +1,14 @@
-"""Nearest-neighbour indexes of vector columns: the one place that knows Lance's index API.
+"""Approximate nearest-neighbour indexes of vector columns: the only module that calls Lance's index API.
 
-Verified with Lance 14: rows written after an index was built are searched too, by comparing all of them; an
-index whose metric is not the one asked for is passed over silently, which is why `described` is asked first;
-a mapped column that is written anew takes its rows out of the index (tests/store/test_indexes.py).
+Verified with Lance 14 (tests/store/test_indexes.py): rows written after an index was built are compared in
+full; an index of another metric is ignored without a message, which is why `describe` checks it first; a
+mapped column that is written again takes its rows out of the index.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lance
 import numpy as np
@@ -18,11 +18,7 @@ from numpy.typing import NDArray
 from .errors import ConflictError, InvalidInputError
 from .lookup import is_in
 from .retries import with_retries
-from .schema import INDEXES
-from .tables import create_table
-
-if TYPE_CHECKING:
-    from .store import Store
+from .tables import Tables
 
 METRIC = "cosine"
 KINDS = ("IVF_RQ", "IVF_SQ", "IVF_PQ", "IVF_HNSW_SQ")
@@ -30,7 +26,7 @@ KINDS = ("IVF_RQ", "IVF_SQ", "IVF_PQ", "IVF_HNSW_SQ")
 
 @dataclass(frozen=True)
 class Index:
-    """An index as Lance describes it: `rows` of the table are in it, `unindexed` came later."""
+    """An index as Lance describes it: it holds `rows` of the table, `unindexed` were written later."""
 
     name: str
     column: str
@@ -43,25 +39,25 @@ class Index:
 
 
 def index_name(column: str) -> str:
-    """What the index of a vector column is called."""
+    """The name of the index of a vector column."""
     return f"{column}_ann"
 
 
 def fits(kind: str, dim: int) -> bool:
-    """Whether vectors of this length can be kept in an index of this kind."""
+    """Whether an index of this kind can hold vectors of length `dim`."""
     return dim % 8 == 0 or kind in ("IVF_SQ", "IVF_HNSW_SQ")
 
 
-def build(store: Store, table: str, column: str, kind: str, centroids: NDArray[np.float32]) -> int:
-    """Index `column` anew, in partitions around `centroids` (partitions, dim), unit rows.
+def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray[np.float32]) -> int:
+    """Build or replace the index of `column`, partitioned around `centroids` (partitions, dim), unit rows.
 
-    Returns the version of the table that has it.
+    Returns the first version of the table that has it.
 
-    Raises InvalidInputError for a kind that there is not, or that does not fit the vectors.
+    Raises InvalidInputError for an unknown kind, or one that cannot hold vectors of this length.
     """
     if kind not in KINDS:
-        raise InvalidInputError(f"there is no index of the kind {kind!r}", hint=f"use {', '.join(KINDS)}")
-    dim = int(store.schema(table).field(column).type.list_size)
+        raise InvalidInputError(f"there is no index kind {kind!r}", hint=f"use {', '.join(KINDS)}")
+    dim = int(tables.schema(table).field(column).type.list_size)
     if not fits(kind, dim):
         raise InvalidInputError(
             f"{kind} needs vectors whose length is a multiple of 8, {table}.{column} has {dim}",
@@ -70,7 +66,7 @@ def build(store: Store, table: str, column: str, kind: str, centroids: NDArray[n
     options: dict[str, Any] = {"num_sub_vectors": dim // 8} if kind == "IVF_PQ" else {}
 
     def commit() -> int:
-        made = store.dataset(table).create_index(
+        made = tables.dataset(table).create_index(
             column,
             kind,
             name=index_name(column),
@@ -85,21 +81,22 @@ def build(store: Store, table: str, column: str, kind: str, centroids: NDArray[n
     return with_retries(f"indexing {table}.{column}", commit)
 
 
-def fold(store: Store, table: str, column: str) -> int:
-    """Take the rows that came later into the index of `column`. Returns the table's version then."""
+def index_new_rows(tables: Tables, table: str, column: str) -> int:
+    """Add the rows written since to the index of `column`. Returns the version of the table with them."""
 
     def commit() -> int:
-        dataset = store.dataset(table)
+        dataset = tables.dataset(table)
         dataset.optimize.optimize_indices(index_names=[index_name(column)])
-        return int(store.dataset(table).version)
+        return int(tables.dataset(table).version)
 
     return with_retries(f"indexing {table}.{column}", commit)
 
 
-def fold_all(dataset: lance.LanceDataset) -> None:
-    """Take what came later into every index of a table that can take it.
+def index_all_new_rows(dataset: lance.LanceDataset) -> None:
+    """Add the rows written since to every index of a table.
 
-    Lance 14 fails where all that came later is null, as vectors are that no mapper has mapped yet; they wait.
+    Leaves out vector indexes with nulls among those rows, which no mapper has mapped yet: Lance 14 fails
+    where all of them are null.
     """
     names = [
         one.name
@@ -110,12 +107,12 @@ def fold_all(dataset: lance.LanceDataset) -> None:
         dataset.optimize.optimize_indices(index_names=names)
 
 
-def drop(store: Store, table: str, column: str) -> bool:
-    """Remove the index of `column`; whether there was one."""
+def drop(tables: Tables, table: str, column: str) -> bool:
+    """Remove the index of `column`. Returns whether it existed."""
 
     def commit() -> bool:
-        dataset = store.dataset(table)
-        if described(dataset, column) is None:
+        dataset = tables.dataset(table)
+        if describe(dataset, column) is None:
             return False
         dataset.drop_index(index_name(column))
         return True
@@ -123,11 +120,11 @@ def drop(store: Store, table: str, column: str) -> bool:
     return with_retries(f"dropping the index of {table}.{column}", commit)
 
 
-def described(dataset: lance.LanceDataset, column: str) -> Index | None:
-    """The index of `column` in this version of a table, or None where there is none.
+def describe(dataset: lance.LanceDataset, column: str) -> Index | None:
+    """The index of `column` in this version of a table, None where it has none.
 
-    Raises ConflictError for one that searching `column` by cosine would silently pass over: another column,
-    another metric, or another tool's beside ours.
+    Raises ConflictError for an index that a search of `column` by cosine would silently ignore: of another
+    column or metric, or one of another tool beside ours.
     """
     mine = [one for one in dataset.describe_indices() if column in one.field_names and _is_vector(one)]
     named = [one for one in dataset.describe_indices() if one.name == index_name(column)]
@@ -155,26 +152,21 @@ def described(dataset: lance.LanceDataset, column: str) -> Index | None:
     )
 
 
-def ensure_table(store: Store) -> None:
-    """Give a store from before there were indexes the table that tells of them."""
-    create_table(store.layout, "indexes", INDEXES)
-
-
-def forget(store: Store, index_id: str) -> None:
-    """Remove what was measured of an index."""
+def delete_row(tables: Tables, index_id: str) -> None:
+    """Delete the row of `indexes` with the measurements of an index."""
 
     def commit() -> None:
-        dataset = store.dataset("indexes")
+        dataset = tables.dataset("indexes")
         if dataset.count_rows(is_in("index_id", [index_id])):
             dataset.delete(is_in("index_id", [index_id]))
 
-    with_retries("forgetting an index", commit)
+    with_retries("deleting an index's row", commit)
 
 
 def holds_nulls(dataset: lance.LanceDataset, column: str) -> bool:
-    """Whether some row has no vector in `column`, which has an index: such rows are never found by it.
+    """Whether a row has null in the indexed `column`: a search through the index never finds such rows.
 
-    Nothing that the index covers is read: its rows are counted.
+    Reads only rows that the index does not cover.
     """
     one = next(one for one in dataset.describe_indices() if one.name == index_name(column))
     return _holds_nulls(dataset, one, column)
@@ -196,13 +188,13 @@ def _holds_nulls(dataset: lance.LanceDataset, one: Any, column: str) -> bool:
     return bool(missing.count_rows())
 
 
-def clear(store: Store, table: str, column: str) -> None:
-    """Remove every vector index over `column`, whoever made it, and whatever has our name."""
-    for one in store.dataset(table).describe_indices():
+def drop_all(tables: Tables, table: str, column: str) -> None:
+    """Remove every vector index of `column`, those of other tools too, and whatever has our index's name."""
+    for one in tables.dataset(table).describe_indices():
         if (column in one.field_names and _is_vector(one)) or one.name == index_name(column):
             with_retries(
                 f"dropping {one.name}",
-                lambda name=one.name: store.dataset(table).drop_index(name),  # type: ignore[misc]
+                lambda name=one.name: tables.dataset(table).drop_index(name),  # type: ignore[misc]
             )
 
 
@@ -211,14 +203,14 @@ def _is_vector(description: Any) -> bool:
 
 
 def row_addresses(dataset: lance.LanceDataset) -> NDArray[np.uint64]:
-    """(rows,) what `nearest` calls each row, in table order."""
+    """(rows,) the address of each row, as `nearest` returns it, in table order."""
     rows = dataset.scanner(columns=[], with_row_id=True).to_table()["_rowid"]
     addresses: NDArray[np.uint64] = rows.to_numpy()
     return addresses
 
 
-def allowing(addresses: NDArray[np.uint64]) -> bytes:
-    """A set of rows for `nearest` to keep to."""
+def row_allowlist(addresses: NDArray[np.uint64]) -> bytes:
+    """A set of row addresses that `nearest` is restricted to, serialized."""
     allowed: bytes = serialize_row_addrs(addresses.tolist())
     return allowed
 
@@ -231,18 +223,18 @@ def nearest(
     nprobes: int,
     allowed: bytes,
 ) -> NDArray[np.uint64]:
-    """The `k` rows whose vectors are probably most similar to `vector` (dim,), by compressed vectors.
+    """About the `k` rows whose vectors are most similar to `vector` (dim,), judged by compressed vectors.
 
-    Ask for more than are needed, and compare those in full. Rows that came after the index was built are
-    among them as far as they are similar: all of those are looked at.
+    Ask for more than needed and compare those in full. Rows written after the index was built are all
+    compared, so they are returned when they are similar enough.
 
     Args:
-        dataset: keep it: it caches its index. `described` has told that the index is there.
+        dataset: one whose index `describe` has checked. Reuse it: it caches the index.
         column: the vector column.
-        vector: at unit length.
-        k: how many.
-        nprobes: how many partitions to look into at least; more until `k` allowed rows are found.
-        allowed: the rows that may be an answer, from `allowing`.
+        vector: (dim,), unit length.
+        k: number of rows.
+        nprobes: least number of partitions to search; more until `k` allowed rows are found.
+        allowed: the rows that may be returned, from `row_allowlist`.
 
     Returns:
         (found,) row addresses, the most similar first.
@@ -261,5 +253,5 @@ def nearest(
 
 
 def warm(dataset: lance.LanceDataset, column: str) -> None:
-    """Read the whole index of `column` into the memory of this dataset, so that no question waits for it."""
+    """Read the whole index of `column` into the cache of this dataset, before the first search."""
     dataset.prewarm_index(index_name(column))

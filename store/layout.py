@@ -1,9 +1,9 @@
-"""Where a store keeps things: `<uri>/<table>.lance`, `<uri>/files/...` and the marker `<uri>/store.json`.
+"""The paths of a store: `<uri>/<table>.lance`, `<uri>/files/...` and the marker `<uri>/store.json`.
 
-The marker says that a folder is a store and which format it has. It is written last when a store is
-created and always whole (temporary file, then rename), so a killed creation leaves no half store.
-Remote stores (`s3://...`) go through Lance's own object stores; they have no marker, their last created
-table stands for it, and side files are for local stores only.
+The marker holds the format of the store. It is written last when a store is created, and whole (temporary
+file, then rename), so a folder without it is no store, also after a creation was killed. Remote stores
+(`s3://...`) go through Lance's object stores: instead of the marker they have the table that is created last,
+and no side files.
 """
 
 import json
@@ -21,16 +21,16 @@ SUFFIX = ".lance"
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of one store. `uri` is an absolute local path or a URI with a scheme."""
+    """The paths of one store. `uri` is an absolute local path or a URI with a scheme."""
 
     uri: str
 
     @classmethod
     def of(cls, uri: str | Path) -> "Layout":
-        """The layout of what a user wrote: a path, `file://...` or a remote URI."""
+        """The layout of a path, a `file://` URI or a remote URI, as a user gives it."""
         text = str(uri)
         if not text:
-            raise InvalidInputError("the store has no name", hint="pass a folder or an s3:// prefix")
+            raise InvalidInputError("the store's name is empty", hint="pass a folder or an s3:// prefix")
         if text.startswith("file://"):
             text = text.removeprefix("file://")
         if "://" in text:
@@ -43,44 +43,44 @@ class Layout:
         return "://" not in self.uri
 
     def table(self, name: str) -> str:
-        """Where the table `name` is, as Lance wants it."""
+        """The path or URI of the table `name`, for Lance."""
         return f"{self.uri}/{name}{SUFFIX}"
 
     def file(self, *parts: str) -> Path:
-        """The path of a side file. Raises InvalidInputError for remote stores and for ways out."""
+        """The path of a side file. Raises InvalidInputError for a remote store or a path outside."""
         if not self.local:
             raise InvalidInputError(
                 f"{self.uri} is remote and side files (ONNX models) are kept in local stores only",
                 hint="copy the store to a local folder for this step",
             )
         if not parts or any(not part or part in {".", ".."} or "\\" in part for part in parts):
-            raise InvalidInputError(f"{'/'.join(parts)!r} is no name of a side file", hint="use plain names")
+            raise InvalidInputError(f"{'/'.join(parts)!r} cannot name a side file", hint="use plain names")
         path = Path(self.uri, "files", *parts)
         if ".." in path.parts or not path.is_relative_to(Path(self.uri, "files")):
             raise InvalidInputError(f"{'/'.join(parts)!r} leads out of the store", hint="use plain names")
         return path
 
     def make_folder(self) -> None:
-        """Make the store's folder. Raises InvalidInputError where none can be."""
+        """Create the store's folder. Raises InvalidInputError where that fails."""
         if self.local:
             try:
                 Path(self.uri).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InvalidInputError(
-                    f"cannot make a folder at {self.uri}: {error.strerror}", hint="name another place"
+                    f"cannot create the folder {self.uri}: {error.strerror}", hint="choose another path"
                 ) from error
 
     def marked(self) -> bool:
-        """Whether the folder says that it is a store. Remote stores never do."""
+        """Whether the folder has the marker. Remote stores never do."""
         return self.local and Path(self.uri, MARKER).is_file()
 
     def write_marker(self) -> None:
-        """Say that this folder is a store. Does nothing when it says so already, or when remote."""
+        """Write the marker, unless it is there or the store is remote."""
         if self.local and not self.marked():
             write_atomically(Path(self.uri, MARKER), json.dumps({"attribase": {"format": FORMAT}}).encode())
 
     def check_marker(self) -> None:
-        """Raise NotFoundError for what is no store and ConflictError for a format we do not know."""
+        """Raise NotFoundError where there is no store, ConflictError for an unknown format."""
         if not self.local:
             return
         marker = Path(self.uri, MARKER)
@@ -90,7 +90,7 @@ class Layout:
             raise not_a_store(self.uri) from None
         except (ValueError, KeyError, TypeError) as error:
             raise ConflictError(
-                f"{marker} is not readable as a store's marker", hint="is this folder another tool's?"
+                f"{marker} is not the marker of a store", hint="does the folder belong to another tool?"
             ) from error
         if not isinstance(version, int) or version > FORMAT:
             raise ConflictError(
@@ -100,12 +100,12 @@ class Layout:
 
 
 def not_a_store(uri: str) -> NotFoundError:
-    """The error for a place that holds no store."""
+    """The error for a path without a store."""
     return NotFoundError(f"there is no store at {uri}", hint=f"create it: attribase -s {uri} init")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file or none: temporary name in the same folder, flush to disk, rename."""
+    """Write a file whole or not at all: temporary file in the same folder, flush to disk, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:

@@ -1,4 +1,7 @@
-"""Finding rows by key without an index: a filter for a few keys, one scan of the key column for many."""
+"""Finding rows and blobs by key, and quoting values in Lance filters.
+
+Without an index a filter finds a few keys, and one scan of the key column many.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +13,8 @@ import pyarrow.compute as pc
 from .columns import blob_columns, key_columns
 from .errors import InvalidInputError, NotFoundError
 
-FEW = 1000  # beyond, parsing `IN (...)` costs more than reading the key column
-SCAN_ROWS = 1 << 17  # read at once when looking through a whole table
+FEW = 1000  # keys; above, parsing `IN (...)` costs more than reading the key column
+SCAN_ROWS = 1 << 17  # rows of a batch when a whole column is scanned
 
 
 def quote(value: str | int) -> str:
@@ -27,7 +30,7 @@ def is_in(column: str, values: Iterable[str | int]) -> str:
 def rows_with(
     dataset: lance.LanceDataset, ids: Sequence[str], columns: Sequence[str], *, row_id: bool = False
 ) -> pa.Table:
-    """`columns` (the first is matched against `ids`) of the rows whose id is asked for, in table order."""
+    """`columns` of the rows whose first column is one of `ids`, in table order."""
     wanted = list(dict.fromkeys(ids))
     if len(wanted) <= FEW:
         where = is_in(columns[0], wanted) if wanted else "false"
@@ -40,13 +43,13 @@ def rows_with(
     return pa.Table.from_batches(found, scanner.projected_schema)
 
 
-BUFFER_BYTES = 64 << 20
+BUFFER_BYTES = 64 << 20  # of blobs in memory
 BUFFER_ROWS = 256
 
 
 @dataclass(frozen=True)
 class BlobRows:
-    """Where the blobs of some items are, in one version of a table: reading some of them needs no search."""
+    """Rows and sizes of the blobs of some items in one version of a table, to read without a search."""
 
     dataset: lance.LanceDataset
     column: str
@@ -64,27 +67,27 @@ class BlobRows:
 
 
 def locate(table: str, dataset: lance.LanceDataset, column: str, ids: Sequence[str]) -> BlobRows:
-    """Find the blobs of `ids`.
+    """The blobs of `ids` in `column`.
 
-    Raises NotFoundError for an id that the table does not hold, InvalidInputError for other columns.
+    Raises NotFoundError for an id that the table does not hold, InvalidInputError when `column` has no blobs.
     """
     schema = dataset.schema
     if column not in blob_columns(schema):
         raise InvalidInputError(
-            f"{table}.{column} is no blob column",
-            hint=f"those are {', '.join(blob_columns(schema)) or 'none'}",
+            f"{table}.{column} is not a blob column",
+            hint=f"its blob columns are {', '.join(blob_columns(schema)) or 'none'}",
         )
     key = key_columns(schema)[0]
     found = rows_with(dataset, ids, [key, column], row_id=True)
     sizes = pa.chunked_array([chunk.field("size") for chunk in found[column].chunks], pa.uint64())
-    places = zip(found["_rowid"].to_pylist(), sizes.fill_null(0).to_pylist(), strict=True)
-    rows = dict(zip(found[key].to_pylist(), places, strict=True))
+    blobs = zip(found["_rowid"].to_pylist(), sizes.fill_null(0).to_pylist(), strict=True)
+    rows = dict(zip(found[key].to_pylist(), blobs, strict=True))
     missing = [item for item in ids if item not in rows]
     if missing:
         raise NotFoundError(
             f"{table} holds no {key} {missing[0]!r}"
             + (f" ({len(missing)} such)" if len(missing) > 1 else ""),
-            hint="it may have been named from another store",
+            hint="is it an id of another store?",
         )
     return BlobRows(dataset, column, rows)
 

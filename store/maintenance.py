@@ -1,4 +1,4 @@
-"""Upkeep: what a store holds, whether it fits together, and making it small and fast again."""
+"""What a store holds on disk, and compaction, which makes it small and fast again."""
 
 import contextlib
 import json
@@ -11,24 +11,21 @@ from pathlib import Path
 
 import lance
 
-from .checks import Problem, check
 from .columns import blob_columns
-from .indexes import fold_all
+from .indexes import index_all_new_rows
 from .jobs import Step
 from .retries import with_retries
 from .store import Store
 
-__all__ = ["Problem", "TableInfo", "check", "compact", "info"]
-
 KEEP = timedelta(days=1)
 PIN = "pinned-v"
-VECTOR_ROWS = 1 << 17  # a fragment: refreshing a mapped column holds one fragment's vectors in memory
+VECTOR_ROWS = 1 << 17  # of a fragment: setting a mapped column holds one fragment's vectors in memory
 BLOB_BATCH = 32  # rows in memory while blobs, which may be megabytes each, are rewritten
 
 
 @dataclass(frozen=True)
 class TableInfo:
-    """One table. `versions` and `bytes` count what is on disk, old versions included; None when remote."""
+    """The size of a table. `versions` and `bytes` include old versions on disk; None for a remote store."""
 
     table: str
     rows: int
@@ -39,7 +36,7 @@ class TableInfo:
 
 
 def info(store: Store) -> list[TableInfo]:
-    """What the store holds, by table name. For jobs left to do ask `store.jobs.unfinished()`."""
+    """The size of every table, by name."""
     return [_table_info(store, table) for table in store.tables()]
 
 
@@ -61,17 +58,17 @@ def _table_info(store: Store, table: str) -> TableInfo:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 for folders and for what another process removed meanwhile."""
+    """Bytes of a file; 0 for folders and for a file that another process has removed."""
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_size if path.is_file() else 0
     return 0
 
 
 def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
-    """Put small fragments together, bring indexes up to date, drop old versions; a step a table.
+    """Merge small fragments, add new rows to indexes and remove old versions; a step a table.
 
-    Versions that runs, mappers or calibrations name as what they were made from stay readable, and so
-    does what is younger than `keep`. Safe beside writers; interrupted, it leaves the tables as they were.
+    Keeps versions that are younger than `keep`, tagged, or named by runs, mappers or calibrations as what
+    they were made from. Safe beside writers; a killed compaction leaves the tables as they were.
     """
     _remove_leftovers(store, keep)
     pins = pinned_versions(store)
@@ -79,7 +76,7 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
     for done, table in enumerate(tables, start=1):
         with_retries(f"compacting {table}", lambda table=table: _compact_files(store, table))  # type: ignore[misc]
         dataset = store.dataset(table)
-        fold_all(dataset)
+        index_all_new_rows(dataset)
         _pin(dataset, pins.get(table, set()))
         removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
         yield Step("compact", done, len(tables), f"{table}: {removed.bytes_removed >> 10} KiB freed")
@@ -94,7 +91,7 @@ def _compact_files(store: Store, table: str) -> None:
 
 
 def _remove_leftovers(store: Store, keep: timedelta) -> None:
-    """Remove what killed processes left half written, unless it is young: then one may be at it now."""
+    """Remove what killed processes left half written, unless it is young: a process may be writing it now."""
     if not store.layout.local:
         return
     root = Path(store.uri)
@@ -109,7 +106,7 @@ def _remove_leftovers(store: Store, keep: timedelta) -> None:
 
 
 def pinned_versions(store: Store) -> dict[str, set[int]]:
-    """The versions of each table that stored results name as what they were made from."""
+    """The versions of each table that runs, mappers and calibrations were made from."""
     pins: dict[str, set[int]] = {}
     for table in ("runs", "mappers", "calibrations"):
         for text in store.read(table, ["table_versions"])["table_versions"].to_pylist():
@@ -119,7 +116,7 @@ def pinned_versions(store: Store) -> dict[str, set[int]]:
 
 
 def _pin(dataset: lance.LanceDataset, versions: set[int]) -> None:
-    """Tag exactly `versions`, those that still exist, so that cleaning up leaves them."""
+    """Tag exactly those of `versions` that still exist, so that removing old versions keeps them."""
     tagged = {name for name in dataset.tags.list() if name.startswith(PIN)}
     wanted = {f"{PIN}{version}": version for version in versions}
     for name in tagged - wanted.keys():

@@ -77,7 +77,7 @@ ENCODERS = pa.schema(
         pa.field("opset", pa.int32()),
         pa.field("parity_max_abs", pa.float64()),
         pa.field("parity_min_cosine", pa.float64()),
-        text("precision"),  # fp32 | fp16 | int8; null in stores from before there was a choice: fp32
+        text("precision"),  # fp32 | fp16 | int8
         text("variant_of"),  # the fp32 encoder that this one was made of
         text("variant_of_sha256"),  # the model file of that one
         text("quantization"),  # of int8: 'static ...' (calibrated on stored images) or 'dynamic'

@@ -94,7 +94,7 @@ def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:
     where images came that the mapper has not mapped, which an index would leave out.
     """
     row = _recorded(pinned, key_id(features.encoder, features.mapper))
-    there = indexes.described(features.dataset, features.column)
+    there = indexes.describe(features.dataset, features.column)
     if row is None or there is None:
         return None
     facts = IndexFacts(**{name: row[name] for name in IndexFacts.__dataclass_fields__})
@@ -105,8 +105,6 @@ def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:
 
 
 def _recorded(pinned: Pinned, key: str) -> dict[str, Any] | None:
-    if "indexes" not in pinned.versions:  # a store from before there were any
-        return None
     rows = pinned.dataset("indexes").to_table().to_pylist()
     return next((row for row in rows if row["index_id"] == key), None)
 
@@ -157,7 +155,7 @@ class Approximate:
         indexes.warm(self._dataset, self._column)
 
     def _allowing(self, pool: Pool) -> bytes:
-        return indexes.allowing(self._addresses[self._places[pool.mask]])
+        return indexes.row_allowlist(self._addresses[self._places[pool.mask]])
 
 
 T = TypeVar("T")

@@ -110,7 +110,6 @@ def index_space(store: Store, encoder: str, mapper: str, wanted: IndexTarget) ->
     Raises ConflictError where an index of another make is in the way and `wanted.force` is not set, or where
     the mapper has not mapped all items.
     """
-    indexes.ensure_table(store)
     space = SearchSpace.open(Pinned.now(store), encoder, mapper)
     if len(space) < wanted.min_rows:
         return
@@ -118,8 +117,8 @@ def index_space(store: Store, encoder: str, mapper: str, wanted: IndexTarget) ->
         raise space.refused
     table, column = vectors_table(encoder), space.column
     if wanted.force:
-        indexes.clear(store, table, column)
-    there = indexes.described(store.dataset(table), column)
+        indexes.drop_all(store, table, column)
+    there = indexes.describe(store.dataset(table), column)
     known = None if wanted.force else space.index
     if there and known and wanted.kind in ("auto", known.kind) and there.rows < OUTGROWN * known.rows:
         if not there.unindexed and known.target >= wanted.recall:
@@ -142,7 +141,7 @@ def _build(store: Store, space: SearchSpace, kind: str, wanted: IndexTarget) -> 
     """Whether the recall that is wanted was reached."""
     table, column = vectors_table(space.encoder), space.column
     partitions = partitions_for(len(space))
-    indexes.forget(store, key_id(space.encoder, space.mapper))  # until it is measured, search is exact
+    indexes.delete_row(store, key_id(space.encoder, space.mapper))  # until it is measured, search is exact
     yield Step("build", 0, 1, f"{kind} of {len(space)} images, {partitions} partitions")
     start = time.perf_counter()
     indexes.build(store, table, column, kind, centroids(space, partitions))
@@ -157,7 +156,7 @@ def _fold(store: Store, space: SearchSpace, there: Index, wanted: IndexTarget) -
     if facts is None:
         raise ConflictError(f"the index {there.name} was not measured", hint=REBUILD)
     yield Step("fold", 0, 1, f"{there.unindexed} rows that came after the index")
-    indexes.fold(store, vectors_table(space.encoder), space.column)
+    indexes.index_new_rows(store, vectors_table(space.encoder), space.column)
     yield Step("fold", 1, 1)
     first = Depth(min(facts.nprobes, max(LEAST, facts.partitions // 128)), 2.0)
     return (yield from _measured(store, space, wanted, first, facts.partitions, facts.seconds))
@@ -175,7 +174,7 @@ def _measured(
         start = Depth(start.nprobes, refine)
         measured.append((yield from _reported(bench.deepen(k, wanted.recall, partitions, start))))
         start = measured[-1].depth
-    there = indexes.described(space.dataset, space.column)
+    there = indexes.describe(space.dataset, space.column)
     if there is None:
         raise ConflictError("the index was dropped while it was measured", hint="run it again")
     how = {

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ...store import Store
 from ...store.lookup import quote
-from ...store.schema import TABLES
 from ...store.tags import list_tags
 from ..session import Session
 from ..sql_dataset import SqlDataset
@@ -79,8 +78,7 @@ def open_connection(
         register_macro_functions(con, snapshots)
         for schema, versions in versions_by_schema.items():
             datasets = {
-                table: SqlDataset(store.dataset(table, version), TABLES.get(table))
-                for table, version in versions.items()
+                table: SqlDataset(store.dataset(table, version)) for table, version in versions.items()
             }
             _create_schema(con, schema, datasets)
         con.execute("set schema = 'main'")

@@ -45,7 +45,7 @@ def test_without_its_marker_the_same_command_finds_every_stage_done(undisturbed)
 
 
 def test_the_store_fits_together(undisturbed):
-    from attribase.store.maintenance import check
+    from attribase.store.checks import check
 
     assert check(Store.open(undisturbed / "store")) == []
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store, indexes
 from attribase.store.errors import ConflictError, InvalidInputError
-from attribase.store.indexes import allowing, described, nearest, row_addresses
+from attribase.store.indexes import describe, nearest, row_addresses, row_allowlist
 
 DIM, ROWS = 16, 1200
 
@@ -39,17 +39,17 @@ def places(
 ) -> list[int]:
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
-    found = nearest(dataset, "base", query, k, nprobes, allowing(addresses[chosen]))
+    found = nearest(dataset, "base", query, k, nprobes, row_allowlist(addresses[chosen]))
     return np.searchsorted(addresses, found).tolist()
 
 
 def test_an_index_is_described(filled):
     store, table, _ = filled
-    found = described(store.dataset(table), "base")
+    found = describe(store.dataset(table), "base")
     assert (found.name, found.kind, found.metric) == ("base_ann", "IVF_SQ", "cosine")
     assert (found.rows, found.unindexed, found.segments) == (ROWS, 0, 1)
     assert found.bytes > ROWS * DIM
-    assert described(store.dataset(store.ensure_vectors("other", 8)), "base") is None
+    assert describe(store.dataset(store.ensure_vectors("other", 8)), "base") is None
 
 
 def test_all_partitions_hold_the_nearest_rows(filled):
@@ -73,10 +73,10 @@ def test_rows_that_came_later_are_found_before_and_after_they_are_folded_in(fill
     late = rows_of(2, 30)
     add(store, table, "z", late)
     for unindexed in (30, 0):
-        assert described(store.dataset(table), "base").unindexed == unindexed
+        assert describe(store.dataset(table), "base").unindexed == unindexed
         for n, query in enumerate(unit(late)[:5]):
             assert places(store, table, query, 1, 1, np.arange(ROWS + 30)) == [ROWS + n]
-        indexes.fold(store, table, "base")
+        indexes.index_new_rows(store, table, "base")
 
 
 def test_a_deleted_row_is_no_answer(filled):
@@ -85,7 +85,7 @@ def test_a_deleted_row_is_no_answer(filled):
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
     assert len(addresses) == ROWS - 1
-    found = nearest(dataset, "base", rows[7], 5, 8, allowing(addresses))
+    found = nearest(dataset, "base", rows[7], 5, 8, row_allowlist(addresses))
     assert np.isin(found, addresses).all()
 
 
@@ -95,17 +95,17 @@ def test_another_tools_index_is_a_conflict(filled, metric, name):
     indexes.drop(store, table, "base")
     store.dataset(table).create_index("base", "IVF_SQ", name=name, metric=metric, num_partitions=4)
     with pytest.raises(ConflictError) as caught:
-        described(store.dataset(table), "base")
+        describe(store.dataset(table), "base")
     assert name in str(caught.value)
     assert "--force" in caught.value.hint
-    indexes.clear(store, table, "base")
-    assert described(store.dataset(table), "base") is None
+    indexes.drop_all(store, table, "base")
+    assert describe(store.dataset(table), "base") is None
 
 
 def test_an_index_that_is_no_vector_index_is_no_conflict(filled):
     store, table, _ = filled
     store.dataset(table).create_scalar_index("item_kind", "BITMAP")
-    assert described(store.dataset(table), "base").kind == "IVF_SQ"
+    assert describe(store.dataset(table), "base").kind == "IVF_SQ"
 
 
 def test_kinds_that_do_not_fit_are_refused(store):
@@ -131,8 +131,8 @@ def test_writing_a_mapped_column_anew_takes_its_rows_out_of_the_index(filled):
 
     mapped(1)
     indexes.build(store, table, "mapped_m", "IVF_SQ", unit(rows_of(3, 8)))
-    assert described(store.dataset(table), "mapped_m").unindexed == 0
+    assert describe(store.dataset(table), "mapped_m").unindexed == 0
     mapped(2)
-    after = described(store.dataset(table), "mapped_m")
+    after = describe(store.dataset(table), "mapped_m")
     assert after is None or after.unindexed == ROWS
-    assert described(store.dataset(table), "base").unindexed == 0
+    assert describe(store.dataset(table), "base").unindexed == 0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from attribase.store import Store
+from attribase.store.checks import check
 from attribase.store.columns import blob_columns, key_columns
-from attribase.store.maintenance import check
 
 WORK = ("work", 32, 4)
 KILLS = 4

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 from attribase.store import content_id, mapped_column
+from attribase.store.checks import check
 from attribase.store.errors import NotFoundError
-from attribase.store.maintenance import check, compact, info
+from attribase.store.maintenance import compact, info
 
 DATA = b"an image"
 IMAGE = content_id(DATA)
 ONNX = b"a network"
+
+
+def exported(encoder, file, sha256):
+    """The row of an encoder with one file."""
+    files = [{"file": file, "sha256": sha256, "role": "model", "bytes": len(ONNX)}]
+    row = {"encoder": encoder, "dim": 2, "onnx_file": file, "onnx_sha256": sha256}
+    return row | {"files": json.dumps(files)}
 
 
 @pytest.fixture
@@ -29,8 +37,7 @@ def sound(store):
     store.upsert("runs", [{"run_id": "r", "encoder": "e", "mapper": "none"}])
     store.upsert("ranks", [{"run_id": "r", "sample_id": "s", "image_id": IMAGE, "rank": 1}])
     store.write_file(["onnx", "e.onnx"], ONNX)
-    encoder = {"encoder": "e", "dim": 2, "onnx_file": "onnx/e.onnx", "onnx_sha256": content_id(ONNX)}
-    store.upsert("encoders", [encoder])
+    store.upsert("encoders", [exported("e", "onnx/e.onnx", content_id(ONNX))])
     table = store.ensure_vectors("e", 2)
     store.upsert(table, [{"item_id": IMAGE, "item_kind": "image", "base": [1, 0]}])
     store.upsert(table, [{"item_id": "s", "item_kind": "sample", "base": [0, 1]}])
@@ -75,7 +82,7 @@ BREAKS = {
     "shared-column": ("mappers", {"mapper_id": "2", "encoder": "e", "mapper": "Tuned"}, "Tuned"),
     "onnx-missing": (
         "encoders",
-        {"encoder": "e2", "dim": 2, "onnx_file": "onnx/lost.onnx", "onnx_sha256": "0"},
+        exported("e2", "onnx/lost.onnx", "0"),
         "e2",
     ),
 }

@@ -9,7 +9,7 @@ import torch
 from attribase.ingest.release import ingest_release
 from attribase.runtime import MapperPair, load_encoder
 from attribase.store import NotFoundError, Store, mapped_column, vectors_table
-from attribase.store.maintenance import check
+from attribase.store.checks import check
 
 from .official import ENCODERS, GALLERY, KINDS, MLP_WIDTHS
 from .tables import by_key, contents

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from attribase.ingest.release import ingest_release, parts
 from attribase.store import Store
-from attribase.store.maintenance import check
+from attribase.store.checks import check
 
 from .tables import contents
 

@@ -118,10 +118,10 @@ def test_images_that_came_after_the_index_are_found(indexed, queries):
 
 def test_indexing_again_folds_in_what_came_later(indexed, queries):
     late = indexed.add("late", queries * 5)
-    assert indexes.described(indexed.store.dataset("vectors_enc"), "base").unindexed == 20
+    assert indexes.describe(indexed.store.dataset("vectors_enc"), "base").unindexed == 20
     steps = indexed.index()
     assert {step.stage for step in steps} == {"fold", "measure"}
-    assert indexes.described(indexed.store.dataset("vectors_enc"), "base").unindexed == 0
+    assert indexes.describe(indexed.store.dataset("vectors_enc"), "base").unindexed == 0
     space = indexed.space
     assert space.index.rows == 4080
     found = space.search(queries, 5, space.pool(), method="index")

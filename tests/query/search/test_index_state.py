@@ -114,13 +114,3 @@ def test_an_older_version_is_searched_as_it_was(indexed, queries):
     space = SearchSpace.open(old, ENCODER, "none")
     found = space.search(queries, 3, space.pool(), method="index")
     assert not any(name.startswith("late") for rows in found.rows for name in ids_of(space, rows))
-
-
-def test_a_store_from_before_there_were_indexes_works(large, queries):
-    import shutil
-    from pathlib import Path
-
-    shutil.rmtree(Path(large.store.uri, "indexes.lance"))
-    assert large.space.search(queries, 3, large.space.pool()).method == "exact"
-    assert large.index()
-    assert large.space.index is not None

@@ -1,4 +1,4 @@
-"""The store as it was: at a tag, at a moment, and from before its tables had their newest columns."""
+"""The store as it was, at a tag and at a moment."""
 
 import json
 import time
@@ -133,26 +133,3 @@ def test_a_moment_whose_versions_were_compacted_away_is_not_answered_with_older_
     list(compact(store, keep=timedelta(0)))
     with pytest.raises(NotFoundError, match="gone"):
         versions_at(store, moment)
-
-
-def test_a_table_from_before_its_newest_columns_reads_them_as_nulls(ranked):
-    """As a store written by an older version is: those columns are not on disk."""
-    for table, columns in {
-        "runs": ["scheme", "run_number"],
-        "ranks": ["run_number", "place", "exemplars"],
-    }.items():
-        ranked.store.dataset(table).drop_columns(columns)
-    with connect(ranked.store.uri) as con:
-        assert metrics(con) == []
-        for view in ("per_sample", "intervals", "differences", "latest_runs"):
-            assert con.execute(f"from {view}").fetchall() == []
-        assert con.execute("select place, rank > 0, exemplars from ranks limit 1").fetchall() == [
-            (None, True, None)
-        ]
-        assert con.execute("select scheme from runs").fetchall() == [(None,)]
-        assert con.execute("select count(*) from ranks where place is null").fetchone() == (12,)
-        assert con.execute("select count(*) from ranks where place = 1 or run_number > 0").fetchone() == (0,)
-        assert con.execute("describe ranks").fetchall()[-3:] == [
-            (name, kind, "YES", None, None, None)
-            for name, kind in (("run_number", "BIGINT"), ("place", "INTEGER"), ("exemplars", "INTEGER"))
-        ]
