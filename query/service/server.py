@@ -116,6 +116,31 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def open_listener(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises InvalidInputError where the address is not available.
+
+    The protocol is named as TCP: with `socket.create_server`, which leaves it open, asyncio does not turn
+    Nagle's algorithm off, and every response on a kept connection takes 40 ms longer.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="name another --host or --port"
+        ) from error
+
+
 def serve(
     uri: str,
     options: ServiceOptions,
@@ -135,13 +160,13 @@ def serve(
             f"{host} can be reached from other machines, and there is no token",
             hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
         )
-    listening = _listen(host, port)
+    listener = open_listener(host, port)
     try:
         server = Server(_config(uri, options))
-        ready(_url(host, listening))
-        server.run(sockets=[listening])
+        ready(_url(host, listener))
+        server.run(sockets=[listener])
     finally:
-        listening.close()
+        listener.close()
 
 
 def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
@@ -162,31 +187,6 @@ def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
     )
 
 
-def _url(host: str, listening: socket.socket) -> str:
+def _url(host: str, listener: socket.socket) -> str:
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listening.getsockname()[1]}"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InvalidInputError where the address is not available.
-
-    The protocol is named as TCP: with `socket.create_server`, which leaves it open, asyncio does not turn
-    Nagle's algorithm off, and every response on a kept connection takes 40 ms longer.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(BACKLOG)
-        except BaseException:
-            listening.close()
-            raise
-        return listening
-    except OSError as error:
-        raise InvalidInputError(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="name another --host or --port"
-        ) from error
+    return f"http://{name}:{listener.getsockname()[1]}"

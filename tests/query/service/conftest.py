@@ -44,6 +44,15 @@ def run(main):
         return thread.submit(asyncio.run, main).result()
 
 
+async def until(condition):
+    """Wait for a condition. Steps, not seconds: a loaded machine makes each one longer."""
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the condition never held")
+
+
 class Pixels:
     """Stands for an encoder: the first 16 bytes of the pixels."""
 

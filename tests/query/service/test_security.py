@@ -1,10 +1,7 @@
-"""Who is let in."""
+"""Which requests are let in: tokens, Host and Origin headers."""
 
 import pytest
-from attribase.cli import cli
 from attribase.query.service import ServiceOptions, create_app
-from attribase.query.service.server import is_loopback
-from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
 from .conftest import HOME, TOKEN
@@ -103,45 +100,3 @@ def test_pages_of_other_sites_may_not_ask(client):
     assert client.get("/v1/info", headers={"origin": "https://evil.example"}).status_code == 403
     assert client.get("/v1/info", headers={"origin": "null"}).status_code == 403
     assert client.get("/v1/info", headers={"origin": HOME}).status_code == 200
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "attribase.example"])
-def test_off_loopback_nothing_starts_without_a_token(world, host):
-    result = CliRunner().invoke(cli, ["-s", world.uri, "query", "serve", "--host", host, "--port", "0"])
-    assert result.exit_code == 1
-    assert "there is no token" in result.output
-    assert "--token-file" in result.output
-
-
-@pytest.mark.parametrize("text", ["", "\n", "short", "has a blank in it", "nön-ascii-letters"])
-def test_a_file_without_a_usable_token_is_refused(world, tmp_path, text):
-    file = tmp_path / "token"
-    file.write_text(text, encoding="utf-8")
-    arguments = [
-        "-s",
-        world.uri,
-        "query",
-        "serve",
-        "--host",
-        "0.0.0.0",
-        "--port",
-        "0",
-        "--token-file",
-        str(file),
-    ]
-    result = CliRunner().invoke(cli, arguments)
-    assert result.exit_code == 1
-    assert "no usable token" in result.output
-
-
-def test_a_store_that_is_not_there_and_a_port_in_use_are_told(world, tmp_path, live):
-    asked = ["query", "serve", "--port"]
-    nowhere = CliRunner().invoke(cli, ["-s", str(tmp_path / "no.store"), *asked, "0"])
-    taken = CliRunner().invoke(cli, ["-s", world.uri, *asked, str(live.port)])
-    assert (nowhere.exit_code, taken.exit_code) == (1, 1)
-    assert "in use" in taken.output
-
-
-def test_which_hosts_only_this_machine_reaches():
-    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
-    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.com", "")))

@@ -1,33 +1,53 @@
-"""The service as a process: slow clients, signals, new data, many clients at once."""
+"""The service as a process: slow clients, signals, new data, many clients at once.
+
+The timeouts themselves are tested on a clock of their own in test_server_timeouts.py.
+"""
 
 import asyncio
 import contextlib
 import http.client
 import json
+import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 
 import httpx
 import pytest
+from attribase.query.service.server import open_listener
 
 from .conftest import TOKEN, run, start
 
+STEPS = 120
+"""Of at least 0.05 seconds: what should end after 1.5 seconds has ended by then, on a loaded machine too."""
+
 
 def connected(live):
-    return socket.create_connection(("127.0.0.1", live.port), timeout=15)
+    return socket.create_connection(("127.0.0.1", live.port), timeout=60)
 
 
 def until_closed(raw):
-    """What comes until the connection is closed, and the seconds that took."""
-    began, answer = time.monotonic(), b""
+    """What comes until the connection is closed; a connection that stays open is a TimeoutError."""
+    answer = b""
     with contextlib.suppress(ConnectionResetError):
         while piece := raw.recv(65536):
             answer += piece
-    return answer, time.monotonic() - began
+    return answer
+
+
+def metric(live, name):
+    """The value of a metric without labels."""
+    text = httpx.get(f"{live.url}/metrics", headers=live.headers, timeout=60).text
+    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
+
+
+def poll(condition):
+    """Wait for a condition: in steps, so that a loaded machine gets more time."""
+    for _ in range(STEPS):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the condition never held")
 
 
 HEAD = (
@@ -40,15 +60,15 @@ HEAD = (
 def test_a_client_that_does_not_say_what_it_wants_is_left(impatient, begun):
     with connected(impatient) as raw:
         raw.sendall(begun)
-        answer, seconds = until_closed(raw)
-    assert (answer, seconds < 6) == (b"", True)
+        assert until_closed(raw) == b""
 
 
-def dripped(raw, piece, seconds=8.0):
-    """Send `piece` again and again until the other side has enough of it; the seconds that took."""
-    began = time.monotonic()
+def drip(raw, piece):
+    """How often `piece` can be sent until the other side answers or closes; STEPS where it never does."""
     raw.settimeout(0.05)
-    while time.monotonic() - began < seconds:
+    sent = 0
+    while sent < STEPS:
+        sent += 1
         with contextlib.suppress(TimeoutError):
             try:
                 raw.sendall(piece)
@@ -56,29 +76,28 @@ def dripped(raw, piece, seconds=8.0):
                     break
             except (BrokenPipeError, ConnectionResetError):
                 break
-    raw.settimeout(15)
-    return time.monotonic() - began
+    raw.settimeout(60)
+    return sent
 
 
 def test_headers_letter_by_letter_do_not_buy_time(impatient):
     with connected(impatient) as raw:
-        assert dripped(raw, b"x") < 6
-        assert until_closed(raw)[0] == b""
+        assert drip(raw, b"x") < STEPS
+        assert until_closed(raw) == b""
 
 
 def test_a_body_that_does_not_come_is_answered_408(impatient):
     with connected(impatient) as raw:
         raw.sendall(HEAD + b'content-length: 100\r\n\r\n{"sample"')
-        answer, seconds = until_closed(raw)
+        answer = until_closed(raw)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"did not arrive within" in answer
-    assert seconds < 8
 
 
 def test_a_body_drop_by_drop_is_answered_408_and_then_left(impatient):
     with connected(impatient) as raw:
         raw.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
-        assert dripped(raw, b"1\r\n \r\n") < 6
+        assert drip(raw, b"1\r\n \r\n") < STEPS
         assert raw.recv(12) == b"HTTP/1.1 408"
         until_closed(raw)
     assert impatient.ready()
@@ -89,12 +108,12 @@ def test_a_client_that_takes_no_answer_is_left(impatient):
     body = json.dumps({"queries": [{"sample": "m1-s0"}] * 100, "k": 230}).encode()
     with socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        raw.settimeout(15)
+        raw.settimeout(60)
         raw.connect(("127.0.0.1", impatient.port))
         raw.sendall(HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body)
         head = raw.recv(2000).decode()
-        time.sleep(4)
-        answer, _ = until_closed(raw)
+        poll(lambda: metric(impatient, "attribase_requests_in_flight") == 1)  # the one for /metrics
+        answer = until_closed(raw)
     assert head.startswith("HTTP/1.1 200")
     assert len(answer) < int(head.lower().split("content-length: ")[1].split()[0]) - 2000
     assert impatient.ready()
@@ -172,15 +191,24 @@ def test_many_clients_at_once_get_their_own_answers_in_bounded_memory(live, worl
     assert live.memory() - before < 64 << 20
 
 
-def test_small_answers_on_a_kept_connection_do_not_wait_for_each_other(live):
+def test_small_answers_on_a_kept_connection_do_not_wait_for_each_other():
     """Nagle's algorithm and delayed acknowledgements together cost 40 ms each, if they are left on."""
-    with httpx.Client(base_url=live.url, timeout=30) as client:
-        seconds = []
-        for _ in range(40):
-            began = time.perf_counter()
-            client.get("/healthz")
-            seconds.append(time.perf_counter() - began)
-    assert sorted(seconds)[4] < 0.03
+
+    async def no_delay():
+        options = asyncio.get_running_loop().create_future()
+
+        def accepted(_, writer):
+            accepted_socket = writer.get_extra_info("socket")
+            options.set_result(accepted_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = open_listener("127.0.0.1", 0)
+        async with await asyncio.start_server(accepted, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.close()
+            return await options
+
+    assert run(no_delay()) == 1
 
 
 @pytest.mark.slow
@@ -191,49 +219,45 @@ def test_new_data_is_seen_without_a_restart_and_a_stop_lets_requests_end(small):
             question = {"sample": "m1-s0", "k": 1}
             assert client.post("/v1/attribute", json=question).json()["results"][0]["image_id"] != "new"
             small.images(["new"], "gallery", small.vectors["m1-s0"][None])
-            until = time.monotonic() + 20
-            while client.post("/v1/attribute", json=question).json()["results"][0]["image_id"] != "new":
-                assert time.monotonic() < until
-                time.sleep(0.1)
-            answers = []
-            asking = threading.Thread(target=lambda: answers.append(_slowly(live)))
-            asking.start()
-            time.sleep(0.4)
-        assert live.stop(signal.SIGTERM) == 0
-        asking.join(10)
-        assert answers == [200]
+
+            def best():
+                return client.post("/v1/attribute", json=question).json()["results"][0]["image_id"]
+
+            poll(lambda: best() == "new")
+        with begun_request(live) as finish:
+            poll(lambda: metric(live, "attribase_requests_in_flight") == 2)
+            live.process.send_signal(signal.SIGTERM)
+            poll(lambda: not listens(live))
+            assert finish() == 200
+        assert live.process.wait(60) == 0
     finally:
         live.process.kill()
 
 
-def _slowly(live):
-    """A request whose body takes a second to come: it has begun when the service is asked to stop."""
+@contextlib.contextmanager
+def begun_request(live):
+    """A request of which a part of the body was sent; `finish` sends the rest and returns the status."""
     body = json.dumps({"sample": "m1-s0"}).encode()
-    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
     connection.putrequest("POST", "/v1/attribute")
     connection.putheader("content-type", "application/json")
     connection.putheader("content-length", str(len(body)))
     connection.endheaders(body[:5])
-    time.sleep(1)
-    connection.send(body[5:])
-    return connection.getresponse().status
+
+    def finish():
+        connection.send(body[5:])
+        return connection.getresponse().status
+
+    with contextlib.closing(connection):
+        yield finish
 
 
-@pytest.mark.slow
-def test_the_command_serves_with_a_token_and_without_sql(world, tmp_path):
-    (tmp_path / "token").write_text(f"{TOKEN}\n")
-    arguments = ["--port", "0", "--token-file", str(tmp_path / "token"), "--no-sql", "--refresh", "1"]
-    command = ["from attribase.cli import main; main()", "-s", world.uri, "query", "serve", *arguments]
-    process = subprocess.Popen([sys.executable, "-c", *command], stderr=subprocess.PIPE, text=True)
+def listens(live):
     try:
-        url = process.stderr.readline().split()[-1]
-        key = {"authorization": f"Bearer {TOKEN}"}
-        assert httpx.get(f"{url}/v1/info", timeout=60).status_code == 401
-        assert httpx.get(f"{url}/v1/info", headers=key).json()["sql"] is False
-        assert httpx.post(f"{url}/v1/sql", headers=key, json={"sql": "select 1"}).status_code == 403
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        connected(live).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_an_interrupt_stops_it_too(world):

@@ -1,4 +1,4 @@
-"""What is held for all clients together: calls that wait, bodies, large answers."""
+"""Limits over all clients together: calls that wait for a thread, large responses."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from attribase.query.service.size_limits import CHUNK_BYTES, SizeLimits
 from attribase.store.errors import OverloadedError
 from starlette.responses import Response
 
-from .conftest import run
+from .conftest import run, until
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
 
@@ -48,7 +48,7 @@ def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
                 await go.wait()
 
         first = [asyncio.create_task(limits(SCOPE, nothing, send)) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(statuses) == 3)
         go.set()
         await asyncio.gather(*first)
         await limits(SCOPE, nothing, send)
@@ -72,8 +72,8 @@ def test_calls_beyond_the_queue_are_refused_and_those_within_it_run():
     threads, go = Threads(1, 2, "test"), threading.Event()
 
     async def main():
-        running = [asyncio.create_task(threads.run(go.wait, 10)) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        running = [asyncio.create_task(threads.run(go.wait, 60)) for _ in range(3)]
+        await until(lambda: threads.busy == 3)
         with pytest.raises(OverloadedError):
             await threads.run(len, "abc")
         go.set()
@@ -89,10 +89,10 @@ def test_a_call_that_nobody_waits_for_any_more_still_counts_until_it_is_done():
     threads, go = Threads(1, 0, "test"), threading.Event()
 
     async def main():
-        left = asyncio.create_task(threads.run(go.wait, 10))
-        await asyncio.sleep(0.05)
+        left = asyncio.create_task(threads.run(go.wait, 60))
+        await until(lambda: threads.busy == 1)
         left.cancel()
-        await asyncio.sleep(0.05)
+        await until(left.done)
         assert threads.busy == 1
         with pytest.raises(OverloadedError):
             await threads.run(len, "abc")
@@ -112,8 +112,8 @@ def test_a_busy_service_says_when_to_come_back(world):
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
         ):
-            occupied = asyncio.create_task(app.state.service.answer_threads.run(go.wait, 10))
-            await asyncio.sleep(0.05)
+            occupied = asyncio.create_task(app.state.service.answer_threads.run(go.wait, 60))
+            await until(lambda: app.state.service.answer_threads.busy == 1)
             refused = await client.post("/v1/attribute", json=body)
             healthy = await client.get("/readyz")
             go.set()

@@ -1,8 +1,7 @@
-"""POST /v1/sql: rows as JSON and Arrow, cut, refused, and stopped when nobody waits."""
+"""POST /v1/sql: rows as JSON and Arrow, cut, refused, and stopped when the client disconnects."""
 
 import asyncio
 import json
-import time
 
 import httpx
 import pyarrow as pa
@@ -11,7 +10,7 @@ from attribase.query import connect
 from attribase.query.service import ServiceOptions, create_app
 from fastapi.testclient import TestClient
 
-from ..conftest import HOME, run
+from ..conftest import HOME, run, until
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -160,8 +159,8 @@ class Leaver:
     ],
 )
 def test_a_statement_is_stopped_when_its_client_leaves(world, statement, taken, pause):
-    """With one worker, the next statement would wait for the one before it."""
-    app = create_app(world.uri, ServiceOptions(sql_workers=1, sql_seconds=60.0))
+    """With one worker, the next statement would wait for the one before it, which may take an hour."""
+    app = create_app(world.uri, ServiceOptions(sql_workers=1, sql_seconds=3600.0))
 
     async def main():
         transport = httpx.ASGITransport(app)
@@ -171,18 +170,18 @@ def test_a_statement_is_stopped_when_its_client_leaves(world, statement, taken, 
         ):
             leaver = Leaver(statement, taken)
             running = asyncio.create_task(app(SCOPE, leaver.receive, leaver.send))
-            for _ in range(100):
-                await asyncio.sleep(0.1)
-                if leaver.pieces > taken or (not taken and app.state.service.sql_threads.busy):
-                    break
+            await until(lambda: leaver.pieces > taken or (not taken and app.state.service.sql_threads.busy))
             await asyncio.sleep(pause)
             assert not running.done()
             leaver.left.set()
-            await asyncio.wait_for(running, 10)
-            began = time.monotonic()
-            answer = await client.post("/v1/sql", json={"sql": "select 1"}, timeout=30)
-            return answer.json(), time.monotonic() - began, leaver.pieces
+            await until(running.done)
+            await running
+            for _ in range(10):
+                answer = await client.post("/v1/sql", json={"sql": "select 1"}, timeout=None)
+                if answer.status_code != 503:
+                    break
+            return answer.json(), leaver.pieces
 
-    said, seconds, pieces = run(main())
-    assert (said.get("rows"), seconds < 4) == ([[1]], True)
+    said, pieces = run(main())
+    assert said.get("rows") == [[1]]
     assert pieces >= taken
