@@ -124,12 +124,10 @@ def test_no_worker_outlives_a_parent_that_is_stopped(tmp_path, how):
     )
     workers = {int(parent.stdout.readline()) for _ in range(2)}
     parent.send_signal(how)
-    _, errors = parent.communicate(timeout=60)
+    _, errors = parent.communicate()  # until the workers have closed stderr, too: they have ended
     assert parent.returncode != 0
-    deadline = time.monotonic() + 30
     while any(_alive(worker) for worker in workers):
-        assert time.monotonic() < deadline, "a worker is left"
-        time.sleep(0.05)
+        time.sleep(0.01)
     assert errors.count("Traceback") == (1 if how == signal.SIGINT else 0)
 
 
@@ -142,7 +140,7 @@ def _alive(process: int) -> bool:
 
 
 CUSTOMIZE = """
-import json, sys
+import json, sys, threading
 from attribase.ingest.customize import CustomizeConfig, customize
 from attribase.ingest.specs import read_specs
 from attribase.store import Store
@@ -151,6 +149,8 @@ if __name__ == "__main__":
     config = CustomizeConfig(**json.loads(sys.argv[3]))
     for step in customize(Store.open(sys.argv[1]), read_specs(sys.argv[2]), config, workers=1):
         print(step.done, flush=True)
+        if step.done == 1:  # the worker trains the second, which is never committed
+            threading.Event().wait()
 """
 
 
@@ -173,7 +173,7 @@ def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, c
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert [process.stdout.readline().strip() for _ in range(2)] == ["0", "1"]
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate()
     before = _seconds(store)
     assert 1 <= len(before) < 3
 

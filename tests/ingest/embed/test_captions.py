@@ -9,7 +9,7 @@ from attribase.store import Store
 from attribase.store.errors import InvalidInputError
 from PIL import Image
 
-SEED = 5  # of a BLIP that does not say the same of every picture
+SEED = 5  # of a BLIP whose captions differ between images
 
 
 def png(seed):
@@ -23,7 +23,7 @@ def png(seed):
 @pytest.fixture
 def store(tmp_path):
     store = Store.create(tmp_path / "store")
-    images = [("told", " a red fox "), ("untold", None), ("blank", "  "), ("torn", None)]
+    images = [("captioned", " a red fox "), ("uncaptioned", None), ("blank", "  "), ("torn", None)]
     rows = [{"image_id": name, "caption": text, "bytes": png(n)} for n, (name, text) in enumerate(images)]
     store.upsert("images", [*rows[:3], rows[3] | {"bytes": b"\x89PNG nothing"}])
     store.upsert(
@@ -32,35 +32,40 @@ def store(tmp_path):
     return store
 
 
-class Looks:
-    """A captioner that tells the size of what it saw, and how often it was asked."""
+class SizeCaptioner:
+    """A captioner that returns the size of each image, and counts the images of each call."""
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def __call__(self, images):
-        self.asked.append(len(images))
+        self.calls.append(len(images))
         return [f"{image.width} by {image.height}" for image in images]
 
 
-def test_stored_words_come_first_and_the_captioner_sees_only_the_rest(store, monkeypatch):
-    looks = Looks()
-    monkeypatch.setattr(Captioner, "load", lambda _: looks)
+def test_stored_captions_come_first_and_the_captioner_sees_only_the_rest(store, monkeypatch):
+    captioner = SizeCaptioner()
+    monkeypatch.setattr(Captioner, "load", lambda _: captioner)
     found = Captions(store)
     assert found("sample", ["s"]) == ["V* in the snow"]
-    assert looks.asked == []
-    assert found("image", ["untold", "told", "torn", "blank"]) == ["30 by 40", "a red fox", "", "30 by 40"]
-    assert looks.asked == [2]
+    assert captioner.calls == []
+    assert found("image", ["uncaptioned", "captioned", "torn", "blank"]) == [
+        "30 by 40",
+        "a red fox",
+        "",
+        "30 by 40",
+    ]
+    assert captioner.calls == [2]
     assert (found.empty, found.warning) == (1, None)
 
 
-def test_without_blip_the_caption_is_empty_and_that_is_said_once(store, monkeypatch):
+def test_without_blip_the_caption_is_empty_and_one_warning_says_so(store, monkeypatch):
     tries = []
     monkeypatch.setattr(weights, "_hub_answers", lambda: tries.append(1) and False)
     found = Captions(store)
-    assert found("image", ["told"]) == ["a red fox"]
+    assert found("image", ["captioned"]) == ["a red fox"]
     assert (found.empty, found.warning, tries) == (0, None, [])
-    assert found("image", ["untold", "told"]) == ["", "a red fox"]
+    assert found("image", ["uncaptioned", "captioned"]) == ["", "a red fox"]
     assert found("image", ["blank"]) == [""]
     assert found.empty == 2
     assert len(tries) == 1
@@ -70,10 +75,10 @@ def test_without_blip_the_caption_is_empty_and_that_is_said_once(store, monkeypa
 
 def test_more_items_than_one_filter_names_are_found(store, monkeypatch):
     monkeypatch.setattr(module, "FEW", 2)
-    ids = ["told", "untold", "blank", "torn", "told"]
+    ids = ["captioned", "uncaptioned", "blank", "torn", "captioned"]
     assert stored_captions(store, "image", ids) == {
-        "told": "a red fox",
-        "untold": "",
+        "captioned": "a red fox",
+        "uncaptioned": "",
         "blank": "",
         "torn": "",
     }
@@ -108,15 +113,15 @@ def blip(tmp_path_factory):
     return folder
 
 
-def test_blip_says_the_same_of_a_picture_alone_and_among_others(blip, store):
+def test_blip_captions_an_image_the_same_alone_and_in_a_batch(blip, store):
     images = [Image.open(io.BytesIO(png(seed))).convert("RGB") for seed in range(5)]
     captioner = Captioner.load(blip)
     together = captioner(images)
     assert together == [captioner([image])[0] for image in images]
     assert len(set(together)) > 1
     assert all(set(text.split()) <= {f"word{n}" for n in range(40)} | {"[UNK]"} for text in together)
-    told = Captions(store, weights=blip)
-    assert told("image", ["told", "untold"]) == ["a red fox", together[1]]  # the second picture
+    captions = Captions(store, weights=blip)
+    assert captions("image", ["captioned", "uncaptioned"]) == ["a red fox", together[1]]  # the second picture
 
 
 def test_a_folder_that_holds_no_blip_or_half_of_one_is_refused(blip, tmp_path):
