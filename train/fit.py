@@ -58,9 +58,9 @@ class Validation:
             queries = normalize(synth(self.features.of(model.sample_ids())), dim=1)
             exemplars = normalize(real(self.features.of(model.exemplars)), dim=1)
             others = (queries @ gallery.T).masked_fill(self.own[row : row + len(queries)], -torch.inf)
-            found = queries @ exemplars.T
-            above = torch.stack([(others >= column).sum(1) for column in found.T.unsqueeze(2)], dim=1)
-            rank = 1 + above + (found.unsqueeze(1) > found.unsqueeze(2)).sum(2)
+            own = queries @ exemplars.T
+            above = torch.stack([(others >= column).sum(1) for column in own.T.unsqueeze(2)], dim=1)
+            rank = 1 + above + (own.unsqueeze(1) > own.unsqueeze(2)).sum(2)
             hits.append((rank <= TOP).float().mean(1))
             row += len(queries)
         return float(torch.cat(hits).mean())

@@ -81,7 +81,7 @@ def influence_table(
 
     Arguments and errors as for `sample_influence`.
     """
-    return [_row(found) for found in sample_influence(store, encoder, mapper, case, split)]
+    return [_mean_row(influence) for influence in sample_influence(store, encoder, mapper, case, split)]
 
 
 def sample_influence(
@@ -197,17 +197,17 @@ def _concatenate(parts: list[ExemplarInfluence]) -> ExemplarInfluence:
     )
 
 
-def _row(found: SampleInfluence) -> InfluenceRow:
-    after = found.after
+def _mean_row(influence: SampleInfluence) -> InfluenceRow:
+    after = influence.after
     return InfluenceRow(
-        encoder=found.encoder,
-        mapper=found.mapper,
-        case_name=found.case_name,
-        split=found.split,
-        samples=len(found.samples),
-        chance=float(found.chance.mean()),
-        influence_before=float(found.before.share.mean()),
+        encoder=influence.encoder,
+        mapper=influence.mapper,
+        case_name=influence.case_name,
+        split=influence.split,
+        samples=len(influence.samples),
+        chance=float(influence.chance.mean()),
+        influence_before=float(influence.before.share.mean()),
         influence_after=float(after.share.mean()) if after else None,
-        kl_before=float(found.before.kl.mean()),
+        kl_before=float(influence.before.kl.mean()),
         kl_after=float(after.kl.mean()) if after else None,
     )

@@ -51,12 +51,12 @@ class TorchCounter:
     @property
     def before(self) -> NDArray[np.int64]:
         """(thresholds,) how many rows were at or above each."""
-        found = self._exact.copy()
+        counts = self._exact.copy()
         certain = self._before.cpu().numpy()
         for column in range(self._most):
             rows = self._having(column)
-            found[self._thresholds.offsets[self._order[:rows]] + column] += certain[:rows, column]
-        return found
+            counts[self._thresholds.offsets[self._order[:rows]] + column] += certain[:rows, column]
+        return counts
 
     def _count(self, rows: NDArray[np.float32]) -> None:
         units, norms = np.empty_like(rows), np.empty(len(rows))
@@ -85,10 +85,10 @@ class TorchCounter:
             return
         limits = self._thresholds
         pairs[:, 0] = self._order[start + pairs[:, 0]]
-        found = np.empty(len(pairs))
-        pair_cosines(limits.samples, limits.norms, rows, norms, pairs, found)
+        cosines = np.empty(len(pairs))
+        pair_cosines(limits.samples, limits.norms, rows, norms, pairs, cosines)
         at = limits.offsets[pairs[:, 0]] + column
-        np.add.at(self._exact, at, found >= limits.values[at])
+        np.add.at(self._exact, at, cosines >= limits.values[at])
 
     def _having(self, column: int) -> int:
         """How many samples, counted from the first, have more than `column` thresholds."""

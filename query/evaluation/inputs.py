@@ -29,9 +29,9 @@ MODULUS = 1 << 128
 def read_parts(pinned: Pinned, case: str | None = None) -> dict[Part, tuple[Sample, ...]]:
     """The samples of every case, split and scheme. Raises NotFoundError as `read_cases`."""
     parts: dict[Part, list[Sample]] = {}
-    for found in read_cases(pinned, case):
-        for sample in found.samples:
-            parts.setdefault((found.name, found.split, sample.scheme), []).append(sample)
+    for evaluated in read_cases(pinned, case):
+        for sample in evaluated.samples:
+            parts.setdefault((evaluated.name, evaluated.split, sample.scheme), []).append(sample)
     return {part: tuple(samples) for part, samples in parts.items()}
 
 
@@ -83,9 +83,9 @@ def _changed_items(before: Features, now: Features, gallery: pa.Array, own: set[
     fragments = differing_fragments(before.dataset, now.dataset, ["item_id", now.column])
     totals, digests = [], []
     for features, differing in zip((before, now), fragments, strict=True):
-        total, found = _digests(features, differing, gallery, pa.array(sorted(own), pa.string()))
+        total, by_item = _digests(features, differing, gallery, pa.array(sorted(own), pa.string()))
         totals.append(total)
-        digests.append(found)
+        digests.append(by_item)
     if totals[0] != totals[1]:
         return None
     old, new = digests
@@ -98,12 +98,12 @@ def _digests(
     """The sum of the gallery's digests in `fragments`, and the digest of each of `own` there."""
     ids = item_ids(features.dataset, fragments)
     in_gallery, mine = (np.asarray(pc.is_in(ids, value_set=some)) for some in (gallery, own))
-    total, found = 0, {}
+    total, by_item = 0, {}
     chosen = in_gallery | mine
     digests = vector_digests(features.dataset, fragments, features.column, chosen)
     for row, digest in zip(np.flatnonzero(chosen).tolist(), digests, strict=True):
         if mine[row]:
-            found[ids[row].as_py()] = digest
+            by_item[ids[row].as_py()] = digest
         if in_gallery[row]:
             total = (total + digest) % MODULUS
-    return total, found
+    return total, by_item

@@ -67,12 +67,12 @@ def unit_rows(rows: Rows, norms: Reals, units: Rows) -> None:
 
 @compile_kernel
 def pair_cosines(
-    samples: Rows, sample_norms: Reals, items: Rows, norms: Reals, pairs: Indices, found: Reals
+    samples: Rows, sample_norms: Reals, items: Rows, norms: Reals, pairs: Indices, cosines: Reals
 ) -> None:
-    """Writes the cosine of each of `pairs` (n, 2), a row of `samples` and one of `items`, to `found` (n,)."""
+    """Writes to `cosines` (n,) that of each of `pairs` (n, 2), a row of `samples` and one of `items`."""
     for p in range(pairs.shape[0]):
         q, i = pairs[p, 0], pairs[p, 1]
-        found[p] = cosine(samples[q], items[i], sample_norms[q] * norms[i])
+        cosines[p] = cosine(samples[q], items[i], sample_norms[q] * norms[i])
 
 
 @compile_kernel

@@ -15,7 +15,7 @@ def run(*args):
     return CliRunner().invoke(cli, list(map(str, args)))
 
 
-def test_it_prints_the_metrics_that_sql_tells(small):
+def test_it_prints_the_metrics_of_the_view(small):
     result = run("-s", small.store.uri, "query", "eval", "--device", "cpu", "--format", "json")
     assert result.exit_code == 0, result.stderr
     with connect(small.store.uri) as con:
@@ -38,7 +38,7 @@ def key(row):
 
 
 @pytest.mark.parametrize(("device", "code"), [("tpu", 2), pytest.param("mps", 1, marks=NOT_A_MAC)])
-def test_a_device_that_is_not_there_is_told(small, device, code):
+def test_a_device_that_is_not_there_is_an_error(small, device, code):
     result = run("-s", small.store.uri, "query", "eval", "--device", device)
     assert result.exit_code == code
     assert device in result.stderr

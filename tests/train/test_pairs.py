@@ -67,6 +67,6 @@ def test_models_come_with_what_is_embedded_of_them(store):
     assert found[1] == TrainModel("m1", "object", ("e1",), {"gpt": ("s1",)})
 
 
-def test_kinds_and_splits_are_told_apart(store):
+def test_models_are_selected_by_kind_and_split(store):
     assert [model.model_id for model in load_models(store, "train", KNOWN, ["style"])] == ["m0"]
     assert [model.model_id for model in load_models(store, "val", KNOWN)] == ["val"]

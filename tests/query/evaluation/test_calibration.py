@@ -46,7 +46,7 @@ def test_rows_are_means_over_samples(small):
     assert row.kl_after == pytest.approx(found.after.kl.mean())
 
 
-def test_shards_and_blocks_do_not_show(small, monkeypatch):
+def test_influence_does_not_depend_on_shards_or_blocks(small, monkeypatch):
     import attribase.query.evaluation.calibration as module
 
     small.calibrate(0.3, 0.2)
@@ -69,3 +69,23 @@ def test_uncalibrated_there_is_no_after(small):
 def test_a_split_without_samples_is_not_found(small):
     with pytest.raises(NotFoundError):
         influence_table(small.store, split="nope")
+
+
+def test_encoder_mapper_and_calibration_are_of_the_versions_that_are_read(small, monkeypatch):
+    import attribase.query.evaluation.calibration as module
+
+    small.calibrate(0.3, 0.2)
+    expected = influence_table(small.store)
+
+    class Interrupted(module.Pinned):
+        @classmethod
+        def now(cls, store):
+            pinned = super().now(store)
+            store.upsert("encoders", [{"encoder": "another", "dim": 16}])
+            store.ensure_vectors("another", 16)
+            row = next(iter(store.read("calibrations").to_pylist()))
+            store.upsert("calibrations", [row | {"tau": 5.0}], update=True)
+            return pinned
+
+    monkeypatch.setattr(module, "Pinned", Interrupted)
+    assert influence_table(small.store) == expected

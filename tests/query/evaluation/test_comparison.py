@@ -80,7 +80,7 @@ def test_every_metric_has_an_interval_around_it(evaluated):
         assert row["low"] <= row["estimate"] <= row["high"]
 
 
-def test_python_and_sql_say_the_same_intervals(evaluated):
+def test_python_and_sql_give_the_same_intervals(evaluated):
     rows = {tuple(row[k] for k in GROUP): row for row in view(evaluated, "intervals", "ap")}
     samples = evaluated.sql("from per_sample").to_arrow_table().to_pylist()
     samples.sort(key=lambda row: [row[k] for k in GROUP])

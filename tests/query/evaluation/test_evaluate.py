@@ -126,7 +126,7 @@ def test_a_run_pins_the_versions_of_what_it_read(small):
         assert "+ranks." in run["code_version"]
 
 
-def test_what_is_left_out_is_told(small):
+def test_notes_count_what_is_left_out(small):
     small.store.upsert("members", [{"collection": "gallery", "image_id": "lost"}])
     small.store.upsert("samples", [{"sample_id": "unseen", "model_id": "m0", "scheme": "gpt"}])
     notes = {step.note for step in evaluate(small.store, case="case")}
@@ -154,7 +154,7 @@ def test_an_exemplar_without_a_vector_is_an_error(small):
 
 
 @pytest.mark.parametrize("wrong", [{"encoder": "no"}, {"mapper": "no"}, {"case": "no"}])
-def test_unknown_names_are_told_with_the_known_ones(small, wrong):
+def test_unknown_names_are_errors_that_list_the_known_ones(small, wrong):
     with pytest.raises(NotFoundError) as error:
         list(evaluate(small.store, **wrong))
     assert "enc" in error.value.hint or "case, other" in error.value.hint
@@ -232,7 +232,7 @@ def test_rows_deleted_from_the_vector_table_shift_nothing(small):
         assert images == {image: (rank, pool_size) for image, rank in expected.items()}
 
 
-def test_a_device_that_is_not_there_is_told():
+def test_a_device_that_is_not_there_is_an_error():
     with pytest.raises(InvalidInputError, match="no device 'abacus'"):
         choose_device("abacus")
     if not any(map(devices._present, ("cuda", "mps"))):

@@ -19,7 +19,7 @@ def contents(store, *tables):
     return rows
 
 
-def test_asked_again_it_does_nothing_until_a_table_changes(small):
+def test_evaluated_again_it_does_nothing_until_a_table_changes(small):
     assert list(evaluate(small.store))
     before = small.store.versions()
     assert list(evaluate(small.store)) == []
@@ -56,7 +56,7 @@ def test_stopped_and_run_again_it_ends_with_the_same_tables(small, tmp_path):
     assert contents(small.store, "ranks", "runs") == contents(copy, "ranks", "runs")
 
 
-def test_unfinished_runs_do_not_show(small):
+def test_unfinished_runs_are_not_in_the_metrics(small):
     steps = evaluate(small.store, case="other", shard_size=2)
     for _ in range(2):
         next(steps)
@@ -74,7 +74,7 @@ def test_progress_ends_complete(small):
 
 
 @pytest.mark.slow
-def test_neither_block_nor_shard_nor_device_shows_in_the_tables(small, tmp_path, monkeypatch):
+def test_tables_do_not_depend_on_block_shard_or_device(small, tmp_path, monkeypatch):
     small.mapper("tuned", *small.rng.normal(size=(2, 16, 16)))
     list(evaluate(small.store))
     expected = contents(small.store, "ranks", "runs")

@@ -114,7 +114,7 @@ def test_average_precision_and_recall_from_ranks_equal_those_of_the_sorted_pool(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-7, 1e-6, 1e-5, 1e-4]), st.sampled_from(DEVICES))
-def test_what_float32_cannot_tell_apart_is_told_apart(seed, noise, device):
+def test_cosines_that_float32_cannot_separate_are_ranked_exactly(seed, noise, device):
     rng = np.random.default_rng(seed)
     base = rng.normal(size=48)
     images = (base + noise * rng.normal(size=(200, 48))).astype(np.float32)
@@ -143,7 +143,7 @@ def by_falling_similarity(similarity, exemplars):
     return groups
 
 
-def test_neither_blocks_nor_threads_nor_the_device_show(monkeypatch):
+def test_ranks_do_not_depend_on_blocks_threads_or_device(monkeypatch):
     world = make(5, 33, 5000, 700, 20)
     expected = world.ranks(block=5000, threads=1)
     assert world.ranks(block=13, threads=3) == expected
