@@ -89,11 +89,11 @@ def check(store: Store, expected: dict[tuple[str, ...], tuple[float, ...]]) -> N
 def fill(store: Store, size: int) -> dict[tuple[str, ...], tuple[float, ...]]:
     """Write models, samples, runs and at least `size` ranks; what `metrics` must answer, by its keys."""
     rng = np.random.default_rng(0)
-    worlds = [world(store, rng, *case) for case in CASES]
+    cases = [write_case(store, rng, *case) for case in CASES]
     expected, written, pair = {}, 0, 0
     while written < size:
         encoder, mapper = f"encoder{pair // 4}", ("none", "object", "style", "tuned")[pair % 4]
-        for (case, *_), groups in zip(CASES, worlds, strict=True):
+        for (case, *_), groups in zip(CASES, cases, strict=True):
             for scheme, (samples, images, counts) in groups.items():
                 key = (encoder, mapper, case, scheme)
                 rank = ranks(rng, counts)
@@ -106,7 +106,7 @@ def fill(store: Store, size: int) -> dict[tuple[str, ...], tuple[float, ...]]:
     return expected
 
 
-def world(
+def write_case(
     store: Store, rng: np.random.Generator, case: str, models: int, fewest: int, most: int
 ) -> dict[str, tuple[list[str], list[str], np.ndarray]]:
     """Write a case's models and samples. Per scheme: sample ids, an image id a rank, exemplars a sample."""

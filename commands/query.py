@@ -107,7 +107,11 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str)
     help="Read the statement from a file.",
 )
 @click.option(
-    "--param", "params", multiple=True, metavar="NAME=VALUE", help="Bound to $NAME, as text would be."
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Bind VALUE to $NAME; it takes the type that its place needs.",
 )
 @click.option("--at", metavar="TAG|TIMESTAMP", help="Ask the store as it was at a tag or a moment.")
 @click.option("--format", "fmt", type=click.Choice(SQL_FORMATS), default="table", show_default=True)
@@ -140,7 +144,8 @@ def sql(
 
     if fmt in BINARY_FORMATS and out is None and to_terminal():
         raise InvalidInputError(
-            f"{fmt} is no text for a terminal", hint=f"add `-o rows.{fmt}`, or pipe it into a program"
+            f"{fmt} is binary and cannot be shown on a terminal",
+            hint=f"add `-o rows.{fmt}`, or pipe it into a program",
         )
     text, bound = _statement(statement, file), dict(_name_and_value(param) for param in params)
     with stream_sql(store_uri(ctx), text, bound, at) as rows, _sink(out) as sink:
@@ -167,7 +172,7 @@ def _statement(statement: str | None, file: Path | None) -> str:
 
 @contextmanager
 def _sink(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there whole or not at all (a pipe or device is written as it is)."""
+    """Standard output, or a file that is replaced once complete; pipes and devices are written directly."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

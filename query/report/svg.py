@@ -54,9 +54,7 @@ def new_figure(height: float) -> tuple[Any, Any]:
 
 @contextmanager
 def ignore_missing_glyphs() -> Iterator[None]:
-    """Silence warnings about glyphs that the measuring font lacks: text stays text, and browsers have
-    fonts.
-    """
+    """Silence warnings about glyphs that the measuring font lacks: browsers have fonts that have them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         yield

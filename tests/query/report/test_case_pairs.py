@@ -22,7 +22,7 @@ def test_cases_of_different_worlds_are_not_paired(fake_store):
     assert objects_and_styles(data, ["object_seen", "bamfg"]) == []
 
 
-def test_other_cases_are_paired_by_what_the_store_tells(fake_store):
+def test_other_cases_are_paired_by_the_concepts_of_their_models(fake_store):
     fake_store.case("cats", "object", ["gpt"], splits=("train", "test"))
     fake_store.case("dogs", "object", ["gpt"])
     fake_store.case("inks", "style", ["gpt"], splits=("train", "test"))
@@ -33,7 +33,7 @@ def test_other_cases_are_paired_by_what_the_store_tells(fake_store):
     assert domain_of_case(data, "both") is None
 
 
-def test_without_models_to_learn_from_nothing_is_called_seen(fake_store):
+def test_without_training_models_no_case_is_seen(fake_store):
     fake_store.case("cats", "object", ["gpt"])
     fake_store.case("inks", "style", ["gpt"])
     data = read_report_data(fake_store.con)

@@ -32,7 +32,7 @@ def test_bars_have_what_the_views_have(as_published):
     assert (aladin.raw.score, aladin.raw.published) == (None, 0.155)
 
 
-def test_the_newest_mapper_stands_for_an_encoder_that_the_paper_does_not_have(fake_store):
+def test_the_newest_mapper_represents_an_encoder_that_the_paper_does_not_have(fake_store):
     for mapper, day in (("old", 1), ("new", 3), ("middle", 2)):
         fake_store.measure("e", mapper, "a", "gpt", (0.1, 0.2, 0.3, 0.4), started=datetime(2026, 1, day))
     assert read_report_data(fake_store.con).main_mapper("e") == "new"

@@ -113,14 +113,13 @@ def test_markdown_has_every_number_with_three_decimals(mixed, contents, reading)
 
 def test_markdown_and_page_say_the_same(mixed, contents, reading):
     content = contents(mixed)
-    page, text = render_page(content), render_markdown(content, {})
-    told = reading.Page(page).text
+    page, text = reading.Page(render_page(content)).text, render_markdown(content, {})
     for sentence in (*content.findings, *content.missing):
-        assert sentence in told
+        assert sentence in page
         assert sentence in reading.unescaped(text)
 
 
-def test_agreement_counts_what_meets_the_paper(mixed, contents):
+def test_agreement_counts_numbers_that_agree_with_the_paper(mixed, contents):
     (finding,) = [finding for finding in contents(mixed).findings if "the paper has too" in finding]
     assert "Of 128 numbers that the paper has too, 124 are the same to three decimals" in finding
     assert "4 more have the published one in their interval, 0 have not" in finding
@@ -146,12 +145,12 @@ def test_numbers_are_of_the_test_split(as_published, contents):
     assert "Also measured, and not shown: val" in content.splits
 
 
-def test_val_stands_in_where_nothing_is_measured_on_test_models(fake_store, contents):
+def test_val_is_reported_where_nothing_is_measured_on_test_models(fake_store, contents):
     fake_store.measure("e", "none", "a", "gpt", (0.1, 0.2, 0.3, 0.4), split="val")
     assert contents(fake_store).splits.startswith("Numbers are of the split 'val'")
 
 
-def test_rows_tell_their_samples_where_these_differ(mixed, contents):
+def test_rows_have_their_samples_where_these_differ(mixed, contents):
     tables = {table.case_scheme: table for table in contents(mixed).tables}
     notes = {row.note for _, rows in tables["bamfg", "gpt"].groups for row in rows if not row.published}
     assert notes == {"200 samples of 20 models", "77 samples of 7 models"}

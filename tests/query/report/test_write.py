@@ -55,15 +55,15 @@ def test_numbers_of_a_real_store_are_those_of_its_views(evaluated, tmp_path, rea
 
 
 @pytest.mark.usefixtures("_no_plots")
-def test_page_tells_where_its_numbers_come_from(evaluated, tmp_path, reading):
+def test_the_page_has_the_provenance_of_its_numbers(evaluated, tmp_path, reading):
     write_report(evaluated.uri, tmp_path / "r.html")
-    told = " ".join(reading.Page((tmp_path / "r.html").read_text()).text.split())
+    text = " ".join(reading.Page((tmp_path / "r.html").read_text()).text.split())
     (run,) = evaluated.read("runs").slice(0, 1).to_pylist()
-    assert run["code_version"] in told
-    assert f"{run['started']:%Y-%m-%d %H:%M} UTC" in told
+    assert run["code_version"] in text
+    assert f"{run['started']:%Y-%m-%d %H:%M} UTC" in text
     for table, version in json.loads(run["table_versions"]).items():
-        assert f"{table} {version}" in told
-    assert f"runs {evaluated.versions()['runs']}" in told
+        assert f"{table} {version}" in text
+    assert f"runs {evaluated.versions()['runs']}" in text
 
 
 @pytest.mark.usefixtures("_no_plots")
@@ -87,7 +87,7 @@ def test_writing_again_changes_nothing(evaluated, tmp_path):
     assert first == second
 
 
-def test_others_may_read_what_was_written(evaluated, tmp_path):
+def test_written_files_are_readable_by_others(evaluated, tmp_path):
     for path in write_report(evaluated.uri, tmp_path / "out"):
         assert path.stat().st_mode & 0o777 == 0o644
 
@@ -108,7 +108,7 @@ def test_no_store_is_an_error_and_writes_nothing(tmp_path):
 
 @pytest.mark.usefixtures("_no_plots")
 @pytest.mark.parametrize("name", ["file/out", "file/x.html", "file", "taken.html"])
-def test_where_nothing_can_be_written_is_a_clear_error(evaluated, tmp_path, name):
+def test_a_path_that_cannot_be_written_is_a_clear_error(evaluated, tmp_path, name):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "taken.html").mkdir()
     with pytest.raises(InvalidInputError, match="cannot write") as caught:

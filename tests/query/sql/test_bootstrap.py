@@ -29,7 +29,7 @@ def test_many_groups_give_the_normal_interval_of_the_group_means():
     assert (found.samples, found.groups) == (2000, 400)
 
 
-def test_equal_samples_of_a_model_do_not_make_it_surer():
+def test_repeated_samples_of_a_model_do_not_narrow_the_interval():
     rng = np.random.default_rng(2)
     values = rng.normal(size=40)
     once = interval(values, range(40))
@@ -103,7 +103,7 @@ def test_the_difference_to_a_control_is_of_means_with_arms_drawn_together():
         ([1.0], ["a"], {"confidence": 95}),
     ],
 )
-def test_what_cannot_have_an_interval_is_refused(values, groups, settings):
+def test_invalid_values_have_no_interval(values, groups, settings):
     with pytest.raises(InvalidInputError):
         interval(values, groups, **settings)
 

@@ -43,7 +43,7 @@ def pool(fake):
     return {i for i in fake.vectors if i.startswith("g")} | exemplars
 
 
-def test_attribute_says_what_the_python_function_says(con, calibrated):
+def test_attribute_returns_what_the_python_function_returns(con, calibrated):
     answer = attribute(calibrated.store, "m1-s0", k=7)
     found = rows(con, "from attribute('m1-s0', k := 7)")
     assert [row["image_id"] for row in found] == [one.image_id for one in answer.results]
@@ -57,7 +57,7 @@ def test_attribute_says_what_the_python_function_says(con, calibrated):
     assert sum(shown) + found[0]["remaining"] == pytest.approx(1)
 
 
-def test_ten_images_are_named_unless_told_otherwise(con):
+def test_ten_images_are_returned_by_default(con):
     assert len(rows(con, "from attribute('m1-s0')")) == 10
     assert len(rows(con, "from similar('m1-s0')")) == 10
     assert len(rows(con, "from attribute('m1-s0', 3)")) == 3
@@ -68,7 +68,7 @@ def test_a_sample_goes_by_its_uri_too(con):
     assert rows(con, "from attribute('file:m1-s0.png')") == rows(con, "from attribute('m1-s0')")
 
 
-def test_a_lateral_join_answers_each_row_as_if_asked_alone(con):
+def test_a_lateral_join_answers_each_row_as_a_statement_of_its_own(con):
     join = "select s.sample_id, a.* from samples as s, attribute(s.sample_id, k := 5) as a order by all"
     joined = rows(con, join)
     samples = [row["sample_id"] for row in rows(con, "select sample_id from samples order by sample_id")]
@@ -82,7 +82,7 @@ def test_a_lateral_join_answers_each_row_as_if_asked_alone(con):
             assert [row[name] for row in mine] == pytest.approx([row[name] for row in alone], abs=1e-6)
 
 
-def test_thousands_of_items_are_asked_in_vectors(con, monkeypatch):
+def test_thousands_of_items_are_answered_2048_at_a_time(con, monkeypatch):
     asked = []
     answer = macro_rows.answer_all
 
@@ -124,7 +124,7 @@ def test_a_macro_may_stand_wherever_a_table_may(con):
         assert rows(con, statement) == [{"best": best}], statement
 
 
-def test_an_item_that_comes_twice_is_asked_once():
+def test_a_repeated_item_is_answered_once():
     asked = []
 
     def ask(items, options):
@@ -175,7 +175,7 @@ def test_options_may_differ_from_row_to_row(con):
         ("samples, attribute(sample_id || '?')", r"\?"),
     ],
 )
-def test_what_cannot_be_asked_is_named_with_a_hint(calibrated, call, named):
+def test_an_invalid_argument_is_named_with_a_hint(calibrated, call, named):
     with pytest.raises(InvalidInputError, match=named) as caught:
         run_sql(calibrated.store.uri, f"from {call}")
     assert "Python" not in str(caught.value)
@@ -210,7 +210,7 @@ def test_similar_to_an_image_are_others(con, calibrated):
     assert [row["rank"] for row in everything] == list(range(1, len(everything) + 1))
 
 
-def test_images_and_samples_may_be_asked_about_together(con):
+def test_images_and_samples_may_be_items_of_one_join(con):
     found = rows(
         con,
         "select item, list(image_id order by rank) as ids "
@@ -221,7 +221,7 @@ def test_images_and_samples_may_be_asked_about_together(con):
         assert row["ids"] == [one["image_id"] for one in alone]
 
 
-def test_influence_by_says_what_the_python_function_says(con, calibrated):
+def test_influence_by_returns_what_the_python_function_returns(con, calibrated):
     answer = attribute(calibrated.store, "m1-s0", k=1)
     for field in ("creator", "license", "category", "collection"):
         found = rows(con, "from influence_by($1, 'm1-s0')", [field])
@@ -241,7 +241,7 @@ def test_without_calibration_influence_is_null_and_influence_by_says_why(small):
             rows(con, "from influence_by('creator', 'm1-s0')")
 
 
-def test_tags_and_at_ask_the_store_as_it_was(calibrated):
+def test_tags_and_at_attribute_in_the_store_as_it_was(calibrated):
     calibrated.store.tag("before")
     calibrated.images(["new"], "gallery", calibrated.vectors["m1-s0"][None])
     uri = calibrated.store.uri
@@ -263,20 +263,20 @@ def test_tags_and_at_ask_the_store_as_it_was(calibrated):
     assert run_sql(uri, first.format(""), at="before").to_pylist() == [was]
 
 
-def test_a_connection_keeps_asking_the_versions_it_was_opened_on(con, calibrated):
+def test_macros_keep_the_versions_that_the_connection_was_opened_on(con, calibrated):
     before = rows(con, "from attribute('m1-s0', k := 1)")
     calibrated.images(["new"], "gallery", calibrated.vectors["m1-s0"][None])
     assert rows(con, "from attribute('m1-s0', k := 1)") == before
 
 
-def test_strangers_may_ask_too(calibrated):
+def test_macros_run_in_the_sandbox_too(calibrated):
     ask = "select s.sample_id, a.* from samples as s, attribute(s.sample_id, k := 2) as a order by all"
     with SqlPool(calibrated.store.uri, workers=1, seconds=60) as pool:
-        strangers = pool.run(ask).table().to_pylist()
+        sandboxed = pool.run(ask).table().to_pylist()
         similar = pool.run("from similar('g000', k := 3)").table()
         owners = pool.run("select sum(influence) as n from influence_by('creator', 'm1-s0')").table()
     ours = run_sql(calibrated.store.uri, ask).to_pylist()
-    assert [(row["sample_id"], row["image_id"]) for row in strangers] == [
+    assert [(row["sample_id"], row["image_id"]) for row in sandboxed] == [
         (row["sample_id"], row["image_id"]) for row in ours
     ]
     assert (similar.num_rows, owners["n"].to_pylist()) == (3, [pytest.approx(1)])

@@ -29,7 +29,7 @@ def test_parameters_are_bound(small, statement, params):
     assert run_sql(small.store.uri, statement, params).num_rows == 0
 
 
-def test_what_answers_no_rows_is_an_empty_table(small):
+def test_a_statement_without_a_result_is_an_empty_table(small):
     assert run_sql(small.store.uri, "create temp view mine as select 1").num_rows == 0
     several = "create temp table mine as select 7 as x; select x from mine"
     assert run_sql(small.store.uri, several).to_pylist() == [{"x": 7}]
@@ -94,7 +94,7 @@ def test_an_error_without_a_place_claims_none(empty, statement):
     assert " at " not in str(error.value).partition(": ")[0]
 
 
-def test_an_error_in_the_middle_of_an_answer_is_told_like_others(empty):
+def test_an_error_in_the_middle_of_the_rows_has_its_place_too(empty):
     statement = "select case when i = 900000 then 'x' else i::varchar end::int as n from range(1000000) t(i)"
     with (
         stream_sql(empty, statement) as rows,
@@ -104,14 +104,14 @@ def test_an_error_in_the_middle_of_an_answer_is_told_like_others(empty):
             pass
 
 
-def test_statements_take_turns_and_each_its_parameters(empty):
+def test_statements_run_in_turn_each_with_its_parameters(empty):
     text = (
         "create temp table t as select $a::int as x; insert into t select $b::int; select sum(x) as s from t"
     )
     assert run_sql(empty, text, {"a": "3", "b": 4}).to_pylist() == [{"s": 7}]
 
 
-def test_an_earlier_statement_that_fails_is_told_too(empty):
+def test_an_error_of_an_earlier_statement_is_raised(empty):
     with pytest.raises(InvalidInputError, match="boom"):
         run_sql(empty, "select error('boom'); select 1")
 

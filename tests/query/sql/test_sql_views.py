@@ -106,7 +106,7 @@ def latest(mine):
         return rows(con, "from metrics")
 
 
-def test_ranks_and_runs_of_before_they_were_numbered_are_left_out(mine):
+def test_ranks_and_runs_without_a_run_number_are_left_out(mine):
     old = {"run_id": "00", "encoder": "near", "mapper": "none", "case_name": "objects", "split": "test"}
     before = latest(mine)
     mine.store.upsert("runs", [old | {"started": datetime(2030, 1, 1)}])
