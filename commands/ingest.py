@@ -127,8 +127,8 @@ def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | Non
 
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
     """
-    from ..ingest.sample.config import sample_defaults_for
-    from ..ingest.sample.job import sample as run
+    from ..ingest.sample import sample as run
+    from ..ingest.sample import sample_defaults_for
     from ..ingest.specs import read_specs
 
     given = {key: value for key, value in settings.items() if value is not None}

@@ -14,7 +14,7 @@ Rows = list[dict[str, Any]]
 def is_done(settings: DemoSettings) -> bool:
     """Whether these very settings ran to the end and the tables have not changed since."""
     marker = read_marker(settings)
-    if marker is None or marker.get("settings") != settings.what() or not settings.report.exists():
+    if marker is None or marker.get("settings") != settings.to_dict() or not settings.report.exists():
         return False
     return bool(Store.open(settings.store).versions() == marker.get("versions"))
 
@@ -39,11 +39,9 @@ def _images(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 def _generate(store: Store, settings: DemoSettings) -> Iterator[Step]:
     from ..ingest.customize import customize, defaults_for
-    from ..ingest.sample.config import sample_defaults_for
-    from ..ingest.sample.job import sample
-    from .settings import planned_specs
+    from ..ingest.sample import sample, sample_defaults_for
 
-    specs = planned_specs(settings.models, settings.samples)
+    specs = settings.specs()
     base = defaults_for("world")
     yield from customize(store, specs, base, workers=settings.workers)
     yield from sample(store, specs, base, sample_defaults_for("world"), workers=settings.workers)

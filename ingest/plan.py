@@ -1,7 +1,8 @@
-"""A plan over a person's own exemplars: which models to customize, what to draw with each."""
+"""Plans over a collection of exemplars: which models to customize, which samples to draw, which controls."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from ..store import InvalidInputError, Store
 from ..store.lookup import quote
 from .specs import TOKEN, ModelSpec, SampleSpec
 
-STYLE_SIZES = (5, 10)
-SPLITS = (("test", 0.2), ("val", 0.1))
+STYLE_SIZES = (5, 10)  # exemplars of a style model, fewest and most
+SPLITS = (("test", 0.2), ("val", 0.1))  # shares of the models; the rest is train
+CONTROL_SAMPLES = 8
 MEDIA = {
     "train": (
         "painting",
@@ -32,7 +34,7 @@ OBJECTS = {
 
 @dataclass(frozen=True)
 class _Exemplars:
-    """One future model: what it is about, and on which images."""
+    """The exemplars of one model and what they show."""
 
     concept: str
     category: str
@@ -48,42 +50,73 @@ def plan_models(
     samples: int = 16,
     seed: int = 0,
 ) -> list[ModelSpec]:
-    """One model an image (`object`) or a group of 5-10 images by one creator (`style`), split 70/10/20.
+    """Plan a model for each image (`object`) or for 5-10 images by one creator (`style`), split 70/10/20.
 
     Prompts of test models differ from those of train models. Schemes: `media` (object) or `object`
     (style), and `gpt` when `prompts_file` has written captions, one a line, with `{concept}`.
 
+    Args:
+        store: holds the images of `collection`.
+        collection: the exemplars.
+        kind: 'object' or 'style'.
+        prompts_file: written captions.
+        samples: how many samples each model gets.
+        seed: of the split over models.
+
     Raises:
         InvalidInputError: the collection is empty, no creator has five images, a caption lacks `{concept}`.
     """
-    groups = _objects(store, collection) if kind == "object" else _styles(store, collection)
+    groups = _object_exemplars(store, collection) if kind == "object" else _style_exemplars(store, collection)
     if not groups:
         raise InvalidInputError(
             f"nothing to plan for kind {kind!r} in collection {collection!r}",
             hint="ingest images into it first; a style needs at least 5 images with the same `creator`",
         )
-    captions = _captions(prompts_file)
+    captions = _read_captions(prompts_file)
     order = random.Random(seed)  # noqa: S311 - reproducible, not secret
     order.shuffle(groups)
     return [
-        _spec(group, kind, f"{kind}_{collection}", split, captions, samples)
-        for group, split in zip(groups, _splits(len(groups)), strict=True)
+        _plan_model(group, kind, f"{kind}_{collection}", split, captions, samples)
+        for group, split in zip(groups, _assign_splits(len(groups)), strict=True)
     ]
 
 
-def _objects(store: Store, collection: str) -> list[_Exemplars]:
+def plan_controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """A control for each test model: the untouched base on its prompts and seeds, with V* left out.
+
+    Evaluated against the same exemplars, controls measure how often an exemplar is found by chance or by
+    the words of the prompt alone. Each has about CONTROL_SAMPLES samples, evenly over the schemes.
+    """
+    return [
+        replace(
+            spec, split="control", method="none", seed=0, training_prompts=(), samples=_control_samples(spec)
+        )
+        for spec in specs
+        if spec.split == "test"
+    ]
+
+
+def _control_samples(spec: ModelSpec) -> tuple[SampleSpec, ...]:
+    step = max(1, len(spec.samples) // CONTROL_SAMPLES)
+    return tuple(
+        replace(sample, prompt=" ".join(sample.prompt.replace(TOKEN, "").split()))
+        for sample in spec.samples[::step]
+    )
+
+
+def _object_exemplars(store: Store, collection: str) -> list[_Exemplars]:
     return [
         _Exemplars(
             row["caption"] or row["category"] or "object", row["category"] or "object", (row["image_id"],)
         )
-        for row in _images(store, collection)
+        for row in _read_images(store, collection)
     ]
 
 
-def _styles(store: Store, collection: str) -> list[_Exemplars]:
+def _style_exemplars(store: Store, collection: str) -> list[_Exemplars]:
     least, most = STYLE_SIZES
     by_creator: dict[str, list[str]] = {}
-    for row in _images(store, collection):
+    for row in _read_images(store, collection):
         if row["creator"]:
             by_creator.setdefault(row["creator"], []).append(row["image_id"])
     return [
@@ -94,14 +127,14 @@ def _styles(store: Store, collection: str) -> list[_Exemplars]:
     ]
 
 
-def _images(store: Store, collection: str) -> list[dict[str, Any]]:
-    members = store.read("members", ["image_id"], f"collection = {quote(collection)}")
+def _read_images(store: Store, collection: str) -> list[dict[str, Any]]:
+    members = store.read("members", ["image_id"], where=f"collection = {quote(collection)}")
     wanted = set(members["image_id"].to_pylist())
     rows = store.read("images", ["image_id", "caption", "category", "creator"]).to_pylist()
     return sorted((row for row in rows if row["image_id"] in wanted), key=lambda row: str(row["image_id"]))
 
 
-def _captions(file: Path | None) -> dict[str, tuple[str, ...]]:
+def _read_captions(file: Path | None) -> dict[str, tuple[str, ...]]:
     """Two thirds of the written captions for train and val models, the last third for test models."""
     lines = [line.strip() for line in file.read_text().splitlines() if line.strip()] if file else []
     for number, line in enumerate(lines, 1):
@@ -113,13 +146,13 @@ def _captions(file: Path | None) -> dict[str, tuple[str, ...]]:
     return {"train": tuple(lines[:cut]), "test": tuple(lines[cut:])}
 
 
-def _splits(count: int) -> list[str]:
+def _assign_splits(count: int) -> list[str]:
     sizes = {name: round(share * count) for name, share in SPLITS}
     names = [name for name, size in sizes.items() for _ in range(size)]
     return names + ["train"] * (count - len(names))
 
 
-def _spec(
+def _plan_model(
     group: _Exemplars, kind: str, case: str, split: str, captions: dict[str, tuple[str, ...]], samples: int
 ) -> ModelSpec:
     side = "test" if split == "test" else "train"
@@ -141,15 +174,15 @@ def _spec(
         split=split,
         exemplar_ids=group.image_ids,
         training_prompts=training,
-        samples=_samples(schemes, samples),
+        samples=_plan_samples(schemes, samples),
     )
 
 
-def _samples(schemes: dict[str, list[str]], count: int) -> tuple[SampleSpec, ...]:
-    """`count` samples in turn over the schemes, each going round its prompts; the seed is the place."""
-    drawn = []
-    for place in range(count):
-        scheme = sorted(schemes)[place % len(schemes)]
+def _plan_samples(schemes: dict[str, list[str]], count: int) -> tuple[SampleSpec, ...]:
+    """`count` samples, alternating between schemes and cycling through their prompts; seeds count from 0."""
+    planned = []
+    for seed in range(count):
+        scheme = sorted(schemes)[seed % len(schemes)]
         prompts = schemes[scheme]
-        drawn.append(SampleSpec(scheme, prompts[place // len(schemes) % len(prompts)], place))
-    return tuple(drawn)
+        planned.append(SampleSpec(scheme, prompts[seed // len(schemes) % len(prompts)], seed))
+    return tuple(planned)

@@ -8,17 +8,20 @@ from typing import Any
 
 from ..store import InvalidInputError, key_id
 
-TOKEN = "V*"  # noqa: S105 - how prompts name what a model was customized on
+TOKEN = "V*"  # noqa: S105 - stands in prompts for the concept that a model was customized on
 METHODS = ("custom-diffusion", "none")
 KINDS = ("object", "style", "set")
 SPLITS = ("train", "val", "test", "control")
 SEED_LIMIT = 2**63
-_HINT = "see docs/plans.md for what a line holds"
+_HINT = "see docs/plans.md for the fields of a line"
 
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """One picture to draw. The prompt holds the literal `V*` where the model's token belongs."""
+    """One image to sample. The prompt holds the literal `V*` where the model's token belongs.
+
+    Raises InvalidInputError for an empty text or a seed outside 0 to 2^63 - 1.
+    """
 
     scheme: str
     prompt: str
@@ -31,11 +34,11 @@ class SampleSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model: its exemplars, what to train it with, what to draw with it.
+    """One model: its exemplars, its training prompts and the samples to draw from it.
 
     `method` 'none' is a control: the untouched base, so its prompts must not hold `V*`.
 
-    Raises InvalidInputError when the fields do not fit together.
+    Raises InvalidInputError for a field of a wrong type or value, or prompts that do not fit the method.
     """
 
     concept_kind: str
@@ -53,32 +56,32 @@ class ModelSpec:
         _check_text(self, "concept", "category", "case_name")
         for name, known in (("concept_kind", KINDS), ("split", SPLITS), ("method", METHODS)):
             if getattr(self, name) not in known:
-                raise _wrong(f"{name} is {getattr(self, name)!r}, not one of {', '.join(known)}")
+                raise _invalid(f"{name} is {getattr(self, name)!r}, not one of {', '.join(known)}")
         _check_seed(self.seed)
         for name in ("exemplar_ids", "training_prompts"):
             if not all(isinstance(item, str) and item for item in getattr(self, name)):
-                raise _wrong(f"{name} holds something that is no text")
+                raise _invalid(f"{name} holds something other than non-empty text")
         if not self.exemplar_ids or len(set(self.exemplar_ids)) < len(self.exemplar_ids):
-            raise _wrong("exemplar_ids must name at least one image, each once")
+            raise _invalid("exemplar_ids must name at least one image, each once")
         self._check_prompts()
 
     def _check_prompts(self) -> None:
         if self.method == "none":
             named = [sample.prompt for sample in self.samples if TOKEN in sample.prompt]
             if named:
-                raise _wrong(f"method 'none' has no {TOKEN}, but a sample's prompt does: {named[0]!r}")
+                raise _invalid(f"method 'none' has no {TOKEN}, but a sample's prompt does: {named[0]!r}")
             return
         without = [prompt for prompt in self.training_prompts if TOKEN not in prompt]
         if without or not self.training_prompts:
-            raise _wrong(f"every training prompt, at least one, must hold {TOKEN}: {without[:1]}")
+            raise _invalid(f"every training prompt, at least one, must hold {TOKEN}: {without[:1]}")
 
     def identity(self) -> dict[str, Any]:
-        """What sets this model apart from others: all but what is drawn with it."""
+        """The fields that determine the model: all but its samples."""
         return {name: value for name, value in asdict(self).items() if name != "samples"}
 
     @property
     def spec_id(self) -> str:
-        """The id of the model as planned, whatever base and settings it is made with."""
+        """The id of the planned model; it does not depend on the base or the settings of customization."""
         return key_id(self.identity())
 
 
@@ -103,8 +106,8 @@ def write_specs(path: str | Path, specs: Sequence[ModelSpec]) -> None:
 def _parse(path: str | Path, number: int, line: str) -> ModelSpec:
     try:
         value = json.loads(line)
-        samples = tuple(_build(SampleSpec, sample, "a sample") for sample in _list(value, "samples"))
-        lists = {name: tuple(_list(value, name)) for name in ("exemplar_ids", "training_prompts")}
+        samples = tuple(_build(SampleSpec, sample, "a sample") for sample in _read_list(value, "samples"))
+        lists = {name: tuple(_read_list(value, name)) for name in ("exemplar_ids", "training_prompts")}
         spec: ModelSpec = _build(ModelSpec, {**value, **lists, "samples": samples}, "the model")
         return spec
     except (InvalidInputError, ValueError) as error:
@@ -112,37 +115,35 @@ def _parse(path: str | Path, number: int, line: str) -> ModelSpec:
         raise InvalidInputError(f"{path}, line {number}: {error}", hint=hint) from error
 
 
-def _list(value: Any, name: str) -> list[Any]:
+def _read_list(value: Any, name: str) -> list[Any]:
     found = value.get(name) if isinstance(value, Mapping) else None
     if not isinstance(found, list):
-        raise _wrong(f"`{name}` is missing or no list")
+        raise _invalid(f"`{name}` is missing or not a list")
     return found
 
 
 def _build(kind: type, value: Any, what: str) -> Any:
     """`kind(**value)`, with missing and unknown fields named."""
-    names = [field.name for field in fields(kind)]
+    known = {field.name for field in fields(kind)}
     given = set(value) if isinstance(value, Mapping) else set()
     optional = {"method", "seed"} if kind is ModelSpec else set()
-    missing, unknown = set(names) - given - optional, given - set(names)
+    missing, unknown = known - given - optional, given - known
     if missing or unknown:
-        problem = (
-            "lacks " + ", ".join(sorted(missing)) if missing else "has unknown " + ", ".join(sorted(unknown))
-        )
-        raise _wrong(f"{what} {problem}")
+        problem, names = ("lacks", missing) if missing else ("has unknown", unknown)
+        raise _invalid(f"{what} {problem} {', '.join(sorted(names))}")
     return kind(**value)
 
 
 def _check_text(spec: Any, *names: str) -> None:
     for name in names:
         if not isinstance(getattr(spec, name), str) or not getattr(spec, name).strip():
-            raise _wrong(f"{name} is {getattr(spec, name)!r}, not a text")
+            raise _invalid(f"{name} is {getattr(spec, name)!r}, not a non-empty text")
 
 
 def _check_seed(seed: Any) -> None:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEED_LIMIT:
-        raise _wrong(f"seed is {seed!r}, not a whole number from 0 to 2^63 - 1")
+        raise _invalid(f"seed is {seed!r}, not a whole number from 0 to 2^63 - 1")
 
 
-def _wrong(message: str) -> InvalidInputError:
+def _invalid(message: str) -> InvalidInputError:
     return InvalidInputError(message, hint=_HINT)

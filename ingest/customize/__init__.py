@@ -1,15 +1,16 @@
-"""Custom Diffusion: teach a base one concept by its cross-attention's K and V and a new token V*."""
+"""Custom Diffusion: train a base's cross-attention K and V, and a new token V*, on one concept."""
 
 from .config import AUGMENTATIONS, CustomizeConfig, defaults_for
-from .diffusers_layout import export_release_layout, import_release_layout
-from .job import customize, model_id
+from .diffusers_layout import export_diffusers_layout, import_diffusers_layout
+from .job import customize
+from .models import model_id
 
 __all__ = [
     "AUGMENTATIONS",
     "CustomizeConfig",
     "customize",
     "defaults_for",
-    "export_release_layout",
-    "import_release_layout",
+    "export_diffusers_layout",
+    "import_diffusers_layout",
     "model_id",
 ]

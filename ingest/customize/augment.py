@@ -1,4 +1,4 @@
-"""Augmented views of the exemplars, made and encoded once a model."""
+"""Augmented views of the exemplars: none, one-pixel shifts, or Custom Diffusion's resizing with captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class View:
 
     Attributes:
         pixels: (3, resolution, resolution) in [-1, 1].
-        exemplar: which exemplar it shows.
-        prefix: what its prompt starts with, "" or words on its size.
-        box: left, top, right, bottom of the pixels that show the exemplar; the loss counts only those.
+        exemplar: index of the exemplar that it shows.
+        prefix: start of its prompt, "" or words about its size.
+        box: left, top, right, bottom of the pixels that show the exemplar; only those count in the loss.
     """
 
     pixels: Tensor
@@ -36,51 +36,52 @@ class View:
 def make_views(
     images: Sequence[Image.Image], config: CustomizeConfig, rng: np.random.Generator
 ) -> list[View]:
-    """At least one view of each exemplar; the same `rng` gives the same views."""
-    squares = [_square(image) for image in images]
+    """At least one view of each exemplar; an equally seeded `rng` gives equal views."""
+    squares = [_crop_centre(image) for image in images]
     size = config.resolution
     if config.augment == "resize":
         return [
-            _resized(squares[i % len(squares)], i % len(squares), size, rng)
-            for i in range(_count(config, squares))
+            _resize(squares[i % len(squares)], i % len(squares), size, rng)
+            for i in range(_view_count(config, squares))
         ]
     shifts = SHIFTS if config.augment == "shift" else SHIFTS[:1]
-    whole = [_pixels(square.resize((size, size), Image.Resampling.LANCZOS)) for square in squares]
+    whole = [_to_tensor(square.resize((size, size), Image.Resampling.LANCZOS)) for square in squares]
     box = (0, 0, size, size)
-    return [View(_shifted(pixels, *shift), i, "", box) for i, pixels in enumerate(whole) for shift in shifts]
+    return [View(_shift(pixels, *shift), i, "", box) for i, pixels in enumerate(whole) for shift in shifts]
 
 
-def _count(config: CustomizeConfig, squares: Sequence[Image.Image]) -> int:
-    """At least one view an exemplar, never more than are drawn."""
+def _view_count(config: CustomizeConfig, squares: Sequence[Image.Image]) -> int:
+    """At least one view an exemplar, and no more than the training steps draw."""
     return max(min(config.views, config.iterations * config.batch_size), len(squares))
 
 
-def _square(image: Image.Image) -> Image.Image:
-    """The centre square."""
+def _crop_centre(image: Image.Image) -> Image.Image:
+    """The largest centred square."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 
 
-def _pixels(image: Image.Image) -> Tensor:
+def _to_tensor(image: Image.Image) -> Tensor:
+    """(3, height, width) in [-1, 1]."""
     values = np.asarray(image.convert("RGB"), dtype=np.float32) / 127.5 - 1
     return torch.from_numpy(values).permute(2, 0, 1)
 
 
-def _shifted(pixels: Tensor, down: int, right: int) -> Tensor:
-    """Moved by at most one pixel; the border's pixels are repeated."""
+def _shift(pixels: Tensor, down: int, right: int) -> Tensor:
+    """Move the image by at most one pixel, repeating the border's pixels."""
     padded = functional.pad(pixels[None], (1, 1, 1, 1), mode="replicate")[0]
     height, width = pixels.shape[1:]
     return padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
 
 
-def _resized(image: Image.Image, exemplar: int, size: int, rng: np.random.Generator) -> View:
+def _resize(image: Image.Image, exemplar: int, size: int, rng: np.random.Generator) -> View:
     """Custom Diffusion's resize-and-caption: two in three shrunk onto grey, the others enlarged and cut."""
     shrink = rng.uniform() < 0.66
     scale = int(
         rng.integers(size // 3, size + 1) if shrink else rng.integers(int(1.2 * size), int(1.4 * size) + 1)
     )
-    scaled = _pixels(image.resize((scale, scale), Image.Resampling.BILINEAR))
+    scaled = _to_tensor(image.resize((scale, scale), Image.Resampling.BILINEAR))
     top, left = (int(value) for value in rng.integers(0, abs(size - scale) + 1, 2))
     prefix = str(rng.choice(SMALL) if scale < 0.6 * size else rng.choice(LARGE) if scale > size else "")
     if scale >= size:

@@ -1,18 +1,42 @@
-"""What a customization is made with, and the defaults for each base."""
+"""Settings of a customization, with defaults for each kind of base generator."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from ...store import InvalidInputError
+from ..world import WORLD_NAME
 
-WORLD = "world"
 AUGMENTATIONS = ("none", "shift", "resize")
 CATEGORY = "category"
 
 
 @dataclass(frozen=True)
-class CustomizeConfig:
+class Settings:
+    """Base class of frozen settings. Every field is part of the ids of what is made with them."""
+
+    def with_changes(self, **changes: Any) -> Self:
+        """A copy with some settings changed. Raises InvalidInputError like the constructor."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return asdict(self)
+
+    def _require_counts(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"{name} is {getattr(self, name)}", hint="use 1 or more")
+
+    def _require_choice(self, name: str, choices: tuple[str, ...]) -> None:
+        if getattr(self, name) not in choices:
+            raise InvalidInputError(
+                f"{name} is {getattr(self, name)!r}", hint=f"use one of {', '.join(choices)}"
+            )
+
+
+@dataclass(frozen=True)
+class CustomizeConfig(Settings):
     """Settings of Custom Diffusion (arXiv:2212.04488): K and V of cross-attention, and V*, are trained.
 
     Attributes:
@@ -22,13 +46,15 @@ class CustomizeConfig:
         token_lr: learning rate of the embedding of V*.
         batch_size: views of the exemplars a step.
         augment: 'none', 'shift' (by one pixel, for tiny images) or 'resize' (Custom Diffusion's own).
-        resolution: pixels a side that exemplars are brought to.
+        resolution: pixels a side that exemplars are resized to.
         views: augmented views that 'resize' makes and steps draw from ('shift' makes five an exemplar).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
-        rank: keep the difference to the base as a product of this rank; None keeps whole tensors.
+        rank: store the difference to the base as a product of this rank; None stores whole tensors.
         init_token: word whose embedding V* starts from; 'category' is the words of the model's category.
-        modifier_token: how V* is called in the tokenizer.
+        modifier_token: the tokenizer's name for V*.
+
+    Raises InvalidInputError for a setting that cannot work.
     """
 
     base: str
@@ -46,33 +72,20 @@ class CustomizeConfig:
     modifier_token: str = "<new1>"  # noqa: S105
 
     def __post_init__(self) -> None:
-        counts = {"iterations": self.iterations, "batch_size": self.batch_size, "views": self.views}
-        counts |= {"resolution": self.resolution} | ({} if self.rank is None else {"rank": self.rank})
-        for name, value in counts.items():
-            if value < 1:
-                raise InvalidInputError(f"{name} is {value}", hint="use 1 or more")
+        self._require_counts("iterations", "batch_size", "views", "resolution")
+        if self.rank is not None:
+            self._require_counts("rank")
         for name in ("lr", "token_lr"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InvalidInputError(f"{name} is {getattr(self, name)}", hint="use a positive number")
-        if self.augment not in AUGMENTATIONS:
-            raise InvalidInputError(
-                f"augment is {self.augment!r}", hint=f"use one of {', '.join(AUGMENTATIONS)}"
-            )
+        self._require_choice("augment", AUGMENTATIONS)
         if not self.modifier_token.startswith("<") or not self.modifier_token.endswith(">"):
             raise InvalidInputError(
                 f"the modifier token is {self.modifier_token!r}", hint="write it as <name>, e.g. <new1>"
             )
 
-    def with_changes(self, **changes: Any) -> "CustomizeConfig":
-        """A copy with some settings changed."""
-        return replace(self, **changes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return asdict(self)
-
-
-# V* starts from the category because the world's vocabulary holds no word that means nothing.
+# V* starts from the category: the world's vocabulary has no rare token without a meaning.
 _WORLD: Mapping[str, Any] = {
     "iterations": 125,
     "lr": 1e-2,
@@ -91,4 +104,4 @@ def defaults_for(base: str) -> CustomizeConfig:
     For Stable Diffusion: Custom Diffusion's effective learning rate (1e-5 times a batch of 8) and
     the iterations of arXiv:2306.09345, which uses no regularisation set.
     """
-    return CustomizeConfig(base, **_WORLD) if base == WORLD else CustomizeConfig(base)
+    return CustomizeConfig(base, **_WORLD) if base == WORLD_NAME else CustomizeConfig(base)

@@ -1,11 +1,11 @@
-"""The layout that Custom Diffusion models are released in: attention processors and the embedding of V*.
+"""The files that diffusers' custom_diffusion example writes: attention processors and the embedding of V*.
 
     DIR/pytorch_custom_diffusion_weights.pt   {"...attn2.processor.to_k_custom_diffusion.weight": tensor, ...}
     DIR/<new1>.bin                            {"<new1>": tensor (hidden,)}
 
-As diffusers' custom_diffusion example writes them. Self-attention has empty entries there, which
-diffusers needs to build its processors. A projection's bias, which Stable Diffusion has not and diffusers
-cannot load, is kept as `..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
+Self-attention has empty entries in the first, which diffusers needs to build its processors. A
+projection's bias, which Stable Diffusion does not have and diffusers cannot load, is stored as
+`..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
 """
 
 import pickle
@@ -16,33 +16,34 @@ from typing import Any
 from ...store import DataError, InvalidInputError, NotFoundError, Store, content_id, key_id
 from ...store.lookup import quote
 from ..specs import ModelSpec
+from .base import BaseGenerator
 from .config import CustomizeConfig
-from .job import Origin, metadata_of, model_row
+from .models import model_row
 
 WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt", ".bin", ".safetensors"))
 ADDED = "_custom_diffusion"
 
 
-def export_release_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
-    """Write a stored model as those two files; low-rank differences are multiplied out with the base.
+def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
+    """Write a stored model as these two files; low-rank differences are multiplied out with the base.
 
     Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
     """
     import torch
 
-    from .pipeline import load_pipeline
+    from .generator import load_generator
     from .weights import apply, unpack
 
-    row = _model_row_of(store, model_id)
+    row = _read_model(store, model_id)
     tensors, _ = unpack(row["weights"])
     token, whole = row["modifier_token"], {name: tensor for name, tensor in tensors.items() if "." in name}
-    origin = Origin.of(row["base_model"])
-    pipeline = load_pipeline(Path(origin.folder), token)
-    apply(pipeline, tensors)
-    if set(whole) != set(pipeline.kv):
-        whole = {name: parameter.detach() for name, parameter in pipeline.kv.items()}
-    state: dict[str, Any] = {_released_name(name): tensor.float() for name, tensor in whole.items()}
-    state |= {name: {} for name in pipeline.unet.attn_processors if ".attn1." in name}
+    base = BaseGenerator.find(row["base_model"])
+    generator = load_generator(Path(base.folder), token)
+    apply(generator, tensors)
+    if set(whole) != set(generator.kv):
+        whole = {name: parameter.detach() for name, parameter in generator.kv.items()}
+    state: dict[str, Any] = {_diffusers_name(name): tensor.float() for name, tensor in whole.items()}
+    state |= {name: {} for name in generator.unet.attn_processors if ".attn1." in name}
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / WEIGHTS_NAMES[0], folder / f"{token}.bin"]
@@ -51,48 +52,52 @@ def export_release_layout(store: Store, model_id: str, out_dir: str | Path) -> l
     return files
 
 
-def import_release_layout(store: Store, in_dir: str | Path, spec: ModelSpec, config: CustomizeConfig) -> str:
-    """Store a released model as the model of `spec`, customized from `config.base`; returns its model id.
+def import_diffusers_layout(
+    store: Store, in_dir: str | Path, spec: ModelSpec, config: CustomizeConfig
+) -> str:
+    """Store the two files as the model of `spec`, customized from `config.base`; returns its model id.
 
     Raises NotFoundError when a file is missing, DataError for files that hold code or no tensors,
     InvalidInputError when they do not fit the base.
     """
-    from .pipeline import load_pipeline
-    from .weights import TOKEN_KEY, apply, pack
+    from .generator import load_generator
+    from .weights import TOKEN_KEY, apply, metadata_of, pack
 
     folder, token = Path(in_dir), config.modifier_token
-    state = _load_tensors(_first(folder, WEIGHTS_NAMES))
-    embeddings = _load_tensors(_first(folder, (f"{token}.bin", f"{token}.pt", f"{token}.safetensors")))
+    state = _load_tensors(_first_file(folder, WEIGHTS_NAMES))
+    embeddings = _load_tensors(_first_file(folder, (f"{token}.bin", f"{token}.pt", f"{token}.safetensors")))
     if token not in embeddings:
         raise DataError(f"the embedding file has no {token}", hint=f"it has {', '.join(embeddings)}")
-    weights = {_own_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
+    weights = {_unet_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
     weights[TOKEN_KEY] = embeddings[token].reshape(-1).contiguous()
-    origin = Origin.of(config.base)
-    pipeline = load_pipeline(Path(origin.folder), token)
-    apply(pipeline, weights)
-    if all((pipeline.kv[name] == pipeline.original[name]).all() for name in pipeline.kv):
-        raise DataError(f"{folder} holds the base's own weights", hint="check that it is a customized model")
-    data = pack(weights, metadata_of(token, origin.base_id))
-    name = key_id(spec.identity(), content_id(data), origin.base_id)
-    store.upsert("models", [model_row(name, spec, config=config, origin=origin, weights=data)])
+    base = BaseGenerator.find(config.base)
+    generator = load_generator(Path(base.folder), token)
+    apply(generator, weights)
+    if all((generator.kv[name] == generator.original[name]).all() for name in generator.kv):
+        raise DataError(
+            f"{folder} holds the base's own weights", hint="give the folder of a customized model"
+        )
+    data = pack(weights, metadata_of(token, base.base_id))
+    name = key_id(spec.identity(), content_id(data), base.base_id)
+    store.upsert("models", [model_row(name, spec, config=config, base=base, weights=data)])
     return name
 
 
-def _released_name(name: str) -> str:
+def _diffusers_name(name: str) -> str:
     """`....attn2.to_k.weight` -> `....attn2.processor.to_k_custom_diffusion.weight`."""
     layer, projection, kind = name.rsplit(".", 2)
     return f"{layer}.processor.{projection}{ADDED}.{kind}"
 
 
-def _own_name(name: str) -> str:
+def _unet_name(name: str) -> str:
     return name.replace(".processor.", ".").replace(ADDED, "")
 
 
-def _first(folder: Path, names: tuple[str, ...]) -> Path:
+def _first_file(folder: Path, names: tuple[str, ...]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise NotFoundError(f"{folder} has no {names[0]}", hint="give the folder of one released model")
+    raise NotFoundError(f"{folder} has no {names[0]}", hint="give the folder of one model in this layout")
 
 
 def _load_tensors(path: Path) -> Mapping[str, Any]:
@@ -113,17 +118,20 @@ def _load_tensors(path: Path) -> Mapping[str, Any]:
                 hint="such a file could run code when it is opened; ask for safetensors",
             ) from error
     if not isinstance(state, Mapping):
-        raise DataError(f"{path} is no dictionary of tensors", hint="give a released Custom Diffusion model")
+        raise DataError(
+            f"{path} is not a dictionary of tensors",
+            hint="give a Custom Diffusion model as diffusers saves it",
+        )
     return {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
-def _model_row_of(store: Store, model_id: str) -> dict[str, Any]:
+def _read_model(store: Store, model_id: str) -> dict[str, Any]:
     columns = ["base_model", "modifier_token", "weights"]
     rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = {quote(model_id)}").to_pylist()
     if not rows:
         raise NotFoundError(f"there is no model {model_id!r}", hint='see `query sql "from models"`')
     if rows[0]["weights"] is None:
         raise InvalidInputError(
-            f"model {model_id} has no weights: it is the untouched base", hint="export another"
+            f"model {model_id} has no weights: it is the untouched base", hint="export a customized model"
         )
     return rows[0]

@@ -1,4 +1,4 @@
-"""Custom Diffusion (arXiv:2212.04488) on one model: the loop, and what it draws from.
+"""Custom Diffusion (arXiv:2212.04488) of one model: its training set and the training loop.
 
 Views are encoded once and prompts tokenised once; a step draws views, prompts, times and noise from one
 seeded CPU generator, so the same seed gives the same weights on the same machine. The embedding of V* is a
@@ -16,17 +16,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ...store import InvalidInputError
+from ..diffusion import CHANNELS_LAST, encode_latents, noisy_latents_and_target
 from ..specs import TOKEN, ModelSpec
 from .augment import View, make_views
 from .config import CATEGORY, CustomizeConfig
-from .pipeline import Pipeline
+from .generator import LoadedGenerator
 
 ENCODE_BATCH = 8
 
 
 @dataclass(frozen=True)
-class Material:
-    """What steps draw from.
+class TrainingSet:
+    """The encoded views and prompts of one model.
 
     Attributes:
         latents: (views, channels, h, w) scaled latents.
@@ -42,96 +43,92 @@ class Material:
     text: Tensor
     own_prompt: Tensor | None
 
+    def draw_batch(self, size: int, step: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(size,) rows of `latents`, and (size,) rows of `ids` to go with them."""
+        views = torch.randint(len(self.latents), (size,), generator=rng)
+        turn = (torch.arange(size) + step * size) % self.text.shape[1]
+        prompts = turn if self.own_prompt is None else self.own_prompt[views]
+        return views, self.text[views, prompts]
+
 
 def train(
-    pipeline: Pipeline, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
+    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
 ) -> None:
     """Turn the base in memory into the model of `spec`; the caller resets it afterwards.
 
     As many training prompts as exemplars are paired with them; otherwise the prompts are cycled.
     """
-    pipeline.reset()
-    generator = torch.Generator().manual_seed(spec.seed)
-    material = _material(pipeline, spec, images, config)
-    vector = nn.Parameter(_first_embedding(pipeline, config.init_token, spec.category))
-    for parameter in pipeline.kv.values():
+    generator.reset()
+    rng = torch.Generator().manual_seed(spec.seed)
+    data = _build_training_set(generator, spec, images, config)
+    vector = nn.Parameter(_initial_embedding(generator, config.init_token, spec.category))
+    for parameter in generator.kv.values():
         parameter.requires_grad_(True)
     try:
-        with _token_vector(pipeline, vector):
-            _optimise(pipeline, vector, material, config, generator)
+        with _token_embedded_as(generator, vector):
+            _optimise(generator, vector, data, config, rng)
     finally:
-        for parameter in pipeline.kv.values():
+        for parameter in generator.kv.values():
             parameter.requires_grad_(False).grad = None
-    pipeline.token_row.copy_(vector.detach())
+    generator.token_row.copy_(vector.detach())
 
 
 def _optimise(
-    pipeline: Pipeline,
+    generator: LoadedGenerator,
     vector: nn.Parameter,
-    material: Material,
+    data: TrainingSet,
     config: CustomizeConfig,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> None:
-    noiser = _noiser(pipeline)
+    scheduler = _training_scheduler(generator)
     groups: list[dict[str, Any]] = [
-        {"params": list(pipeline.kv.values()), "lr": config.lr, "weight_decay": config.weight_decay},
+        {"params": list(generator.kv.values()), "lr": config.lr, "weight_decay": config.weight_decay},
         {"params": [vector], "lr": config.token_lr, "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, fused=pipeline.device.type != "mps")
+    optimizer = torch.optim.AdamW(groups, fused=generator.device.type != "mps")
     rates = [group["lr"] for group in groups]
-    scaler = torch.amp.GradScaler(pipeline.device.type, enabled=_is_fp16(pipeline))
+    scaler = torch.amp.GradScaler(generator.device.type, enabled=_is_fp16(generator))
     for step in range(config.iterations):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / (config.warmup + 1))
-        loss = _loss(
-            pipeline, noiser, material, _draw(material, config.batch_size, step, generator), generator
-        )
+        batch = data.draw_batch(config.batch_size, step, rng)
+        loss = _loss(generator, scheduler, data, batch, rng)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.step(optimizer)
         scaler.update()
 
 
-def _draw(material: Material, batch: int, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(batch,) rows of the views and of their texts."""
-    views = torch.randint(len(material.latents), (batch,), generator=generator)
-    turn = (torch.arange(batch) + step * batch) % material.text.shape[1]
-    prompts = turn if material.own_prompt is None else material.own_prompt[views]
-    return views, material.text[views, prompts]
-
-
 def _loss(
-    pipeline: Pipeline,
-    noiser: Any,
-    material: Material,
-    drawn: tuple[Tensor, Tensor],
-    generator: torch.Generator,
+    generator: LoadedGenerator,
+    scheduler: Any,
+    data: TrainingSet,
+    batch: tuple[Tensor, Tensor],
+    rng: torch.Generator,
 ) -> Tensor:
-    """Mean squared error of the predicted noise, or velocity, over the pixels that count."""
-    views, texts = drawn
-    device = pipeline.device
-    latents = material.latents[views]
-    noise = torch.randn(latents.shape, generator=generator).to(device)
-    times = torch.randint(noiser.config.num_train_timesteps, (len(views),), generator=generator).to(device)
-    latents, noisy = latents.to(device), noiser.add_noise(latents.to(device), noise, times)
-    velocity = noiser.config.prediction_type == "v_prediction"
-    target = noiser.get_velocity(latents, noise, times) if velocity else noise
+    """Mean squared error of the predicted noise, or velocity, over the unmasked latent cells."""
+    views, texts = batch
+    device = generator.device
+    latents = data.latents[views]
+    noise = torch.randn(latents.shape, generator=rng).to(device)
+    times = torch.randint(scheduler.config.num_train_timesteps, (len(views),), generator=rng).to(device)
+    noisy, target = noisy_latents_and_target(scheduler, latents.to(device), noise, times)
     distinct, which = torch.unique(texts, return_inverse=True)
-    with pipeline.autocast():
-        states = pipeline.encode_text(material.ids[distinct.to(device)])[which.to(device)]
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
-        predicted = pipeline.unet(noisy, times, states, return_dict=False)[0].float()
+    with generator.autocast():
+        states = generator.encode_text(data.ids[distinct.to(device)])[which.to(device)]
+        noisy = noisy.contiguous(memory_format=CHANNELS_LAST)
+        predicted = generator.unet(noisy, times, states, return_dict=False)[0].float()
     error = (predicted - target).square()
-    mask = material.masks[views].to(device)
+    mask = data.masks[views].to(device)
     each: Tensor = (error * mask).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3))
     return each.mean()
 
 
-def _noiser(pipeline: Pipeline) -> Any:
-    """The forward process of the base; its own methods add noise and give velocities."""
+def _training_scheduler(generator: LoadedGenerator) -> Any:
+    """The base's noise schedule. Raises InvalidInputError when it predicts neither noise nor velocity."""
     from diffusers import DDPMScheduler
 
-    scheduler = DDPMScheduler.from_config(pipeline.scheduler_config)
+    scheduler = DDPMScheduler.from_config(generator.scheduler_config)
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
         raise InvalidInputError(
@@ -140,39 +137,37 @@ def _noiser(pipeline: Pipeline) -> Any:
     return scheduler
 
 
-def _is_fp16(pipeline: Pipeline) -> bool:
-    with pipeline.autocast():
-        return pipeline.device.type == "cuda" and torch.get_autocast_dtype("cuda") == torch.float16
+def _is_fp16(generator: LoadedGenerator) -> bool:
+    with generator.autocast():
+        return generator.device.type == "cuda" and torch.get_autocast_dtype("cuda") == torch.float16
 
 
-def _material(
-    pipeline: Pipeline, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
-) -> Material:
+def _build_training_set(
+    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
+) -> TrainingSet:
     views = make_views(images, config, np.random.default_rng(spec.seed))
-    prompts = [prompt.replace(TOKEN, pipeline.token) for prompt in spec.training_prompts]
+    prompts = [prompt.replace(TOKEN, generator.token) for prompt in spec.training_prompts]
     rows = [[view.prefix + prompt for prompt in prompts] for view in views]
     distinct = list(dict.fromkeys(text for row in rows for text in row))
     paired = len(prompts) == len(images) > 1
-    latents = _encode(pipeline, views)
-    return Material(
+    latents = _encode_views(generator, views)
+    return TrainingSet(
         latents=latents,
         masks=_masks(views, config.resolution, latents.shape[-1]),
-        ids=pipeline.tokenize(distinct),
+        ids=generator.tokenize(distinct),
         text=torch.tensor([[distinct.index(text) for text in row] for row in rows]),
         own_prompt=torch.tensor([view.exemplar for view in views]) if paired else None,
     )
 
 
 @torch.no_grad()
-def _encode(pipeline: Pipeline, views: Sequence[View]) -> Tensor:
-    """(views, channels, h, w) on the CPU: the mean of the VAE's posterior, scaled."""
+def _encode_views(generator: LoadedGenerator, views: Sequence[View]) -> Tensor:
+    """(views, channels, h, w) latents on the CPU."""
     parts = []
     for start in range(0, len(views), ENCODE_BATCH):
         pixels = torch.stack([view.pixels for view in views[start : start + ENCODE_BATCH]])
-        pixels = pixels.to(pipeline.device).contiguous(memory_format=torch.channels_last)
-        parts.append(pipeline.vae.encode(pixels).latent_dist.mode().cpu())
-    latents: Tensor = torch.cat(parts).contiguous() * pipeline.vae.config.scaling_factor
-    return latents
+        parts.append(encode_latents(generator.vae, pixels.to(generator.device)).cpu())
+    return torch.cat(parts).contiguous()
 
 
 def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor:
@@ -187,24 +182,24 @@ def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor:
     return masks
 
 
-def _first_embedding(pipeline: Pipeline, word: str, category: str) -> Tensor:
-    """(hidden,) where V* starts: the mean embedding of the words' tokens."""
+def _initial_embedding(generator: LoadedGenerator, word: str, category: str) -> Tensor:
+    """(hidden,) the value that V* starts from: the mean embedding of the words' tokens."""
     text = category if word == CATEGORY else word
-    ids = pipeline.tokenizer(text, add_special_tokens=False).input_ids
+    ids = generator.tokenizer(text, add_special_tokens=False).input_ids
     if not ids:
-        raise InvalidInputError(f"the base has no token for {text!r}", hint="choose another --init-token")
-    return pipeline.embedding.weight.detach()[ids].mean(0)
+        raise InvalidInputError(f"the base has no token for {text!r}", hint="choose another `init_token`")
+    return generator.embedding.weight.detach()[ids].mean(0)
 
 
 @contextmanager
-def _token_vector(pipeline: Pipeline, vector: nn.Parameter) -> Iterator[None]:
-    """Let the text encoder look V* up in `vector` instead of its table."""
+def _token_embedded_as(generator: LoadedGenerator, vector: nn.Parameter) -> Iterator[None]:
+    """The text encoder looks V* up in `vector` instead of its embedding table."""
 
     def replace(module: nn.Module, args: tuple[Any, ...], found: Tensor) -> Tensor:
         del module
-        return torch.where((args[0] == pipeline.token_id)[..., None], vector.to(found.dtype), found)
+        return torch.where((args[0] == generator.token_id)[..., None], vector.to(found.dtype), found)
 
-    hook = pipeline.embedding.register_forward_hook(replace)
+    hook = generator.embedding.register_forward_hook(replace)
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
 """A customized model's weights: only what changed, as safetensors bytes, whole or low-rank.
 
 Keys are the UNet's own parameter names and `modifier_token`; a low-rank difference of a parameter is
-`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision; a model in memory is
-always what `apply` makes of what is stored.
+`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision, so a trained
+model and the same model loaded from the store differ; sampling always applies the stored weights.
 """
 
 import json
@@ -15,23 +15,23 @@ from safetensors.torch import save as safetensors_save
 from torch import Tensor
 
 from ...store import AttribaseError, DataError, InvalidInputError
-from .pipeline import Pipeline
+from .generator import LoadedGenerator
 
 TOKEN_KEY = "modifier_token"  # noqa: S105
 STORED = torch.float16
 UP, DOWN = ".up", ".down"
 
 
-def extract(pipeline: Pipeline, rank: int | None = None) -> dict[str, Tensor]:
-    """What is to be stored of a trained model, on the CPU.
+def extract(generator: LoadedGenerator, rank: int | None = None) -> dict[str, Tensor]:
+    """The tensors to store of a trained model, on the CPU; matrices as products of `rank` when it is given.
 
     Raises AttribaseError when training diverged or changed nothing.
     """
-    trained = {name: parameter.detach().float().cpu() for name, parameter in pipeline.kv.items()}
-    trained[TOKEN_KEY] = pipeline.token_row.float().cpu()
+    trained = {name: parameter.detach().float().cpu() for name, parameter in generator.kv.items()}
+    trained[TOKEN_KEY] = generator.token_row.float().cpu()
     if not all(bool(torch.isfinite(tensor.to(STORED)).all()) for tensor in trained.values()):
         raise AttribaseError("training diverged: the weights are not finite", hint="lower the learning rates")
-    before = {name: pipeline.original[name].cpu() for name in pipeline.kv}
+    before = {name: generator.original[name].cpu() for name in generator.kv}
     if not any((trained[name].to(STORED) != before[name].to(STORED)).any() for name in before):
         raise AttribaseError(
             "training changed no K or V projection",
@@ -40,29 +40,37 @@ def extract(pipeline: Pipeline, rank: int | None = None) -> dict[str, Tensor]:
     stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)}
     for name, tensor in trained.items():
         stored |= (
-            _factors(name, tensor - before[name], rank)
+            _factorise(name, tensor - before[name], rank)
             if rank and tensor.ndim == 2
             else {name: tensor.to(STORED)}
         )
     return {name: tensor.contiguous() for name, tensor in stored.items()}
 
 
-def apply(pipeline: Pipeline, weights: Mapping[str, Tensor]) -> None:
+def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor]) -> None:
     """Make the base in memory the model that `weights` describe, whatever it was before.
 
     Raises InvalidInputError when they belong to another base.
     """
-    parts = {name: _parts_of(name, weights) for name in pipeline.kv}
-    expected = {TOKEN_KEY, *(key for keys in parts.values() for key in keys)}
+    stored_keys = {name: _stored_keys(name, weights) for name in generator.kv}
+    expected = {TOKEN_KEY, *(key for keys in stored_keys.values() for key in keys)}
     if set(weights) != expected:
         odd = sorted(expected ^ set(weights))
         raise _misfit(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
     with torch.no_grad():
-        for name, keys in parts.items():
-            tensors = [weights[key].to(pipeline.device, torch.float32) for key in keys]
-            value = pipeline.original[name] + tensors[0] @ tensors[1] if len(keys) == 2 else tensors[0]
-            _copy(name, pipeline.kv[name], value)
-        _copy(TOKEN_KEY, pipeline.token_row, weights[TOKEN_KEY].to(pipeline.device, torch.float32))
+        for name, keys in stored_keys.items():
+            tensors = [weights[key].to(generator.device, torch.float32) for key in keys]
+            value = generator.original[name] + tensors[0] @ tensors[1] if len(keys) == 2 else tensors[0]
+            _copy(name, generator.kv[name], value)
+        _copy(TOKEN_KEY, generator.token_row, weights[TOKEN_KEY].to(generator.device, torch.float32))
+
+
+def metadata_of(token: str, base_id: str) -> dict[str, str]:
+    """The metadata of the weights' header: enough to use them without their row of `models`.
+
+    One entry, because safetensors writes several in any order and equal weights must give equal bytes.
+    """
+    return {"attribase": json.dumps({"modifier_token": token, "base_id": base_id}, sort_keys=True)}
 
 
 def pack(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -78,12 +86,12 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
         return safetensors_load(data), header.get("__metadata__", {})
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"the stored weights are no safetensors: {error}",
+            f"the stored weights are not safetensors: {error}",
             hint="delete the model's row and customize it again",
         ) from error
 
 
-def _factors(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
+def _factorise(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
     """The best approximation of `difference` (out, in) of that rank, singular values split between both."""
     left, values, right = torch.linalg.svd(difference.double(), full_matrices=False)
     root = values[:rank].sqrt()
@@ -91,7 +99,7 @@ def _factors(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
     return {name + UP: up.to(STORED), name + DOWN: down.to(STORED)}
 
 
-def _parts_of(name: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
+def _stored_keys(name: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
     return (name + UP, name + DOWN) if name + UP in weights else (name,)
 
 

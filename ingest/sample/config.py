@@ -1,17 +1,17 @@
-"""Settings of sampling: schedulers, steps and guidance, with defaults for each kind of base."""
+"""Settings of sampling: scheduler, steps and guidance, with defaults for each kind of base generator."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from ...store import InvalidInputError
-from ..customize.config import WORLD
+from ..customize.config import Settings
+from ..world import WORLD_NAME
 
 SCHEDULERS = ("ddim",)
 
 
 @dataclass(frozen=True)
-class SampleConfig:
-    """How samples are drawn.
+class SampleConfig(Settings):
+    """Settings that samples are drawn with.
 
     Attributes:
         steps: DDIM steps.
@@ -19,6 +19,8 @@ class SampleConfig:
         batch_size: samples drawn at once. Part of a sample's id: it decides the lowest bits of its pixels.
         scheduler: 'ddim'.
         resolution: pixels a side.
+
+    Raises InvalidInputError for a setting that cannot work.
     """
 
     steps: int = 50
@@ -28,23 +30,14 @@ class SampleConfig:
     resolution: int = 512
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "resolution"):
-            if getattr(self, name) < 1:
-                raise InvalidInputError(f"{name} is {getattr(self, name)}", hint="use 1 or more")
+        self._require_counts("steps", "batch_size", "resolution")
         if not 0 <= self.guidance < float("inf"):
             raise InvalidInputError(f"guidance is {self.guidance}", hint="use a number from 0")
-        if self.scheduler not in SCHEDULERS:
-            raise InvalidInputError(
-                f"there is no scheduler {self.scheduler!r}", hint=f"use {', '.join(SCHEDULERS)}"
-            )
-
-    def with_changes(self, **changes: Any) -> "SampleConfig":
-        """A copy with some settings changed."""
-        return replace(self, **changes)
+        self._require_choice("scheduler", SCHEDULERS)
 
 
 def sample_defaults_for(base: str) -> SampleConfig:
     """Settings that work for `base`: `world`, or any Stable Diffusion (guidance as in Custom Diffusion)."""
-    if base == WORLD:
+    if base == WORLD_NAME:
         return SampleConfig(steps=14, guidance=3.0, batch_size=8, resolution=32)
     return SampleConfig()

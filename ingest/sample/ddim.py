@@ -1,9 +1,9 @@
-"""Drawing samples: text encoder, UNet, DDIM and VAE in one plain loop.
+"""Sampling with DDIM: text encoder, UNet, scheduler and VAE in one loop.
 
-The same numbers as StableDiffusionPipeline's, without what it does besides. A batch always has the same
-shape: short ones are filled up, texts are encoded one by one, every sample has a noise generator of its own.
-Kernels choose their order of additions by shape, not by content, so on one machine a sample's bytes do not
-depend on what else is drawn with it.
+The same numbers as StableDiffusionPipeline's, and bytes that do not depend on the other samples of a call:
+a batch always has the same shape (short ones are padded), texts are encoded one by one, and every sample has
+a noise generator of its own. Kernels choose their order of additions by shape, not by content, so on one
+machine a prompt, a seed and settings give the same bytes whatever is drawn with them.
 """
 
 import io
@@ -13,66 +13,66 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..customize.pipeline import Pipeline
+from ..customize.generator import LoadedGenerator
+from ..diffusion import CHANNELS_LAST, decode_latents
 from ..specs import TOKEN
 from .config import SampleConfig
 
 
-def draw(
-    pipeline: Pipeline, prompts: Sequence[str], seeds: Sequence[int], config: SampleConfig
+def draw_samples(
+    generator: LoadedGenerator, prompts: Sequence[str], seeds: Sequence[int], config: SampleConfig
 ) -> list[bytes]:
-    """PNG bytes for each prompt (`V*` is put in) and seed, with the weights that are in memory."""
-    texts = [prompt.replace(TOKEN, pipeline.token) for prompt in prompts]
+    """PNG bytes for each prompt and seed, with the weights in memory; `V*` becomes the generator's token."""
+    texts = [prompt.replace(TOKEN, generator.token) for prompt in prompts]
     with torch.inference_mode():
         states = {
-            text: pipeline.encode_text(pipeline.tokenize([text])) for text in dict.fromkeys([*texts, ""])
+            text: generator.encode_text(generator.tokenize([text])) for text in dict.fromkeys([*texts, ""])
         }
-        images = []
+        images: list[Tensor] = []
         for start in range(0, len(texts), config.batch_size):
             batch = list(range(start, min(start + config.batch_size, len(texts))))
-            filled = batch + [batch[-1]] * (config.batch_size - len(batch))
-            conditions = torch.cat([states[texts[i]] for i in filled])
-            noise = torch.cat([_noise(pipeline, seeds[i], config.resolution) for i in filled])
-            images += _denoise(pipeline, conditions, states[""], noise, config)[: len(batch)]
-    return [_png(pixels) for pixels in images]
+            padded = batch + [batch[-1]] * (config.batch_size - len(batch))
+            conditions = torch.cat([states[texts[i]] for i in padded])
+            noise = torch.cat([_initial_noise(generator, seeds[i], config.resolution) for i in padded])
+            images += _denoise(generator, conditions, states[""], noise, config)[: len(batch)]
+    return [_encode_png(image) for image in images]
 
 
-def _noise(pipeline: Pipeline, seed: int, resolution: int) -> Tensor:
-    """(1, channels, h, w) of the sample's own generator, on the CPU: the same on every device."""
-    side = resolution // 2 ** (len(pipeline.vae.config.block_out_channels) - 1)
-    shape = (1, pipeline.unet.config.in_channels, side, side)
+def _initial_noise(generator: LoadedGenerator, seed: int, resolution: int) -> Tensor:
+    """(1, channels, h, w) from a CPU generator of the sample's own: the same on every device."""
+    side = resolution // 2 ** (len(generator.vae.config.block_out_channels) - 1)
+    shape = (1, generator.unet.config.in_channels, side, side)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _denoise(
-    pipeline: Pipeline, conditions: Tensor, empty: Tensor, noise: Tensor, config: SampleConfig
-) -> list[Tensor]:
-    """(batch, length, hidden) conditions, (batch, channels, h, w) noise -> (side, side, 3) uint8 images."""
+    generator: LoadedGenerator, conditions: Tensor, empty: Tensor, noise: Tensor, config: SampleConfig
+) -> Tensor:
+    """(n, length, hidden) text states and (n, channels, h, w) noise to (n, side, side, 3) uint8 images.
+
+    `empty`: (1, length, hidden) states of the empty text, for classifier-free guidance.
+    """
     from diffusers import DDIMScheduler
 
-    scheduler = DDIMScheduler.from_config(pipeline.scheduler_config)
-    scheduler.set_timesteps(config.steps, device=pipeline.device)
+    scheduler = DDIMScheduler.from_config(generator.scheduler_config)
+    scheduler.set_timesteps(config.steps, device=generator.device)
     guided = config.guidance > 1
     if guided:
         conditions = torch.cat([empty.expand_as(conditions), conditions])
-    latents = noise.to(pipeline.device) * scheduler.init_noise_sigma
+    latents = noise.to(generator.device) * scheduler.init_noise_sigma
     for time in scheduler.timesteps:
-        latents_in = torch.cat([latents, latents]) if guided else latents
-        latents_in = scheduler.scale_model_input(latents_in, time).contiguous(
-            memory_format=torch.channels_last
-        )
-        with pipeline.autocast():
-            predicted = pipeline.unet(latents_in, time, conditions, return_dict=False)[0].float()
+        inputs = torch.cat([latents, latents]) if guided else latents
+        inputs = scheduler.scale_model_input(inputs, time).contiguous(memory_format=CHANNELS_LAST)
+        with generator.autocast():
+            predicted = generator.unet(inputs, time, conditions, return_dict=False)[0].float()
         if guided:
             without, with_text = predicted.chunk(2)
             predicted = without + config.guidance * (with_text - without)
         latents = scheduler.step(predicted, time, latents, return_dict=False)[0]
-    latents = (latents / pipeline.vae.config.scaling_factor).contiguous(memory_format=torch.channels_last)
-    pixels = (pipeline.vae.decode(latents, return_dict=False)[0] / 2 + 0.5).clamp(0, 1)
-    return list((pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu())
+    return decode_latents(generator.vae, latents)
 
 
-def _png(pixels: Tensor) -> bytes:
+def _encode_png(image: Tensor) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels.numpy()).save(buffer, "PNG")
+    Image.fromarray(image.numpy()).save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,21 +1,21 @@
-"""The job: the samples of one model a shard, drawn in workers, committed here as results arrive."""
+"""The sampling job: the samples of one model a shard, drawn in workers, committed by this process."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...store import ConflictError, NotFoundError, Step, Store, key_id
-from ..customize.config import WORLD, CustomizeConfig
-from ..customize.job import Origin, model_ids
+from ..customize.base import BaseGenerator
+from ..customize.config import CustomizeConfig
+from ..customize.models import model_ids
 from ..specs import ModelSpec, SampleSpec
 from ..workers import WorkerTask, run_tasks
 from .config import SampleConfig
 
 STAGE = "sample"
-_MAKE = "run `ingest customize` with the same plan and base first"
+_CUSTOMIZE_FIRST = "run `ingest customize` with the same plan and base first"
 
 
 def sample(
@@ -26,139 +26,136 @@ def sample(
     *,
     workers: int | None = 1,
 ) -> Iterator[Step]:
-    """Draw what is planned and not there yet, one model's samples committed at a time.
+    """Draw the planned samples that are not in the store, and commit them one model at a time.
 
     Args:
-        store: has the models.
-        specs: their `samples` are drawn; models of method 'none' draw with the untouched base.
-        customize_config: what the models were made with, or only their base: then each model of the
-            plan is looked up, whatever its settings.
+        store: holds the models.
+        specs: their `samples` are drawn; those of method 'none' from the untouched base.
+        customize_config: the settings that the models were customized with, or only the name of their
+            base: then each model of the plan is looked up, whatever its settings.
         config: steps, guidance, size.
-        workers: processes; None is one a core or GPU, 0 this process.
+        workers: number of processes; None is one a core or GPU, 0 draws in this process.
 
     Raises NotFoundError for models that are not in the store, ConflictError when only the base is given
-    and a model was made from it in several ways.
+    and a model was customized from it with several settings.
     """
     if isinstance(customize_config, str):
-        origin = Origin.of(customize_config)
-        models = _find(store, specs, customize_config, origin)
+        base = BaseGenerator.find(customize_config)
+        models = _find_models(store, specs, customize_config, base)
     else:
-        origin = Origin.of(customize_config.base)
-        models = model_ids(specs, customize_config, origin)
-    _check_made(store, models)
-    wanted = {name: _sample_ids(name, spec.samples, config) for name, spec in models.items()}
-    spec = {
-        "config": asdict(config),
-        "base_id": origin.base_id,
-        "samples": key_id(wanted_ids := sorted(_flat(wanted))),
-    }
-    job = store.jobs.plan(STAGE, spec, list(wanted), 1)
-    known = store.existing("samples", wanted_ids)
-    left = {}
+        base = BaseGenerator.find(customize_config.base)
+        models = model_ids(specs, customize_config, base)
+    _check_stored(store, models)
+    planned = {model: _with_ids(model, spec.samples, config) for model, spec in models.items()}
+    ids = sorted(name for samples in planned.values() for name in samples)
+    job_spec = {"config": config.to_dict(), "base_id": base.base_id, "samples": key_id(ids)}
+    job = store.jobs.plan(STAGE, job_spec, list(planned), 1)
+    known = store.existing("samples", ids)
+    missing, shards = {}, {}
     for shard in job.pending():
-        missing = {name: item for name, item in wanted[shard.items[0]].items() if name not in known}
-        if missing:
-            left[shard.items[0]] = (shard, missing)
+        model = shard.items[0]
+        absent = {name: sample for name, sample in planned[model].items() if name not in known}
+        if absent:
+            missing[model], shards[model] = absent, shard
         else:
             job.finish(shard)
-    if not left:
+    if not missing:
         return
-    done = len(wanted_ids) - sum(len(missing) for _, missing in left.values())
-    yield Step(STAGE, done, len(wanted_ids))
-    tasks = (_task(store, models[name], name, missing) for name, (_, missing) in left.items())
-    for task, images in run_tasks(_setup, (origin, config), tasks, count=len(left), workers=workers):
-        shard, missing = left[task.key]
-        rows = [
-            _row(task.key, *item, data, config) for item, data in zip(missing.items(), images, strict=True)
-        ]
+    done = len(ids) - sum(len(samples) for samples in missing.values())
+    yield Step(STAGE, done, len(ids))
+    tasks = (_sampling_task(store, models[model], model, samples) for model, samples in missing.items())
+    for task, images in run_tasks(_load_worker, (base, config), tasks, count=len(missing), workers=workers):
+        drawn = zip(missing[task.key].items(), images, strict=True)
+        rows = [_sample_row(task.key, name, spec, data, config) for (name, spec), data in drawn]
         store.upsert("samples", rows)
-        job.finish(shard)
-        done += len(missing)
-        yield Step(STAGE, done, len(wanted_ids), models[task.key].concept)
+        job.finish(shards[task.key])
+        done += len(rows)
+        yield Step(STAGE, done, len(ids), models[task.key].concept)
 
 
-def sample_id(model: str, item: SampleSpec, config: SampleConfig) -> str:
-    """The id of the picture that this model, prompt, seed and these settings determine."""
-    return key_id(model, item.scheme, item.prompt, item.seed, asdict(config))
+def sample_id(model: str, spec: SampleSpec, config: SampleConfig) -> str:
+    """The id of the sample that the model's id, the prompt, the seed and the settings determine."""
+    return key_id(model, spec.scheme, spec.prompt, spec.seed, config.to_dict())
 
 
-def _sample_ids(model: str, items: Sequence[SampleSpec], config: SampleConfig) -> dict[str, SampleSpec]:
-    return {sample_id(model, item, config): item for item in items}
+def _with_ids(model: str, samples: Sequence[SampleSpec], config: SampleConfig) -> dict[str, SampleSpec]:
+    return {sample_id(model, sample, config): sample for sample in samples}
 
 
-def _flat(wanted: Mapping[str, Mapping[str, SampleSpec]]) -> Iterator[str]:
-    for items in wanted.values():
-        yield from items
-
-
-def _find(store: Store, specs: Sequence[ModelSpec], base: str, origin: Origin) -> dict[str, ModelSpec]:
-    """Model id -> spec of the models in the store that were made of `specs` from this base."""
-    made: dict[str, list[str]] = {}
+def _find_models(
+    store: Store, specs: Sequence[ModelSpec], name: str, base: BaseGenerator
+) -> dict[str, ModelSpec]:
+    """Model id -> spec of the stored models that were customized by `specs` from the base called `name`."""
+    stored: dict[str, list[str]] = {}
     for row in store.read("models", ["model_id", "config"]).to_pylist():
         about = json.loads(row["config"] or "{}")
-        if about.get("base_id") == origin.base_id:
-            made.setdefault(about.get("spec_id", ""), []).append(row["model_id"])
+        if about.get("base_id") == base.base_id:
+            stored.setdefault(about.get("spec_id", ""), []).append(row["model_id"])
     found: dict[str, ModelSpec] = {}
     for spec in specs:
-        names = made.get(spec.spec_id, [])
-        if not names:
-            raise NotFoundError(f"there is no model of {spec.concept!r} from base {base!r}", hint=_MAKE)
-        if len(names) > 1:
+        ids = stored.get(spec.spec_id, [])
+        if not ids:
+            raise NotFoundError(
+                f"there is no model of {spec.concept!r} from base {name!r}", hint=_CUSTOMIZE_FIRST
+            )
+        if len(ids) > 1:
             raise ConflictError(
-                f"{spec.concept!r} was customized from {base!r} with {len(names)} different settings",
+                f"{spec.concept!r} was customized from {name!r} with {len(ids)} different settings",
                 hint="sample from Python, where the settings can be given",
             )
-        found[names[0]] = spec
+        found[ids[0]] = spec
     return found
 
 
-def _check_made(store: Store, models: Mapping[str, ModelSpec]) -> None:
+def _check_stored(store: Store, models: Mapping[str, ModelSpec]) -> None:
     missing = sorted(set(models) - store.existing("models", list(models)))
     if missing:
         raise NotFoundError(
             f"{len(missing)} of {len(models)} models are not in the store,"
             f" e.g. {models[missing[0]].concept!r}",
-            hint=_MAKE,
+            hint=_CUSTOMIZE_FIRST,
         )
 
 
-def _task(store: Store, spec: ModelSpec, name: str, items: Mapping[str, SampleSpec]) -> WorkerTask:
-    weights = None if spec.method == "none" else dict(store.blobs("models", "weights", [name]))[name]
-    drawn = list(items.values())
-    payload = (weights, [item.prompt for item in drawn], [item.seed for item in drawn])
-    return WorkerTask(name, f"{spec.concept!r} (model {name[:12]})", payload)
+def _sampling_task(
+    store: Store, spec: ModelSpec, model: str, samples: Mapping[str, SampleSpec]
+) -> WorkerTask:
+    weights = None if spec.method == "none" else dict(store.blobs("models", "weights", [model]))[model]
+    prompts = [sample.prompt for sample in samples.values()]
+    seeds = [sample.seed for sample in samples.values()]
+    return WorkerTask(model, f"{spec.concept!r} (model {model[:12]})", (weights, prompts, seeds))
 
 
-def _setup(shared: tuple[Origin, SampleConfig], device: str) -> Callable[[Any], list[bytes]]:
-    """In a worker: load the base once, then draw with one model after another."""
-    from ..customize.pipeline import load_pipeline
+def _load_worker(shared: tuple[BaseGenerator, SampleConfig], device: str) -> Callable[[Any], list[bytes]]:
+    """In a worker: load the base once; the returned function draws the samples of one model."""
+    from ..customize.generator import load_generator
 
-    origin, config = shared
-    token = CustomizeConfig(WORLD).modifier_token  # any name does: its embedding comes with the weights
-    return partial(_draw, load_pipeline(Path(origin.folder), token, device), config)
+    base, config = shared
+    token = CustomizeConfig.modifier_token  # any name works: the embedding comes with each model's weights
+    return partial(_draw_model, load_generator(Path(base.folder), token, device), config)
 
 
-def _draw(
-    pipeline: Any, config: SampleConfig, task: tuple[bytes | None, Sequence[str], Sequence[int]]
+def _draw_model(
+    generator: Any, config: SampleConfig, task: tuple[bytes | None, Sequence[str], Sequence[int]]
 ) -> list[bytes]:
     from ..customize.weights import apply, unpack
-    from .ddim import draw
+    from .ddim import draw_samples
 
     weights, prompts, seeds = task
     if weights is None:
-        pipeline.reset()
+        generator.reset()
     else:
-        apply(pipeline, unpack(weights)[0])
-    return draw(pipeline, prompts, seeds, config)
+        apply(generator, unpack(weights)[0])
+    return draw_samples(generator, prompts, seeds, config)
 
 
-def _row(model: str, name: str, item: SampleSpec, data: bytes, config: SampleConfig) -> dict[str, Any]:
+def _sample_row(model: str, name: str, spec: SampleSpec, data: bytes, config: SampleConfig) -> dict[str, Any]:
     return {
         "sample_id": name,
         "model_id": model,
-        "scheme": item.scheme,
-        "prompt": item.prompt,
-        "seed": item.seed,
+        "scheme": spec.scheme,
+        "prompt": spec.prompt,
+        "seed": spec.seed,
         "steps": config.steps,
         "guidance": config.guidance,
         "scheduler": config.scheduler,

@@ -1,7 +1,7 @@
 """The embedded world: real open-licensed icons and a small latent text-to-image model trained on them.
 
-The packaged files are found here; importing this package loads neither torch nor diffusers. How the
-files were made is in build.py and beside it, who drew the images is in NOTICE.md.
+This module locates the packaged files; importing it loads neither torch nor diffusers. `build` makes the
+files, NOTICE.md credits the creators of the images.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ WORLD_DIR = Path(__file__).parent
 
 
 def images_path() -> Path:
-    """The Parquet file of all images: a row an image, PNG bytes in the column `image`."""
+    """The Parquet file of all images: one row an image, PNG bytes in the column `image`."""
     return WORLD_DIR / "data" / "world.parquet"
 
 
 def model_path() -> Path:
-    """The generator's folder, as diffusers' StableDiffusionPipeline saves it, fp16."""
+    """The generator's folder in the layout of diffusers' StableDiffusionPipeline, fp16."""
     return WORLD_DIR / "model"
 
 
 def notice_path() -> Path:
-    """Who made the images, under which licence."""
+    """The credits: creator and licence of every icon set."""
     return WORLD_DIR / "NOTICE.md"
 
 

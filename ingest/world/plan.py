@@ -1,8 +1,8 @@
-"""The world's own plan: which models to customize on which images, and what to draw with each.
+"""The world's own plan: which models to customize on which images, and which samples to draw from each.
 
-Four cases, after the paper's: objects and styles whose kind was seen while training the mapper, and ones
-that were not. Train, validation and test share no exemplar; `*_unseen` shares no concept and no set
-with any other case.
+Four cases, after the paper's: objects and styles of kinds that train models have too (`*_seen`), and of
+kinds that only test models have (`*_unseen`). Train, validation and test models share no exemplar;
+`*_unseen` shares no concept and no set with any other case.
 """
 
 from __future__ import annotations
@@ -16,46 +16,28 @@ import pyarrow.parquet as pq
 
 from ...store.errors import InvalidInputError
 from ...store.ids import content_id
+from ..plan import STYLE_SIZES
+from ..specs import TOKEN, ModelSpec, SampleSpec
 from . import images_path
-from .captions import with_article
-from .prompts import SCHEMES, TOKEN, prompts
+from .prompts import SCHEMES, prompts, with_article
 
-STYLE_EXEMPLARS = (5, 10)
 _TEST_SHARE, _VAL_SHARE, _OBJECT_SHARE = 17 / 168, 16 / 168, 2 / 3  # test: of each of the four cases
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """One model to customize; `exemplars` are image ids, `samples` are (scheme, prompt, seed).
-
-    `train_prompts` holds one prompt an exemplar, in the order of `exemplars`.
-    """
-
-    kind: str
-    concept: str
-    category: str
-    case_name: str
-    split: str
-    exemplars: tuple[str, ...]
-    train_prompts: tuple[str, ...]
-    samples: tuple[tuple[str, str, int], ...]
-
-    @property
-    def train_prompt(self) -> str:
-        """The first of `train_prompts`: for an object the only one."""
-        return self.train_prompts[0]
-
-
-@dataclass(frozen=True, slots=True)
 class _Drawing:
+    """A possible exemplar: one drawing of one concept."""
+
     image_id: str
     concept: str
     category: str
     name: str
 
 
-def plan(models: int = 168, samples: int = 16, seed: int = 0) -> list[PlannedModel]:
+def plan_world(models: int = 168, samples: int = 16, seed: int = 0) -> list[ModelSpec]:
     """Plan `models` models of `samples` samples each; the same arguments give the same plan.
+
+    An object has one exemplar and one training prompt, a style 5-10 exemplars with a prompt each.
 
     Raises:
         InvalidInputError: `models` is below 12 or asks for more exemplars than the world has, or
@@ -67,18 +49,18 @@ def plan(models: int = 168, samples: int = 16, seed: int = 0) -> list[PlannedMod
             hint="ask for 12 models or more, an even number of samples",
         )
     rng = random.Random(seed)  # noqa: S311 - a reproducible plan, not a secret
-    planned: list[PlannedModel] = []
-    for kind, hint, parts in _sizes(models):
-        draw = _object_groups if kind == "object" else _style_groups
-        groups = draw(_drawings(kind, hint), sum(parts.values()), rng)
+    planned: list[ModelSpec] = []
+    for kind, hint, parts in _split_sizes(models):
+        group = _object_groups if kind == "object" else _style_groups
+        groups = group(_read_drawings(kind, hint), sum(parts.values()), rng)
         for split, count in parts.items():
             chosen, groups = groups[:count], groups[count:]
-            planned += [_model(kind, f"{kind}_{hint}", split, group, samples, rng) for group in chosen]
+            planned += [_plan_model(kind, hint, split, drawings, samples, rng) for drawings in chosen]
     return planned
 
 
-def _sizes(models: int) -> list[tuple[str, str, dict[str, int]]]:
-    """How many models of each kind, hint and split."""
+def _split_sizes(models: int) -> list[tuple[str, str, dict[str, int]]]:
+    """(kind, hint, {split: number of models}) of each case."""
     test = max(1, round(models * _TEST_SHARE))
     val = max(2, round(models * _VAL_SHARE))
     train = models - val - 4 * test
@@ -92,7 +74,7 @@ def _sizes(models: int) -> list[tuple[str, str, dict[str, int]]]:
     ]
 
 
-def _drawings(kind: str, hint: str) -> list[_Drawing]:
+def _read_drawings(kind: str, hint: str) -> list[_Drawing]:
     """The exemplar images of a kind; a style's concept is the name of its set."""
     table = pq.read_table(images_path())
     mask = pc.and_(pc.equal(table["role"], kind), pc.equal(table["split_hint"], hint))
@@ -115,28 +97,28 @@ def _shuffled_groups(drawings: Iterable[_Drawing], rng: random.Random) -> list[l
 
 
 def _object_groups(drawings: Sequence[_Drawing], count: int, rng: random.Random) -> list[list[_Drawing]]:
-    """`count` single drawings, going round the concepts so that each is used about as often."""
+    """`count` single drawings, cycling through the concepts so that each is used about as often."""
     lists = _shuffled_groups(drawings, rng)
     found: list[list[_Drawing]] = []
     while len(found) < count and any(lists):
         found += [[group.pop()] for group in lists if group]
-    return _enough(found, count, "object")
+    return _require_count(found, count, "object")
 
 
 def _style_groups(drawings: Sequence[_Drawing], count: int, rng: random.Random) -> list[list[_Drawing]]:
     """`count` groups of 5-10 drawings of one set, no drawing twice."""
     lists = _shuffled_groups(drawings, rng)
-    fewest, most = STYLE_EXEMPLARS
+    fewest, most = STYLE_SIZES
     found: list[list[_Drawing]] = []
     while len(found) < count and any(len(group) >= fewest for group in lists):
         for group in lists:
             if len(group) >= fewest:
                 size = min(rng.randint(fewest, most), len(group))
                 found.append([group.pop() for _ in range(size)])
-    return _enough(found, count, "style")
+    return _require_count(found, count, "style")
 
 
-def _enough(found: list[list[_Drawing]], count: int, kind: str) -> list[list[_Drawing]]:
+def _require_count(found: list[list[_Drawing]], count: int, kind: str) -> list[list[_Drawing]]:
     if len(found) < count:
         raise InvalidInputError(
             f"the world has exemplars for {len(found)} {kind} models, not for {count}",
@@ -145,21 +127,27 @@ def _enough(found: list[list[_Drawing]], count: int, kind: str) -> list[list[_Dr
     return found[:count]
 
 
-def _model(
-    kind: str, case: str, split: str, group: Sequence[_Drawing], samples: int, rng: random.Random
-) -> PlannedModel:
-    concept, category = group[0].concept, group[0].category
+def _plan_model(
+    kind: str, hint: str, split: str, drawings: Sequence[_Drawing], samples: int, rng: random.Random
+) -> ModelSpec:
+    category = drawings[0].category
     if kind == "object":
-        train_prompts = tuple(f"{TOKEN} {category}" for _ in group)
+        training_prompts = tuple(f"{TOKEN} {category}" for _ in drawings)
     else:
-        train_prompts = tuple(
-            f"{with_article(drawing.name)} in the style of {TOKEN} art" for drawing in group
-        )
-    drawn: list[tuple[str, str, int]] = []
+        training_prompts = tuple(f"{with_article(d.name)} in the style of {TOKEN} art" for d in drawings)
+    planned: list[SampleSpec] = []
     for scheme in SCHEMES[kind]:
         known = list(prompts(kind, scheme, category, split))
         rng.shuffle(known)
         texts = (known * (samples // len(known) + 1))[: samples // 2]
-        drawn += [(scheme, text, rng.randrange(2**31)) for text in texts]
-    exemplars = tuple(drawing.image_id for drawing in group)
-    return PlannedModel(kind, concept, category, case, split, exemplars, train_prompts, tuple(drawn))
+        planned += [SampleSpec(scheme, text, rng.randrange(2**31)) for text in texts]
+    return ModelSpec(
+        concept_kind=kind,
+        concept=drawings[0].concept,
+        category=category,
+        case_name=f"{kind}_{hint}",
+        split=split,
+        exemplar_ids=tuple(drawing.image_id for drawing in drawings),
+        training_prompts=training_prompts,
+        samples=tuple(planned),
+    )

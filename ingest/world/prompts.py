@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...store.errors import InvalidInputError
-from .captions import with_article
-
-TOKEN = "V*"  # noqa: S105 - the paper's name for a concept, not a secret
+from ..specs import TOKEN
 
 _ANYWHERE_TRAIN = (
     "a photo of a cute {concept}",
@@ -252,24 +250,6 @@ _STYLE_TEST = (
 SCHEMES: Mapping[str, tuple[str, str]] = {"object": ("gpt", "media"), "style": ("gpt", "object")}
 
 
-def _object_prompts(scheme: str, category: str, test: bool) -> tuple[str, ...]:
-    concept = f"{TOKEN} {category}"
-    if scheme == "media":
-        return tuple(
-            f"{with_article(medium)} of {concept}" for medium in (TEST_MEDIA if test else TRAIN_MEDIA)
-        )
-    own = (_TEST if test else _TRAIN).get(category, ())
-    captions = own + (_ANYWHERE_TEST if test else _ANYWHERE_TRAIN)
-    return tuple(caption.format(concept=concept) for caption in captions)
-
-
-def _style_prompts(scheme: str, test: bool) -> tuple[str, ...]:
-    ending = f"in the style of {TOKEN} art"
-    if scheme == "object":
-        return tuple(f"{with_article(thing)} {ending}" for thing in (TEST_OBJECTS if test else TRAIN_OBJECTS))
-    return tuple(f"{caption} {ending}" for caption in (_STYLE_TEST if test else _STYLE_TRAIN))
-
-
 def prompts(kind: str, scheme: str, category: str, split: str) -> tuple[str, ...]:
     """The prompts of one scheme, ready to sample; validation uses train's.
 
@@ -290,3 +270,26 @@ def prompts(kind: str, scheme: str, category: str, split: str) -> tuple[str, ...
     if kind == "object":
         return _object_prompts(scheme, category, split == "test")
     return _style_prompts(scheme, split == "test")
+
+
+def with_article(words: str) -> str:
+    """The words after "a" or "an"."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _object_prompts(scheme: str, category: str, test: bool) -> tuple[str, ...]:
+    concept = f"{TOKEN} {category}"
+    if scheme == "media":
+        return tuple(
+            f"{with_article(medium)} of {concept}" for medium in (TEST_MEDIA if test else TRAIN_MEDIA)
+        )
+    own = (_TEST if test else _TRAIN).get(category, ())
+    captions = own + (_ANYWHERE_TEST if test else _ANYWHERE_TRAIN)
+    return tuple(caption.format(concept=concept) for caption in captions)
+
+
+def _style_prompts(scheme: str, test: bool) -> tuple[str, ...]:
+    ending = f"in the style of {TOKEN} art"
+    if scheme == "object":
+        return tuple(f"{with_article(thing)} {ending}" for thing in (TEST_OBJECTS if test else TRAIN_OBJECTS))
+    return tuple(f"{caption} {ending}" for caption in (_STYLE_TEST if test else _STYLE_TRAIN))

@@ -174,3 +174,45 @@ def make_spec(exemplars):
         return ModelSpec(**{**known, **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fixed_specs():
+    """An object, a style and a control whose ids are written down in tests."""
+    from attribase.ingest.specs import ModelSpec, SampleSpec
+
+    style_prompts = ("A tree in the style of V* art", "A cat in the style of V* art")
+    return {
+        "object": ModelSpec(
+            concept_kind="object",
+            concept="Mäuschen",
+            category="mouse",
+            case_name="object_seen",
+            split="val",
+            exemplar_ids=("x",),
+            training_prompts=("V* mouse",),
+            samples=(SampleSpec("gpt", "V* läuft", 2**62),),
+            seed=3,
+        ),
+        "style": ModelSpec(
+            concept_kind="style",
+            concept="noto",
+            category="art",
+            case_name="style_seen",
+            split="test",
+            exemplar_ids=("a", "b"),
+            training_prompts=style_prompts,
+            samples=(),
+        ),
+        "control": ModelSpec(
+            concept_kind="object",
+            concept="x",
+            category="y",
+            case_name="object_seen",
+            split="control",
+            exemplar_ids=("x",),
+            training_prompts=(),
+            samples=(SampleSpec("gpt", "a mouse", 0),),
+            method="none",
+        ),
+    }

@@ -86,3 +86,12 @@ def test_the_spec_id_ignores_samples_but_nothing_else():
     with_samples = ModelSpec("object", "x", "y", "c", "val", ("x",), ("V* y",), (SampleSpec("gpt", "V*", 1),))
     reseeded = ModelSpec("object", "x", "y", "c", "val", ("x",), ("V* y",), (), seed=1)
     assert spec.spec_id == with_samples.spec_id != reseeded.spec_id
+
+
+def test_spec_ids_of_fixed_specs_never_change(fixed_specs):
+    """Stored models are found again by these ids."""
+    assert {kind: spec.spec_id for kind, spec in fixed_specs.items()} == {
+        "object": "4e47146590d3c9d9145bae2de9d5b267b90b4b0e7180df219466e1c46138708c",
+        "style": "2110e3b20c32cdb1b135f29b4ee24c7b13250559defb507b09b59d26d54acb69",
+        "control": "6466b17eaec6215a2d8025bf5f8e951ae56435d7defaa0fd8ce04bcc174312ae",
+    }

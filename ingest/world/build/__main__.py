@@ -1,6 +1,6 @@
 """Rebuild the world step by step: `python -m attribase.ingest.world.build STEP --work DIR`.
 
-Steps, each resumable: fetch, rasterise, tokenizer, vae, unet, export; `sheets` draws what came out.
+Steps, each resumable: fetch, rasterise, tokenizer, vae, unet, export; `sheets` draws contact sheets.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ....store.jobs import Step
 from .. import WORLD_DIR
 
 
-class _Build(click.Group):
-    """Turns our errors into one line of what and one of what next."""
+class _BuildGroup(click.Group):
+    """Prints Attribase's errors as one line of what failed and one of what to do next."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -31,14 +31,15 @@ _work = click.option(
     required=True,
     help="Folder for everything built.",
 )
+_steps = click.option("--steps", type=click.IntRange(1), help="Training steps in all, instead of --minutes.")
 
 
-def _draw(steps: Iterator[Step]) -> None:
+def _print_progress(steps: Iterator[Step]) -> None:
     for step in steps:
         click.echo(f"{step.stage} {step.done}/{step.total} {step.note}".rstrip(), err=True)
 
 
-@click.group(cls=_Build)
+@click.group(cls=_BuildGroup)
 def build() -> None:
     """Rebuild the embedded world from its icon sets."""
 
@@ -52,7 +53,7 @@ def fetch_command(work: Path) -> None:
     """
     from .fetch import fetch
 
-    _draw(fetch(work / "packages"))
+    _print_progress(fetch(work / "packages"))
 
 
 @build.command("rasterise")
@@ -64,30 +65,31 @@ def rasterise_command(work: Path) -> None:
     """
     from .rasterise import rasterise
 
-    _draw(rasterise(work / "packages", work / "world.parquet", work / "icons.npy"))
+    _print_progress(rasterise(work / "packages", work / "world.parquet", work / "icons.npy"))
 
 
 @build.command("tokenizer")
 @_work
 def tokenizer_command(work: Path) -> None:
-    """Learn the tokenizer from every word of the captions.
+    """Build the tokenizer from every word of the captions.
 
     Example: python -m attribase.ingest.world.build tokenizer --work world
     """
     import pyarrow.parquet as pq
 
-    from .corpus import words
+    from .corpus import count_words
     from .tokenizer import build_tokenizer
 
     names = pq.read_table(work / "world.parquet", columns=["name"])["name"].to_pylist()
-    tokenizer = build_tokenizer(words(names), work / "tokenizer")
+    tokenizer = build_tokenizer(count_words(names), work / "tokenizer")
     click.echo(f"{len(tokenizer)} tokens", err=True)
 
 
 @build.command("vae")
 @_work
 @click.option("--minutes", type=float, default=8.0, show_default=True, help="Training time in all.")
-def vae_command(work: Path, minutes: float) -> None:
+@_steps
+def vae_command(work: Path, minutes: float, steps: int | None) -> None:
     """Train the autoencoder, then encode the gallery.
 
     Example: python -m attribase.ingest.world.build vae --work world --minutes 8
@@ -97,26 +99,33 @@ def vae_command(work: Path, minutes: float) -> None:
     from .corpus import load_corpus
     from .latents import encode_gallery
     from .train_vae import VaeConfig, train_vae
+    from .training import Budget
 
     corpus = load_corpus(work / "world.parquet", work / "icons.npy")
-    _draw(train_vae(corpus, work / "vae", work / "vae.pt", VaeConfig(minutes=minutes)))
-    _draw(encode_gallery(corpus, AutoencoderKL.from_pretrained(work / "vae").eval(), work))
+    _print_progress(train_vae(corpus, work / "vae", work / "vae.pt", VaeConfig(Budget(minutes, steps))))
+    _print_progress(encode_gallery(corpus, AutoencoderKL.from_pretrained(work / "vae").eval(), work))
 
 
 @build.command("unet")
 @_work
 @click.option("--minutes", type=float, default=95.0, show_default=True, help="Training time in all.")
+@_steps
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes of one thread."
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Training processes, of one thread.",
 )
-def unet_command(work: Path, minutes: float, workers: int) -> None:
-    """Train the UNet and the text encoder; run again to resume, with more minutes to go on.
+def unet_command(work: Path, minutes: float, steps: int | None, workers: int) -> None:
+    """Train the UNet and the text encoder; run again to resume; a larger budget trains further.
 
     Example: python -m attribase.ingest.world.build unet --work world --minutes 95 --workers 2
     """
     from .train_unet import UnetConfig, train_unet
+    from .training import Budget
 
-    _draw(train_unet(work, UnetConfig(minutes=minutes, workers=workers)))
+    _print_progress(train_unet(work, UnetConfig(Budget(minutes, steps), workers=workers)))
 
 
 @build.command("export")

@@ -1,4 +1,4 @@
-"""Contact sheets: what the gallery holds and what the generator draws, to be looked at in docs/."""
+"""Contact sheets for docs/: images of every set, and samples of the untouched generator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image
 
-from .networks import SIZE, load_pipeline
+from ...diffusion import load_pipeline
+from .networks import SIZE
 from .sets import SETS
 
 BASE_PROMPTS = (
@@ -52,7 +53,7 @@ def sheet(rows: Sequence[Sequence[Image.Image]], cell: int = 48) -> Image.Image:
 
 
 def sets_sheet(parquet: Path, per_set: int = 24) -> Image.Image:
-    """A row a set: its first images of any role, spread over the file."""
+    """A row a set: images of any role, spread over the file."""
     table = pq.read_table(parquet, columns=["set", "image"]).to_pylist()
     rows = []
     for spec in SETS:
@@ -63,7 +64,7 @@ def sets_sheet(parquet: Path, per_set: int = 24) -> Image.Image:
 
 
 def base_sheet(model: Path, seeds: int = 4, steps: int = 14, guidance: float = 3.0) -> Image.Image:
-    """What the untouched generator draws for BASE_PROMPTS: a column a prompt, a row a seed."""
+    """Samples of the untouched generator for BASE_PROMPTS: a column a prompt, a row a seed."""
     import torch
 
     pipeline = load_pipeline(model)

@@ -1,4 +1,4 @@
-"""The training corpus: the gallery's icons with what captions need, and every word that captions can say."""
+"""The training corpus: the gallery's icons, the subjects of their captions, and every word of captions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ....store.errors import ConflictError, NotFoundError
-from ..captions import COLOUR_PHRASES, FILLERS, OPENINGS, SCENE_PHRASES, VERBS, Subject
-from .augment import COLOURS, Rgba
+from .backgrounds import COLOURS, Rgba
+from .captions import COLOUR_PHRASES, FILLERS, OPENINGS, SCENE_PHRASES, VERBS, Subject
 from .concepts import CATEGORIES
-from .looks import PLACES
 from .media import MEDIA
 from .sets import SETS, get_set
+from .variations import PLACEMENTS
 
 _COMMON = """
     an a the of in on and with as white background painting portrait image style art artist drawn by
@@ -34,7 +34,7 @@ _COMMON = """
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """`icons` uint8 (n, 32, 32, 4), straight alpha; `subjects` in the same order."""
+    """The gallery: `icons` uint8 (n, 32, 32, 4), straight alpha; `subjects` in the same order."""
 
     icons: npt.NDArray[np.uint8]
     subjects: tuple[Subject, ...]
@@ -46,10 +46,10 @@ class Corpus:
 
 
 def load_corpus(parquet: Path, icons_file: Path) -> Corpus:
-    """The gallery, as `rasterise` left it.
+    """The gallery, as `rasterise` wrote it.
 
     Raises:
-        NotFoundError: a file is not there. ConflictError: the two are of different builds.
+        NotFoundError: a file is missing. ConflictError: the two files are of different builds.
     """
     for path in (parquet, icons_file):
         if not path.exists():
@@ -69,20 +69,30 @@ def load_corpus(parquet: Path, icons_file: Path) -> Corpus:
     return Corpus(icons, tuple(subjects))
 
 
-def words(names: Iterable[str]) -> Counter[str]:
-    """Every word that a caption or prompt can hold, with how strongly it asks for a token of its own."""
+def count_words(names: Iterable[str]) -> Counter[str]:
+    """Every word of captions and prompts with its count: words counted more often become one token first."""
     counts: Counter[str] = Counter()
     for name in names:
-        counts.update(_split(name))
+        counts.update(_split_words(name))
     spoken = [phrase for phrases in SCENE_PHRASES.values() for phrase in phrases]
-    spoken += [*COLOUR_PHRASES, *VERBS, *OPENINGS, *FILLERS, *COLOURS, *MEDIA, *PLACES, *CATEGORIES, _COMMON]
+    spoken += [
+        *COLOUR_PHRASES,
+        *VERBS,
+        *OPENINGS,
+        *FILLERS,
+        *COLOURS,
+        *MEDIA,
+        *PLACEMENTS,
+        *CATEGORIES,
+        _COMMON,
+    ]
     for spec in SETS:
         spoken += [spec.spoken, spec.drawing]
     for phrase in spoken:
-        for word in _split(phrase):
+        for word in _split_words(phrase):
             counts[word] += 5
     return counts
 
 
-def _split(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|[0-9]", text.lower())

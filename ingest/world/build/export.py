@@ -1,36 +1,42 @@
-"""From a work folder to package data: the averaged weights as an fp16 diffusers folder, images, notice."""
+"""Export a work folder as package data: averaged weights as an fp16 pipeline folder, images and NOTICE.md."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ....store.errors import NotFoundError
-from .networks import new_text_encoder, new_unet, save_pipeline
-from .sets import notice
+from .licences import notice
+from .networks import new_scheduler, new_text_encoder, new_unet
+from .tokenizer import load_tokenizer
 from .training import load_checkpoint
+
+NAME = "attribase-world"
 
 
 def export_model(work: Path, folder: Path) -> dict[str, float]:
-    """Write the averaged weights of work/unet.pt with the VAE and tokenizer as `folder`; atomic.
+    """Write the averaged weights of work/unet.pt with the VAE and tokenizer as `folder`, atomically.
 
     Returns:
         step, images, used (seconds) and loss of that checkpoint.
+
+    Raises:
+        NotFoundError: nothing was trained yet. DataError: unet.pt is not a checkpoint.
     """
     import torch
     from diffusers import AutoencoderKL
-    from transformers import CLIPTokenizer
 
     state = load_checkpoint(work / "unet.pt")
     if state is None:
         raise NotFoundError(f"no unet.pt in {work}", hint="run the `unet` step first")
-    tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
+    tokenizer = load_tokenizer(work / "tokenizer")
     unet, text = new_unet(), new_text_encoder(tokenizer)
     with torch.no_grad():
-        for weight, mean in zip([*unet.parameters(), *text.parameters()], state["mean"], strict=True):
-            weight.copy_(mean)
+        for weight, average in zip([*unet.parameters(), *text.parameters()], state["mean"], strict=True):
+            weight.copy_(average)
     draft = folder.with_name(folder.name + ".part")
-    save_pipeline(draft, AutoencoderKL.from_pretrained(work / "vae"), unet, text, tokenizer, half=True)
+    _save_pipeline(draft, AutoencoderKL.from_pretrained(work / "vae"), unet, text, tokenizer)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
     numbers: dict[str, float] = state["numbers"]
@@ -42,3 +48,25 @@ def export_images(work: Path, world: Path) -> None:
     (world / "data").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(work / "world.parquet", world / "data" / "world.parquet")
     (world / "NOTICE.md").write_text(notice(work / "packages"))
+
+
+def _save_pipeline(folder: Path, vae: Any, unet: Any, text_encoder: Any, tokenizer: Any) -> None:
+    """Save the parts, and their scheduler, as a StableDiffusionPipeline folder in fp16."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    for part in (vae, unet):
+        part.register_to_config(_name_or_path=NAME)  # else the path of the work folder
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(dtype=torch.float16)
+    pipeline.register_to_config(_name_or_path=NAME)
+    pipeline.save_pretrained(folder)

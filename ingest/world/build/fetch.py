@@ -1,4 +1,4 @@
-"""Get the icon sets with npm's own client and unpack what is used of them."""
+"""Fetch the icon sets with npm and unpack the two files of each that are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCOPE = "@iconify-json"
 
 
 def fetch(packages: Path) -> Iterator[Step]:
-    """Unpack each set's icons.json and info.json under `packages`/NAME; what is there already is kept.
+    """Unpack icons.json and info.json of each set under `packages`/NAME; sets that are there are skipped.
 
     Raises:
         NotFoundError: npm is not installed. DataError: a package could not be fetched.
@@ -35,11 +35,12 @@ def fetch(packages: Path) -> Iterator[Step]:
 
 def _fetch_one(npm: str, name: str, version: str, packages: Path) -> None:
     command = [npm, "pack", f"{_SCOPE}/{name}@{version}", "--silent", "--pack-destination", str(packages)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     archive = packages / f"{_SCOPE.lstrip('@')}-{name}-{version}.tgz"
     if result.returncode or not archive.exists():
         raise DataError(
-            f"npm could not fetch {name} {version}", hint=result.stderr.strip()[-300:] or "is npm online?"
+            f"npm could not fetch {name} {version}",
+            hint=result.stderr.strip()[-300:] or "check that npm can reach its registry",
         )
     with tarfile.open(archive) as tar:
         for file in _FILES:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
 SIZE, LATENT_SIZE, LATENT_CHANNELS = 32, 8, 8
 CONTEXT = 128
-NAME = "attribase-world"
 
 
 def new_vae() -> Any:
@@ -87,42 +89,27 @@ def new_scheduler() -> Any:
     )
 
 
-def save_pipeline(
-    folder: Path, vae: Any, unet: Any, text_encoder: Any, tokenizer: Any, *, half: bool = False
-) -> None:
-    """Save all five as a StableDiffusionPipeline folder, in fp16 when `half`."""
-    import torch
-    from diffusers import StableDiffusionPipeline
+class Float32Attention:
+    """A diffusers attention processor for (batch, tokens, dim) that computes attention in float32.
 
-    for part in (vae, unet):
-        part.register_to_config(_name_or_path=NAME)  # not where the builder had it
-    pipeline = StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=new_scheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    if half:
-        pipeline.to(dtype=torch.float16)
-    pipeline.register_to_config(_name_or_path=NAME)
-    pipeline.save_pretrained(folder)
+    On CPUs, scaled dot product attention is slow in bfloat16. No masks, groups or residuals.
+    """
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: Any
+    ) -> Tensor:
+        """Attend from `hidden_states` to `encoder_hidden_states`, or to itself."""
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        query, key, value = (
+            part.view(len(part), part.shape[1], attn.heads, -1).transpose(1, 2).float()
+            for part in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
+        )
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            mixed = F.scaled_dot_product_attention(query, key, value)
+        projected: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))
+        return projected
 
 
-def load_pipeline(folder: Path) -> Any:
-    """The pipeline in float32, silent."""
-    import torch
-    from diffusers import StableDiffusionPipeline
-
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder,
-        torch_dtype=torch.float32,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+def bfloat16_is_fast() -> bool:
+    """Whether this CPU multiplies bfloat16 natively."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,4 +1,4 @@
-"""SVG icons to pixels: the packaged Parquet file, and the RGBA icons that training augments."""
+"""Rasterise the selected SVG icons: the packaged Parquet file, and the RGBA icons that training varies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from PIL import Image
 
 from ....store.ids import content_id
 from ....store.jobs import Step
+from .licences import Licence, read_licence
 from .selection import Icons, Pick, load_icons, select
-from .sets import Licence, get_set, read_licence
+from .sets import get_set
 
 SIZE = 64
 COLUMNS = (
@@ -34,7 +35,7 @@ COLUMNS = (
 _CHUNK = 256
 
 
-def draw(icons: Icons, file: str) -> npt.NDArray[np.uint8]:
+def rasterise_icon(icons: Icons, file: str) -> npt.NDArray[np.uint8]:
     """One icon as RGBA, uint8 (SIZE, SIZE, 4), straight alpha."""
     import resvg_py  # a build-time dependency: the `world` extra
 
@@ -49,7 +50,7 @@ def draw(icons: Icons, file: str) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 
-def on_white(icon: npt.NDArray[np.uint8]) -> bytes:
+def encode_on_white(icon: npt.NDArray[np.uint8]) -> bytes:
     """The icon over white as PNG bytes."""
     alpha = icon[..., 3:].astype(np.float32) / 255
     rgb = np.round(icon[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -58,21 +59,21 @@ def on_white(icon: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def halved(icons: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(n, 64, 64, 4) straight alpha to (n, 32, 32, 4), averaging premultiplied colour."""
-    soft = icons.astype(np.float32)
-    soft[..., :3] *= soft[..., 3:] / 255
-    n, height, width, _ = soft.shape
-    soft = soft.reshape(n, height // 2, 2, width // 2, 2, 4).mean((2, 4))
-    soft[..., :3] /= np.maximum(soft[..., 3:] / 255, 1e-3)
-    small: npt.NDArray[np.uint8] = np.clip(np.round(soft), 0, 255).astype(np.uint8)
+def halve(icons: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Icons (n, 64, 64, 4), straight alpha, to (n, 32, 32, 4), averaging premultiplied colours."""
+    premultiplied = icons.astype(np.float32)
+    premultiplied[..., :3] *= premultiplied[..., 3:] / 255
+    n, height, width, _ = premultiplied.shape
+    premultiplied = premultiplied.reshape(n, height // 2, 2, width // 2, 2, 4).mean((2, 4))
+    premultiplied[..., :3] /= np.maximum(premultiplied[..., 3:] / 255, 1e-3)
+    small: npt.NDArray[np.uint8] = np.clip(np.round(premultiplied), 0, 255).astype(np.uint8)
     return small
 
 
 def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
     """Draw every selected icon; write `parquet` (all images) and `icons_file` (RGBA, 32 px, gallery order).
 
-    An image whose bytes an earlier one has is left out, so that ids are unique. The gallery comes first.
+    Of images with equal bytes only the first is written, so that ids are unique. The gallery comes first.
     """
     picks = sorted(select(data), key=lambda pick: ("gallery", "object", "style").index(pick.role))
     loaded: tuple[str, Icons] = ("", {})
@@ -84,10 +85,10 @@ def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
         if loaded[0] != spec.package:
             loaded = (spec.package, load_icons(data, spec))
         licence = licences.setdefault(pick.set, read_licence(data, spec))
-        icon = draw(loaded[1], pick.file)
-        png = on_white(icon)
+        icon = rasterise_icon(loaded[1], pick.file)
+        png = encode_on_white(icon)
         if content_id(png) not in rows:
-            rows[content_id(png)] = _row(pick, licence, png)
+            rows[content_id(png)] = _image_row(pick, licence, png)
             if pick.role == "gallery":
                 gallery.append(icon)
         if done % _CHUNK == 0 or done == len(picks):
@@ -97,10 +98,10 @@ def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
     pq.write_table(
         table.select(COLUMNS), parquet, compression="zstd", compression_level=19, row_group_size=1024
     )
-    np.save(icons_file, halved(np.stack(gallery)), allow_pickle=False)
+    np.save(icons_file, halve(np.stack(gallery)), allow_pickle=False)
 
 
-def _row(pick: Pick, licence: Licence, png: bytes) -> dict[str, Any]:
+def _image_row(pick: Pick, licence: Licence, png: bytes) -> dict[str, Any]:
     spec = get_set(pick.set)
     return {
         "name": pick.name,

@@ -1,10 +1,10 @@
-"""Train the autoencoder on the gallery's icons, plain and in random looks."""
+"""Train the autoencoder on the gallery's icons, plain and in random variations."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +14,45 @@ from torch import Tensor
 
 from ....store.jobs import Step
 from .corpus import Corpus
-from .looks import Look, random_look, show
 from .networks import new_vae
-from .training import learning_rate, load_checkpoint, save_checkpoint
+from .training import Budget, learning_rate, load_checkpoint, save_checkpoint, update
+from .variations import Variation, random_variation, render
 
 
 @dataclass(frozen=True)
 class VaeConfig:
-    """Budget and rates. `looks`: how many random looks of each icon join the plain one in the pool."""
+    """Budget and settings of the training.
 
-    minutes: float = 8.0
+    Attributes:
+        budget: of training.
+        batch: images a step.
+        rate: peak learning rate.
+        variations: random variations of each icon in the pool, beside the plain one.
+        kl: weight of the KL divergence to a standard normal.
+        edges: weight of the L1 error of image gradients.
+        checkpoint_seconds: interval between checkpoints.
+    """
+
+    budget: Budget = field(default_factory=lambda: Budget(minutes=8.0))
     batch: int = 32
     rate: float = 2e-3
-    looks: int = 3
+    variations: int = 3
     kl: float = 2e-4
     edges: float = 0.5
     seed: int = 0
     checkpoint_seconds: float = 120.0
 
 
-def image_pool(corpus: Corpus, looks: int, seed: int) -> Tensor:
-    """uint8 (n, looks + 1, 3, 32, 32); the first of each is the plain icon."""
+def image_pool(corpus: Corpus, variations: int, seed: int) -> Tensor:
+    """uint8 (n, variations + 1, 3, 32, 32); the first of each is the plain icon."""
     rng = np.random.default_rng(seed)
-    sheets = []
+    images = []
     for index in range(len(corpus.icons)):
         icon = corpus.icon(index)
-        shown = [show(icon, Look(), rng), *(show(icon, random_look(rng), rng) for _ in range(looks))]
-        sheets.append(np.round(np.stack(shown) * 255).astype(np.uint8))
-    return torch.from_numpy(np.stack(sheets)).permute(0, 1, 4, 2, 3).contiguous()
+        drawn = [render(icon, Variation(), rng)]
+        drawn += [render(icon, random_variation(rng), rng) for _ in range(variations)]
+        images.append(np.round(np.stack(drawn) * 255).astype(np.uint8))
+    return torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3).contiguous()
 
 
 def vae_loss(vae: Any, images: Tensor, config: VaeConfig) -> tuple[Tensor, Tensor]:
@@ -59,7 +70,7 @@ def vae_loss(vae: Any, images: Tensor, config: VaeConfig) -> tuple[Tensor, Tenso
 
 
 def train_vae(corpus: Corpus, folder: Path, checkpoint: Path, config: VaeConfig) -> Iterator[Step]:
-    """Train for `config.minutes` in all, resuming from `checkpoint`; save averaged weights in `folder`."""
+    """Train until the budget is used, resuming from `checkpoint`; save the averaged weights in `folder`."""
     torch.manual_seed(config.seed)
     vae = new_vae().to(memory_format=torch.channels_last)
     weights = list(vae.parameters())
@@ -70,46 +81,33 @@ def train_vae(corpus: Corpus, folder: Path, checkpoint: Path, config: VaeConfig)
         vae.load_state_dict(state["vae"])
         optimizer.load_state_dict(state["optimizer"])
         average, used, step = state["average"], state["used"], state["step"]
-    pool = image_pool(corpus, config.looks, config.seed)
-    saved = time.monotonic()
-    while used < config.minutes * 60:
+
+    def save() -> None:
+        parts = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
+        save_checkpoint(checkpoint, {**parts, "used": used, "step": step})
+
+    pool = image_pool(corpus, config.variations, config.seed)
+    budget, saved = config.budget, time.monotonic()
+    while (share := budget.used(step, used)) < 1:
         start = time.monotonic()
-        rate = learning_rate(config.rate, step, used / 60 / config.minutes, warmup=100, plateau=0.3)
-        loss, squared = vae_loss(vae, _batch(pool, config.batch), config)
-        _descend(optimizer, weights, loss, rate)
+        rate = learning_rate(config.rate, step, share, warmup=100, plateau=0.3)
+        loss, squared = vae_loss(vae, _draw_batch(pool, config.batch), config)
+        update(optimizer, weights, loss, rate)
         step += 1
         torch._foreach_lerp_(average, [w.detach() for w in weights], 1 - min(0.995, (1 + step) / (10 + step)))
         used += time.monotonic() - start
         if time.monotonic() - saved > config.checkpoint_seconds:
-            state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
-            save_checkpoint(checkpoint, {**state, "used": used, "step": step})
+            save()
             saved = time.monotonic()
         if step % 50 == 0:
             psnr = 10 * np.log10(4 / squared.item())
-            yield Step("vae", round(used), round(config.minutes * 60), note=f"step {step}, {psnr:.1f} dB")
+            yield Step("vae", *budget.progress(step, used), note=f"step {step}, {psnr:.1f} dB")
+    save()
     with torch.no_grad():
         for weight, averaged in zip(weights, average, strict=True):
             weight.copy_(averaged)
     standardise(vae, pool)
     vae.save_pretrained(folder)
-
-
-def _batch(pool: Tensor, size: int) -> Tensor:
-    """Random images, a third of them plain, as floats in [-1, 1]."""
-    icons = torch.randint(len(pool), (size,))
-    looks = torch.randint(pool.shape[1], (size,))
-    looks[: size // 3] = 0
-    images = pool[icons, looks].float() / 127.5 - 1
-    return images.contiguous(memory_format=torch.channels_last)
-
-
-def _descend(optimizer: torch.optim.Optimizer, weights: list[Any], loss: Tensor, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(weights, 1.0)
-    optimizer.step()
 
 
 @torch.no_grad()
@@ -129,3 +127,12 @@ def standardise(vae: Any, pool: Tensor) -> None:
     out.bias += out.weight[:, :, 0, 0] @ mean
     out.weight *= spread.view(1, -1, 1, 1)
     vae.register_to_config(scaling_factor=1.0)
+
+
+def _draw_batch(pool: Tensor, size: int) -> Tensor:
+    """Random images, a third of them plain, as floats in [-1, 1]."""
+    icons = torch.randint(len(pool), (size,))
+    variations = torch.randint(pool.shape[1], (size,))
+    variations[: size // 3] = 0
+    images = pool[icons, variations].float() / 127.5 - 1
+    return images.contiguous(memory_format=torch.channels_last)

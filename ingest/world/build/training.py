@@ -1,50 +1,72 @@
-"""How the learning rate falls: a short warm-up, a plateau, then half a cosine."""
+"""What both training loops share: the budget, the learning rate over it, an optimiser step, checkpoints."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ....store.errors import DataError
+from ....store.errors import DataError, InvalidInputError
 
 _FLOOR = 0.03
 
 
-def learning_rate(peak: float, step: int, share: float, *, warmup: int, plateau: float) -> float:
-    """The rate at `step`, when `share` in [0, 1] of the budget is used; flat until `plateau` of it."""
+@dataclass(frozen=True)
+class Budget:
+    """How long a training runs, over all resumptions.
+
+    Attributes:
+        minutes: of training time. Ignored when `steps` is given.
+        steps: optimiser steps of each process: the same result on a slow machine as on a fast one.
+    """
+
+    minutes: float
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minutes < math.inf or (self.steps is not None and self.steps < 1):
+            raise InvalidInputError(
+                f"cannot train for {self.minutes} minutes or {self.steps} steps",
+                hint="use a positive number of minutes, or 1 step or more",
+            )
+
+    def used(self, step: int, seconds: float) -> float:
+        """The share of the budget that `step` steps in `seconds` have used; 1 or more is all of it."""
+        return seconds / 60 / self.minutes if self.steps is None else step / self.steps
+
+    def progress(self, step: int, seconds: float) -> tuple[int, int]:
+        """(done, total): seconds, or steps when the budget is in steps."""
+        if self.steps is None:
+            return round(seconds), round(self.minutes * 60)
+        return step, self.steps
+
+
+def learning_rate(peak: float, step: int, used: float, *, warmup: int, plateau: float) -> float:
+    """The rate at `step` when a share `used` of the budget is used.
+
+    It rises linearly for `warmup` steps, stays until `plateau` of the budget, then falls along half a
+    cosine to 3% of `peak`.
+    """
     rising = min(1.0, (step + 1) / warmup)
-    if share <= plateau:
+    if used <= plateau:
         return peak * rising
-    fallen = min(1.0, (share - plateau) / (1 - plateau))
+    fallen = min(1.0, (used - plateau) / (1 - plateau))
     return peak * rising * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * fallen)))
 
 
-class Float32Attention:
-    """A diffusers attention processor for (batch, tokens, dim), without masks, groups or residuals."""
-
-    def __call__(
-        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: Any
-    ) -> Tensor:
-        """Attend from `hidden_states` to `encoder_hidden_states`, or to itself."""
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        query, key, value = (
-            part.view(len(part), part.shape[1], attn.heads, -1).transpose(1, 2).float()
-            for part in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
-        )
-        with torch.autocast(hidden_states.device.type, enabled=False):
-            mixed = F.scaled_dot_product_attention(query, key, value)
-        projected: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))
-        return projected
-
-
-def bfloat16_is_fast() -> bool:
-    """Whether this CPU multiplies bfloat16 natively."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+def update(optimizer: torch.optim.Optimizer, weights: Sequence[Any], loss: Tensor, rate: float) -> None:
+    """One optimiser step down the gradient of `loss`, whose norm is clipped to 1, at learning rate `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(weights, 1.0)
+    optimizer.step()
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -56,10 +78,10 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What was saved, or None when nothing was.
+    """The saved state, or None when there is no file.
 
     Raises:
-        DataError: the file is no checkpoint.
+        DataError: the file is not a checkpoint.
     """
     if not path.exists():
         return None

@@ -3,8 +3,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from attribase.ingest.customize import customize, export_release_layout, import_release_layout
-from attribase.ingest.customize.pipeline import load_pipeline
+from attribase.ingest.customize import customize, export_diffusers_layout, import_diffusers_layout
+from attribase.ingest.customize.generator import load_generator
 from attribase.ingest.customize.train import train
 from attribase.ingest.customize.weights import apply, extract, unpack
 from attribase.store import DataError, InvalidInputError, NotFoundError, Store
@@ -26,20 +26,20 @@ def weights_of(store, model):
 
 
 def test_export_and_import_give_the_same_model(store, made, make_spec, config, tmp_path):
-    files = export_release_layout(store, made, tmp_path / "tom")
+    files = export_diffusers_layout(store, made, tmp_path / "tom")
     assert [file.name for file in files] == [WEIGHTS, "<new1>.bin"]
     other = Store.create(tmp_path / "other")
-    name = import_release_layout(other, tmp_path / "tom", make_spec(), config)
+    name = import_diffusers_layout(other, tmp_path / "tom", make_spec(), config)
     before, after = weights_of(store, made), weights_of(other, name)
     assert set(before) == set(after)
     assert all(torch.equal(before[key].float(), after[key].float()) for key in before)
-    assert import_release_layout(other, tmp_path / "tom", make_spec(), config) == name
+    assert import_diffusers_layout(other, tmp_path / "tom", make_spec(), config) == name
     assert other.count("models") == 1
 
 
 def test_the_files_are_as_diffusers_reads_them(store, made, config, tmp_path):
     """diffusers' own processors, built from the file, give the same picture of the same noise."""
-    weights, embedding = export_release_layout(store, made, tmp_path / "tom")
+    weights, embedding = export_diffusers_layout(store, made, tmp_path / "tom")
     state = torch.load(weights, weights_only=True)
     tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     assert all(
@@ -50,13 +50,13 @@ def test_the_files_are_as_diffusers_reads_them(store, made, config, tmp_path):
     )
     assert list(torch.load(embedding, weights_only=True)) == [TOKEN]
 
-    ours, theirs = load_pipeline(config.base, TOKEN), load_pipeline(config.base, TOKEN)
+    ours, theirs = load_generator(config.base, TOKEN), load_generator(config.base, TOKEN)
     apply(ours, weights_of(store, made))
     theirs.unet.set_attn_processor(theirs.unet._process_custom_diffusion(state))
     noise, text = torch.randn(1, 4, 4, 4), torch.randn(1, 5, 16)
     with torch.no_grad():
         expected = theirs.unet(noise, 10, text).sample
-        untouched = load_pipeline(config.base, TOKEN).unet(noise, 10, text).sample
+        untouched = load_generator(config.base, TOKEN).unet(noise, 10, text).sample
         assert torch.allclose(ours.unet(noise, 10, text).sample, expected, atol=1e-5)
     assert not torch.allclose(untouched, expected, atol=1e-4)
 
@@ -64,13 +64,13 @@ def test_the_files_are_as_diffusers_reads_them(store, made, config, tmp_path):
 def test_a_low_rank_model_is_exported_whole(store, make_spec, config, tmp_path):
     list(customize(store, [make_spec()], config.with_changes(rank=1), workers=0))
     model = store.read("models", ["model_id"])["model_id"][0].as_py()
-    weights, _ = export_release_layout(store, model, tmp_path / "low")
-    pipeline = load_pipeline(config.base, TOKEN)
-    apply(pipeline, weights_of(store, model))
+    weights, _ = export_diffusers_layout(store, model, tmp_path / "low")
+    generator = load_generator(config.base, TOKEN)
+    apply(generator, weights_of(store, model))
     state = torch.load(weights, weights_only=True)
-    name = next(iter(pipeline.kv))
+    name = next(iter(generator.kv))
     released = name.replace("to_", "processor.to_").replace(".weight", "_custom_diffusion.weight")
-    assert torch.equal(state[released], pipeline.kv[name])
+    assert torch.equal(state[released], generator.kv[name])
 
 
 class _Evil:
@@ -80,47 +80,51 @@ class _Evil:
 
 @pytest.mark.parametrize("file", [WEIGHTS, "<new1>.bin"])
 def test_a_pickle_with_code_is_refused(store, made, make_spec, config, tmp_path, file, capsys):
-    export_release_layout(store, made, tmp_path / "tom")
+    export_diffusers_layout(store, made, tmp_path / "tom")
     (tmp_path / "tom" / file).write_bytes(pickle.dumps({TOKEN: _Evil()}, protocol=2))
     with pytest.raises(DataError):
-        import_release_layout(store, tmp_path / "tom", make_spec(), config)
+        import_diffusers_layout(store, tmp_path / "tom", make_spec(), config)
     torch.save({TOKEN: _Evil()}, tmp_path / "tom" / file)
     with pytest.raises(DataError) as error:
-        import_release_layout(store, tmp_path / "tom", make_spec(), config)
+        import_diffusers_layout(store, tmp_path / "tom", make_spec(), config)
     assert error.value.hint
     assert "this ran" not in capsys.readouterr().out
 
 
 def test_what_is_no_customized_model_is_refused(store, made, make_spec, config, tmp_path):
     with pytest.raises(NotFoundError, match=WEIGHTS):
-        import_release_layout(store, tmp_path, make_spec(), config)
+        import_diffusers_layout(store, tmp_path, make_spec(), config)
     with pytest.raises(NotFoundError):
-        export_release_layout(store, "nobody", tmp_path)
-    weights, _ = export_release_layout(store, made, tmp_path / "tom")
+        export_diffusers_layout(store, "nobody", tmp_path)
+    weights, _ = export_diffusers_layout(store, made, tmp_path / "tom")
     state = torch.load(weights, weights_only=True)
-    pipeline = load_pipeline(config.base, TOKEN)
-    for name, value in pipeline.original.items():
+    generator = load_generator(config.base, TOKEN)
+    for name, value in generator.original.items():
         state[name.replace("to_", "processor.to_").replace(".weight", "_custom_diffusion.weight")] = value
     torch.save(state, weights)
     with pytest.raises(DataError, match="base's own"):
-        import_release_layout(store, tmp_path / "tom", make_spec(), config)
+        import_diffusers_layout(store, tmp_path / "tom", make_spec(), config)
     torch.save({}, weights)
     with pytest.raises(InvalidInputError, match="do not fit"):
-        import_release_layout(store, tmp_path / "tom", make_spec(), config)
+        import_diffusers_layout(store, tmp_path / "tom", make_spec(), config)
 
 
 def test_stored_weights_are_the_weights_in_memory(make_spec, config):
     from attribase.ingest.customize.weights import pack
-    from attribase.ingest.sample.config import SampleConfig
-    from attribase.ingest.sample.ddim import draw
+    from attribase.ingest.sample import SampleConfig
+    from attribase.ingest.sample.ddim import draw_samples
 
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    pipeline, other = load_pipeline(config.base, TOKEN), load_pipeline(config.base, TOKEN)
+    generator, other = load_generator(config.base, TOKEN), load_generator(config.base, TOKEN)
     settings = SampleConfig(steps=3, guidance=2.0, batch_size=2, resolution=8)
-    train(pipeline, make_spec(), [image], config)
-    data = pack(extract(pipeline), {})
-    apply(pipeline, unpack(data)[0])
+    train(generator, make_spec(), [image], config)
+    data = pack(extract(generator), {})
+    apply(generator, unpack(data)[0])
     apply(other, unpack(data)[0])
-    assert draw(pipeline, ["V* cat"], [1], settings) == draw(other, ["V* cat"], [1], settings)
+    assert draw_samples(generator, ["V* cat"], [1], settings) == draw_samples(
+        other, ["V* cat"], [1], settings
+    )
     other.reset()
-    assert draw(pipeline, ["V* cat"], [1], settings) != draw(other, ["V* cat"], [1], settings)
+    assert draw_samples(generator, ["V* cat"], [1], settings) != draw_samples(
+        other, ["V* cat"], [1], settings
+    )

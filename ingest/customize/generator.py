@@ -1,6 +1,5 @@
-"""A loaded base: its parts in float32 on one device, the token V* added, K and V at hand."""
+"""A base generator in memory: float32 parts on one device, the token V* added, K and V by name."""
 
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,19 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from ...store import InvalidInputError
-from .base import no_cross_attention
+from ..diffusion import CHANNELS_LAST, load_pipeline, tokenize
+from .base import no_cross_attention_error
 
 KV = (".attn2.to_k.", ".attn2.to_v.")
 
 
 @dataclass
-class Pipeline:
-    """One base, in memory. `kv` and the row `token_id` of the token embedding are all that ever changes.
+class LoadedGenerator:
+    """One base in memory. Only `kv` and the row `token_id` of the token embedding ever change.
 
     Attributes:
         kv: the K and V parameters of cross-attention by the UNet's own names.
-        original: what they were in the base.
-        token_row: (hidden,) the embedding of V*; a view, so writing to it changes the text encoder.
+        original: their values in the base.
+        token: V* as the tokenizer names it.
+        token_id: its id, the row of the token embedding.
     """
 
     tokenizer: Any
@@ -45,7 +46,7 @@ class Pipeline:
 
     @property
     def token_row(self) -> Tensor:
-        """(hidden,) the embedding of V*."""
+        """(hidden,) the embedding of V*: a view, so writing to it changes the text encoder."""
         return self.embedding.weight.data[self.token_id]
 
     def reset(self) -> None:
@@ -55,15 +56,8 @@ class Pipeline:
                 parameter.copy_(self.original[name])
 
     def tokenize(self, prompts: Sequence[str]) -> Tensor:
-        """(prompts, length) int64 token ids, padded, the surplus cut."""
-        ids: Tensor = self.tokenizer(
-            list(prompts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.tokenizer.model_max_length,
-            return_tensors="pt",
-        ).input_ids
-        return ids.to(self.device)
+        """(prompts, length) int64 token ids on the device, see `diffusion.tokenize`."""
+        return tokenize(self.tokenizer, prompts).to(self.device)
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """(prompts, length) ids to (prompts, length, hidden) states, as StableDiffusionPipeline does."""
@@ -78,59 +72,42 @@ class Pipeline:
         return torch.autocast("cuda", torch.bfloat16 if bf16 else torch.float16)
 
 
-def load_pipeline(folder: Path, token: str, device: str = "cpu") -> Pipeline:
-    """Load a base from disk and prepare it, see `prepare`."""
-    return prepare(_load_parts(folder), token, device)
+def load_generator(folder: Path, token: str, device: str = "cpu") -> LoadedGenerator:
+    """Load a base from disk and prepare it, see `prepare_generator`."""
+    return prepare_generator(load_pipeline(folder), token, device)
 
 
-def prepare(parts: Any, token: str, device: str = "cpu") -> Pipeline:
-    """A StableDiffusionPipeline's parts with `token` added to the vocabulary, frozen, in float32.
+def prepare_generator(pipeline: Any, token: str, device: str = "cpu") -> LoadedGenerator:
+    """The parts of a StableDiffusionPipeline with `token` added to the vocabulary, frozen, in float32.
 
-    Raises InvalidInputError when the base cannot be customized or knows `token` already.
+    Raises InvalidInputError when the base cannot be customized or has `token` in its vocabulary already.
     """
-    unet, text_encoder, tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
+    unet, text_encoder, tokenizer = pipeline.unet, pipeline.text_encoder, pipeline.tokenizer
     if not tokenizer.add_tokens([token]):
         raise InvalidInputError(
-            f"the base knows the token {token} already", hint="choose another modifier token"
+            f"the base's vocabulary already has the token {token}", hint="choose another modifier token"
         )
     text_encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    for part in (unet, text_encoder, parts.vae):
-        part.to(device=device, dtype=torch.float32, memory_format=torch.channels_last)
+    for part in (unet, text_encoder, pipeline.vae):
+        part.to(device=device, dtype=torch.float32, memory_format=CHANNELS_LAST)
         part.requires_grad_(False).eval()
     kv = {name: parameter for name, parameter in unet.named_parameters() if any(key in name for key in KV)}
     hidden = text_encoder.config.hidden_size
     if not kv or any(p.ndim == 2 and p.shape[1] != hidden for p in kv.values()):
-        raise no_cross_attention("the base")
-    if unet.config.in_channels != parts.vae.config.latent_channels:
+        raise no_cross_attention_error("the base")
+    if unet.config.in_channels != pipeline.vae.config.latent_channels:
         raise InvalidInputError(
-            "the base draws from more than text and noise", hint="use a text-to-image base"
+            "the base's UNet needs more inputs than text and noise", hint="use a text-to-image base"
         )
-    return Pipeline(
+    return LoadedGenerator(
         tokenizer=tokenizer,
         text_encoder=text_encoder,
         unet=unet,
-        vae=parts.vae,
-        scheduler_config=parts.scheduler.config,
+        vae=pipeline.vae,
+        scheduler_config=pipeline.scheduler.config,
         device=torch.device(device),
         kv=kv,
         original={name: parameter.detach().clone() for name, parameter in kv.items()},
         token=token,
         token_id=tokenizer.convert_tokens_to_ids(token),
-    )
-
-
-def _load_parts(folder: Path) -> Any:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import diffusers
-    import transformers
-
-    for logging in (diffusers.utils.logging, transformers.utils.logging):
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
-    return diffusers.StableDiffusionPipeline.from_pretrained(
-        folder,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        local_files_only=True,
     )

@@ -1,7 +1,7 @@
-"""Draw an icon on backgrounds and in media that captions name, so that prompts can ask for them.
+"""Backgrounds that captions name: plain colours, scenes and patterns, and compositing an icon over them.
 
-Every function takes an icon as `Rgba`, float32 (size, size, 4) in [0, 1], straight alpha, and returns
-an opaque `Rgb`, float32 (size, size, 3). All of it is procedural: no other image enters the world.
+An icon is an `Rgba`, float32 (size, size, 4) in [0, 1] with straight alpha; a background is an opaque `Rgb`,
+float32 (size, size, 3). Backgrounds are procedural: no image other than the icons enters the world.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 Rgba = npt.NDArray[np.float32]
 Rgb = npt.NDArray[np.float32]
@@ -30,38 +29,44 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {
 }
 
 
-def colour(name: str, size: int) -> Rgb:
-    """A flat sheet of one of COLOURS."""
+def plain_background(name: str, size: int) -> Rgb:
+    """A background of one of COLOURS."""
     return np.full((size, size, 3), np.array(COLOURS[name]) / 255, np.float32)
 
 
+def composite(icon: Rgba, background: Rgb) -> Rgb:
+    """Blend the icon over an opaque background."""
+    alpha = icon[..., 3:]
+    return (icon[..., :3] * alpha + background * (1 - alpha)).astype(np.float32)
+
+
 def _bands(size: int, stops: list[tuple[float, tuple[int, int, int]]]) -> Rgb:
-    """Vertical gradient through (height in [0, 1], colour) stops."""
+    """Vertical gradient through (height in [0, 1], colour) stops, (size, size, 3)."""
     y = (np.arange(size) + 0.5) / size
     heights = [h for h, _ in stops]
     columns = [np.interp(y, heights, [c[k] / 255 for _, c in stops]) for k in range(3)]
     return np.broadcast_to(np.stack(columns, -1)[:, None], (size, size, 3)).astype(np.float32).copy()
 
 
-def _stars(sheet: Rgb, rng: Rng, share: float) -> Rgb:
-    """Sprinkle single bright pixels over the sheet."""
-    spots = rng.random(sheet.shape[:2]) < share
-    sheet[spots] = 1.0 - 0.25 * rng.random((int(spots.sum()), 1)).astype(np.float32)
-    return sheet
+def _add_stars(image: Rgb, rng: Rng, share: float) -> Rgb:
+    """Make a share of the pixels bright, in place."""
+    spots = rng.random(image.shape[:2]) < share
+    image[spots] = 1.0 - 0.25 * rng.random((int(spots.sum()), 1)).astype(np.float32)
+    return image
 
 
-def _disc(sheet: Rgb, x: float, y: float, radius: float, tint: tuple[int, int, int]) -> Rgb:
-    """Paint a disc; x, y and radius are shares of the size."""
-    size = sheet.shape[0]
+def _add_disc(image: Rgb, x: float, y: float, radius: float, tint: tuple[int, int, int]) -> Rgb:
+    """Paint a disc with a soft edge; x, y and radius are shares of the size."""
+    size = image.shape[0]
     yy, xx = (np.mgrid[:size, :size] + 0.5) / size
     cover = np.clip((radius - np.hypot(xx - x, yy - y)) * size + 0.5, 0, 1)[..., None]
-    painted: Rgb = (sheet * (1 - cover) + np.array(tint, np.float32) / 255 * cover).astype(np.float32)
+    painted: Rgb = (image * (1 - cover) + np.array(tint, np.float32) / 255 * cover).astype(np.float32)
     return painted
 
 
 def _night(size: int, rng: Rng) -> Rgb:
-    sheet = _stars(_bands(size, [(0, (14, 20, 60)), (1, (52, 62, 120))]), rng, 0.02)
-    return _disc(sheet, rng.uniform(0.1, 0.9), 0.14, 0.09, (255, 246, 200))
+    image = _add_stars(_bands(size, [(0, (14, 20, 60)), (1, (52, 62, 120))]), rng, 0.02)
+    return _add_disc(image, rng.uniform(0.1, 0.9), 0.14, 0.09, (255, 246, 200))
 
 
 def _meadow(size: int, rng: Rng) -> Rgb:
@@ -89,41 +94,41 @@ def _beach(size: int, rng: Rng) -> Rgb:
 
 def _sea(size: int, rng: Rng) -> Rgb:
     line = rng.uniform(0.35, 0.55)
-    sheet = _bands(
+    image = _bands(
         size,
         [(0, (170, 215, 250)), (line, (215, 238, 255)), (line + 0.02, (40, 120, 200)), (1, (16, 70, 150))],
     )
     rows = np.arange(size) / size > line
-    sheet[rows] += 0.05 * np.sin(np.arange(size) * 0.9 + rng.uniform(0, 6)).astype(np.float32)[None, :, None]
-    return np.clip(sheet, 0, 1)
+    image[rows] += 0.05 * np.sin(np.arange(size) * 0.9 + rng.uniform(0, 6)).astype(np.float32)[None, :, None]
+    return np.clip(image, 0, 1)
 
 
 def _sky(size: int, rng: Rng) -> Rgb:
-    sheet = _bands(size, [(0, (86, 166, 246)), (1, (200, 230, 255))])
+    image = _bands(size, [(0, (86, 166, 246)), (1, (200, 230, 255))])
     for _ in range(3):
         x, y = rng.uniform(0, 1), rng.uniform(0.05, 0.95)
         for step in (-0.09, 0.0, 0.09):
-            sheet = _disc(sheet, x + step, y, 0.09 - abs(step) * 0.3, (252, 253, 255))
-    return sheet
+            image = _add_disc(image, x + step, y, 0.09 - abs(step) * 0.3, (252, 253, 255))
+    return image
 
 
 def _sunset(size: int, rng: Rng) -> Rgb:
-    sheet = _bands(
+    image = _bands(
         size, [(0, (96, 60, 130)), (0.45, (240, 110, 90)), (0.75, (255, 190, 90)), (1, (160, 70, 80))]
     )
-    return _disc(sheet, rng.uniform(0.2, 0.8), 0.72, 0.13, (255, 236, 150))
+    return _add_disc(image, rng.uniform(0.2, 0.8), 0.72, 0.13, (255, 236, 150))
 
 
 def _snow(size: int, rng: Rng) -> Rgb:
-    sheet = _bands(
+    image = _bands(
         size, [(0, (150, 176, 206)), (0.62, (196, 212, 230)), (0.66, (244, 248, 252)), (1, (226, 236, 246))]
     )
-    return _stars(sheet, rng, 0.06)
+    return _add_stars(image, rng, 0.06)
 
 
 def _space(size: int, rng: Rng) -> Rgb:
-    sheet = _stars(_bands(size, [(0, (8, 6, 20)), (1, (26, 10, 44))]), rng, 0.05)
-    return _disc(sheet, rng.uniform(0, 1), rng.uniform(0, 1), 0.12, (176, 110, 190))
+    image = _add_stars(_bands(size, [(0, (8, 6, 20)), (1, (26, 10, 44))]), rng, 0.05)
+    return _add_disc(image, rng.uniform(0, 1), rng.uniform(0, 1), 0.12, (176, 110, 190))
 
 
 def _desert(size: int, rng: Rng) -> Rgb:
@@ -135,15 +140,15 @@ def _desert(size: int, rng: Rng) -> Rgb:
 
 
 def _forest(size: int, rng: Rng) -> Rgb:
-    sheet = _bands(
+    image = _bands(
         size, [(0, (150, 190, 160)), (0.7, (60, 120, 70)), (0.74, (70, 96, 50)), (1, (56, 76, 40))]
     )
     x = np.arange(size)
     for _ in range(5):
         near = np.abs(x - rng.uniform(0, size))[None] < (np.arange(size)[:, None] - size * 0.1) * 0.16
         near &= (np.arange(size) < size * 0.74)[:, None]
-        sheet[near] = np.array((24, rng.integers(70, 100), 44), np.float32) / 255
-    return sheet
+        image[near] = np.array((24, rng.integers(70, 100), 44), np.float32) / 255
+    return image
 
 
 def _room(size: int, rng: Rng) -> Rgb:
@@ -154,13 +159,14 @@ def _room(size: int, rng: Rng) -> Rgb:
     )
 
 
-def _pair(rng: Rng) -> tuple[Rgb, Rgb]:
+def _two_tints(rng: Rng) -> tuple[Rgb, Rgb]:
+    """A random colour twice, mixed with white: darker, lighter."""
     first = np.array(COLOURS[rng.choice(list(COLOURS))], np.float32) / 255
     return (first * 0.5 + 0.5).astype(np.float32), (first * 0.25 + 0.75).astype(np.float32)
 
 
 def _pattern(mask: npt.NDArray[np.bool_], rng: Rng) -> Rgb:
-    dark, light = _pair(rng)
+    dark, light = _two_tints(rng)
     return np.where(mask[..., None], dark, light).astype(np.float32)
 
 
@@ -195,32 +201,3 @@ SCENES: Mapping[str, Callable[[int, Rng], Rgb]] = {
     "checks": _checks,
     "dots": _dots,
 }
-
-
-def on(icon: Rgba, sheet: Rgb) -> Rgb:
-    """Lay the icon over an opaque sheet."""
-    alpha = icon[..., 3:]
-    return (icon[..., :3] * alpha + sheet * (1 - alpha)).astype(np.float32)
-
-
-def placed(icon: Rgba, scale: float = 1.0, turn: float = 0.0, dx: float = 0.0, dy: float = 0.0) -> Rgba:
-    """The icon scaled about its centre, turned by `turn` degrees and moved by shares of its size."""
-    size = icon.shape[0]
-    soft = icon.copy()
-    soft[..., :3] *= soft[..., 3:]
-    angle = np.deg2rad(turn)
-    c, s = np.cos(angle) / scale, np.sin(angle) / scale
-    mid = size / 2  # Pillow counts from the corner of the first pixel
-    ox, oy = mid + dx * size, mid + dy * size
-    matrix = (c, s, mid - c * ox - s * oy, -s, c, mid + s * ox - c * oy)
-    bands = [
-        np.asarray(
-            Image.fromarray(soft[..., k], "F").transform(
-                (size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
-            )
-        )
-        for k in range(4)
-    ]
-    out: Rgba = np.clip(np.stack(bands, -1), 0, 1).astype(np.float32)
-    out[..., :3] = np.clip(out[..., :3] / np.maximum(out[..., 3:], 1e-3), 0, 1)
-    return out

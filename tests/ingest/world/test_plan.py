@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 import pyarrow.parquet as pq
 import pytest
 from attribase.ingest.world import images_path
-from attribase.ingest.world.plan import plan
+from attribase.ingest.world.plan import plan_world
 from attribase.store.errors import InvalidInputError
 from attribase.store.ids import content_id
 
@@ -15,7 +15,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def default_plan():
-    return plan()
+    return plan_world()
 
 
 def test_the_default_plan_has_half_its_models_to_train_on_and_17_test_models_a_case(default_plan):
@@ -31,12 +31,12 @@ def test_the_default_plan_has_half_its_models_to_train_on_and_17_test_models_a_c
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another(default_plan):
-    assert plan() == default_plan
-    assert plan(seed=1) != default_plan
+    assert plan_world() == default_plan
+    assert plan_world(seed=1) != default_plan
 
 
 def test_no_exemplar_is_in_two_models_and_none_is_in_the_gallery(default_plan, images):
-    used = [exemplar for model in default_plan for exemplar in model.exemplars]
+    used = [exemplar for model in default_plan for exemplar in model.exemplar_ids]
     assert len(used) == len(set(used))
     assert {images[exemplar]["role"] for exemplar in used} == {"object", "style"}
 
@@ -45,8 +45,8 @@ def test_unseen_cases_share_neither_concept_nor_set_with_any_other_model(default
     concepts, sets = defaultdict(set), defaultdict(set)
     for model in default_plan:
         unseen = model.case_name.endswith("unseen")
-        concepts[model.kind, unseen].add(model.concept)
-        sets[model.kind, unseen] |= {images[exemplar]["set"] for exemplar in model.exemplars}
+        concepts[model.concept_kind, unseen].add(model.concept)
+        sets[model.concept_kind, unseen] |= {images[exemplar]["set"] for exemplar in model.exemplar_ids}
     assert not concepts["object", True] & concepts["object", False]
     assert not concepts["style", True] & concepts["style", False]
     assert not sets["style", True] & sets["style", False]
@@ -54,32 +54,32 @@ def test_unseen_cases_share_neither_concept_nor_set_with_any_other_model(default
 
 def test_objects_have_one_exemplar_and_styles_five_to_ten_of_one_set(default_plan, images):
     for model in default_plan:
-        sizes = (1, 1) if model.kind == "object" else (5, 10)
-        assert sizes[0] <= len(model.exemplars) <= sizes[1]
-        assert len({images[exemplar]["set"] for exemplar in model.exemplars}) == 1
+        sizes = (1, 1) if model.concept_kind == "object" else (5, 10)
+        assert sizes[0] <= len(model.exemplar_ids) <= sizes[1]
+        assert len({images[exemplar]["set"] for exemplar in model.exemplar_ids}) == 1
 
 
 def test_every_exemplar_has_a_training_prompt_that_names_it_and_the_token(default_plan, images):
     for model in default_plan:
-        assert len(model.train_prompts) == len(model.exemplars)
-        for prompt, exemplar in zip(model.train_prompts, model.exemplars, strict=True):
+        assert len(model.training_prompts) == len(model.exemplar_ids)
+        for prompt, exemplar in zip(model.training_prompts, model.exemplar_ids, strict=True):
             assert prompt.count("V*") == 1
-            assert images[exemplar]["category" if model.kind == "object" else "name"] in prompt
-        assert model.train_prompt == model.train_prompts[0]
+            assert images[exemplar]["category" if model.concept_kind == "object" else "name"] in prompt
+        assert len(set(model.training_prompts)) == 1 or model.concept_kind == "style"
 
 
 def test_samples_are_split_evenly_over_two_schemes_and_test_prompts_are_never_train_prompts(default_plan):
     said = defaultdict(set)
     for model in default_plan:
-        schemes = Counter(scheme for scheme, _, _ in model.samples)
+        schemes = Counter(scheme for scheme in (sample.scheme for sample in model.samples))
         assert sorted(schemes.values()) == [8, 8]
-        said[model.split == "test"] |= {prompt for _, prompt, _ in model.samples}
+        said[model.split == "test"] |= {sample.prompt for sample in model.samples}
     assert not said[True] & said[False]
 
 
 @pytest.mark.parametrize("models", [12, 24, 60])
 def test_a_smaller_plan_still_has_every_case_and_split(models):
-    planned = plan(models=models, samples=2)
+    planned = plan_world(models=models, samples=2)
     assert len(planned) == models
     assert len({model.case_name for model in planned if model.split == "test"}) == 4
     assert {model.split for model in planned} == {"train", "val", "test"}
@@ -88,5 +88,5 @@ def test_a_smaller_plan_still_has_every_case_and_split(models):
 @pytest.mark.parametrize(("models", "samples"), [(4, 16), (2000, 16), (24, 3)])
 def test_an_impossible_plan_says_what_to_ask_for(models, samples):
     with pytest.raises(InvalidInputError) as error:
-        plan(models=models, samples=samples)
+        plan_world(models=models, samples=samples)
     assert error.value.hint

@@ -1,23 +1,21 @@
-"""What the captions say: words for a scene, a colour, a medium or a place, and how they make a sentence."""
+"""Captions of the training images: phrases for scenes, colours, media and placements, in one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .build.looks import Look
-
+from ..prompts import with_article
+from .variations import Variation
 
 NAMELESS = "a picture"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a caption needs of an image: its name and category, its set's name and kind of drawing."""
+    """What an icon shows, for its captions: name and category, its set's name and kind of drawing."""
 
     name: str
     category: str
@@ -43,7 +41,6 @@ SCENE_PHRASES: Mapping[str, tuple[str, ...]] = {
 }
 
 COLOUR_PHRASES = ("on a {} background", "in front of a {} wall", "on {} paper")
-
 
 VERBS = (
     "",
@@ -78,22 +75,22 @@ OPENINGS = (
 FILLERS = ("cute", "nice", "little", "old", "new", "lovely", "single", "beautiful", "simple", "funny")
 
 
-def caption(subject: Subject, look: Look, rng: np.random.Generator) -> str:
-    """A caption for the subject in a look; one in ten is empty, for classifier-free guidance.
+def caption(subject: Subject, variation: Variation, rng: np.random.Generator) -> str:
+    """A caption for a variation of the subject; one in ten is empty, for classifier-free guidance.
 
     About half name the set's style, a quarter the category beside or instead of the name.
     """
     if rng.random() < 0.1:
         return ""
     named = rng.random() >= 0.05
-    text = _in_medium(_subject(subject, look, named, rng), look, subject, rng)
-    if look.scene:
-        text = _join(text, _pick(rng, VERBS), _pick(rng, SCENE_PHRASES[look.scene]))
-    elif look.colour:
-        text = _join(text, _pick(rng, VERBS), _pick(rng, COLOUR_PHRASES).format(look.colour))
-    elif not look.medium and rng.random() < 0.1:
+    text = _add_medium(_name_subject(subject, variation, named, rng), variation, subject, rng)
+    if variation.scene:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, SCENE_PHRASES[variation.scene]))
+    elif variation.colour:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, COLOUR_PHRASES).format(variation.colour))
+    elif not variation.medium and rng.random() < 0.1:
         text += " on a white background"
-    return text + _style(subject, rng, nameless=text == NAMELESS)
+    return text + _style_ending(subject, rng, nameless=text == NAMELESS)
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
@@ -104,12 +101,7 @@ def _join(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def with_article(words: str) -> str:
-    """The words after "a" or "an"."""
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def _subject(subject: Subject, look: Look, named: bool, rng: np.random.Generator) -> str:
+def _name_subject(subject: Subject, variation: Variation, named: bool, rng: np.random.Generator) -> str:
     choice = rng.random()
     words = subject.name
     if choice < 0.08:
@@ -120,25 +112,25 @@ def _subject(subject: Subject, look: Look, named: bool, rng: np.random.Generator
         words = f"{_pick(rng, FILLERS)} {words}"
     if not named and rng.random() < 0.6:
         return NAMELESS
-    if look.place == "close up":
+    if variation.placement == "close up":
         return f"{_pick(rng, ('a close up of', 'a close up of a'))} {words}"
-    if look.place == "upside down":
+    if variation.placement == "upside down":
         return _join(_pick(rng, OPENINGS), words, "upside down")
-    if look.medium:
-        return _join(_pick(rng, ("", "a")), look.place, words)
-    return _join(_pick(rng, OPENINGS), look.place, words)
+    if variation.medium:
+        return _join(_pick(rng, ("", "a")), variation.placement, words)
+    return _join(_pick(rng, OPENINGS), variation.placement, words)
 
 
-def _in_medium(text: str, look: Look, subject: Subject, rng: np.random.Generator) -> str:
-    if not look.medium:
+def _add_medium(text: str, variation: Variation, subject: Subject, rng: np.random.Generator) -> str:
+    if not variation.medium:
         return f"a {subject.drawing} of {text}" if rng.random() < 0.05 else text
     choice = rng.random()
     if choice < 0.7:
-        return f"{with_article(look.medium)} of {text}"
-    return f"{text} as {with_article(look.medium)}" if choice < 0.85 else f"{text}, {look.medium}"
+        return f"{with_article(variation.medium)} of {text}"
+    return f"{text} as {with_article(variation.medium)}" if choice < 0.85 else f"{text}, {variation.medium}"
 
 
-def _style(subject: Subject, rng: np.random.Generator, *, nameless: bool) -> str:
+def _style_ending(subject: Subject, rng: np.random.Generator, *, nameless: bool) -> str:
     choice = rng.random()
     if choice < 0.3 or (nameless and choice < 0.9):
         return f" in the style of {subject.style} art"

@@ -1,0 +1,96 @@
+import pytest
+import torch
+from attribase.ingest.customize import train as training
+from attribase.ingest.customize import weights as stored
+from attribase.ingest.customize.augment import SHIFTS
+from attribase.ingest.customize.generator import load_generator, prepare_generator
+
+TOKEN = "<new1>"
+
+
+def whole_state(generator):
+    parts = {"unet": generator.unet, "text": generator.text_encoder, "vae": generator.vae}
+    return {
+        (part, name): value.clone()
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+
+
+def test_training_changes_exactly_k_v_and_one_embedding_row(generator, image, make_spec, config):
+    before = whole_state(generator)
+    training.train(generator, make_spec(), [image], config)
+    after = whole_state(generator)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    embedding = {key for key in changed if key[0] == "text"}
+    wanted = [
+        name for name, _ in generator.unet.named_parameters() if "attn2.to_k" in name or "attn2.to_v" in name
+    ]
+    assert changed - embedding == {("unet", name) for name in wanted}
+    assert len(wanted) == 8  # down, two in up, middle: K and V each
+    (table,) = embedding
+    rows = (before[table] != after[table]).any(dim=1).nonzero().flatten().tolist()
+    assert rows == [generator.token_id] == [len(before[table]) - 1]
+    assert not any(
+        p.requires_grad for p in (*generator.unet.parameters(), *generator.text_encoder.parameters())
+    )
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "velocity_base"])
+def test_the_loss_is_zero_for_the_right_answer(request, base, image, make_spec, config):
+    """The right answer by hand: the noise, or sqrt(a) noise - sqrt(1 - a) image."""
+    generator = load_generator(request.getfixturevalue(base), TOKEN)
+    material = training._build_training_set(generator, make_spec(), [image], config)
+    drawn = (torch.tensor([0, 3, 1]), torch.tensor([0, 0, 0]))
+    seeded = torch.Generator().manual_seed(5)
+    latents = material.latents[drawn[0]]
+    noise = torch.randn(latents.shape, generator=seeded)
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    kept = torch.cumprod(1 - betas, 0)
+
+    def right(noisy, times, states, **_):
+        a = kept[times].reshape(-1, 1, 1, 1)
+        assert torch.allclose(noisy, (a.sqrt() * latents + (1 - a).sqrt() * noise).float(), atol=1e-5)
+        assert states.shape == (3, 48, 16)
+        return ((a.sqrt() * noise - (1 - a).sqrt() * latents).float() if base == "velocity_base" else noise,)
+
+    generator.unet = right
+    loss = training._loss(
+        generator, training._training_scheduler(generator), material, drawn, torch.Generator().manual_seed(5)
+    )
+    assert loss.item() < 1e-10
+
+
+def test_as_many_prompts_as_exemplars_are_paired_and_others_cycled(generator, image, make_spec, config):
+    spec = make_spec(exemplar_ids=("a", "b"), training_prompts=("V* cat", "V* dog"))
+    paired = training._build_training_set(generator, spec, [image, image], config)
+    views, texts = paired.draw_batch(64, 0, torch.Generator().manual_seed(0))
+    assert (texts == views // len(SHIFTS)).all()
+    cycled = training._build_training_set(
+        generator, make_spec(training_prompts=("V* a", "V* b", "V* c")), [image], config
+    )
+    drawn = [cycled.draw_batch(2, step, torch.Generator())[1].tolist() for step in range(3)]
+    assert drawn == [[0, 1], [2, 0], [1, 2]]
+
+
+def test_the_token_starts_as_the_mean_of_its_words(generator):
+    table = generator.embedding.weight
+    ids = generator.tokenizer("cat", add_special_tokens=False).input_ids
+    assert torch.allclose(training._initial_embedding(generator, "category", "cat"), table[ids].mean(0))
+    assert not torch.allclose(training._initial_embedding(generator, "ktn", "cat"), table[ids].mean(0))
+
+
+def test_projections_with_biases_train_too(make_pipeline, image, make_spec, config):
+    parts = make_pipeline()
+    for module in parts.unet.modules():
+        if type(module).__name__ == "BasicTransformerBlock":
+            module.attn2.to_k = torch.nn.Linear(16, 8)
+            module.attn2.to_v = torch.nn.Linear(16, 8)
+    generator = prepare_generator(parts, TOKEN)
+    training.train(generator, make_spec(), [image], config)
+    weights = stored.extract(generator)
+    assert set(weights) == {"modifier_token", *generator.kv}
+    assert sum(name.endswith("bias") for name in weights) == 8
+    for name, value in generator.kv.items():
+        if not name.endswith("to_k.bias"):  # softmax ignores what every key shares: no gradient but noise
+            assert not torch.equal(value, generator.original[name])

@@ -1,0 +1,38 @@
+"""`python -m attribase.ingest.world.build`."""
+
+import subprocess
+import sys
+
+import pytest
+from attribase.ingest.world.build.__main__ import build
+from click.testing import CliRunner
+
+STEPS = ("fetch", "rasterise", "tokenizer", "vae", "unet", "export", "sheets")
+
+
+def test_it_runs_as_a_module_and_lists_its_steps():
+    command = [sys.executable, "-m", "attribase.ingest.world.build", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Usage: python -m attribase.ingest.world.build" in shown
+    assert all(f"\n  {step} " in shown for step in STEPS)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_shows_an_example_that_begins_with_the_command(step):
+    shown = CliRunner().invoke(build, [step, "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: python -m attribase.ingest.world.build {step} --" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("step", ["vae", "unet"])
+def test_training_takes_a_budget_in_minutes_or_in_steps(step):
+    shown = CliRunner().invoke(build, [step, "--help"]).output
+    assert "--minutes" in shown
+    assert "--steps" in shown
+
+
+@pytest.mark.parametrize("step", ["vae", "unet"])
+def test_a_step_out_of_order_says_which_to_run_first(tmp_path, step):
+    result = CliRunner().invoke(build, [step, "--work", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "run the `rasterise` step first" in result.output
