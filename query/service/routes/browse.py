@@ -14,6 +14,7 @@ from ....store.ids import vectors_table
 from ....store.lookup import is_in, quote
 from ...session import Snapshot
 from ...sql.connection import open_connection
+from ...sql.statements import load_sql
 from ..responses import json_response
 from ..service import ServiceDep, open_dataset
 
@@ -158,8 +159,7 @@ def latest_metrics(snapshot: Snapshot) -> list[dict[str, Any]]:
     """The view `metrics`; computed once a version of the tables it is made of."""
 
     def read() -> list[dict[str, Any]]:
-        order = "order by encoder, case_name, split, scheme, mapper <> 'none', mapper"
-        return _run_sql(snapshot, f"from metrics {order}")
+        return _run_sql(snapshot, load_sql("metrics_of"), dict.fromkeys(("encoder", "mapper", "case_name")))
 
     rows: list[dict[str, Any]] = snapshot.cached(("metrics",), read, *METRIC_TABLES)
     return rows
@@ -183,11 +183,13 @@ def _metric_key(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("encoder", "mapper", "case_name", "scheme", "split"))
 
 
-def _run_sql(snapshot: Snapshot, statement: str) -> list[dict[str, Any]]:
+def _run_sql(
+    snapshot: Snapshot, statement: str, params: dict[str, str | None] | None = None
+) -> list[dict[str, Any]]:
     """The rows of a trusted statement, at the versions of the snapshot."""
     con = open_connection(snapshot.store, snapshot.pinned.versions)
     try:
-        rows: list[dict[str, Any]] = con.sql(statement).to_arrow_table().to_pylist()
+        rows: list[dict[str, Any]] = con.sql(statement, params=params).to_arrow_table().to_pylist()
         return rows
     finally:
         con.close()

@@ -1,7 +1,10 @@
 """The SQL files: one statement each, with a header that tells the truth."""
 
+import ast
 import re
+from pathlib import Path
 
+import attribase
 import duckdb
 import pytest
 from attribase.query.sql.macros import MACROS
@@ -69,3 +72,27 @@ def test_a_quoted_name_is_that_name(name):
     with duckdb.connect() as con:
         con.execute(f"create table t as select 7 as {quote_name(name)}")
         assert con.sql("from t").columns == [name]
+
+
+LAYERS = ("store", "runtime", "ingest", "train", "query", "commands", "demo")
+
+
+def built_statements(path):
+    """The first literal of each statement that a file puts together from strings and runs."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name.endswith(("execute", "executemany", "sql")):
+            for argument in node.args:
+                if isinstance(argument, ast.JoinedStr | ast.BinOp):
+                    parts = (part.value for part in ast.walk(argument) if isinstance(part, ast.Constant))
+                    yield next((text for text in parts if isinstance(text, str)), "")
+
+
+def test_only_statements_that_take_no_parameters_are_built_from_strings():
+    root = Path(attribase.__file__).parent
+    for layer in LAYERS:
+        for path in (root / layer).rglob("*.py"):
+            for text in built_statements(path):
+                assert text.startswith(("set ", "create schema ")), (path, text)
