@@ -1,16 +1,16 @@
-"""`attribase init`, `info`, `check` and `compact`: the store itself."""
+"""`attribase init`, `info`, `check`, `compact`, `tag` and `tags`: a store and its states."""
 
 import click
 
 from ..store import Store
-from ..store import tags as store_tags
+from ..store.tags import create_tag, delete_tag, list_tags
 from .console import draw_progress, format_option, open_store, print_rows, say, store_uri
 
 
 @click.command()
 @click.pass_context
 def init(ctx: click.Context) -> None:
-    """Make an empty store: all tables, no rows. Doing it twice changes nothing.
+    """Create an empty store, with all tables and no rows. Running it again changes nothing.
 
     Example: attribase -s my.store init
     """
@@ -22,7 +22,7 @@ def init(ctx: click.Context) -> None:
 @format_option
 @click.pass_context
 def info(ctx: click.Context, fmt: str) -> None:
-    """Tables with rows, versions and sizes on disk, and jobs that were not finished.
+    """Show the tables with their rows, versions and sizes on disk, and the unfinished jobs.
 
     Example: attribase -s my.store info
     """
@@ -32,15 +32,17 @@ def info(ctx: click.Context, fmt: str) -> None:
     names = ("table", "rows", "version", "versions", "fragments", "bytes")
     print_rows([{name: getattr(found, name) for name in names} for found in store_info(store)], fmt)
     for job in store.jobs.unfinished():
-        say(f"unfinished: {job.kind}, {job.done_items} of {job.total_items}; the same command again goes on")
+        say(
+            f"unfinished: {job.kind}, {job.done_items} of {job.total_items}; run the same command to continue"
+        )
 
 
 @click.command()
-@click.option("--no-bytes", is_flag=True, help="Leave out the slow part: hashing every image.")
+@click.option("--no-bytes", is_flag=True, help="Do not hash the images, which is the slow part.")
 @format_option
 @click.pass_context
 def check(ctx: click.Context, no_bytes: bool, fmt: str) -> None:
-    """Look for orphans, missing vectors, bytes whose hash is not their id; exit 1 when something is wrong.
+    """Check the store for orphans, missing vectors and changed images; exit with 1 when there is a problem.
 
     Example: attribase -s my.store check
     """
@@ -58,7 +60,7 @@ def check(ctx: click.Context, no_bytes: bool, fmt: str) -> None:
 @click.command()
 @click.pass_context
 def compact(ctx: click.Context) -> None:
-    """Put small fragments together and drop old versions that no result names.
+    """Merge small fragments and remove old versions, except those that a tag or a stored result needs.
 
     Example: attribase -s my.store compact
     """
@@ -70,12 +72,10 @@ def compact(ctx: click.Context) -> None:
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--delete", is_flag=True, help="Drop the tag instead; its versions go with the next compaction."
-)
+@click.option("--delete", is_flag=True, help="Delete the tag; the next compaction removes its versions.")
 @click.pass_context
 def tag(ctx: click.Context, name: str, delete: bool) -> None:
-    """Call the store as it is now NAME, to ask and compare later; compaction keeps it.
+    """Name the present state of the store NAME, to query and compare it later. Compaction keeps it.
 
     \b
     Example: attribase -s my.store tag before_cleaning
@@ -84,22 +84,22 @@ def tag(ctx: click.Context, name: str, delete: bool) -> None:
     """
     store = open_store(ctx)
     if delete:
-        store_tags.delete_tag(store, name)
-        say(f"dropped the tag {name}")
+        delete_tag(store, name)
+        say(f"deleted the tag {name}")
     else:
-        made = store_tags.create_tag(store, name)
-        say(f"tagged {len(made.versions)} tables: query sql ... --at {name}, or `from {name}.metrics`")
+        created = create_tag(store, name)
+        say(f"tagged {len(created.versions)} tables: query sql ... --at {name}, or `from {name}.metrics`")
 
 
 @click.command()
 @format_option
 @click.pass_context
 def tags(ctx: click.Context, fmt: str) -> None:
-    """The tags there are, oldest first.
+    """List the tags, oldest first.
 
     Example: attribase -s my.store tags
     """
-    found = store_tags.list_tags(open_store(ctx))
+    found = list_tags(open_store(ctx))
     rows = [
         {"tag": tag.name, "created": tag.created.isoformat(), "tables": len(tag.versions)} for tag in found
     ]

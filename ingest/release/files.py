@@ -1,4 +1,4 @@
-"""Where the parts of an AbC release lie in its folder, and what their names say.
+"""The files of an AbC release in its folder, and what their names mean.
 
     dataset/json/test_<case>.json            (or .json.gz)
     feats/<encoder>/laion_subset.pth
@@ -8,7 +8,7 @@
 
 Every part is optional. An encoder's name may hold underscores itself: a weights file belongs to the longest
 encoder that its name starts with, among the folders of feats/ and the encoders that the store knows. Where
-none fits, a name with one underscore is split there; one with several is left out, and that is told.
+none fits, a name with one underscore is split there; a name with several is left out, with a note.
 """
 
 from collections.abc import Collection, Iterator
@@ -42,21 +42,21 @@ class Files:
     ignored: list[str] = field(default_factory=list)
 
     def name(self, path: Path) -> str:
-        """`path` as messages and jobs call it: below the folder, with slashes."""
+        """`path` below the folder, with slashes, as in messages and jobs."""
         return path.relative_to(self.folder).as_posix()
 
 
 def find_files(folder: str | Path, known_encoders: Collection[str] = ()) -> Files:
-    """The parts that `folder` has.
+    """The parts of a release in `folder`.
 
-    Raises NotFoundError when there is no such folder, InvalidInputError when nothing in it is a part of a
-    release, or a name cannot be used.
+    Raises NotFoundError when there is no such folder, InvalidInputError when it holds no part of a release,
+    or a file has an unusable name.
     """
     files = Files(Path(folder))
     if not files.folder.exists():
         raise NotFoundError(f"there is no folder {folder}", hint=LAYOUT_HINT)
     if not files.folder.is_dir():
-        raise InvalidInputError(f"{folder} is no folder", hint=LAYOUT_HINT)
+        raise InvalidInputError(f"{folder} is not a folder", hint=LAYOUT_HINT)
     _find_indexes(files)
     encoders = {path.name for path in _entries(files.folder / "feats") if path.is_dir()}
     for encoder in sorted(encoders):
@@ -72,7 +72,7 @@ def find_files(folder: str | Path, known_encoders: Collection[str] = ()) -> File
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """What lies in `folder`, sorted, without hidden files; nothing when there is no such folder."""
+    """The entries of `folder` that are not hidden, sorted; none when there is no such folder."""
     if not folder.is_dir():
         return
     try:
@@ -122,7 +122,7 @@ def _find_weights(
         encoder = _encoder_of(path.name.removesuffix(FEATURES_ENDING), encoders)
         if encoder is None:
             files.ignored.append(
-                f"{files.name(path)} does not say where its encoder's name ends: import the features first, "
+                f"{files.name(path)}: where its encoder's name ends is ambiguous: import the features first, "
                 "or make the folder feats/<encoder>"
             )
             continue
@@ -131,7 +131,7 @@ def _find_weights(
 
 
 def _encoder_of(stem: str, encoders: Collection[str]) -> str | None:
-    """The encoder of a weights file's name, None when that cannot be told."""
+    """The encoder that a weights file's name starts with, None where that is ambiguous."""
     fitting = [name for name in encoders if stem.startswith(f"{name}_") and len(stem) > len(name) + 1]
     if fitting:
         return max(fitting, key=len)
@@ -140,7 +140,7 @@ def _encoder_of(stem: str, encoders: Collection[str]) -> str | None:
 
 
 def _check_names(files: Files) -> None:
-    """Names become parts of tables' and columns' names; `gallery` and `none` have a meaning already."""
+    """Names become parts of table and column names; `gallery` and `none` are reserved."""
     named: dict[str, Path] = dict(files.galleries)
     for (name, _), path in (*files.features.items(), *files.mappers.items(), *files.calibrators.items()):
         named.setdefault(name, path)
@@ -152,7 +152,7 @@ def _check_names(files: Files) -> None:
     for case, path in (*files.indexes.items(), *((case, path) for (_, case), path in files.features.items())):
         if case == GALLERY:
             raise InvalidInputError(
-                f"{files.name(path)}: no case can be called {case!r}",
+                f"{files.name(path)}: {case!r} cannot name a case",
                 hint="rename the file",
             )
     for (_, mapper), path in files.mappers.items():

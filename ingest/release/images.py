@@ -1,4 +1,4 @@
-"""Released images into the store: rows with bytes where the file is there, references by uri where not."""
+"""Images of a release, written to the store: with bytes where the file exists, else as references by uri."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +16,14 @@ from ...store import Store, content_id
 from ...store.lookup import quote
 from ..images.source import Unreadable
 
-ENDINGS = (".png", ".jpg", ".jpeg")  # the gallery comes as PNG and, smaller, as JPEG
+ENDINGS = (".png", ".jpg", ".jpeg")  # the gallery is published as PNG and, smaller, as JPEG
 GALLERY_FOLDERS = ("dataset/laion_subset_jpeg", "dataset/laion_subset")
 READ_AHEAD = 64
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Encoded bytes that decode, and their size in pixels."""
+class ReleasedImage:
+    """The bytes of an image that decodes, and its size in pixels."""
 
     data: bytes
     width: int
@@ -31,30 +31,32 @@ class Picture:
 
 
 @dataclass
-class Pictures:
-    """The image files below `folder`; larger ones than `pixel_limit` are refused by their header."""
+class ImageFolder:
+    """The image files below `folder`. Those of more than `pixel_limit` pixels count as unreadable."""
 
     folder: Path
     pixel_limit: int = PIXEL_LIMIT
     _folders: dict[tuple[str, bool], list[Path]] = field(default_factory=dict, repr=False)
 
     def find(self, path: str, *, gallery: bool = False) -> Path | None:
-        """The file that the release calls `path`, None where it is not there. Never one outside `folder`.
+        """The file of the release's `path`, None where it does not exist. Never one outside of `folder`.
 
-        A gallery path is also looked for in the gallery's own folders, where the release's demo expects it.
+        A gallery image is also looked for in the gallery's own folders, where the release's demo expects it.
         """
         parent, _, name = path.rpartition("/")
-        if (parent, gallery) not in self._folders:  # asked a million times, of few folders
-            self._folders[parent, gallery] = [one for one in self._places(parent, gallery) if one.is_dir()]
+        if (parent, gallery) not in self._folders:  # a million paths lie in few folders
+            self._folders[parent, gallery] = [
+                one for one in self._candidate_folders(parent, gallery) if one.is_dir()
+            ]
         for folder in self._folders[parent, gallery]:
             stem = name.rpartition(".")[0] or name
-            for called in (name, *(stem + ending for ending in ENDINGS)):
-                if (folder / called).is_file():
-                    return folder / called
+            for candidate in (name, *(stem + ending for ending in ENDINGS)):
+                if (folder / candidate).is_file():
+                    return folder / candidate
         return None
 
-    def _places(self, parent: str, gallery: bool) -> Iterator[Path]:
-        """The folders that may hold what the release has in `parent`."""
+    def _candidate_folders(self, parent: str, gallery: bool) -> Iterator[Path]:
+        """The folders that may hold the files of the release's folder `parent`."""
         pure = PurePosixPath(parent)
         if pure.is_absolute() or ".." in pure.parts or "\\" in parent:
             return
@@ -65,20 +67,20 @@ class Pictures:
 
     def read(
         self, paths: Sequence[str], *, gallery: bool = False
-    ) -> Iterator[tuple[str, Picture | Unreadable | None]]:
-        """Each path with its picture, with why it is unusable, or with None where there is no file."""
+    ) -> Iterator[tuple[str, ReleasedImage | Unreadable | None]]:
+        """Each path with its image, the reason why it is unusable, or None where there is no file."""
         stream = iter(paths)
         with ThreadPoolExecutor(max_workers=core_count()) as pool:
             while ahead := list(islice(stream, READ_AHEAD)):
                 files = [self.find(path, gallery=gallery) for path in ahead]
-                pictures = pool.map(self._read, [file for file in files if file])
+                images = pool.map(self._read, [file for file in files if file])
                 for path, file in zip(ahead, files, strict=True):
-                    yield path, next(pictures) if file else None
+                    yield path, next(images) if file else None
 
-    def _read(self, file: Path) -> Picture | Unreadable:
+    def _read(self, file: Path) -> ReleasedImage | Unreadable:
         try:
             data = file.read_bytes()
-            return Picture(data, *decode_image(data, self.pixel_limit).size)
+            return ReleasedImage(data, *decode_image(data, self.pixel_limit).size)
         except OSError as error:
             return Unreadable("unreadable", str(error.strerror))
         except BadImageError as error:
@@ -90,14 +92,14 @@ STAGE = "release"
 
 
 @dataclass(frozen=True)
-class Sink:
-    """Where image and sample rows go: a bounded number of bytes a commit, unusable files into failures."""
+class RowWriter:
+    """Writes image and sample rows, a bounded number of bytes a commit; unusable files become failures."""
 
     store: Store
-    pictures: Pictures
+    images: ImageFolder
 
     def write(self, table: str, rows: Iterator[tuple[dict[str, Any], Unreadable | None]]) -> None:
-        """Upsert the rows and record what was unusable."""
+        """Upsert the rows, each with the reason why its file is unusable, if it is."""
         held: list[dict[str, Any]] = []
         failures: list[tuple[str, str, str]] = []
         size = 0
@@ -113,43 +115,48 @@ class Sink:
         self.store.record_failures(STAGE, failures)
 
 
-def picture_columns(
-    path: str, found: Picture | Unreadable | None
+def image_columns(
+    path: str, found: ReleasedImage | Unreadable | None
 ) -> tuple[dict[str, Any], Unreadable | None]:
-    """The columns that images and samples share, and why the file could not be used."""
-    if isinstance(found, Picture):
+    """The columns that images and samples share, and the reason why the file is unusable."""
+    if isinstance(found, ReleasedImage):
         return {"uri": path, "width": found.width, "height": found.height, "bytes": found.data}, None
     return {"uri": path, "width": None, "height": None, "bytes": None}, found
 
 
 def add_images(
-    sink: Sink, collection: str, paths: Sequence[str], known: Sequence[str | None], *, gallery: bool = False
+    writer: RowWriter,
+    collection: str,
+    paths: Sequence[str],
+    known: Sequence[str | None],
+    *,
+    gallery: bool = False,
 ) -> list[str]:
-    """Store the images of `paths` that are not `known` (by id), all of them as members of `collection`.
+    """Store the images of `paths`, except those whose id is `known`, and make all members of `collection`.
 
-    Returns the id of each path: that of its bytes where there is a file, of its uri where not.
+    Returns the id of each path: the hash of its bytes where there is a file, else of its uri.
     """
     ids: dict[str, str] = {path: name for path, name in zip(paths, known, strict=True) if name}
     fresh = [path for path in dict.fromkeys(paths) if path not in ids]
 
     def rows() -> Iterator[tuple[dict[str, Any], Unreadable | None]]:
-        for path, found in sink.pictures.read(fresh, gallery=gallery):
-            columns, problem = picture_columns(path, found)
+        for path, found in writer.images.read(fresh, gallery=gallery):
+            columns, problem = image_columns(path, found)
             ids[path] = content_id(columns["bytes"] or path.encode())
             yield {"image_id": ids[path], **columns}, problem
 
     if fresh:
-        sink.write("images", rows())
+        writer.write("images", rows())
     found = [ids[path] for path in paths]
     members = {"collection": pa.array([collection] * len(found)), "image_id": pa.array(found)}
-    sink.store.upsert("members", pa.table(members))
+    writer.store.upsert("members", pa.table(members))
     return found
 
 
 def known_images(store: Store, paths: pa.StringArray, *, aliases: bool = False) -> pa.StringArray:
     """The image_id of each path that the store holds as a uri, null for others.
 
-    With `aliases` a path that differs only in its image ending counts too, unless it is among `paths` itself.
+    With `aliases` a uri that differs only in its image ending matches too, unless it is one of `paths`.
     """
     rows = store.read("images", ["uri", "image_id"])
     rows = rows.filter(pc.is_valid(rows["uri"]))
@@ -165,8 +172,8 @@ def known_images(store: Store, paths: pa.StringArray, *, aliases: bool = False) 
     return found
 
 
-def count_unused_files(store: Store, pictures: Pictures) -> int:
-    """How many references of the store have a file by now. They stay references: ids do not change."""
+def count_unused_files(store: Store, images: ImageFolder) -> int:
+    """How many references of the store have a file now. They stay references: ids do not change."""
     count = 0
     failed: Mapping[str, None] = dict.fromkeys(
         store.read("failures", ["item"], f"stage = {quote(STAGE)}")["item"].to_pylist()
@@ -174,5 +181,5 @@ def count_unused_files(store: Store, pictures: Pictures) -> int:
     for table in ("images", "samples"):
         for batch in store.scan(table, ["uri"], "width is null and uri is not null", batch_rows=65536):
             for path in batch["uri"].to_pylist():
-                count += path not in failed and pictures.find(path, gallery=table == "images") is not None
+                count += path not in failed and images.find(path, gallery=table == "images") is not None
     return count

@@ -1,4 +1,4 @@
-"""What a part of the release says about a case: its models, their exemplars and their samples."""
+"""The models of a case with their exemplars and samples, as an index or a features file lists them."""
 
 import gzip
 import json
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...store import DataError, InvalidInputError, content_id, key_id
-
-SHOWN = 80  # characters of a value in a message
+from .entries import entry_error, format_value, is_storable_name, parse_names
 
 
 @dataclass(frozen=True)
 class ListedModel:
-    """One model. `samples`: the paths of each scheme, in order."""
+    """One model. `samples`: the paths of the samples of each scheme, in order."""
 
     exemplars: tuple[str, ...]
     samples: Mapping[str, tuple[str, ...]]
@@ -34,9 +33,9 @@ class Listing:
     """The models of `case`, in the release's order.
 
     Attributes:
-        source: the file that says so, for messages and jobs.
+        source: the file that lists them, for messages and jobs.
         digest: changes when the file's content does.
-        complete: whether every model and sample of the case is named (an index), or those with features.
+        complete: whether it lists every model and sample of the case (an index), or those with features.
     """
 
     case: str
@@ -47,7 +46,7 @@ class Listing:
 
     @cached_property
     def model_ids(self) -> list[str]:
-        """The id of each model: its case and exemplars, and how many of the same came before it."""
+        """The id of each model: from its case, exemplars and number of earlier models with the same ones."""
         seen: dict[tuple[str, ...], int] = {}
         ids = []
         for model in self.models:
@@ -68,10 +67,10 @@ def sample_id(model_id: str, scheme: str, path: str) -> str:
 
 
 def check_agreement(one: Listing, other: Listing) -> None:
-    """Raise InvalidInputError unless both name the same models, and an index all samples of the other."""
+    """Raise InvalidInputError unless both list the same models, and an index all samples of the other."""
     whole, part = (one, other) if one.complete else (other, one)
     if len(part.models) != len(whole.models):
-        raise disagree(part, f"it has {len(part.models)} models", whole, f"{len(whole.models)}")
+        raise disagreement_error(part, f"it has {len(part.models)} models", whole, f"{len(whole.models)}")
     for place, (mine, its) in enumerate(zip(part.models, whole.models, strict=True)):
         _check_exemplars(part, mine.exemplars, whole, its.exemplars, place)
         if whole.complete and not part.complete:
@@ -80,102 +79,74 @@ def check_agreement(one: Listing, other: Listing) -> None:
                 unknown = next((path for path in paths if path not in known), None)
                 if unknown is not None:
                     at = f"{unknown!r} is a {scheme!r} sample of model {place}"
-                    raise disagree(part, at, whole, "no such sample of it")
+                    raise disagreement_error(part, at, whole, "no such sample of it")
 
 
 def _check_exemplars(
     part: Listing, mine: Sequence[str], whole: Listing, its: Sequence[str], place: int
 ) -> None:
     if len(mine) != len(its):
-        raise disagree(part, f"model {place} has {len(mine)} exemplars", whole, f"{len(its)}")
+        raise disagreement_error(part, f"model {place} has {len(mine)} exemplars", whole, f"{len(its)}")
     for path, expected in zip(mine, its, strict=True):
         if path != expected:
-            raise disagree(part, f"model {place} has the exemplar {path!r}", whole, f"{expected!r}")
+            raise disagreement_error(part, f"model {place} has the exemplar {path!r}", whole, f"{expected!r}")
 
 
-def disagree(part: Listing, says: str, whole: Listing, has: str) -> InvalidInputError:
+def disagreement_error(part: Listing, claim: str, whole: Listing, other: str) -> InvalidInputError:
     """The error for two parts of a release that contradict each other."""
     return InvalidInputError(
-        f"{part.source} and {whole.source} disagree: in the first {says}, the second has {has}",
-        hint="both have to come from one release; nothing was imported",
+        f"{part.source} and {whole.source} disagree: in the first {claim}, the second has {other}",
+        hint="use files of one release; nothing was imported",
     )
-
-
-def wrong(file: str, entry: str, problem: str) -> InvalidInputError:
-    """The error for an entry of a file that is not what it has to be."""
-    return InvalidInputError(
-        f"{file}: {entry} {problem}", hint="get the file again, or leave it out; nothing was imported"
-    )
-
-
-def texts(file: str, entry: str, value: Any, *, what: str = "path") -> tuple[str, ...]:
-    """`value` as a list of non-empty strings that can name files. InvalidInputError when it is none."""
-    if not isinstance(value, list | tuple):
-        raise wrong(file, entry, f"is {describe(value)}, not a list of {what}s")
-    for place, text in enumerate(value):
-        if not is_text(text):
-            raise wrong(file, f"{entry}[{place}]", f"is {describe(text)}, not a {what}")
-    return tuple(value)
-
-
-def is_text(value: Any) -> bool:
-    """Whether `value` is a string that can be stored and can name a file."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        return False
-    return not any("\ud800" <= letter <= "\udfff" for letter in value) if not value.isascii() else True
-
-
-def describe(value: Any) -> str:
-    """A value in a message, at most a line."""
-    text = repr(value) if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 GZIP = b"\x1f\x8b"
 
 
 def read_index(path: Path, name: str, case: str) -> Listing:
-    """The index at `path`, called `name` in messages.
+    """The models that the index at `path` lists; messages call it `name`.
 
-    Raises DataError for what is no JSON, InvalidInputError for JSON of another shape; both name the entry.
+    Raises DataError for a file that is not JSON, InvalidInputError, with the entry, for another structure.
     """
     try:
         data = path.read_bytes()
         data = gzip.decompress(data) if data.startswith(GZIP) else data
         entries = json.loads(data)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise DataError(f"{name} is no JSON: {error}", hint="get the file again") from error
+        raise DataError(f"{name} is not JSON: {error}", hint="get the file again") from error
     if not isinstance(entries, list) or not entries:
-        raise wrong(name, "the whole file", f"is {describe(entries)}, not a list with an entry a model")
-    models = tuple(_model(name, f"entry {place}", entry) for place, entry in enumerate(entries))
+        raise entry_error(
+            name, "the whole file", f"is {format_value(entries)}, not a list with an entry a model"
+        )
+    models = tuple(_parse_model(name, f"entry {place}", entry) for place, entry in enumerate(entries))
     return Listing(case, name, models, complete=True, digest=content_id(data))
 
 
-def _model(file: str, at: str, entry: Any) -> ListedModel:
+def _parse_model(file: str, at: str, entry: Any) -> ListedModel:
     if not isinstance(entry, dict):
-        raise wrong(file, at, f"is {describe(entry)}, not an object")
+        raise entry_error(file, at, f"is {format_value(entry)}, not an object")
     for key in ("exemplar", "synth"):
         if key not in entry:
-            raise wrong(file, at, f"has no {key!r}")
-    exemplars = texts(file, f"{at}, exemplar", entry["exemplar"])
+            raise entry_error(file, at, f"has no {key!r}")
+    exemplars = parse_names(file, f"{at}, exemplar", entry["exemplar"])
     if not exemplars:
-        raise wrong(file, f"{at}, exemplar", "is empty")
+        raise entry_error(file, f"{at}, exemplar", "is empty")
     synth = entry["synth"]
-    if not isinstance(synth, dict) or not all(map(is_text, synth)):
-        raise wrong(file, f"{at}, synth", f"is {describe(synth)}, not an object of schemes")
-    samples = {scheme: texts(file, f"{at}, synth, {scheme}", paths) for scheme, paths in synth.items()}
+    if not isinstance(synth, dict) or not all(map(is_storable_name, synth)):
+        raise entry_error(file, f"{at}, synth", f"is {format_value(synth)}, not an object of schemes")
+    samples = {scheme: parse_names(file, f"{at}, synth, {scheme}", paths) for scheme, paths in synth.items()}
     return ListedModel(
-        exemplars, samples, _name(file, at, entry, "class_id"), _name(file, at, entry, "category")
+        exemplars, samples, _parse_name(file, at, entry, "class_id"), _parse_name(file, at, entry, "category")
     )
 
 
-def _name(file: str, at: str, entry: dict[str, Any], key: str) -> str | None:
+def _parse_name(file: str, at: str, entry: dict[str, Any], key: str) -> str | None:
     """A string or a number, as a string; None where it is null or left out."""
     value = entry.get(key)
     if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not is_text(value):
-        raise wrong(file, f"{at}, {key}", f"is {describe(value)}, not a name")
+    if not is_storable_name(value):
+        raise entry_error(file, f"{at}, {key}", f"is {format_value(value)}, not a name")
     return str(value)

@@ -1,4 +1,4 @@
-"""The parts of a release as work: each is a job whose shards are written whole and in order."""
+"""The parts of a release as jobs: each is written in chunks, which are the shards of its job."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,48 +11,49 @@ import pyarrow as pa
 from ...store import Step
 from .features import CaseFeatures, Gallery
 from .files import GALLERY
-from .images import Sink, add_images, known_images
+from .images import RowWriter, add_images, known_images
 from .listing import Listing, sample_id
-from .models import VectorTable, add_models, add_samples, stored_exemplars
+from .mappers import VectorTable
+from .models import add_models, add_samples, stored_exemplars
 from .stored import JOB
 
 CHUNK = 16_384  # rows a commit: 48 MB of vectors of length 768, and as much for each mapper
 
 
 class Part(Protocol):
-    """Something to write in chunks. `name` and `digest` say what it is; equal ones are written once."""
+    """A part of a release that is written in chunks, once for each `name` and `digest`."""
 
     @property
     def stage(self) -> str:
-        """What progress calls it."""
+        """Its name in progress messages."""
 
     @property
     def name(self) -> str:
-        """The file, and what of it."""
+        """The file, and which part of it."""
 
     @property
     def digest(self) -> str:
         """Changes when the file's content does."""
 
     def chunks(self) -> Sequence[tuple[str, int]]:
-        """(name, items) of every chunk, in order; the names differ."""
+        """(name, items) of every chunk, in order; names are unique."""
 
-    def write(self, sink: Sink, chunk: str) -> None:
+    def write(self, writer: RowWriter, chunk: str) -> None:
         """Write one chunk; writing it twice changes nothing."""
 
 
-def write_part(sink: Sink, part: Part) -> Iterator[Step]:
-    """Write the chunks that are not written yet. Yields nothing when all are."""
+def write_part(writer: RowWriter, part: Part) -> Iterator[Step]:
+    """Write the chunks that are not written yet, one step a chunk."""
     chunks = part.chunks()
     spec = {"part": part.name, "digest": part.digest}
-    job = sink.store.jobs.plan(JOB, spec, [name for name, _ in chunks], 1)
+    job = writer.store.jobs.plan(JOB, spec, [name for name, _ in chunks], 1)
     pending = {shard.items[0]: shard for shard in job.pending()}
     if not pending:
         return
     done, total = 0, sum(items for _, items in chunks)
     for name, items in chunks:
         if name in pending:
-            part.write(sink, name)
+            part.write(writer, name)
             job.finish(pending[name])
         done += items
         yield Step(part.stage, done, total)
@@ -76,7 +77,7 @@ class ListingPart:
 
     @property
     def stage(self) -> str:
-        """What progress calls it."""
+        """Its name in progress messages."""
         return self.listing.case
 
     @property
@@ -86,7 +87,7 @@ class ListingPart:
 
     @property
     def digest(self) -> str:
-        """Of the file."""
+        """The digest of the file."""
         return self.listing.digest
 
     @cached_property
@@ -97,24 +98,24 @@ class ListingPart:
         """All models at once, then samples."""
         return [("models", len(self.listing.models)), *_cuts("samples", len(self._samples))]
 
-    def write(self, sink: Sink, chunk: str) -> None:
+    def write(self, writer: RowWriter, chunk: str) -> None:
         """Write models or samples."""
         if chunk == "models":
-            add_models(sink, self.listing)
+            add_models(writer, self.listing)
         else:
-            add_samples(sink, self._samples[_range(chunk)])
+            add_samples(writer, self._samples[_range(chunk)])
 
 
 @dataclass(frozen=True)
 class GalleryPart:
-    """The gallery of one encoder: images, their membership and their vectors."""
+    """The gallery of one encoder: images, members and vectors."""
 
     gallery: Gallery
     table: VectorTable
 
     @property
     def stage(self) -> str:
-        """What progress calls it."""
+        """Its name in progress messages."""
         return f"{self.gallery.encoder}: {GALLERY}"
 
     @property
@@ -124,7 +125,7 @@ class GalleryPart:
 
     @property
     def digest(self) -> str:
-        """Of the file."""
+        """The digest of the file."""
         return self.gallery.digest
 
     @cached_property
@@ -135,34 +136,34 @@ class GalleryPart:
         """Rows of the matrix."""
         return _cuts("rows", self.gallery.rows.count)
 
-    def write(self, sink: Sink, chunk: str) -> None:
-        """Write the images first: a vector belongs to one."""
+    def write(self, writer: RowWriter, chunk: str) -> None:
+        """Write images, then their vectors."""
         rows = _range(chunk)
         paths, known = (column[rows].to_pylist() for column in (self.gallery.paths, self._known))
-        ids = add_images(sink, GALLERY, paths, known, gallery=True)
+        ids = add_images(writer, GALLERY, paths, known, gallery=True)
         self.table.add("image", ids, self.gallery.rows, rows.start)
 
 
 @dataclass(frozen=True)
 class VectorsPart:
-    """The vectors of a case's exemplars and samples, whose rows are there."""
+    """The vectors of the exemplars and samples of a case, whose rows are stored by then."""
 
     features: CaseFeatures
     table: VectorTable
 
     @property
     def stage(self) -> str:
-        """What progress calls it."""
+        """Its name in progress messages."""
         return f"{self.features.encoder}: {self.features.listing.case}"
 
     @property
     def name(self) -> str:
-        """The file, apart from the models that it names too."""
+        """The file, told apart from its ListingPart."""
         return f"{self.features.listing.source}: vectors"
 
     @property
     def digest(self) -> str:
-        """Of the file."""
+        """The digest of the file."""
         return self.features.listing.digest
 
     def chunks(self) -> Sequence[tuple[str, int]]:
@@ -170,7 +171,7 @@ class VectorsPart:
         samples = (_cuts(f"scheme {one.scheme}", one.rows.count) for one in self.features.samples)
         return [*_cuts("exemplars", self.features.exemplars.count), *chain.from_iterable(samples)]
 
-    def write(self, sink: Sink, chunk: str) -> None:  # noqa: ARG002 - as every part
+    def write(self, writer: RowWriter, chunk: str) -> None:  # noqa: ARG002 - as every part
         """Write the vectors of some exemplars, or of some samples of one scheme."""
         rows = _range(chunk)
         if chunk.startswith("exemplars:"):
@@ -186,7 +187,7 @@ class VectorsPart:
 
     @cached_property
     def _exemplar_ids(self) -> list[str | None]:
-        """The image of each row; None for one that is no model's."""
+        """The image id of each exemplar row; None for a row of no model."""
         stored = stored_exemplars(self.table.store, self.features.listing)
         ids: list[str | None] = [None] * self.features.exemplars.count
         for name, (start, end) in zip(self.features.listing.model_ids, self.features.chunks, strict=True):

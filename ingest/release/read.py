@@ -1,4 +1,4 @@
-"""A release read and checked as a whole: that its parts agree with each other and with the store."""
+"""Reading a release as a whole, with checks that its parts agree among themselves and with the store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +10,9 @@ from ...store import InvalidInputError, Step, Store
 from ...store.ids import mapped_column, vectors_table
 from .features import CaseFeatures, Gallery, read_case, read_gallery
 from .files import Files, find_files
-from .images import Pictures, Sink, count_unused_files
+from .images import ImageFolder, RowWriter, count_unused_files
 from .listing import Listing, check_agreement, read_index
-from .mappers import add_calibrations, add_mappers
-from .models import VectorTable, add_encoder
+from .mappers import VectorTable, add_calibrations, add_encoder, add_mappers
 from .parts import GalleryPart, ListingPart, Part, VectorsPart, write_part
 from .stored import check_store, existing_store, known_encoders, stored_listing
 from .weights import ReleasedCalibration, ReleasedMapper, read_calibrator, read_mapper
@@ -21,9 +20,9 @@ from .weights import ReleasedCalibration, ReleasedMapper, read_calibrator, read_
 
 @dataclass(frozen=True)
 class Release:
-    """Everything that a folder has of the release, checked. Large matrices are left on disk.
+    """The parts of the release in a folder, validated. Large matrices stay on disk.
 
-    `notes` say, for people, what is not there and what was left out.
+    `notes` tell users what is missing and what was left out.
     """
 
     folder: Path
@@ -36,22 +35,22 @@ class Release:
 
     @property
     def listings(self) -> list[Listing]:
-        """All that name models: the indexes first, then features."""
+        """Every listing of models: the indexes, then the features."""
         return [*self.indexes, *(one.listing for one in self.features)]
 
     @property
     def dims(self) -> dict[str, int]:
-        """Encoder -> length of its features."""
+        """The length of the features, by encoder."""
         return {name: dim for name, dim, _ in _dims(self)}
 
 
 def read_release(folder: str | Path, store: Store | None = None) -> Release:
-    """Read what `folder` has and check it, against `store` too when there is one. Writes nothing.
+    """Read and validate the release in `folder`, also against `store` when given. Writes nothing.
 
     Raises:
         NotFoundError: there is no such folder.
-        InvalidInputError: it is no release; an entry is not what it has to be; two parts disagree.
-        DataError: a file is broken, or holds something other than what it should.
+        InvalidInputError: it is no release, an entry is invalid, or two parts disagree.
+        DataError: a file is broken or holds something else.
         ConflictError: the store holds something else under the same name.
     All name the file and the entry.
     """
@@ -74,7 +73,7 @@ def read_release(folder: str | Path, store: Store | None = None) -> Release:
 
 
 def _check_listings(release: Release, store: Store | None) -> None:
-    """What names a case's models has to agree, what the store holds of it included."""
+    """All listings of a case have to agree, the stored one included."""
     for case in dict.fromkeys(one.case for one in release.listings):
         parts = [one for one in release.listings if one.case == case]
         for place, part in enumerate(parts):
@@ -82,13 +81,13 @@ def _check_listings(release: Release, store: Store | None) -> None:
                 check_agreement(other, part)
         stored = stored_listing(store, case) if store else None
         if stored:
-            # Features agree with an index beside them, and may be ahead of one that is stored.
+            # Features that agree with an index beside them may list more than the stored listing.
             for part in parts[:1] if parts[0].complete else parts:
                 check_agreement(stored, part)
 
 
 def _dims(release: Release) -> Iterator[tuple[str, int, str]]:
-    """(encoder, length of its features, which file and entry say so)."""
+    """(encoder, length of its features, file and entry) of every matrix that has to agree."""
     for gallery in release.galleries:
         yield gallery.encoder, gallery.rows.dim, gallery.rows.label
     for case in release.features:
@@ -114,7 +113,7 @@ def _check_dims(release: Release) -> None:
 
 
 def _check_tables(release: Release) -> None:
-    """Two names can become one table or column."""
+    """Raise InvalidInputError where two names become one table or column."""
     tables: dict[str, str] = {}
     for encoder in release.dims:
         other = tables.setdefault(vectors_table(encoder), encoder)
@@ -130,7 +129,7 @@ def _check_tables(release: Release) -> None:
 
 
 def _notes(release: Release, files: Files) -> Iterator[str]:
-    """What is not there, and what was left out."""
+    """What is missing, and what was left out."""
     indexed = {one.case for one in release.indexes}
     encoders = dict.fromkeys(one for one, _, _ in _dims(release))
     cases = dict.fromkeys(one.case for one in release.listings)
@@ -160,14 +159,14 @@ def _notes(release: Release, files: Files) -> Iterator[str]:
 def ingest_release(
     store: Store | str | Path, folder: str | Path, *, pixel_limit: int = PIXEL_LIMIT
 ) -> Iterator[Step]:
-    """Import what `folder` has of the official release. See docs of `read_release` and `write_release`.
+    """Import the official release in `folder`: `read_release`, then `write_release`.
 
     Args:
-        store: an open store, or where one is; created, once the release is found sound, when there is none.
-        folder: has dataset/, feats/ and weights/, or some of them.
+        store: an open store, or the path of one, which is created after the release is validated.
+        folder: holds dataset/, feats/ and weights/, or some of them.
         pixel_limit: image files with more pixels stay references.
 
-    Raises what `read_release` raises, before anything is written.
+    Raises the errors of `read_release`, before anything is written.
     """
     found = store if isinstance(store, Store) else existing_store(str(store))
     release = read_release(folder, found)
@@ -175,15 +174,15 @@ def ingest_release(
 
 
 def write_release(store: Store, release: Release, *, pixel_limit: int = PIXEL_LIMIT) -> Iterator[Step]:
-    """Write a release that was read, part by part; what is there is not written again.
+    """Write a release part by part, leaving out what is stored already.
 
-    A row that is there stays as it is: an image that was stored as a reference keeps its id when its file
-    turns up later. The last step says how many such there are.
+    Stored rows stay as they are: an image that was stored as a reference keeps its id when its file is added
+    later. The last step reports how many of those there are.
     """
-    sink = Sink(store, Pictures(release.folder, pixel_limit))
+    writer = RowWriter(store, ImageFolder(release.folder, pixel_limit))
     for encoder, dim in release.dims.items():
         add_encoder(store, encoder, dim)
-    # Before the vectors, so that each is mapped as it is written and a gallery is not read once more.
+    # Before the vectors, so that they are mapped as they are written and galleries are read once.
     yield from add_mappers(store, list(release.dims), release.mappers)
     tables = {encoder: VectorTable(store, encoder) for encoder in release.dims}
     parts: Iterator[Part] = chain(
@@ -192,8 +191,8 @@ def write_release(store: Store, release: Release, *, pixel_limit: int = PIXEL_LI
         (VectorsPart(one, tables[one.encoder]) for one in release.features),
     )
     for part in parts:
-        yield from write_part(sink, part)
+        yield from write_part(writer, part)
     yield from add_calibrations(store, release.calibrations)
-    unused = count_unused_files(store, sink.pictures)
+    unused = count_unused_files(store, writer.images)
     if unused:
         yield Step("references", unused, unused, f"{unused:,} have a file now but stay references")

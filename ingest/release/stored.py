@@ -1,4 +1,4 @@
-"""What a store holds of the release already, and whether more of it fits."""
+"""What a store holds of the release, and whether the rest of it fits."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ def existing_store(uri: str) -> Store | None:
 
 
 def known_encoders(store: Store) -> set[str]:
-    """Every encoder that the store has heard of."""
+    """Every encoder of the store's encoders, mappers and calibrations."""
     found: set[str] = set()
     for table in ("encoders", "mappers", "calibrations"):
         found.update(store.read(table, ["encoder"])["encoder"].to_pylist())
@@ -38,12 +38,12 @@ def known_encoders(store: Store) -> set[str]:
 
 
 def model_config(place: int, exemplars: Iterable[str]) -> str:
-    """The `config` of a released model: its place in the case, and the release's names of its exemplars."""
+    """The `config` of a released model: its number in the case, and the release's paths of its exemplars."""
     return json.dumps({"source": SOURCE, "place": place, "exemplars": list(exemplars)}, sort_keys=True)
 
 
 def stored_listing(store: Store, case: str) -> Listing | None:
-    """The released models of `case` that the store holds, None when it holds none."""
+    """The released models of `case` in the store, None when there are none."""
     where = f"case_name = {quote(case)}"
     rows = store.read("models", ["model_id", "config", "concept", "category"], where).to_pylist()
     configs = {row["model_id"]: json.loads(row["config"] or "{}") for row in rows}
@@ -67,7 +67,7 @@ def stored_listing(store: Store, case: str) -> Listing | None:
 
 
 def _indexed(store: Store, case: str) -> bool:
-    """Whether an index of `case` was imported to its end."""
+    """Whether an index of `case` was imported completely."""
     rows = store.read("jobs", ["spec", "state"], f"kind = {quote(JOB)}")
     parts = [json.loads(spec).get("part", "") for spec in rows["spec"].to_pylist()]
     name = f"dataset/json/test_{case}.json"
@@ -137,7 +137,7 @@ def _check_mappers(store: Store, mappers: Iterable[ReleasedMapper]) -> None:
 
 
 def has_weights(store: Store, mapper: ReleasedMapper) -> bool:
-    """Whether the stored mapper of this name is this very one."""
+    """Whether the stored mapper of this name has the same weights."""
     ((_, data),) = store.blobs("mappers", "weights", [key_id(mapper.encoder, mapper.mapper)])
     return data == mapper.pair.to_bytes()
 

@@ -1,8 +1,8 @@
-"""Files that torch.save wrote: read without running code, large tensors by blocks of rows.
+"""Files written by torch.save, read without running code, and large tensors in blocks of rows.
 
-A features file is opened without values: entries, shapes and places in the file. The rows are then read
-from there where they are wanted, so a gallery of gigabytes never is in memory (a memory map would count
-every page that was touched).
+A features file is opened without its values: only entries, shapes and file offsets. Rows are read from there
+when they are needed, so that a gallery of gigabytes is never in memory (of a memory map every touched page
+would count).
 """
 
 import hashlib
@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...store import DataError, InvalidInputError
-from .listing import describe, wrong
+from .entries import entry_error, format_value
 
 BLOCK_ROWS = 4096
 ITEM_BYTES = 4  # of float32
 
 
 @dataclass(frozen=True)
-class Rows:
+class StoredMatrix:
     """A float32 matrix (count, dim) in a file, row by row from byte `offset` on. `label` is for messages."""
 
     path: Path
@@ -61,18 +61,18 @@ class Rows:
                 )
 
 
-def load_places(path: Path, name: str) -> tuple[dict[str, Any], str]:
-    """(entries, digest) of a features file; its tensors have shapes and places in the file but no values.
+def load_without_values(path: Path, name: str) -> tuple[dict[str, Any], str]:
+    """(entries, digest) of a features file; its tensors have shapes and file offsets but no values.
 
-    Raises DataError for what torch.save did not write, or what could run code.
+    Raises DataError for a file that torch.save did not write, or that could run code.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise DataError(
-            f"{name} is no file of tensors, or cut short: {error}",
-            hint="get it again; it has to be as torch.save writes since version 1.6",
+            f"{name} is not a file of tensors, or cut short: {error}",
+            hint="get it again, in the format that torch.save writes since version 1.6",
         ) from error
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
         raise DataError(f"{name} is compressed", hint="save it again with torch.save")
@@ -81,16 +81,18 @@ def load_places(path: Path, name: str) -> tuple[dict[str, Any], str]:
 
 
 def _load_empty(path: Path, name: str) -> dict[str, Any]:
-    """Tensors whose storages have no values, but know where in the file they are."""
+    """Entries whose tensors have no values, but storages that know their file offset."""
     import torch
 
-    if hasattr(torch.serialization, "_is_meta_location"):  # then "meta" tells the place, too, and is quick
+    if hasattr(
+        torch.serialization, "_is_meta_location"
+    ):  # then "meta" keeps the file offset, too, and is fast
         return load_tensors(path, name, "meta")
     return _load_fake(path, name)
 
 
 def _load_fake(path: Path, name: str) -> dict[str, Any]:
-    """The same in every torch that we support, but seconds of imports."""
+    """The same with older versions of torch, at the cost of seconds of imports."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode():
@@ -98,47 +100,47 @@ def _load_fake(path: Path, name: str) -> dict[str, Any]:
 
 
 def load_tensors(path: Path, name: str, device: str = "cpu") -> dict[str, Any]:
-    """The entries of a small file of tensors. DataError for what holds anything else, which is never run."""
+    """The entries of a file of tensors. Raises DataError for one with anything else, which is never run."""
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what we refuse anyway
+            warnings.simplefilter("ignore")  # about files that are refused anyway
             entries = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # of a broken file the unpickler raises whatever it stumbles over
+    except Exception as error:  # the unpickler raises errors of any type for a broken file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
             f"{name} is cut short or holds something other than tensors: {reason}",
-            hint="get the file again; what could run code when it is opened is not opened",
+            hint="get the file again; a file that could run code when it is opened is not opened",
         ) from error
     if not isinstance(entries, dict):
-        raise wrong(name, "the whole file", f"is {describe(entries)}, not a dictionary")
+        raise entry_error(name, "the whole file", f"is {format_value(entries)}, not a dictionary")
     return entries
 
 
-def matrix(path: Path, name: str, entry: str, value: Any, *, rows: int) -> Rows:
-    """The tensor `value` of `load_places` as a matrix of as many `rows`, all finite.
+def open_matrix(path: Path, name: str, entry: str, value: Any, *, rows: int) -> StoredMatrix:
+    """The tensor `value` of `load_without_values` as a matrix of `rows` rows, all finite.
 
     Raises InvalidInputError for another type, shape or values that are not finite, naming file and entry.
     """
     import torch
 
     if not isinstance(value, torch.Tensor):
-        raise wrong(name, entry, f"is {describe(value)}, not a tensor")
+        raise entry_error(name, entry, f"is {format_value(value)}, not a tensor")
     if value.dtype != torch.float32:
-        raise wrong(name, entry, f"is {str(value.dtype).removeprefix('torch.')}, not float32")
+        raise entry_error(name, entry, f"is {str(value.dtype).removeprefix('torch.')}, not float32")
     if value.ndim != 2 or not value.shape[1]:
-        raise wrong(name, entry, f"has shape {tuple(value.shape)}, not (items, dim)")
+        raise entry_error(name, entry, f"has shape {tuple(value.shape)}, not (items, dim)")
     if len(value) != rows:
-        raise wrong(name, entry, f"has {len(value)} rows for {rows} paths")
+        raise entry_error(name, entry, f"has {len(value)} rows for {rows} paths")
     if value.layout != torch.strided or not value.is_contiguous():
-        raise wrong(name, entry, "is not stored row by row; save it with .contiguous()")
+        raise entry_error(name, entry, "is not stored row by row; save it with .contiguous()")
     storage = value.untyped_storage()
     start, held = int(value.storage_offset()) * ITEM_BYTES, int(storage.nbytes())
     place = storage._checkpoint_offset
     if place is None or start + value.numel() * ITEM_BYTES > held or place + held > path.stat().st_size:
         raise DataError(f"{name}: {entry} is cut short", hint="get the file again")
     count, dim = (int(size) for size in value.shape)
-    found = Rows(path, f"{name}: {entry}", place + start, count, dim)
+    found = StoredMatrix(path, f"{name}: {entry}", place + start, count, dim)
     found.check_finite()
     return found

@@ -1,4 +1,4 @@
-"""Weights of a release: mapper pairs and calibrators."""
+"""Weight files of a release: mapper pairs and calibrators."""
 
 import math
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ...runtime import MapperPair
 from ...runtime.mapper_kinds import COUNTER, FeatureMap, mapper_from_state
 from ...store import InvalidInputError
-from .listing import describe, wrong
+from .entries import entry_error, format_value
 from .tensors import load_tensors
 
 SIDES = ("real_mapper", "synth_mapper")
-BIAS_GAIN = -0.001  # lambda = BIAS_GAIN * bias: the release learns a bias that is added, and scaled
+BIAS_GAIN = -0.001  # lambda = BIAS_GAIN * bias: the release learns a scaled bias that is added
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ReleasedCalibration:
 
 
 def read_mapper(path: Path, name: str, encoder: str, mapper: str) -> ReleasedMapper:
-    """A mapper of any kind. DataError or InvalidInputError that names the file and the entry."""
+    """The mapper at `path`, of any kind. Raises DataError or InvalidInputError that names file and entry."""
     entries = load_tensors(path, name)
     _check_keys(name, entries, SIDES)
     try:
@@ -53,26 +53,26 @@ def read_mapper(path: Path, name: str, encoder: str, mapper: str) -> ReleasedMap
 
 
 def read_calibrator(path: Path, name: str, encoder: str, mapper: str) -> ReleasedCalibration:
-    """A calibrator: tau = 1 / inv_tau, lambda = -0.001 bias. Errors as `read_mapper`."""
+    """The calibrator at `path`: tau = 1 / inv_tau, lambda = -0.001 bias. Raises as `read_mapper`."""
     entries = load_tensors(path, name)
     _check_keys(name, entries, ("inv_tau", "bias"))
     inverse_tau, bias = (_number(name, entry, entries[entry]) for entry in ("inv_tau", "bias"))
     if not inverse_tau > 0 or not math.isfinite(1 / inverse_tau):
-        raise wrong(name, "inv_tau", f"is {inverse_tau}; tau = 1 / inv_tau has to be positive")
+        raise entry_error(name, "inv_tau", f"is {inverse_tau}; tau = 1 / inv_tau has to be positive")
     if not BIAS_GAIN * bias < 1:
-        raise wrong(name, "bias", f"is {bias}; lambda = {BIAS_GAIN} * bias has to be below 1")
+        raise entry_error(name, "bias", f"is {bias}; lambda = {BIAS_GAIN} * bias has to be below 1")
     return ReleasedCalibration(encoder, mapper, name, 1 / inverse_tau, BIAS_GAIN * bias)
 
 
 def _check_keys(name: str, entries: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
     if set(entries) != set(wanted):
-        found = ", ".join(map(describe, entries)) or "nothing"
-        raise wrong(name, "the whole file", f"has {found}, not {' and '.join(wanted)}")
+        found = ", ".join(map(format_value, entries)) or "nothing"
+        raise entry_error(name, "the whole file", f"has {found}, not {' and '.join(wanted)}")
 
 
 def _map(name: str, side: str, state: Any) -> FeatureMap:
     if not isinstance(state, Mapping):
-        raise wrong(name, side, f"is {describe(state)}, not a state dict")
+        raise entry_error(name, side, f"is {format_value(state)}, not a state dict")
     try:
         return mapper_from_state(
             {str(key): _array(name, f"{side}[{key!r}]", key, part) for key, part in state.items()}
@@ -86,9 +86,9 @@ def _array(name: str, entry: str, key: Any, value: Any) -> NDArray[np.float32]:
     import torch
 
     if not isinstance(value, torch.Tensor):
-        raise wrong(name, entry, f"is {describe(value)}, not a tensor")
+        raise entry_error(name, entry, f"is {format_value(value)}, not a tensor")
     if value.dtype != torch.float32 and not str(key).endswith(COUNTER):
-        raise wrong(name, entry, f"is {str(value.dtype).removeprefix('torch.')}, not float32")
+        raise entry_error(name, entry, f"is {str(value.dtype).removeprefix('torch.')}, not float32")
     array: NDArray[np.float32] = value.detach().to_dense().to(torch.float32).numpy().copy()
     return array
 
@@ -99,5 +99,5 @@ def _number(name: str, entry: str, value: Any) -> float:
     if isinstance(value, torch.Tensor) and value.numel() == 1 and value.is_floating_point():
         value = value.item()
     if not isinstance(value, float) or not math.isfinite(value):
-        raise wrong(name, entry, f"is {describe(value)}, not a finite number")
+        raise entry_error(name, entry, f"is {format_value(value)}, not a finite number")
     return value

@@ -1,3 +1,4 @@
-"""The small synthetic stores of tests/query, for the commands that read such a store."""
+"""The small synthetic stores and the small release of other folders, for the commands that read them."""
 
+from ..ingest.release.conftest import copy, official  # noqa: F401
 from ..query.conftest import fake, made_once, small  # noqa: F401

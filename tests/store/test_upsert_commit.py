@@ -3,19 +3,12 @@
 from types import SimpleNamespace
 
 import lance
-import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.store import mapped_column
 from attribase.store import upsert as upsert_module
-from attribase.store.known_keys import REMEMBERED, KnownKeys, known_keys
-from attribase.store.maintenance import compact
 
-
-def ranks(shard, count=500):
-    """One shard of the ranks of one run."""
-    keys = {"run_id": ["r"] * count, "sample_id": [f"sample-{shard}-{n}" for n in range(count)]}
-    return pa.table({**keys, "image_id": ["image"] * count, "rank": pa.array(range(count), pa.int64())})
+from .sample_rows import images, ranks
 
 
 @pytest.fixture
@@ -66,10 +59,6 @@ def come_between(monkeypatch, act):
     return opened
 
 
-def images(*ids):
-    return [{"image_id": name, "bytes": name.encode()} for name in ids]
-
-
 @pytest.mark.parametrize("before", [(), ("x",), ("x", "y", "z")])
 @pytest.mark.parametrize("emptied", [False, True])
 def test_of_two_inserts_of_one_key_from_the_same_version_the_second_starts_again(
@@ -85,16 +74,6 @@ def test_of_two_inserts_of_one_key_from_the_same_version_the_second_starts_again
     kept = () if emptied else before
     assert sorted(store.read("images")["image_id"].to_pylist()) == sorted([*kept, "k", "l", "m"])
     assert dict(store.blobs("images", "bytes", ["k", "m"])) == {"k": b"k", "m": b"m"}
-
-
-def test_compaction_and_deletion_between_upserts_are_noticed(store):
-    for shard in range(3):
-        store.upsert("ranks", ranks(shard))
-    list(compact(store))
-    assert store.upsert("ranks", ranks(1)) == 0
-    store.dataset("ranks").delete("sample_id = 'sample-1-7'")
-    assert store.upsert("ranks", ranks(1)) == 1
-    assert store.count("ranks") == 3 * 500
 
 
 def test_a_row_that_is_deleted_while_it_is_replaced_is_inserted(store, monkeypatch):
@@ -154,35 +133,3 @@ def test_an_insert_leaves_the_first_fragment_in_an_index(store):
     (index,) = dataset.describe_indices()
     assert index.num_rows_indexed == 1
     assert dataset.to_table(["image_id"], filter="image_id = 'b'").num_rows == 1
-
-
-def test_equal_hashes_alone_do_not_make_a_key_known(store, monkeypatch):
-    def colliding(keys):
-        return np.zeros(keys.num_rows, np.uint64)
-
-    monkeypatch.setattr("attribase.store.known_keys._hashes", colliding)
-    assert store.upsert("images", images("a", "b")) == 2
-    assert store.upsert("images", images("b", "c")) == 1
-    assert store.upsert("images", images("d"), update=True) == 1
-    assert sorted(store.read("images")["image_id"].to_pylist()) == ["a", "b", "c", "d"]
-
-
-def test_levels_stay_few_and_sorted(store):
-    keys = KnownKeys()
-    for shard in range(40):
-        store.upsert("ranks", ranks(shard, 10))
-        rows = store.read("ranks", ["run_id", "sample_id", "image_id"])
-        assert keys.held(store.dataset("ranks"), rows).true_count == 10 * (shard + 1)
-    assert len(keys._levels) <= 6
-    assert sum(len(hashes) for hashes, _ in keys._levels) == 400
-    assert all((hashes[:-1] <= hashes[1:]).all() for hashes, _ in keys._levels)
-
-
-def test_a_few_tables_are_remembered():
-    for n in range(REMEMBERED + 2):
-        known_keys(f"memory://{n}")
-    assert known_keys(f"memory://{REMEMBERED + 1}") is known_keys(f"memory://{REMEMBERED + 1}")
-    first = known_keys("memory://0")
-    for n in range(1, REMEMBERED + 1):
-        known_keys(f"memory://{n}")
-    assert known_keys("memory://0") is not first

@@ -1,6 +1,6 @@
-"""What child processes of the tests do: python writer.py ACTION URI [ARGUMENT...] NUMBER.
+"""The child process of the tests that need several: python writer.py ACTION URI [ARGUMENT...] NUMBER.
 
-Says `ready` when everything is imported, waits for a line, acts, and prints the result.
+Prints `ready` when everything is imported, waits for a line, acts, and prints the result.
 """
 
 import sys
@@ -68,20 +68,25 @@ def finish(uri: str, children: str, number: str) -> object:
 
 
 def work(uri: str, count: str, shard_size: str, _: str) -> object:
-    """A whole job: images with bytes, then vectors, shard by shard. Killed and run again by a test."""
+    """A whole job: images with bytes, then vectors, shard by shard; says what it writes next."""
     store = Store.create(uri)
     table = store.ensure_vectors("test", DIM)
     job = store.jobs.plan("work", {"v": 1}, [str(n) for n in range(int(count))], int(shard_size))
     for shard in job.pending():
         rows = [image(int(item)) for item in shard.items]
+        say("images")
         store.upsert("images", rows)
+        say("vectors")
         vectors = [
             {"item_id": row["image_id"], "item_kind": "image", "base": [float(row["width"])] * DIM}  # type: ignore[arg-type]
             for row in rows
         ]
         store.upsert(table, vectors)
+        say("failures")
         store.record_failures("work", [(f"bad-{shard.index}", "empty", "no bytes")])
+        say("finish")
         job.finish(shard)
+    say("column")
     store.set_vector_column(table, mapped_column("double"), double)
     return job.done_items
 

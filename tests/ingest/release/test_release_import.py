@@ -11,8 +11,8 @@ from attribase.runtime import MapperPair, load_encoder
 from attribase.store import NotFoundError, Store, mapped_column, vectors_table
 from attribase.store.checks import check
 
+from .contents import by_key, contents
 from .official import ENCODERS, GALLERY, KINDS, MLP_WIDTHS
-from .tables import by_key, contents
 
 
 def image_id(official, path: str) -> str:

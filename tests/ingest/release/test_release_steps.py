@@ -7,8 +7,8 @@ import pytest
 from attribase.ingest.release import ingest_release, read_release
 from attribase.store import Store, content_id
 
+from .contents import by_key, contents
 from .official import GALLERY, PICTURES, copy_parts
-from .tables import by_key, contents
 
 PARTS = ("dataset/json", "feats", "weights")
 
@@ -59,7 +59,7 @@ def test_features_alone_are_enough(official, tmp_path, whole):
         assert row == full | {"concept": None, "category": None}
 
 
-def test_weights_whose_encoder_cannot_be_told_wait_for_it_and_that_is_told(official, tmp_path):
+def test_weights_of_an_ambiguous_encoder_wait_for_it_with_a_note(official, tmp_path):
     folder = copy_parts(official, tmp_path / "part", "weights")
     release = read_release(folder)
     assert {(one.encoder, one.mapper) for one in release.mappers} == {("clip", "tuned"), ("clip", "channel")}
@@ -74,7 +74,7 @@ def test_weights_whose_encoder_cannot_be_told_wait_for_it_and_that_is_told(offic
     assert {one.encoder for one in read_release(folder, store).mappers} == {"clip", "my_vit"}
 
 
-def test_missing_parts_are_told(official, tmp_path):
+def test_missing_parts_are_noted(official, tmp_path):
     notes = read_release(copy_parts(official, tmp_path / "a", "dataset/json")).notes
     assert any("no features" in note for note in notes)
     assert any("no mappers" in note for note in notes)

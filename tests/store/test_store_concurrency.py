@@ -8,10 +8,7 @@ import lance
 import numpy as np
 import pytest
 from attribase.store import Store, mapped_column
-from attribase.store import retries as commits_module
 from attribase.store import upsert as upsert_module
-from attribase.store.errors import ConflictError
-from attribase.store.retries import ATTEMPTS, with_retries
 from attribase.store.schema import TABLES
 
 from . import writer
@@ -96,46 +93,3 @@ def test_filling_a_column_beside_appends_and_compaction_loses_nothing(store, sta
     assert sorted(row["item_id"] for row in rows) == sorted(f"0/{n}" for n in range(25))
     for row in rows:
         assert np.array_equal(row["mapped_double"], 2 * np.array(row["base"]))
-
-
-class Races:
-    """A commit that loses `losses` times, then wins."""
-
-    def __init__(self, losses: int, error: Exception) -> None:
-        self.losses, self.error, self.tries = losses, error, 0
-
-    def __call__(self) -> str:
-        self.tries += 1
-        if self.tries <= self.losses:
-            raise self.error
-        return "won"
-
-
-@pytest.fixture
-def pauses(monkeypatch) -> list[float]:
-    taken: list[float] = []
-    monkeypatch.setattr(commits_module.time, "sleep", taken.append)
-    return taken
-
-
-def test_a_lost_race_is_run_again_after_growing_pauses(pauses):
-    race = Races(5, OSError("Retryable commit conflict for version 3: ... Please retry."))
-    assert with_retries("writing", race) == "won"
-    assert len(pauses) == 5
-    assert pauses[4] > pauses[0]
-
-
-def test_losing_every_race_is_a_conflict_that_says_what_to_do(pauses):
-    race = Races(1000, OSError("Commit conflict for version 3"))
-    with pytest.raises(ConflictError, match="writing") as caught:
-        with_retries("writing", race)
-    assert race.tries == ATTEMPTS
-    assert caught.value.hint
-    assert sum(pauses) < 60
-
-
-def test_other_errors_are_not_run_again(pauses):
-    race = Races(1, OSError("No space left on device"))
-    with pytest.raises(OSError, match="No space left"):
-        with_retries("writing", race)
-    assert (race.tries, pauses) == (1, [])

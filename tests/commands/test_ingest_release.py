@@ -1,4 +1,4 @@
-"""`attribase ingest release` as people meet it."""
+"""`attribase ingest release`."""
 
 import gzip
 
@@ -9,7 +9,7 @@ from attribase.commands.ingest import release
 from attribase.store import Store
 from click.testing import CliRunner
 
-from .official import copy_parts
+from ..ingest.release.official import copy_parts
 
 
 @pytest.fixture

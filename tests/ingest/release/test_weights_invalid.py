@@ -5,8 +5,8 @@ import torch
 from attribase.ingest.release import ingest_release
 from attribase.store.errors import ConflictError, InvalidInputError
 
+from .corruption import CALIBRATOR, CHANNEL, LINEAR, MLP, change, check_refused, entry, set_value, without
 from .official import copy_parts
-from .spoiling import CALIBRATOR, CHANNEL, LINEAR, MLP, change, entry, refused, spoil, without
 
 BAD_WEIGHTS = {
     "a mapper of another length": (
@@ -44,7 +44,7 @@ BAD_WEIGHTS = {
     ),
     "NaN": (
         LINEAR,
-        entry("synth_mapper", "weight", value=spoil(float("nan"))),
+        entry("synth_mapper", "weight", value=set_value(float("nan"))),
         "synth_mapper: weight has NaN",
     ),
     "a bias of another length": (
@@ -84,10 +84,10 @@ BAD_WEIGHTS = {
 
 
 @pytest.mark.parametrize("name", BAD_WEIGHTS)
-def test_weights_that_are_not_as_they_have_to_be(copy, full, name):
+def test_invalid_weights_are_refused(copy, full, name):
     file, edit, says = BAD_WEIGHTS[name]
     change(copy, file, edit)
-    refused(copy.folder, [full], InvalidInputError, file, says)
+    check_refused(copy.folder, [full], InvalidInputError, file, says)
 
 
 def test_a_mapper_that_does_not_fit_the_stores_vectors(copy, full, tmp_path):

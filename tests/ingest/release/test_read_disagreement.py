@@ -8,9 +8,9 @@ from attribase.ingest.release import ingest_release
 from attribase.store import Store
 from attribase.store.errors import InvalidInputError
 
+from .contents import files
+from .corruption import ARTCHIVE, INDEX, change, check_refused, entry
 from .official import copy_parts
-from .spoiling import ARTCHIVE, INDEX, change, entry, refused
-from .tables import files
 
 DISAGREEING = {
     "an exemplar that the index does not have": (
@@ -43,7 +43,7 @@ DISAGREEING = {
 def test_an_index_and_features_that_disagree(copy, full, indexed, name):
     edit, says = DISAGREEING[name]
     change(copy, ARTCHIVE, edit)
-    refused(copy.folder, [full, indexed], InvalidInputError, ARTCHIVE, INDEX, says)
+    check_refused(copy.folder, [full, indexed], InvalidInputError, ARTCHIVE, INDEX, says)
 
 
 @pytest.mark.parametrize("name", DISAGREEING)

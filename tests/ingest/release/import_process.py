@@ -1,4 +1,4 @@
-"""A child process that imports: python importing.py STORE FOLDER CHUNK; a line on stdout each step."""
+"""A child process that imports: python import_process.py STORE FOLDER CHUNK; a line on stdout each step."""
 
 import sys
 

@@ -11,7 +11,7 @@ from attribase.ingest.release import ingest_release
 from attribase.store import Store
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 
-from .spoiling import ARTCHIVE, CALIBRATOR, CHANNEL, GALLERY, INDEX, LINEAR, MLP, refused
+from .corruption import ARTCHIVE, CALIBRATOR, CHANNEL, GALLERY, INDEX, LINEAR, MLP, check_refused
 
 
 class _Evil:
@@ -31,12 +31,12 @@ def test_a_pickle_with_code_in_it_is_refused_and_does_not_run(copy, full, tmp_pa
         (copy.folder / file).write_bytes(pickle.dumps({"extra": _Evil(trace)}))
     else:
         torch.save(data, copy.folder / file, _use_new_zipfile_serialization=write == "torch")
-    refused(copy.folder, [full], DataError, file)
+    check_refused(copy.folder, [full], DataError, file)
     assert not trace.exists()
     with zipfile.ZipFile(tmp_path / "bare.zip", "w") as archive:  # the same without torch's own records
         archive.writestr("archive/data.pkl", pickle.dumps(_Evil(trace)))
     (copy.folder / file).write_bytes((tmp_path / "bare.zip").read_bytes())
-    refused(copy.folder, [], DataError, file)
+    check_refused(copy.folder, [], DataError, file)
     assert not trace.exists()
 
 
@@ -45,14 +45,14 @@ def test_a_pickle_with_code_in_it_is_refused_and_does_not_run(copy, full, tmp_pa
 def test_a_truncated_file_is_refused(copy, full, file, share):
     data = (copy.folder / file).read_bytes()
     (copy.folder / file).write_bytes(data[: int(share * len(data))])
-    refused(copy.folder, [full], DataError, file)
+    check_refused(copy.folder, [full], DataError, file)
 
 
 @pytest.mark.parametrize("file", [GALLERY, LINEAR])
 @pytest.mark.parametrize("data", [b"junk" * 100, b"<html>not found</html>", b"PK\x03\x04" + b"x" * 99])
 def test_what_is_no_file_of_tensors_is_refused(copy, file, data):
     (copy.folder / file).write_bytes(data)
-    refused(copy.folder, [], DataError, file)
+    check_refused(copy.folder, [], DataError, file)
 
 
 def test_a_compressed_file_of_tensors_is_refused(copy):
@@ -62,7 +62,7 @@ def test_a_compressed_file_of_tensors_is_refused(copy):
             target.writestr(name, source.read(name))
     source.close()
     (copy.folder / "again.pth").replace(copy.folder / GALLERY)
-    refused(copy.folder, [], DataError, GALLERY, "compressed")
+    check_refused(copy.folder, [], DataError, GALLERY, "compressed")
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_a_compressed_file_of_tensors_is_refused(copy):
 )
 def test_names_that_cannot_be_used_are_refused(copy, full, old, new):
     (copy.folder / old).rename(copy.folder / new)
-    refused(copy.folder, [full], InvalidInputError)
+    check_refused(copy.folder, [full], InvalidInputError)
 
 
 def test_a_folder_that_is_none_is_refused(copy, full):
-    refused(copy.folder / "nowhere", [full], NotFoundError, "nowhere")
-    refused(copy.folder / INDEX, [full], InvalidInputError, "no folder")
+    check_refused(copy.folder / "nowhere", [full], NotFoundError, "nowhere")
+    check_refused(copy.folder / INDEX, [full], InvalidInputError, "not a folder")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_folder_that_is_no_release_is_refused(full, tmp_path, has):
     for name in has:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"[]")
-    refused(folder, [full], InvalidInputError, "holds no part of the release")
+    check_refused(folder, [full], InvalidInputError, "holds no part of the release")
 
 
 def test_image_files_that_cannot_be_used_become_references_and_failures(copy, tmp_path):

@@ -1,12 +1,12 @@
-"""Features that are not as they have to be: the file and the entry are told, nothing is written."""
+"""Invalid features: the error names the file and the entry, and nothing is written."""
 
 import pytest
 import torch
 from attribase.ingest.release import ingest_release
 from attribase.store.errors import InvalidInputError
 
+from .corruption import ARTCHIVE, GALLERY, change, check_refused, entry, set_value, without
 from .official import copy_parts
-from .spoiling import ARTCHIVE, GALLERY, change, entry, refused, spoil, without
 
 BAD_FEATURES = {
     "synth ids beyond the models": (
@@ -39,22 +39,22 @@ BAD_FEATURES = {
     "no schemes at all": (ARTCHIVE, entry("synth_paths", value=[]), "synth_paths is a list"),
     "NaN in a sample": (
         ARTCHIVE,
-        entry("synth_tensors", "object", value=spoil(float("nan"))),
+        entry("synth_tensors", "object", value=set_value(float("nan"))),
         "synth_tensors['object'][2] has NaN",
     ),
     "infinity in an exemplar": (
         ARTCHIVE,
-        entry("exemplar_tensors", value=spoil(float("inf"))),
+        entry("exemplar_tensors", value=set_value(float("inf"))),
         "exemplar_tensors[2] has NaN or infinite",
     ),
     "NaN in the gallery": (
         GALLERY,
-        entry("feats", value=spoil(float("nan"))),
+        entry("feats", value=set_value(float("nan"))),
         "feats[2] has NaN or infinite",
     ),
     "minus infinity in the gallery": (
         GALLERY,
-        entry("feats", value=spoil(float("-inf"))),
+        entry("feats", value=set_value(float("-inf"))),
         "feats[2] has NaN",
     ),
     "half precision": (
@@ -122,10 +122,10 @@ BAD_FEATURES = {
 
 
 @pytest.mark.parametrize("name", BAD_FEATURES)
-def test_features_that_are_not_as_they_have_to_be(copy, full, name):
+def test_invalid_features_are_refused(copy, full, name):
     file, edit, says = BAD_FEATURES[name]
     change(copy, file, edit)
-    refused(copy.folder, [full], InvalidInputError, file, says)
+    check_refused(copy.folder, [full], InvalidInputError, file, says)
 
 
 def test_features_of_another_length_than_the_stores(copy, full, tmp_path):

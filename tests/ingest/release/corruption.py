@@ -1,4 +1,4 @@
-"""Ways to spoil a release, and what has to happen then."""
+"""Ways to corrupt a release, and the check that it is refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +10,8 @@ from attribase.ingest.release import ingest_release
 from attribase.store import Store
 from attribase.store.errors import AttribaseError
 
+from .contents import files
 from .official import Official
-from .tables import files
 
 ARTCHIVE = "feats/clip/test_artchive.pth"
 GALLERY = "feats/clip/laion_subset.pth"
@@ -21,7 +21,7 @@ CHANNEL = "weights/mapper/clip_channel.pth"
 CALIBRATOR = "weights/calibrator/clip_tuned.pth"
 
 
-def refused(folder: Path, stores: list[Store], kind: type[AttribaseError], *says: str) -> None:
+def check_refused(folder: Path, stores: list[Store], kind: type[AttribaseError], *says: str) -> None:
     """Importing `folder` fails with `kind` and these words, into a new store and into each of `stores`."""
     new = folder.parent / "new" / "store"
     with pytest.raises(kind) as caught:
@@ -64,7 +64,7 @@ def without(*keys: Any) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
-def spoil(number: float) -> Callable[[torch.Tensor], torch.Tensor]:
+def set_value(number: float) -> Callable[[torch.Tensor], torch.Tensor]:
     def edit(tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.clone()
         tensor[(2,) * tensor.ndim] = number

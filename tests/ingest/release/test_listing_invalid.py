@@ -6,7 +6,7 @@ import json
 import pytest
 from attribase.store.errors import DataError, InvalidInputError
 
-from .spoiling import INDEX, refused
+from .corruption import INDEX, check_refused
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from .spoiling import INDEX, refused
 )
 def test_broken_json_is_refused(copy, full, data):
     (copy.folder / INDEX).write_bytes(data)
-    refused(copy.folder, [full], DataError, INDEX)
+    check_refused(copy.folder, [full], DataError, INDEX)
 
 
 OTHER_SHAPES = {
@@ -51,9 +51,9 @@ OTHER_SHAPES = {
 def test_json_of_another_shape_is_refused(copy, full, name):
     data, says = OTHER_SHAPES[name]
     (copy.folder / INDEX).write_text(json.dumps(data))
-    refused(copy.folder, [full], InvalidInputError, INDEX, says)
+    check_refused(copy.folder, [full], InvalidInputError, INDEX, says)
 
 
 def test_two_indexes_of_one_case_are_refused(copy):
     (copy.folder / f"{INDEX}.gz").write_bytes(gzip.compress((copy.folder / INDEX).read_bytes()))
-    refused(copy.folder, [], InvalidInputError, INDEX, f"{INDEX}.gz")
+    check_refused(copy.folder, [], InvalidInputError, INDEX, f"{INDEX}.gz")
