@@ -39,7 +39,8 @@ from attribase.query.evaluation.cases import Sample, read_cases
 from attribase.query.evaluation.counting import BLOCK
 from attribase.query.evaluation.pools import load_pools
 from attribase.query.evaluation.ranks import ExemplarRanks
-from attribase.query.features import Candidates, Features, Pinned
+from attribase.query.features import FeatureReader, ImageSet, Pinned
+from attribase.runtime.mapper import normalise
 from attribase.store import Store
 from rich.console import Console
 from rich.table import Table
@@ -134,8 +135,8 @@ def digest(*parts: object) -> str:
 def measure(folder: Path, size: int, streamed: bool) -> list[str]:
     """One line of the table."""
     store = Store.open(folder / "a.store")
-    features = Features(Pinned.now(store), "clip")
-    gallery = Candidates(features, gallery_ids(Pinned.now(store)), BLOCK)
+    features = FeatureReader(Pinned.now(store), "clip")
+    gallery = ImageSet(features, gallery_ids(Pinned.now(store)), BLOCK)
     (case,) = read_cases(Pinned.now(store))
     samples = list(case.samples)
     index, raw = faiss.IndexFlatIP(DIM), []
@@ -144,7 +145,7 @@ def measure(folder: Path, size: int, streamed: bool) -> list[str]:
         raw += [] if streamed else [rows.copy()]
     assert index.ntotal == size
     units = faiss.rev_swig_ptr(index.get_xb(), size * DIM).reshape(size, DIM)
-    queries = features.rows([sample.sample_id for sample in samples])
+    queries = normalise(features.raw([sample.sample_id for sample in samples]))
 
     def ours() -> ExemplarRanks:
         ranking = ExemplarRanks(load_pools(samples, features, gallery).vectors)
@@ -198,11 +199,15 @@ def product(queries: np.ndarray, units: np.ndarray, block: int) -> None:
 
 
 def check_and_time_published(
-    samples: list[Sample], ranking: ExemplarRanks, features: Features, units: np.ndarray, queries: np.ndarray
+    samples: list[Sample],
+    ranking: ExemplarRanks,
+    features: FeatureReader,
+    units: np.ndarray,
+    queries: np.ndarray,
 ) -> float:
     """Seconds a sample of the published protocol, on a few; its ranks must be those that were counted."""
     chosen = np.linspace(0, len(samples) - 1, max(4, 2_000_000 // len(units))).astype(int)
-    exemplars = [features.rows(samples[one].exemplars) for one in chosen]
+    exemplars = [normalise(features.raw(samples[one].exemplars)) for one in chosen]
     clock = time.perf_counter()
     found = [published(units, own, queries[one]) for own, one in zip(exemplars, chosen, strict=True)]
     seconds = time.perf_counter() - clock

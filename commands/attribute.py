@@ -1,4 +1,4 @@
-"""`attribase query attribute`: which training images made a picture."""
+"""`attribase query attribute`: which training images influenced a generated image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
 @click.command()
 @click.argument("items", nargs=-1, required=True, metavar="ITEM...")
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
-@click.option("--encoder", help="Which features; left out, the store's own.")
+@click.option("--encoder", help="Which features; left out, the first encoder by name.")
 @click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
 @click.option(
     "--pool",
@@ -37,7 +37,7 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
     "--dedup",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="COSINE",
-    help="Images at least this similar are copies of one picture: one place, their influence added.",
+    help="Images at least this similar are near-duplicates: one place, their influence added.",
 )
 @click.option(
     "--exact/--index",
@@ -50,7 +50,7 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
     type=click.IntRange(1),
     default=10_000,
     show_default=True,
-    help="The most images that a search by index looks at.",
+    help="The most images that a search through the index asks for.",
 )
 @click.option(
     "--format",
@@ -58,10 +58,13 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
     type=click.Choice(["table", "json", "csv", "arrow"]),
     default="table",
     show_default=True,
-    help="What stdout gets. csv and arrow are one row an image, with --by one row an owner.",
+    help="Of stdout. csv and arrow are one row an image, with --by one row an owner.",
 )
 @click.option(
-    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page with pictures."
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write an HTML page.",
 )
 @click.pass_context
 def attribute(
@@ -71,7 +74,7 @@ def attribute(
     fmt: str,
     page: Path | None,
     exact: bool | None,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Name the training images that influenced ITEM (an image file or a sample), best first.
 
@@ -88,7 +91,7 @@ def attribute(
         raise InvalidInputError("arrow is no text for a terminal", hint="pipe it into a file or program")
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
-    answers = answer_all(snapshot, list(items), Request(method=method, **asked))
+    answers = answer_all(snapshot, list(items), Request(method=method, **options))
     if page is not None:
         _write_page(snapshot, answers, page)
     _print(answers, fmt)
@@ -96,8 +99,8 @@ def attribute(
 
 def _print(answers: list[Answer], fmt: str) -> None:
     if fmt == "json":
-        said = [answer.to_dict() for answer in answers]
-        click.echo(json.dumps(said[0] if len(said) == 1 else said, sort_keys=True))
+        plain = [answer.to_dict() for answer in answers]
+        click.echo(json.dumps(plain[0] if len(plain) == 1 else plain, sort_keys=True))
     elif fmt == "table":
         for answer in answers:
             _print_table(answer, title=answer.query if len(answers) > 1 else "")
@@ -131,10 +134,10 @@ def _print_table(answer: Answer, title: str) -> None:
 
 def _write_page(snapshot: Snapshot, answers: list[Answer], path: Path) -> None:
     from ..query.attribution.page import answer_page
-    from ..query.attribution.query_vectors import pictures_of
+    from ..query.attribution.query_vectors import read_query_images
 
-    pictures = pictures_of(snapshot, [answer.query for answer in answers])
-    text = answer_page(snapshot, answers, pictures, f"Attribution: {answers[0].query}")
+    images = read_query_images(snapshot, [answer.query for answer in answers])
+    text = answer_page(snapshot, answers, images, f"Attribution: {answers[0].query}")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`attribase index`: make large spaces fast to search, and measure what that costs in recall."""
+"""`attribase index`: index large spaces, and measure the recall of searching them."""
 
 import click
 
@@ -27,7 +27,7 @@ SHOWN = (
     type=click.FloatRange(0, 1, min_open=True),
     default=0.99,
     show_default=True,
-    help="Search as deep as this takes, for 10, 100 and 1000 answers.",
+    help="Search as thoroughly as this takes, for 10, 100 and 1000 answers.",
 )
 @click.option(
     "--kind", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True, help="What to build."
@@ -39,7 +39,7 @@ SHOWN = (
     show_default=True,
     help="Fewer images than this need no index.",
 )
-@click.option("--force", is_flag=True, help="Build anew, whatever is there.")
+@click.option("--force", is_flag=True, help="Build anew, also where there is an index.")
 @format_option
 @click.pass_context
 def index(
@@ -52,7 +52,7 @@ def index(
     force: bool,
     fmt: str,
 ) -> None:
-    """Index what is large enough to need it; again, take the images in that came since.
+    """Index the spaces that are large enough to need it; run again, add the images that are new.
 
     Recall is measured against exact search with stored samples as questions, and kept in the table indexes.
 
@@ -60,19 +60,18 @@ def index(
     Example: attribase -s my.store index
              attribase -s my.store index --encoder clip-vit-b32 --mapper none --recall 0.999
     """
-    from ..query.search.index_build import IndexTarget, index_space, spaces_of, told
+    from ..query.search.index_build import IndexTarget, index_space, index_summary, spaces_of
 
     store = open_store(ctx)
-    wanted = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
+    target = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
     rows = []
-    for one in spaces_of(store, encoder, mapper):
-        steps = draw_progress(index_space(store, *one, wanted))
-        row = told(store, *one, wanted, changed=steps is not None)
+    for space in spaces_of(store, encoder, mapper):
+        steps = draw_progress(index_space(store, *space, target))
+        row = index_summary(store, *space, target, changed=steps is not None)
         rows.append(row)
+        name = f"{space[0]} with {space[1]}"
         if row["state"] == "not needed":
-            say(f"{one[0]} with {one[1]}: {row['images']} images need no index, comparing all is quick")
+            say(f"{name}: {row['images']} images need no index, comparing all is quick")
         elif min(row["recall_10"], row["recall_100"], row["recall_1000"]) < recall:
-            say(
-                f"{one[0]} with {one[1]}: a recall of {recall} was not reached; --kind IVF_SQ may come closer"
-            )
+            say(f"{name}: a recall of {recall} was not reached; --kind IVF_SQ may come closer")
     print_rows(rows if fmt == "json" else [{name: row[name] for name in SHOWN} for row in rows], fmt)

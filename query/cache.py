@@ -57,6 +57,11 @@ class SharedCache(Generic[T]):
                     if self._making.get(key) is making:
                         del self._making[key]
 
+    def peek(self, key: Hashable) -> T | None:
+        """The value of `key` where there is one, without making it."""
+        with self._lock:
+            return self._values.get(key)
+
     def discard(self, key: Hashable) -> None:
         """Remove the value of `key`, if there is one."""
         with self._lock:

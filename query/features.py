@@ -1,4 +1,4 @@
-"""Feature rows of stored items, read at pinned table versions."""
+"""A store pinned at one version of each table, and the feature rows that it holds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 READ_AHEAD = 64 << 20
-"""Bytes that Lance may hold ahead of what is being compared."""
+"""Bytes that Lance may read ahead of the block in use."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pinned:
         """The pinned Lance dataset of `table`."""
         return self.store.dataset(table, self.versions[table])
 
-    def rows(self, table: str, columns: Sequence[str]) -> pa.Table:
+    def read(self, table: str, columns: Sequence[str]) -> pa.Table:
         """The named columns of all rows."""
         return self.dataset(table).scanner(columns=list(columns)).to_table()
 
@@ -48,15 +48,9 @@ class Pinned:
         """The names of all tables."""
         return list(self.versions)
 
-    read = rows
-    """As a `Store` calls it."""
 
-
-class Features:
-    """What `mapper` makes of the items of `encoder`: h of images, h~ of samples.
-
-    Rows come as stored (`raw`, `stream`), for exact cosines, or at unit length (`rows`).
-    """
+class FeatureReader:
+    """Reads what `mapper` makes of the items of `encoder`: h of images, h~ of samples, as stored."""
 
     def __init__(self, pinned: Pinned, encoder: str, mapper: str = RAW) -> None:
         self.encoder, self.mapper = encoder, mapper
@@ -71,48 +65,38 @@ class Features:
         """(len(ids),) where each of `ids` is in the vector table; -1 where it has no vector."""
         wanted = ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
         distinct = pc.unique(wanted)
-        found = pc.index_in(self.ids, value_set=distinct)  # hashes what is asked, not the whole table
-        places = np.full(len(distinct), -1, np.int64)
-        places[found.drop_null().to_numpy()] = np.flatnonzero(np.asarray(found.is_valid()))
-        answer: NDArray[np.int64] = places[pc.index_in(wanted, value_set=distinct).to_numpy()]
-        return answer
-
-    def among(self, ids: pa.Array) -> NDArray[np.bool_]:
-        """Of each row of the vector table, whether it is one of `ids`."""
-        found = np.asarray(pc.is_in(self.ids, value_set=ids))
-        pa.default_memory_pool().release_unused()  # what a million ids were hashed in
-        return found
+        found = pc.index_in(self.ids, value_set=distinct)  # hashes the wanted ids, not the whole table
+        positions = np.full(len(distinct), -1, np.int64)
+        positions[found.drop_null().to_numpy()] = np.flatnonzero(np.asarray(found.is_valid()))
+        of_wanted: NDArray[np.int64] = positions[pc.index_in(wanted, value_set=distinct).to_numpy()]
+        return of_wanted
 
     def raw(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Rows (items, dim) as stored, in the order asked. Raises ConflictError where a vector is missing."""
-        found = self.positions(ids)
-        lost = np.flatnonzero(found < 0)
-        if len(lost):
+        """Rows (items, dim) in the order of `ids`. Raises ConflictError where a vector is missing."""
+        positions = self.positions(ids)
+        missing = np.flatnonzero(positions < 0)
+        if len(missing):
             raise ConflictError(
-                f"{len(lost)} of {len(ids)} items have no {self.encoder} vector, "
-                f"the first is {ids[int(lost[0])]}",
-                hint=f"attribase -s STORE ingest embed --encoder {self.encoder}; the table failures says "
+                f"{len(missing)} of {len(ids)} items have no {self.encoder} vector, "
+                f"the first is {ids[int(missing[0])]}",
+                hint=f"attribase -s STORE ingest embed --encoder {self.encoder}; the table failures lists "
                 "what could not be embedded",
             )
-        return self.at(found)
+        return self.raw_at(positions)
 
-    def at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Rows (items, dim) as stored, by place in the vector table. ConflictError for one not mapped."""
-        if not len(places):
+    def raw_at(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Rows (items, dim) by position in the vector table. ConflictError for one that is not mapped."""
+        if not len(positions):
             return np.zeros((0, self.dim), np.float32)
-        return self._array(self.dataset.take(places.tolist(), columns=[self.column])[self.column])
-
-    def rows(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (items, dim), else as `raw`."""
-        return normalise(self.raw(ids))
+        return self._array(self.dataset.take(positions.tolist(), columns=[self.column])[self.column])
 
     def stream(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
-        """Blocks (up to `block`, dim) of the chosen rows as stored, in the order of the table.
+        """Blocks (up to `block`, dim) of the chosen rows, in the order of the table.
 
         Args:
             chosen: (rows of the table,) which ones.
-            block: rows read at once; Lance reads ahead of what is being compared, never all of it, and
-                nothing of the fragments that have none of the chosen.
+            block: rows read at once. Lance reads at most READ_AHEAD bytes ahead, and nothing of the
+                fragments that have no chosen row.
 
         Raises ConflictError where a row has not been mapped.
         """
@@ -154,13 +138,20 @@ class Features:
         )
 
 
-class Candidates:
-    """Those images of a set that have a vector, streamed from the table in its order, never all in memory."""
+def is_among(ids: pa.Array, some: pa.Array) -> NDArray[np.bool_]:
+    """(ids,) whether each is one of `some`."""
+    found = np.asarray(pc.is_in(ids, value_set=some))
+    pa.default_memory_pool().release_unused()  # the hash table of a million ids
+    return found
 
-    def __init__(self, features: Features, ids: pa.Array, block: int = 8192) -> None:
-        """The images `ids`, distinct; blocks of up to `block` rows."""
+
+class ImageSet:
+    """Those of some images that have a vector, streamed in the order of the table, never all in memory."""
+
+    def __init__(self, features: FeatureReader, ids: pa.Array, block: int = 8192) -> None:
+        """The images `ids`, distinct, in blocks of up to `block` rows."""
         self.features, self.block = features, block
-        self._chosen = features.among(ids)
+        self._chosen = is_among(features.ids, ids)
         self._count = int(np.count_nonzero(self._chosen))
         self.missing = len(ids) - self._count  # how many have no vector
 
@@ -183,6 +174,6 @@ class Candidates:
 
     def indices(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
         """(len(ids),) where each is in `self.ids`, and so in the blocks; -1 where it is not."""
-        places = self.features.positions(ids)
-        among = (places >= 0) & self._chosen[places]
-        return np.where(among, np.cumsum(self._chosen)[places] - 1, -1)
+        positions = self.features.positions(ids)
+        among = (positions >= 0) & self._chosen[positions]
+        return np.where(among, np.cumsum(self._chosen)[positions] - 1, -1)

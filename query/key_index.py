@@ -1,4 +1,4 @@
-"""Where each of many texts is, through their hashes."""
+"""An index of text keys by hash: where each of many ids is, and which rows of a table have a key."""
 
 from __future__ import annotations
 
@@ -12,108 +12,91 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Texts: TypeAlias = "pa.Array | pa.ChunkedArray"
+Positions: TypeAlias = "NDArray[np.int64]"
+
+MAX_FILTER_KEYS = 1000
+"""With more keys than this, reading the key column once is faster than filtering it."""
 
 
-class Hashed:
-    """An index of texts: their sorted hashes beside their places, 16 bytes a text. Thread-safe.
+class KeyIndex:
+    """The sorted 64-bit hashes of some texts beside their positions: 16 bytes a text. Thread-safe.
 
-    Made when it is first asked; a lookup in a million then takes microseconds, where hashing what is asked
-    and reading past all texts takes tens of milliseconds.
+    Built on first use. A lookup among a million texts then takes microseconds, where hashing the wanted texts
+    and scanning all others takes tens of milliseconds.
     """
 
     def __init__(self, read: Callable[[], Texts]) -> None:
-        """`read` gives all texts, in their order."""
+        """`read` gives all texts, in order of their positions."""
         self._read, self._lock = read, Lock()
-        self._made: tuple[NDArray[np.uint64], NDArray[np.int64]] | None = None
+        self._built: tuple[NDArray[np.uint64], Positions] | None = None
 
-    def places(self, wanted: pa.Array) -> list[NDArray[np.int64]]:
-        """For each of `wanted` the places of the texts with its hash; hashes may meet, so compare them."""
-        hashes, order = self.make()
-        mine = _hashes(wanted)
+    def candidates(self, wanted: pa.Array) -> list[Positions]:
+        """For each of `wanted` the positions of texts with its hash. Hashes collide: compare the texts."""
+        hashes, order = self.build()
+        mine = hash_texts(wanted)
         ends = zip(np.searchsorted(hashes, mine, "left"), np.searchsorted(hashes, mine, "right"), strict=True)
         return [order[first:last] for first, last in ends]
 
-    def make(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Hashes, rising, and the place of each; made now, so that no question waits for it."""
+    def build(self) -> tuple[NDArray[np.uint64], Positions]:
+        """The hashes, rising, and the position of each."""
         with self._lock:
-            if self._made is None:
-                hashes = _hashes(self._read())
+            if self._built is None:
+                hashes = hash_texts(self._read())
                 order = np.argsort(hashes, kind="stable")
-                self._made = hashes[order], order
-            return self._made
+                self._built = hashes[order], order
+            return self._built
 
 
-def _hashes(texts: Texts) -> NDArray[np.uint64]:
+def hash_texts(texts: Texts) -> NDArray[np.uint64]:
+    """(texts,) 64-bit hashes, the same within one process."""
     import polars as pl  # imported late: `import attribase` stays light
 
-    found: NDArray[np.uint64] = pl.Series("text", texts, dtype=pl.String).hash(seed=0).to_numpy()
-    return found
+    hashes: NDArray[np.uint64] = pl.Series("text", texts, dtype=pl.String).hash(seed=0).to_numpy()
+    return hashes
 
 
-FILTERED = 1000
-"""More keys than this are not worth a filter: reading the key column once is faster."""
+class IdPositions:
+    """Where each of many ids is. Thread-safe."""
+
+    def __init__(self, ids: pa.Array) -> None:
+        self._ids, self._index = ids, KeyIndex(lambda: ids)
+
+    def positions(self, wanted: Sequence[str]) -> Positions:
+        """(wanted,) the position of each; -1 for an unknown one."""
+        found = np.full(len(wanted), -1, np.int64)
+        candidates = self._index.candidates(pa.array(list(wanted), pa.string()))
+        for at, (name, positions) in enumerate(zip(wanted, candidates, strict=True)):
+            found[at] = next((one for one in positions if self._ids[int(one)].as_py() == name), -1)
+        return found
 
 
-class Finder:
-    """Finds rows of a pinned dataset by the text in one column. Thread-safe.
+class RowFinder:
+    """Reads the rows of a pinned dataset that have given texts in one column. Thread-safe.
 
-    A filter reads the whole column each time (measured: 30 ms for 300,000 keys). With the index a row takes
-    a millisecond.
+    A filter scans the whole column each time (measured: 30 ms for 300,000 keys); with the index a row takes a
+    millisecond. So the first small request is a filter, and the second one builds the index.
     """
 
     def __init__(self, dataset: Any, column: str) -> None:
-        """`dataset`: a Lance dataset at one version; `column`: what is looked for."""
+        """`dataset`: a Lance dataset at one version; `column`: the column to look in."""
         self._dataset, self.column = dataset, column
-        self._asked = False
-        self._hashed = Hashed(lambda: dataset.scanner(columns=[column]).to_table()[column])
+        self._used = False
+        self._index = KeyIndex(lambda: dataset.scanner(columns=[column]).to_table()[column])
 
     def rows(self, keys: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`column` and `columns` of every row with one of `keys`, in no order; unknown keys have none."""
         wanted = pa.array(sorted(set(keys)), pa.string())
         names = [self.column, *(name for name in columns if name != self.column)]
-        if not self._asked and len(wanted) <= FILTERED:
-            self._asked = True
+        if not self._used and len(wanted) <= MAX_FILTER_KEYS:
+            self._used = True
             condition = pc.field(self.column).isin(wanted)
             return self._dataset.scanner(columns=names, filter=condition).to_table()
-        likely = self._hashed.places(wanted)
-        chosen = np.concatenate(likely) if likely else np.zeros(0, np.int64)
+        candidates = self._index.candidates(wanted)
+        chosen = np.concatenate(candidates) if candidates else np.zeros(0, np.int64)
         found: pa.Table = self._dataset.take(np.sort(chosen).tolist(), columns=names)
-        return found.filter(pc.is_in(found[self.column], value_set=wanted))  # hashes may meet
+        return found.filter(pc.is_in(found[self.column], value_set=wanted))  # hashes can collide
 
-    def warm(self) -> None:
-        """Make the index now, so that no question waits for it."""
-        self._asked = True
-        self._hashed.make()
-
-
-Places = NDArray[np.int64]
-
-
-class Names:
-    """Where each of many ids is. Thread-safe."""
-
-    def __init__(self, ids: pa.Array) -> None:
-        self._ids, self._hashed = ids, Hashed(lambda: ids)
-
-    def places(self, wanted: Sequence[str]) -> Places:
-        """(wanted,) where each is; -1 for an unknown one."""
-        found = np.full(len(wanted), -1, np.int64)
-        likely = self._hashed.places(pa.array(list(wanted), pa.string()))
-        for at, (name, places) in enumerate(zip(wanted, likely, strict=True)):
-            found[at] = next((place for place in places if self._ids[int(place)].as_py() == name), -1)
-        return found
-
-
-class Addresses:
-    """From row addresses, as an index names rows, to their places in the table."""
-
-    def __init__(self, addresses: NDArray[np.uint64]) -> None:
-        """`addresses`: (rows of the table,) in its order."""
-        rising = bool((addresses[1:] > addresses[:-1]).all())
-        self._order = None if rising else np.argsort(addresses)
-        self._sorted = addresses if self._order is None else addresses[self._order]
-
-    def places(self, found: NDArray[np.uint64]) -> Places:
-        """(found,) places in the table; every address must be one of it."""
-        at = np.searchsorted(self._sorted, found)
-        return at if self._order is None else self._order[at]
+    def build(self) -> None:
+        """Build the index now."""
+        self._used = True
+        self._index.build()

@@ -17,12 +17,12 @@ from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, calibration, choose_encoder, choose_mapper
 from .features import Pinned
-from .key_index import Finder
+from .key_index import RowFinder
+from .search import SearchSpace
 
 if TYPE_CHECKING:
     from ..runtime import OnnxEncoder
     from ..store import Store
-    from .search import SearchSpace
 
 
 T = TypeVar("T")
@@ -99,8 +99,6 @@ class Snapshot:
 
         Raises NotFoundError for unknown names, ConflictError where the mapper has mapped nothing.
         """
-        from .search import SearchSpace
-
         asked = encoder, mapper
         encoder = self.cached(
             ("encoder", encoder), lambda: choose_encoder(self.pinned, encoder), "encoders", *self._vectors()
@@ -153,11 +151,11 @@ class Snapshot:
         self.register_warmup(key[:2], lambda new: new.network(encoder))
         return network
 
-    def finder(self, table: str, column: str) -> Finder:
-        """Finds rows of `table` by the text in `column`."""
-        self.register_warmup(("finder", table, column), lambda new: new.finder(table, column).warm())
+    def finder(self, table: str, column: str) -> RowFinder:
+        """A reader of the rows of `table` by the text in `column`."""
+        self.register_warmup(("finder", table, column), lambda new: new.finder(table, column).build())
         return self.cached(
-            ("finder", table, column), lambda: Finder(self.pinned.dataset(table), column), table
+            ("finder", table, column), lambda: RowFinder(self.pinned.dataset(table), column), table
         )
 
     def register_warmup(self, key: Hashable, warmup: Callable[[Snapshot], object]) -> None:

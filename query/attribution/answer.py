@@ -1,4 +1,4 @@
-"""What `attribute` answers: ranked images, how much each contributed, and how complete that is."""
+"""The answer to one question: ranked images, how much each contributed, and how complete that is."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 DETAILS = ("uri", "creator", "license", "category", "caption")
+"""The columns of `images` that a result has."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One image, its place and its share; `influence` is None where nothing was calibrated.
+    """One image, its rank and its share; `influence` is None where nothing is calibrated.
 
-    Where copies are grouped, `copies` are the images that share its place, and `influence` is that of all.
+    Where near-duplicates are grouped, `copies` are the images that share its place, and `influence` is that
+    of all of them.
     """
 
     image_id: str
@@ -43,7 +45,7 @@ class Result:
 
 @dataclass(frozen=True)
 class OwnerShare:
-    """The influence of all images of the pool that have `name` in common; `images` of them have any."""
+    """The influence of all images of the owner `name`; `images` of them have any."""
 
     name: str | None
     influence: float
@@ -56,7 +58,7 @@ class OwnerShare:
 
 @dataclass(frozen=True)
 class InfluenceVector:
-    """Every image that was found to have influence: `rows` of the `space`, and their shares."""
+    """All images that were found to have influence: `rows` (n,) of the `space`, and their shares (n,)."""
 
     snapshot: Snapshot
     space: SearchSpace
@@ -72,14 +74,15 @@ class Answer:
         exact: every image of the pool was compared, and influence is of the whole pool.
         results: best first by similarity, ties by image id.
         remaining: the influence of what is not listed.
-        complete: nothing that was not looked at has any influence: all was compared, or the search has
-            passed the similarity at and below which there is none.
+        complete: no image that was not compared has any influence: all were, or the search has passed the
+            similarity at and below which there is none.
         method: `exact`, or `index`: then influence is normalised over the `searched` images.
         recall: the share of the best images that the index was measured to find; None for `exact`.
         searched: how many images were compared.
-        unseen: the largest share of the influence that the images not looked at could have, if they are
-            less similar than those that were; None where nothing is calibrated.
-        shares: influence summed by what the request named (`by`), largest first.
+        unseen: the largest share of the influence that the other images could have, if they are less similar
+            than those that were compared; None where nothing is calibrated.
+        shares: influence summed by the field `by`, largest first.
+        influence_vector: None where nothing is calibrated, and where many questions were answered at once.
     """
 
     query: str
@@ -101,22 +104,20 @@ class Answer:
     where: str | None = None
     by: str | None = None
     shares: tuple[OwnerShare, ...] = ()
-    weighed: InfluenceVector | None = field(default=None, repr=False, compare=False)
+    influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
 
     @property
     def candidates(self) -> pa.Table | None:
-        """(image_id, influence) of every image of the pool that was found to have any.
-
-        None where nothing is calibrated, and where many questions were asked at once.
-        """
-        if self.weighed is None:
+        """(image_id, influence) of all images that were found to have any; None as `influence_vector`."""
+        vector = self.influence_vector
+        if vector is None:
             return None
-        ids = self.weighed.space.ids.take(pa.array(self.weighed.rows))
-        return pa.table({"image_id": ids, "influence": self.weighed.influence})
+        ids = vector.space.ids.take(pa.array(vector.rows))
+        return pa.table({"image_id": ids, "influence": vector.influence})
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON says: plain strings, numbers, lists and nulls."""
-        hidden = ("lam", "weighed", "by")
+        """As JSON has it: plain strings, numbers, lists and nulls."""
+        hidden = ("lam", "influence_vector", "by")
         plain = {name: value for name, value in vars(self).items() if name not in hidden}
         return plain | {
             "results": [result.to_dict() for result in self.results],
@@ -148,15 +149,15 @@ SCHEMA = pa.schema(
         ("copies", pa.list_(pa.string())),
     ]
 )
-"""Columns up to `unseen` are the answer's, the same on each of its rows."""
+"""One row a result. Columns up to `unseen` are the answer's, the same on each of its rows."""
 
-OF_ANSWER = SCHEMA.names[: SCHEMA.get_field_index("rank")]
+ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 
 
 def flat_table(answers: Sequence[Answer]) -> pa.Table:
     """All results of all answers, in order."""
     rows = [
-        {name: getattr(answer, name) for name in OF_ANSWER} | result.to_dict()
+        {name: getattr(answer, name) for name in ANSWER_COLUMNS} | result.to_dict()
         for answer in answers
         for result in answer.results
     ]
@@ -164,11 +165,11 @@ def flat_table(answers: Sequence[Answer]) -> pa.Table:
 
 
 def shares_table(answers: Sequence[Answer], by: str) -> pa.Table:
-    """All shares of all answers, in order; the owner's column is called what it is: `creator`, ..."""
+    """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
     owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
-    schema = pa.schema([*(SCHEMA.field(name) for name in OF_ANSWER), *owner])
+    schema = pa.schema([*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner])
     rows = [
-        {name: getattr(answer, name) for name in OF_ANSWER}
+        {name: getattr(answer, name) for name in ANSWER_COLUMNS}
         | {by: share.name, "influence": share.influence, "images": share.images}
         for answer in answers
         for share in answer.shares

@@ -1,4 +1,4 @@
-"""Answers as one HTML page that needs nothing else: pictures sized by influence, owners, completeness."""
+"""Answers as one self-contained HTML page: images sized by influence, owners, completeness."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ..session import Snapshot
 
 LARGEST, SMALLEST = 100, 20
-"""Width of a picture in percent of its place: of the most influential image, and of one with hardly any."""
+"""Width of an image in percent of its cell: of the most influential one, and the least width of any."""
 
 PIXELS = 464
 OWNERS = 12
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A result as the page shows it: `data` is a data URI, or None; `side` in percent of its place."""
+class ShownResult:
+    """A result on the page: `data` is a data URI, or None; `side` in percent of its cell."""
 
     result: Result
     data: str | None
@@ -33,19 +33,22 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One answer as the page shows it."""
+class AnswerSection:
+    """One answer on the page.
+
+    `picture`: the query image as a data URI, or None; `listed`: the influence of all that is shown.
+    """
 
     answer: Answer
     picture: str | None
-    shown: tuple[Shown, ...]
-    listed: float  # the influence of what is shown
+    shown: tuple[ShownResult, ...]
+    listed: float
 
 
 def answer_page(
-    snapshot: Snapshot, answers: Sequence[Answer], pictures: Mapping[str, bytes | None], title: str
+    snapshot: Snapshot, answers: Sequence[Answer], query_images: Mapping[str, bytes | None], title: str
 ) -> str:
-    """The page. `pictures`: the bytes of what was asked about, by `Answer.query`, where there are any."""
+    """The page. `query_images`: the bytes of the query images by `Answer.query`, where there are any."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("attribase.query.attribution")
@@ -54,37 +57,39 @@ def answer_page(
     )
     templates.filters |= {"percent": percent}
     ids = sorted({result.image_id for answer in answers for result in answer.results})
-    found = _pictures(snapshot, ids)
-    sections = [_section(answer, found, _data_uri(pictures.get(answer.query))) for answer in answers]
+    images = _read_images(snapshot, ids)
+    sections = [_section(answer, images, _data_uri(query_images.get(answer.query))) for answer in answers]
     return templates.get_template("answer.html").render(
         sections=sections, title=title, version=snapshot.version, owners=OWNERS
     )
 
 
 def percent(share: float) -> str:
-    """A share as it is read: enough digits to tell it from nothing."""
+    """A share with as many digits as it takes to distinguish it from 0."""
     if share >= 0.0995:
         return f"{100 * share:.0f}%"
     return f"{100 * share:.1f}%" if share >= 0.0005 else "under 0.1%" if share > 0 else "0%"
 
 
-def _section(answer: Answer, pictures: Mapping[str, str | None], own: str | None) -> Section:
+def _section(answer: Answer, images: Mapping[str, str | None], query_image: str | None) -> AnswerSection:
     most = max((result.influence or 0.0 for result in answer.results), default=0.0)
     shown = tuple(
-        Shown(result, pictures.get(result.image_id), _side(result.influence, most))
+        ShownResult(result, images.get(result.image_id), _side(result.influence, most))
         for result in answer.results
     )
-    return Section(answer, own, shown, sum(result.influence or 0.0 for result in answer.results))
+    return AnswerSection(
+        answer, query_image, shown, sum(result.influence or 0.0 for result in answer.results)
+    )
 
 
 def _side(influence: float | None, most: float) -> int:
-    """The area says the influence, down to a size at which a picture can still be told."""
+    """The area is proportional to the influence, down to a size at which an image is recognisable."""
     if influence is None or most == 0:
         return (LARGEST + SMALLEST) // 2
     return max(SMALLEST, round(LARGEST * math.sqrt(influence / most)))
 
 
-def _pictures(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
+def _read_images(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
     """Data URIs of stored images; None for those that are only referenced, or broken."""
     known = snapshot.finder("images", "image_id").rows(ids, [])["image_id"].to_pylist()
     if not known:
@@ -94,7 +99,7 @@ def _pictures(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
 
 
 def _data_uri(data: bytes | None) -> str | None:
-    """A picture of at most PIXELS a side as a data URI."""
+    """An image of at most PIXELS a side as a data URI; None without bytes, or for broken ones."""
     if not data:
         return None
     try:

@@ -1,44 +1,60 @@
-"""What is asked: the questions, and how they are to be answered."""
+"""What can be asked of `attribute`: the questions, and the options of one request."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...store.errors import InvalidInputError
+from ..search import METHODS, POOLS
 
-POOLS = ("all", "gallery")
-METHODS = ("auto", "index", "exact")
-FIELDS = ("creator", "license", "category", "collection")
+OWNER_FIELDS = ("creator", "license", "category", "collection")
 """What influence can be summed by."""
 
-LIMIT = 10_000
+DEFAULT_LIMIT = 10_000
 
 Question: TypeAlias = str | Path | bytes | NDArray[np.float32]
 """A stored sample's id or uri, an image file, its bytes, or a generated image's raw feature (dim,)."""
 
 
+class RequestOptions(TypedDict, total=False):
+    """The fields of `Request` as keyword arguments; tested to be the same."""
+
+    encoder: str | None
+    mapper: str | None
+    k: int
+    pool: str
+    where: str | None
+    by: str | None
+    dedup: float | None
+    method: str
+    limit: int
+    files: bool
+    details: bool
+
+
 @dataclass(frozen=True)
 class Request:
-    """How questions are to be answered; the defaults are the command line's.
+    """How questions are answered. Raises InvalidInputError for a value out of range.
 
     Attributes:
-        encoder: which features; the first one by name when left out.
+        encoder: which features; the first encoder by name when left out.
         mapper: which mapper, or `none`; the newest one when left out, `none` where there is none.
-        k: how many images (with `dedup`: groups of copies) to name, 1 or more.
+        k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.
         where: a condition over `images` and `members` that narrows the pool: `creator = 'x'`.
         by: also sum influence by creator, license, category or collection.
-        dedup: images whose cosine is at least this are copies of one picture and share a place.
-        method: `auto`, `index` or `exact` (compare with every image of the pool).
-        limit: the most candidates that a search by index looks at.
-        files: whether text may name a file of this machine. Never for strangers.
-        details: whether the store is asked about the images that are named (uri, creator, ...).
+        dedup: images whose cosine is at least this are near-duplicates and share a place.
+        method: `exact` compares with every image of the pool, `index` searches the index; `auto` takes the
+            index where there is one and the pool is broad.
+        limit: the most images that a search through the index asks for.
+        files: whether a question may name a file of this machine. False for untrusted clients.
+        details: whether to read what the store knows of the listed images (uri, creator, ...).
     """
 
     encoder: str | None = None
@@ -49,37 +65,37 @@ class Request:
     by: str | None = None
     dedup: float | None = None
     method: str = "auto"
-    limit: int = LIMIT
+    limit: int = DEFAULT_LIMIT
     files: bool = True
     details: bool = True
 
-    def check(self) -> None:
-        """Raise InvalidInputError for values that nothing can be asked with."""
-        _whole("k", self.k)
-        _whole("limit", self.limit)
-        _one_of("pool", self.pool, POOLS)
-        _one_of("method", self.method, METHODS)
+    def __post_init__(self) -> None:
+        _check_count("k", self.k)
+        _check_count("limit", self.limit)
+        _check_choice("pool", self.pool, POOLS)
+        _check_choice("method", self.method, METHODS)
         if self.by is not None:
-            check_field(self.by)
-        dedup = self.dedup
-        if dedup is not None and not (_is_number(dedup) and 0 < dedup <= 1):
+            check_owner_field(self.by)
+        if self.dedup is not None and not (_is_number(self.dedup) and 0 < self.dedup <= 1):
             raise InvalidInputError(
-                f"dedup is {dedup!r}", hint="give a cosine above 0, up to 1: 0.95 for near-duplicates"
+                f"dedup is {self.dedup!r}", hint="give a cosine above 0, up to 1: 0.95 for near-duplicates"
             )
 
 
-def check_field(by: str) -> None:
+def check_owner_field(by: str) -> None:
     """Raise InvalidInputError for what influence cannot be summed by."""
-    if by not in FIELDS:
-        raise InvalidInputError(f"influence cannot be summed by {by!r}", hint=f"use {', '.join(FIELDS)}")
+    if by not in OWNER_FIELDS:
+        raise InvalidInputError(
+            f"influence cannot be summed by {by!r}", hint=f"use {', '.join(OWNER_FIELDS)}"
+        )
 
 
-def _whole(name: str, value: object) -> None:
+def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidInputError(f"{name} is {value!r}", hint="ask for 1 image or more")
 
 
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InvalidInputError(f"there is no {name} {value!r}", hint=f"use {' or '.join(known)}")
 

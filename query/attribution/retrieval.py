@@ -1,74 +1,55 @@
-"""Two ways through a pool: past every image of it, or deeper and deeper into an index."""
+"""Retrieval: the images of a pool ranked for each question, by comparing all of them or through the index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..catalog import Calibration
-from ..search.space import all_similarities, cosines_among, rows_at
-from ..search.topk import exact_similarities, in_order
-from .influence import Places, Reals, Shares, depth_of, may_be_best, negligible_line, shares_of, unseen_share
+from ..search import Pool, SearchSpace
+from ..search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
+from .influence import (
+    InfluenceShares,
+    estimate_depth,
+    influence_shares,
+    negligible_similarity,
+    unseen_influence,
+)
+from .near_duplicates import group_near_duplicates, pairwise_cosines
 from .request import Request
 
-if TYPE_CHECKING:
-    from ..search import Pool, SearchSpace
+SIMILARITY_BYTES = 256 << 20
+"""Similarities in memory at once; more questions take more scans."""
 
+QUESTIONS_AT_ONCE = 256
+"""Questions searched through the index together."""
 
-ROUNDING = 1e-6
-"""How far below 1 the cosine of a vector with itself may come out."""
+FIRST_DEPTH = 100
+"""How many images a search through the index first asks for."""
 
-
-def groups_of_copies(
-    cosines: Callable[[NDArray[np.int64]], NDArray[np.float32]], count: int, threshold: float, most: int
-) -> list[NDArray[np.int64]]:
-    """Places of the first `most` groups, each the best image and its copies.
-
-    Args:
-        cosines: those of some of the images, by their places (n,), with all: (n, count).
-        count: images, best first.
-        threshold: copies of an image have at least this cosine with it; an image belongs to the best one
-            that it is a copy of.
-        most: groups to find.
-
-    Source: arXiv:2306.09345 B.3, where copies are found by the cosine of an encoder's features.
-    """
-    free = np.ones(count, bool)
-    groups: list[NDArray[np.int64]] = []
-    while len(groups) < most and free.any():
-        heads = np.flatnonzero(free)[: most - len(groups)]  # one product for all that may head a group
-        for head, alike in zip(heads, cosines(heads) >= threshold - ROUNDING, strict=True):
-            if free[head]:
-                alike[head] = True
-                groups.append(np.flatnonzero(free & alike))
-                free &= ~alike
-    return groups
-
-
-HELD = 256 << 20
-"""Bytes of similarities held at once; more questions take more passes."""
-
-TOGETHER = 256
-"""Questions searched by index at once."""
-
-FIRST = 100
-"""How many images a search by index looks at first."""
-
-STEP = 8
-"""How many times as deep a search looks next at most: clusters end, and with them what they foretell."""
+MAX_STEP = 8
+"""How many times as deep the next search goes at most: an estimate from inside a cluster fails beyond it."""
 
 NEGLIGIBLE = 1e-4
 """An unseen share of influence that no deeper search is worth."""
 
 
 @dataclass(frozen=True)
+class RetrievalTask:
+    """What all questions of one request have in common."""
+
+    space: SearchSpace
+    pool: Pool
+    request: Request
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True)
 class SearchCoverage:
-    """How far a search went; see `Answer`."""
+    """How much of a pool a search has seen; the fields are those of `Answer`."""
 
     method: str
     searched: int
@@ -78,165 +59,166 @@ class SearchCoverage:
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """One question answered in rows of the space: `rows` (n,) best first, their similarities and influence.
+class RankedImages:
+    """The answer to one question, in rows of the space.
 
-    `copies`: the rows that share the place of each; `weighed`: rows and influence of all that have any.
+    Attributes:
+        rows: (n,) the images that are listed, best first.
+        similarities: (n,) of each.
+        influence: (n,) of each with its near-duplicates; None where nothing is calibrated.
+        near_duplicates: the rows that share the place of each.
+        influential: rows and influence of all images that were found to have any; None likewise.
+        coverage: how much of the pool was seen.
     """
 
-    rows: Places
-    similarities: Reals
+    rows: Positions
+    similarities: Floats
     influence: NDArray[np.float64] | None
-    copies: tuple[Places, ...]
-    weighed: tuple[Places, NDArray[np.float64]] | None
-    reach: SearchCoverage
+    near_duplicates: tuple[Positions, ...]
+    influential: tuple[Positions, NDArray[np.float64]] | None
+    coverage: SearchCoverage
 
 
-@dataclass(frozen=True)
-class Task:
-    """What all questions of one pass have in common."""
-
-    space: SearchSpace
-    pool: Pool
-    request: Request
-    fitted: Calibration | None
+def uses_index(task: RetrievalTask) -> bool:
+    """Whether the request goes through the index. ConflictError as for `SearchSpace.uses_index`."""
+    return task.space.uses_index(task.pool, max(task.request.k, FIRST_DEPTH), task.request.method)
 
 
-def exact_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
-    """Rankings of the questions (questions, dim) over every image of the pool, streamed once for as many
-    questions as fit the memory.
+def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedImages]:
+    """Compare the questions (questions, dim) with every image of the pool.
+
+    The pool is scanned once for as many questions as fit SIMILARITY_BYTES.
     """
     size = task.pool.size
-    most = max(1, HELD // (4 * size))
-    for start in range(0, len(vectors), most):
-        some = vectors[start : start + most]
-        rows, similarities, at = np.empty(size, np.int64), np.empty((len(some), size), np.float32), 0
-        for mine, found in all_similarities(task.space, some, task.pool):
+    at_once = max(1, SIMILARITY_BYTES // (4 * size))
+    for start in range(0, len(vectors), at_once):
+        queries = vectors[start : start + at_once]
+        rows, similarities, at = np.empty(size, np.int64), np.empty((len(queries), size), np.float32), 0
+        for mine, values in task.space.scan(queries, task.pool):
             rows[at : at + len(mine)] = mine
-            similarities[:, at : at + len(mine)] = found
+            similarities[:, at : at + len(mine)] = values
             at += len(mine)
-        _settle(task, some, rows, similarities)
+        _rescore_near_ties(task, queries, rows, similarities)
         for line in similarities:
-            yield _ranked(task, rows, line)
+            shares = influence_shares(line, task.calibration) if task.calibration else None
+            yield _rank(task, rows, line, shares, SearchCoverage("exact", size, True, 0.0))
 
 
-def _settle(task: Task, queries: Reals, rows: Places, similarities: Reals) -> None:
-    """Compute again, exactly, those of `similarities` (queries, rows) that places may depend on."""
-    near = [may_be_best(line, min(task.request.k, len(rows))) for line in similarities]
-    candidates = [rows[places] for places in near]
-    settled = exact_similarities(partial(rows_at, task.space), queries, candidates)
-    for line, places, (_, values) in zip(similarities, near, settled, strict=True):
-        line[places] = values
+def _rescore_near_ties(task: RetrievalTask, queries: Floats, rows: Positions, similarities: Floats) -> None:
+    """Compute exactly those of `similarities` (queries, rows) that may be among the k largest."""
+    k = min(task.request.k, len(rows))
+    positions = [top_k_candidates(line, k, task.space.margin) for line in similarities]
+    exact = exact_similarities(task.space.unit_rows, queries, [rows[some] for some in positions])
+    for line, some, (_, values) in zip(similarities, positions, exact, strict=True):
+        line[some] = values
 
 
-def _ranked(task: Task, rows: Places, similarities: Reals) -> Ranking:
-    """One question, compared with every row (n,) of the pool."""
-    shares = shares_of(similarities, task.fitted) if task.fitted else None
-    return _made(task, rows, similarities, shares, SearchCoverage("exact", len(rows), True, 0.0))
+def retrieve_through_index(task: RetrievalTask, vectors: Floats) -> Iterator[RankedImages]:
+    """Search the index for the questions (questions, dim).
 
-
-def index_pass(task: Task, vectors: Reals) -> Iterator[Ranking]:
-    """Rankings of the questions (questions, dim) by the index, each deepened until it is complete, what it
-    leaves out is negligible, or the limit is reached.
+    Each is searched deeper until it is complete, what it leaves out is negligible, or the limit is reached.
     """
-    for start in range(0, len(vectors), TOGETHER):
-        some = vectors[start : start + TOGETHER]
-        done: dict[int, Ranking] = {}
-        waiting = {_first_depth(task): list(range(len(some)))}
+    for start in range(0, len(vectors), QUESTIONS_AT_ONCE):
+        queries = vectors[start : start + QUESTIONS_AT_ONCE]
+        done: dict[int, RankedImages] = {}
+        waiting = {_first_depth(task): list(range(len(queries)))}
         while waiting:
             depth = min(waiting)
             mine = waiting.pop(depth)
-            found = task.space.search(some[mine], depth, task.pool, method="index")
+            found = task.space.search(queries[mine], depth, task.pool, method="index")
             for at, rows, similarities in zip(mine, found.rows, found.similarities, strict=True):
                 count = int(np.count_nonzero(rows >= 0))
-                done[at], wanted = _found(task, rows[:count], similarities[:count], found.recall)
-                if wanted > depth < _most(task):
-                    waiting.setdefault(_rounded(task, depth, wanted), []).append(at)
-        yield from (done[at] for at in range(len(some)))
+                done[at], wanted = _rank_found(task, rows[:count], similarities[:count], found.recall)
+                if wanted > depth < _max_depth(task):
+                    waiting.setdefault(_next_depth(task, depth, wanted), []).append(at)
+        yield from (done[at] for at in range(len(queries)))
 
 
-def _most(task: Task) -> int:
-    """How many images a search looks at at most."""
+def _max_depth(task: RetrievalTask) -> int:
     return min(max(task.request.limit, task.request.k), task.pool.size)
 
 
-def _first_depth(task: Task) -> int:
-    """How many images a search looks at before it is known how many are needed."""
+def _first_depth(task: RetrievalTask) -> int:
     request = task.request
-    if task.fitted is None and request.dedup is None:  # what is not listed has no influence to be summed
+    if task.calibration is None and request.dedup is None:  # only what is listed is needed
         return min(request.k, task.pool.size)
-    return min(max(request.k, FIRST), _most(task))
+    return min(max(request.k, FIRST_DEPTH), _max_depth(task))
 
 
-def _rounded(task: Task, depth: int, wanted: int) -> int:
-    """The next depth towards `wanted`, within the limit; one of few, so that questions go there together."""
+def _next_depth(task: RetrievalTask, depth: int, wanted: int) -> int:
+    """The next depth towards `wanted`, within the limit: `depth` doubled, so that searches are shared."""
     deeper = 2 * depth
-    while deeper < min(wanted, STEP * depth):
+    while deeper < min(wanted, MAX_STEP * depth):
         deeper *= 2
-    return min(deeper, _most(task))
+    return min(deeper, _max_depth(task))
 
 
-def _found(task: Task, rows: Places, similarities: Reals, recall: float | None) -> tuple[Ranking, int]:
-    """The ranking of what a search by index found, best first, and how deep it should look.
+def _rank_found(
+    task: RetrievalTask, rows: Positions, similarities: Floats, recall: float | None
+) -> tuple[RankedImages, int]:
+    """Rank what the index found, best first, and say how deep the search should go.
 
     What was not found is taken to be no more similar than the last that was.
     """
     left, wanted = task.pool.size - len(rows), 0
     shares, unseen, complete = None, None, left == 0
-    if task.fitted is not None and len(rows):
-        shares = shares_of(similarities, task.fitted)
+    if task.calibration is not None and len(rows):
+        shares = influence_shares(similarities, task.calibration)
         best, last = float(similarities[0]), float(similarities[-1])
-        unseen = unseen_share(shares, best, last, left, task.fitted)
+        unseen = unseen_influence(shares, best, last, left, task.calibration)
         complete = unseen == 0
         if unseen > NEGLIGIBLE:
-            line = negligible_line(shares, best, left, NEGLIGIBLE, task.fitted)
-            wanted = depth_of(similarities, line)
-    reach = SearchCoverage("index", len(rows), complete, unseen, recall)
-    ranking = _made(task, rows, similarities, shares, reach)
-    if len(ranking.rows) < task.request.k:
+            line = negligible_similarity(shares, best, left, NEGLIGIBLE, task.calibration)
+            wanted = estimate_depth(similarities, line)
+    coverage = SearchCoverage("index", len(rows), complete, unseen, recall)
+    ranked = _rank(task, rows, similarities, shares, coverage)
+    if len(ranked.rows) < task.request.k:
         wanted = max(wanted, 4 * len(rows))
-    return ranking, wanted
+    return ranked, wanted
 
 
-def _made(
-    task: Task, rows: Places, similarities: Reals, shares: Shares | None, reach: SearchCoverage
-) -> Ranking:
-    """The ranking of those `rows` (n,) of the space that were compared."""
-    order, groups = _listed(task, rows, similarities, len(shares.places) if shares else len(rows))
+def _rank(
+    task: RetrievalTask,
+    rows: Positions,
+    similarities: Floats,
+    shares: InfluenceShares | None,
+    coverage: SearchCoverage,
+) -> RankedImages:
+    """The ranking of the `rows` (n,) of the space that were compared."""
+    order, groups = _group(task, rows, similarities, len(shares.positions) if shares else len(rows))
     first = order[[group[0] for group in groups]] if groups else order[:0]
-    influence, weighed = None, None
+    influence, influential = None, None
     if shares is not None:
         each = np.zeros(len(rows))
-        each[shares.places] = shares.influence
+        each[shares.positions] = shares.influence
         influence = np.array([each[order[group]].sum() for group in groups])
-        weighed = (rows[shares.places], shares.influence)
-    copies = tuple(rows[order[group[1:]]] for group in groups)
-    return Ranking(rows[first], similarities[first], influence, copies, weighed, reach)
+        influential = (rows[shares.positions], shares.influence)
+    near_duplicates = tuple(rows[order[group[1:]]] for group in groups)
+    return RankedImages(rows[first], similarities[first], influence, near_duplicates, influential, coverage)
 
 
-def _listed(
-    task: Task, rows: Places, similarities: Reals, weighty: int
-) -> tuple[Places, list[NDArray[np.int64]]]:
-    """Places of the best of `rows`, best first, and which of those places share one place in the answer.
+def _group(
+    task: RetrievalTask, rows: Positions, similarities: Floats, influential: int
+) -> tuple[Positions, list[Positions]]:
+    """The order of the best of `rows`, and the positions in it that share one place of the answer.
 
-    `weighty`: how many may be copies that count: those with influence, all where nothing is calibrated.
+    `influential`: how many rows have influence; all where nothing is calibrated.
     """
-    request, ids = task.request, task.space.ids
+    request, space = task.request, task.space
 
-    def best(count: int) -> Places:
-        near = may_be_best(similarities, min(count, len(rows)))
-        return near[in_order(ids, rows[near], similarities[near])][:count]
+    def best(count: int) -> Positions:
+        near = top_k_candidates(similarities, min(count, len(rows)), space.margin)
+        return near[rank_order(space.ids, rows[near], similarities[near])][:count]
 
     if request.dedup is None:
         order = best(request.k)
         return order, list(np.arange(len(order))[:, None])
     most = min(len(rows), max(request.limit, request.k))
-    depth = min(most, max(4 * request.k, weighty))
+    depth = min(most, max(4 * request.k, influential))
     while True:
         order = best(depth)
-        groups = groups_of_copies(
-            cosines_among(task.space, rows[order]), len(order), request.dedup, request.k
-        )
+        cosines = pairwise_cosines(space, rows[order])
+        groups = group_near_duplicates(cosines, len(order), request.dedup, request.k)
         if len(groups) >= request.k or depth >= most:
             return order, groups
         depth = min(most, 4 * depth)

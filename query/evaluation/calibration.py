@@ -13,7 +13,7 @@ from ...runtime.influence import calibration_kl, influence_terms
 from ...runtime.mapper import normalise
 from ...store.errors import ConflictError
 from ..catalog import Calibration, calibration, choose_encoder, choose_mapper, gallery_ids
-from ..features import Candidates, Features, Pinned
+from ..features import FeatureReader, ImageSet, Pinned
 from .cases import read_cases
 from .pools import SamplePools, load_pools, rankable
 
@@ -112,8 +112,8 @@ def sample_influence(
     pinned = Pinned.now(store)
     encoder = choose_encoder(pinned, encoder)
     mapper = choose_mapper(pinned, encoder, mapper)
-    features = Features(pinned, encoder, mapper)
-    gallery = Candidates(features, gallery_ids(pinned))
+    features = FeatureReader(pinned, encoder, mapper)
+    gallery = ImageSet(features, gallery_ids(pinned))
     calibrated = calibration(pinned, encoder, mapper)
     results = []
     for evaluated in read_cases(pinned, case, [split]):
@@ -132,7 +132,7 @@ def sample_influence(
 
 
 def _case_influence(
-    name: str, split: str, shards: list[SamplePools], gallery: Candidates, calibrated: Calibration | None
+    name: str, split: str, shards: list[SamplePools], gallery: ImageSet, calibrated: Calibration | None
 ) -> SampleInfluence:
     chance = [shard.exemplar_counts / shard.sizes(len(gallery)) for shard in shards]
     samples = [sample for shard in shards for sample in shard.samples]
@@ -152,7 +152,7 @@ def _case_influence(
     )
 
 
-def exemplar_influence(pools: SamplePools, gallery: Candidates, calibrated: Calibration) -> ExemplarInfluence:
+def exemplar_influence(pools: SamplePools, gallery: ImageSet, calibrated: Calibration) -> ExemplarInfluence:
     """Eq. 6 and 5 on the exemplars of some samples, in two passes over the gallery: its largest, its sum."""
     tau, lam = calibrated.tau, calibrated.lam
     owners, own = pools.owners, pools.vectors.similarities
@@ -175,7 +175,7 @@ def exemplar_influence(pools: SamplePools, gallery: Candidates, calibrated: Cali
 
 
 def _gallery_scores(
-    pools: SamplePools, gallery: Candidates
+    pools: SamplePools, gallery: ImageSet
 ) -> Iterator[tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
     """Blocks of the gallery: scores (samples, items), and where an item is one of the sample's exemplars.
 

@@ -36,7 +36,7 @@ def read_cases(
 
     Raises NotFoundError when nothing matches.
     """
-    models = pinned.rows("models", ["model_id", "case_name", "split", "exemplar_ids"]).to_pylist()
+    models = pinned.read("models", ["model_id", "case_name", "split", "exemplar_ids"]).to_pylist()
     chosen = {
         row["model_id"]: row
         for row in models
@@ -46,7 +46,7 @@ def read_cases(
     }
     exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
     grouped: dict[tuple[str, str], list[Sample]] = {}
-    for row in pinned.rows("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
+    for row in pinned.read("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
         model_id = row["model_id"]
         if model := chosen.get(model_id):
             sample = Sample(row["sample_id"], model_id, row["scheme"] or "", exemplars[model_id])

@@ -17,7 +17,7 @@ from ...store.ids import run_number
 from ...store.jobs import Step
 from ...store.schema import RANKS
 from ..catalog import gallery_ids
-from ..features import Candidates, Features, Pinned
+from ..features import FeatureReader, ImageSet, Pinned
 from .cases import Sample
 from .counter import block_rows, choose_device
 from .pools import SamplePools, load_pools, rankable
@@ -73,8 +73,8 @@ def evaluate(
     done, total = 0, sum(len(run.samples) for run in runs)
     for (name, by), group in groupby(runs, key=attrgetter("encoder", "mapper")):
         mine = list(group)
-        features = Features(pinned, name, by)
-        gallery = Candidates(features, gallery_ids(pinned), block or block_rows(chosen))
+        features = FeatureReader(pinned, name, by)
+        gallery = ImageSet(features, gallery_ids(pinned), block or block_rows(chosen))
         ranker = _Ranker(store, mine, features, gallery, chosen, force)
         for ranked, note in ranker.rank(shard_size):
             yield Step("evaluate", done + ranked, total, note)
@@ -85,7 +85,13 @@ class _Ranker:
     """Ranks the runs of one encoder and mapper, as far as they are not ranked yet."""
 
     def __init__(
-        self, store: Store, runs: list[Run], features: Features, gallery: Candidates, device: str, force: bool
+        self,
+        store: Store,
+        runs: list[Run],
+        features: FeatureReader,
+        gallery: ImageSet,
+        device: str,
+        force: bool,
     ) -> None:
         self._store, self._features, self._gallery = store, features, gallery
         self._device, self._force = device, force

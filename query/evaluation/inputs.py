@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ...store.errors import ConflictError, NotFoundError
 from ...store.row_digests import differing_fragments, item_ids, vector_digests
 from ..catalog import gallery_ids
-from ..features import Features, Pinned
+from ..features import FeatureReader, Pinned
 from .cases import Sample, read_cases
 
 Part = tuple[str, str, str]
@@ -42,7 +42,7 @@ def unchanged_parts(
     try:
         same = _same_samples(before, now, parts)
         pool = _common_gallery(before, now, encoder, mapper)
-        features = Features(before, encoder, mapper), Features(now, encoder, mapper)
+        features = FeatureReader(before, encoder, mapper), FeatureReader(now, encoder, mapper)
     except (NotFoundError, ConflictError):  # a version, a column or the gallery is gone
         return set()
     if not same or pool is None:
@@ -68,7 +68,7 @@ def _common_gallery(before: Pinned, now: Pinned, encoder: str, mapper: str) -> p
     old = gallery_ids(before)
     for pinned, mine, others in ((now, ids, old), (before, old, ids)):
         alone = mine.filter(pc.invert(pc.is_in(mine, value_set=others)))
-        if len(alone) and (Features(pinned, encoder, mapper).positions(alone) >= 0).any():
+        if len(alone) and (FeatureReader(pinned, encoder, mapper).positions(alone) >= 0).any():
             return None
     return ids
 
@@ -78,7 +78,9 @@ def _own_items(samples: Sequence[Sample]) -> set[str]:
     return {item for sample in samples for item in (sample.sample_id, *sample.exemplars)}
 
 
-def _changed_items(before: Features, now: Features, gallery: pa.Array, own: set[str]) -> set[str] | None:
+def _changed_items(
+    before: FeatureReader, now: FeatureReader, gallery: pa.Array, own: set[str]
+) -> set[str] | None:
     """Those of `own` whose vectors differ; None where the gallery's do."""
     fragments = differing_fragments(before.dataset, now.dataset, ["item_id", now.column])
     totals, digests = [], []
@@ -93,7 +95,7 @@ def _changed_items(before: Features, now: Features, gallery: pa.Array, own: set[
 
 
 def _digests(
-    features: Features, fragments: list[Any], gallery: pa.Array, own: pa.Array
+    features: FeatureReader, fragments: list[Any], gallery: pa.Array, own: pa.Array
 ) -> tuple[int, dict[str, int]]:
     """The sum of the gallery's digests in `fragments`, and the digest of each of `own` there."""
     ids = item_ids(features.dataset, fragments)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features import Candidates, Features
+from ..features import FeatureReader, ImageSet
 from .cases import Sample
 from .ranks import PoolVectors, exact_cosines
 
@@ -38,7 +38,7 @@ class SamplePools:
         return gallery + np.bincount(outside, minlength=len(self.samples))
 
 
-def rankable(samples: Sequence[Sample], features: Features) -> list[Sample]:
+def rankable(samples: Sequence[Sample], features: FeatureReader) -> list[Sample]:
     """Those of `samples` that have a vector and exemplars."""
     positions = features.positions([sample.sample_id for sample in samples])
     return [
@@ -48,7 +48,7 @@ def rankable(samples: Sequence[Sample], features: Features) -> list[Sample]:
     ]
 
 
-def load_pools(samples: Sequence[Sample], features: Features, gallery: Candidates) -> SamplePools:
+def load_pools(samples: Sequence[Sample], features: FeatureReader, gallery: ImageSet) -> SamplePools:
     """Read the vectors of rankable samples and of their exemplars.
 
     Raises ConflictError for an exemplar without a vector: its rank would be unknown, not bad. DataError for
@@ -69,7 +69,7 @@ def load_pools(samples: Sequence[Sample], features: Features, gallery: Candidate
 
 
 def _similarities(
-    rows: NDArray[np.float32], owners: NDArray[np.int64], images: Sequence[str], features: Features
+    rows: NDArray[np.float32], owners: NDArray[np.int64], images: Sequence[str], features: FeatureReader
 ) -> NDArray[np.float64]:
     """(pairs,) exact cosines."""
     distinct = sorted(set(images))

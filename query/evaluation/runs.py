@@ -127,7 +127,7 @@ def _current_parts(
 
 def newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
     """Of each encoder, mapper and part the row that the views read: the one started last."""
-    rows = pinned.rows("runs", pinned.dataset("runs").schema.names).to_pylist()
+    rows = pinned.read("runs", pinned.dataset("runs").schema.names).to_pylist()
     rows.sort(key=lambda row: row["run_id"], reverse=True)
     rows.sort(key=lambda row: row["started"] or datetime.min)
     return {

@@ -1,8 +1,8 @@
 """Search: the images of a space that are most similar to a vector, exactly or through a measured index."""
 
-from .index import IndexFacts
+from .index import IndexRecord
 from .pool import POOLS, Pool
-from .space import SearchSpace
-from .topk import Found
+from .space import METHODS, SearchSpace
+from .topk import Neighbours
 
-__all__ = ["POOLS", "Found", "IndexFacts", "Pool", "SearchSpace"]
+__all__ = ["METHODS", "POOLS", "IndexRecord", "Neighbours", "Pool", "SearchSpace"]

@@ -1,38 +1,38 @@
-"""What is known of the index of a space: how it is searched, and what that was measured to find."""
+"""The approximate index of a space: its row in the table `indexes`, and searching through it."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...store import indexes, key_id
 from ...store.errors import ConflictError
 from ...store.indexes import Index
-from ..features import Features, Pinned
-from ..key_index import Addresses
+from ..cache import SharedCache
+from ..features import FeatureReader, Pinned
 from .pool import Pool
-from .topk import Places, Reals
+from .topk import Floats, Positions
 
 REBUILD = "build it anew: attribase -s STORE index --force"
+POOLS_CACHED = 8  # the row allowlist of a pool of a million rows takes an eighth of a megabyte
+MIN_ANSWERS = 10  # searched for at least, as recall is measured for 10 and more
 
 
 @dataclass(frozen=True)
-class Depth:
-    """How hard one search tries: `nprobes` partitions, `refine` times as many rows compared in full."""
+class SearchEffort:
+    """How thorough one search is: `nprobes` partitions, `refine` times the answers compared in full."""
 
     nprobes: int
     refine: float
 
 
 @dataclass(frozen=True)
-class IndexFacts:
-    """One row of the table `indexes`, the facts of one measured index; see store/schema.py."""
+class IndexRecord:
+    """What was measured of one index, a row of the table `indexes`; see store/schema.py."""
 
     index_name: str
     kind: str
@@ -57,27 +57,29 @@ class IndexFacts:
     table_version: int
 
     def recall(self, k: int) -> float:
-        """The recall that was measured for as many answers as `k`, or the next more."""
+        """The recall that was measured for `k` answers, or for the next larger number of them."""
         return self.recall_10 if k <= 10 else self.recall_100 if k <= 100 else self.recall_1000
 
-    def depth(self, k: int, share: float = 1.0) -> Depth:
-        """How hard to try for `k` answers among a `share` of all rows.
+    def effort(self, k: int, share: float = 1.0) -> SearchEffort:
+        """What `k` answers among a `share` of all rows take.
 
-        On the curve through what was measured for 10, 100 and 1000 answers. Among a tenth of the rows, 10
-        answers lie as far away as 100 of all do; and ten times the partitions are looked into then, as that
-        tenth may lie apart from the others.
+        It follows the curve through what was measured for 10, 100 and 1000 answers. Among a tenth of the
+        rows, 10 answers are as far away as 100 of all rows; and ten times the partitions are probed then, as
+        that tenth may be in other partitions than the rest.
         """
         share = max(share, 1e-9)
         partitions = (self.nprobes, self.nprobes_100, self.nprobes_1000)
-        probes = _along(partitions, k / share) / share
+        probes = _interpolate(partitions, k / share) / share
         refines = (self.refine, self.refine_100, self.refine_1000)
-        return Depth(min(self.partitions, math.ceil(probes - 1e-6)), _along(refines, min(k, 1000)))
+        return SearchEffort(
+            min(self.partitions, math.ceil(probes - 1e-6)), _interpolate(refines, min(k, 1000))
+        )
 
 
-def _along(measured: tuple[float, float, float], k: float) -> float:
+def _interpolate(measured: tuple[float, float, float], k: float) -> float:
     """The curve through what was measured at 10, 100 and 1000, straight where both axes are logarithmic.
 
-    Below 10 it is flat; beyond 1000 it goes on, rising like the square root of `k` at least.
+    Below 10 it is flat. Beyond 1000 it goes on, rising at least like the square root of `k`.
     """
     decades = max(0.0, math.log10(k / 10))
     start = min(int(decades), 1)
@@ -87,100 +89,80 @@ def _along(measured: tuple[float, float, float], k: float) -> float:
     return float(measured[start] * growth ** (decades - start))
 
 
-def read_facts(pinned: Pinned, features: Features) -> IndexFacts | None:
-    """What the store at `pinned` knows of the index of a space; None where it has none.
+def read_index_record(pinned: Pinned, features: FeatureReader) -> IndexRecord | None:
+    """The record of the index of a space; None where it has no measured index.
 
     Raises ConflictError where there is an index, but not the one that was measured, or by another metric; and
-    where images came that the mapper has not mapped, which an index would leave out.
+    where images were added that the mapper has not mapped, which an index would leave out.
     """
-    row = _recorded(pinned, key_id(features.encoder, features.mapper))
-    there = indexes.describe(features.dataset, features.column)
-    if row is None or there is None:
-        return None
-    facts = IndexFacts(**{name: row[name] for name in IndexFacts.__dataclass_fields__})
-    _compare(facts, row, there, features)
-    if there.unindexed and indexes.holds_nulls(features.dataset, features.column):
-        raise features.not_mapped()
-    return facts
-
-
-def _recorded(pinned: Pinned, key: str) -> dict[str, Any] | None:
+    index_id = key_id(features.encoder, features.mapper)
     rows = pinned.dataset("indexes").to_table().to_pylist()
-    return next((row for row in rows if row["index_id"] == key), None)
+    row = next((row for row in rows if row["index_id"] == index_id), None)
+    index = indexes.describe(features.dataset, features.column)
+    if row is None or index is None:
+        return None
+    record = IndexRecord(**{name: row[name] for name in IndexRecord.__dataclass_fields__})
+    _compare(record, row, index, features)
+    if index.unindexed and indexes.holds_nulls(features.dataset, features.column):
+        raise features.not_mapped()
+    return record
 
 
-def _compare(facts: IndexFacts, row: dict[str, Any], there: Index, features: Features) -> None:
-    recorded = (row["column_name"], facts.kind, facts.metric, facts.dim)
-    found = (features.column, there.kind, there.metric, features.dim)
-    if recorded != found:
+def _compare(record: IndexRecord, row: dict[str, Any], index: Index, features: FeatureReader) -> None:
+    measured = (row["column_name"], record.kind, record.metric, record.dim)
+    found = (features.column, index.kind, index.metric, features.dim)
+    if measured != found:
         raise ConflictError(
             f"the index of {features.encoder} with {features.mapper} was measured as "
-            f"{_described(*recorded)}, and is {_described(*found)}",
+            f"{_format(*measured)}, and is {_format(*found)}",
             hint=REBUILD,
         )
 
 
-def _described(column: str, kind: str, metric: str, dim: int) -> str:
+def _format(column: str, kind: str, metric: str, dim: int) -> str:
     return f"{kind} of {column} ({dim} numbers, {metric})"
 
 
-POOLS_KEPT = 8  # a pool of a million rows takes an eighth of a megabyte
-FEWEST = 10  # answers that are looked for at least: what is measured is recall at that many
+class ApproximateIndex:
+    """The index of a space, open to be searched. Thread-safe."""
 
-
-class Approximate:
-    """The index of a space, opened. Thread-safe."""
-
-    def __init__(self, features: Features, places: Places) -> None:
-        """`places`: (rows,) where each row of the space is in the vector table, rising."""
+    def __init__(self, features: FeatureReader, positions: Positions) -> None:
+        """`positions`: (rows of the space,) where each is in the vector table, rising."""
         self._dataset, self._column = features.dataset, features.column
         self._addresses = indexes.row_addresses(self._dataset)
-        self._by_address = Addresses(self._addresses)
-        self._places = places
-        self._allowed: Kept[bytes] = Kept(POOLS_KEPT)
+        self._lookup = RowAddresses(self._addresses)
+        self._positions = positions
+        self._allowlists: SharedCache[bytes] = SharedCache(POOLS_CACHED)
 
-    def depth(self, facts: IndexFacts, k: int, pool: Pool) -> Depth:
-        """How hard to try for the `k` best of a pool."""
-        return facts.depth(k, pool.size / max(len(self._addresses), 1))
+    def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
+        """What the `k` best of a pool take."""
+        return record.effort(k, pool.size / max(len(self._addresses), 1))
 
-    def candidates(self, query: Reals, k: int, pool: Pool, depth: Depth) -> Places:
+    def candidates(self, query: Floats, k: int, pool: Pool, effort: SearchEffort) -> Positions:
         """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
-        allowed = self._allowed.get((pool.name, pool.where), lambda: self._allowing(pool))
-        wanted = min(math.ceil(max(k, FEWEST) * depth.refine), pool.size)
-        found = indexes.nearest(self._dataset, self._column, query, wanted, depth.nprobes, allowed)
-        return np.searchsorted(self._places, self._by_address.places(found))
+        allowlist = self._allowlists.get((pool.name, pool.where), lambda: self._allowlist(pool))
+        count = min(math.ceil(max(k, MIN_ANSWERS) * effort.refine), pool.size)
+        found = indexes.nearest(self._dataset, self._column, query, count, effort.nprobes, allowlist)
+        return np.searchsorted(self._positions, self._lookup.positions(found))
 
     def warm(self) -> None:
-        """Read the whole index into memory now, so that no question waits for a part of it."""
+        """Read the whole index into memory."""
         indexes.warm(self._dataset, self._column)
 
-    def _allowing(self, pool: Pool) -> bytes:
-        return indexes.row_allowlist(self._addresses[self._places[pool.mask]])
+    def _allowlist(self, pool: Pool) -> bytes:
+        return indexes.row_allowlist(self._addresses[self._positions[pool.mask]])
 
 
-T = TypeVar("T")
+class RowAddresses:
+    """From row addresses, which an index returns, to positions in the table."""
 
+    def __init__(self, addresses: NDArray[np.uint64]) -> None:
+        """`addresses`: (rows of the table,) in its order."""
+        rising = bool((addresses[1:] > addresses[:-1]).all())
+        self._order = None if rising else np.argsort(addresses)
+        self._sorted = addresses if self._order is None else addresses[self._order]
 
-class Kept(Generic[T]):
-    """The values of the `most` keys that were asked for last. Thread-safe.
-
-    Two who ask for a new key at once may both make it: that costs time, and waiting would too.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of `key`, made now if it is not here. What `make` raises is raised, and not kept."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self.most:
-                self._values.popitem(last=False)
-        return value
+    def positions(self, found: NDArray[np.uint64]) -> Positions:
+        """(found,) positions; every address must be one of the table."""
+        at = np.searchsorted(self._sorted, found)
+        return at if self._order is None else self._order[at]

@@ -1,4 +1,4 @@
-"""Pools: which images of a space a question is asked of."""
+"""Pools: the images of a space that may be an answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...store.errors import InvalidInputError
 from ..catalog import gallery_ids
-from ..features import Pinned
+from ..features import Pinned, is_among
 from .condition import matching_image_ids
 
 POOLS = ("all", "gallery")
@@ -21,7 +21,12 @@ POOLS = ("all", "gallery")
 class Pool:
     """Those images of a space that may be an answer.
 
-    `mask`: (rows of the space,) which ones; `size` of them. `missing`: images of the pool without a vector.
+    Attributes:
+        mask: (rows of the space,) which ones.
+        size: how many.
+        missing: images of the pool that have no vector.
+        name: one of POOLS.
+        where: the condition that narrows it.
     """
 
     mask: NDArray[np.bool_]
@@ -32,15 +37,15 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Base:
+class PoolMembers:
     """A pool by name: `mask` (rows of the space,), and the ids of its images that have no vector."""
 
     mask: NDArray[np.bool_]
-    lost: pa.Array
+    without_vector: pa.Array
 
 
-def base_of(pinned: Pinned, known: pa.Array, name: str) -> Base:
-    """The pool `name` in a space of the images `known`.
+def read_members(pinned: Pinned, space_ids: pa.Array, name: str) -> PoolMembers:
+    """The members of the pool `name` in a space of these images.
 
     Raises InvalidInputError for another name, ConflictError for an empty gallery.
     """
@@ -48,28 +53,23 @@ def base_of(pinned: Pinned, known: pa.Array, name: str) -> Base:
         raise InvalidInputError(f"there is no pool {name!r}", hint=f"use {' or '.join(POOLS)}")
     ids = gallery_ids(pinned)
     if name == "all":
-        exemplars = pinned.rows("models", ["exemplar_ids"])["exemplar_ids"].combine_chunks().flatten()
+        exemplars = pinned.read("models", ["exemplar_ids"])["exemplar_ids"].combine_chunks().flatten()
         if len(exemplars):
             ids = pc.unique(pa.concat_arrays([ids, exemplars.cast(ids.type)]))
-    mask = among(known, ids)
-    size = int(np.count_nonzero(mask))
-    lost = ids.filter(pc.invert(pc.is_in(ids, value_set=known))) if size < len(ids) else ids[:0]
-    return Base(mask, lost)
+    mask = is_among(space_ids, ids)
+    if int(np.count_nonzero(mask)) == len(ids):
+        return PoolMembers(mask, ids[:0])
+    return PoolMembers(mask, ids.filter(pc.invert(pc.is_in(ids, value_set=space_ids))))
 
 
-def make_pool(pinned: Pinned, known: pa.Array, base: Base, name: str, where: str | None) -> Pool:
-    """The pool `name`, which is `base`, narrowed by a condition. InvalidInputError where that is none."""
-    mask, missing = base.mask, len(base.lost)
+def make_pool(
+    pinned: Pinned, space_ids: pa.Array, members: PoolMembers, name: str, where: str | None
+) -> Pool:
+    """The pool of these members, narrowed by a condition. InvalidInputError for an invalid one."""
+    mask, missing = members.mask, len(members.without_vector)
     if where is not None:
         ids = matching_image_ids(pinned, where)
-        mask = mask & among(known, ids)
-        missing = int(np.count_nonzero(among(base.lost, ids)))
-    mask.flags.writeable = False  # pools are shared between questions
+        mask = mask & is_among(space_ids, ids)
+        missing = int(np.count_nonzero(is_among(members.without_vector, ids)))
+    mask.flags.writeable = False  # pools are shared between threads
     return Pool(mask, int(np.count_nonzero(mask)), missing, name, where)
-
-
-def among(ids: pa.Array, some: pa.Array) -> NDArray[np.bool_]:
-    """(ids,) whether each is one of `some`."""
-    found = np.asarray(pc.is_in(ids, value_set=some))
-    pa.default_memory_pool().release_unused()  # what a million ids were hashed in
-    return found

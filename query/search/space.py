@@ -2,68 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from ...runtime.devices import core_count
 from ...runtime.mapper import normalise
 from ...store.errors import ConflictError, InvalidInputError
-from ..features import Features, Pinned
-from ..key_index import Names
-from .index import Approximate, Depth, IndexFacts, Kept, read_facts
-from .pool import POOLS, Base, Pool, base_of, make_pool
-from .topk import Best, Found, Places, Reals, exact_similarities, in_order, stacked
+from ..cache import SharedCache
+from ..features import FeatureReader, Pinned
+from ..key_index import IdPositions
+from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
+from .pool import POOLS, Pool, PoolMembers, make_pool, read_members
+from .topk import (
+    Floats,
+    Neighbours,
+    Positions,
+    StreamingTopK,
+    exact_similarities,
+    pad_rows,
+    rank_order,
+    rounding_margin,
+)
 
 METHODS = ("auto", "index", "exact")
-NARROW_ROWS = 5000  # a pool of so few images is compared in full: that takes 0.1 s, and is exact
-TAKEN_SHARE = 0.05  # of all rows: to read fewer by their place takes less time than to read past them all
-DEEP_SHARE = 0.05  # asked for more of a pool than this, an index is slower than comparing it all
-POOLS_KEPT = 32  # of the conditions last asked with
-TAKEN = 4096  # rows read at once by their place
+NARROW_ROWS = 5000  # so few images are compared in full: that takes 0.1 s, and is exact
+TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scanning past the others
+DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
+POOLS_CACHED = 32
+TAKE_ROWS = 4096  # rows read at once by position
 
+MAX_SPACE_BYTES = 128 << 20
+"""The vectors of a space are kept in memory up to this size; larger ones are streamed from the table."""
 
-def lengths(rows: Reals) -> Reals:
-    """(n,) of rows (n, dim), 1 where there is none: a row of zeros stays zeros."""
-    found = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return np.where(found > 0, found, np.float32(1))
+_VECTORS: SharedCache[Floats] = SharedCache(512 << 20, lambda rows: rows.nbytes)
+"""The in-memory vectors of all spaces, by an object that stands for the space."""
 
 
 class SearchSpace:
-    """The images of one encoder and mapper at one version of the store. Safe to use from many threads.
+    """The images of one encoder and mapper at one version of the store. Thread-safe.
 
-    It holds the table open: the second question finds the index in memory.
+    It keeps the table open, so that the index is read once.
+
+    Attributes:
+        ids: image ids of the rows, which are numbered from 0 in the order of the table.
+        index: the measured index, or None.
+        index_error: why there is an index that may not be used, or None. Exact search does not need it.
     """
 
-    def __init__(self, pinned: Pinned, features: Features) -> None:
+    def __init__(self, pinned: Pinned, features: FeatureReader) -> None:
         """See `open`."""
         self.pinned, self._features = pinned, features
         self.encoder, self.mapper, self.dim = features.encoder, features.mapper, features.dim
         self.dataset, self.column = features.dataset, features.column
+        self.margin = rounding_margin(self.dim)
         kinds = self.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
-        is_image = pc.equal(kinds, "image")
-        self._places = np.flatnonzero(np.asarray(is_image))  # of each row, in the vector table
-        self.ids: pa.Array = features.ids.filter(is_image)
-        self._images = Names(self.ids)
-        self._others = np.flatnonzero(~np.asarray(is_image))
-        self.sample_ids: pa.Array = features.ids.take(pa.array(self._others))
-        self._samples = Names(self.sample_ids)
-        self._bases: Kept[Base] = Kept(len(POOLS))
-        self._pools: Kept[Pool] = Kept(POOLS_KEPT)
-        self._approximate: Approximate | None = None
-        self.refused: ConflictError | None = None
+        is_image = np.asarray(pc.equal(kinds, "image"))
+        self._positions = np.flatnonzero(is_image)  # of each row, in the vector table
+        self._sample_positions = np.flatnonzero(~is_image)
+        self.ids: pa.Array = features.ids.filter(pa.array(is_image))
+        self.sample_ids: pa.Array = features.ids.take(pa.array(self._sample_positions))
+        self._images, self._samples = IdPositions(self.ids), IdPositions(self.sample_ids)
+        self._members: SharedCache[PoolMembers] = SharedCache(len(POOLS))
+        self._pools: SharedCache[Pool] = SharedCache(POOLS_CACHED)
+        self._key = object()
+        finalize(self, _VECTORS.discard, self._key)
+        self._open_index: ApproximateIndex | None = None
         self._lock = Lock()
-        self.index: IndexFacts | None = None
+        self.index: IndexRecord | None = None
+        self.index_error: ConflictError | None = None
         try:
-            self.index = read_facts(pinned, features)
-        except ConflictError as error:  # exact search does not need it
-            self.refused = error
+            self.index = read_index_record(pinned, features)
+        except ConflictError as error:
+            self.index_error = error
 
     @classmethod
     def open(cls, pinned: Pinned, encoder: str, mapper: str) -> SearchSpace:
@@ -71,121 +87,163 @@ class SearchSpace:
 
         Raises ConflictError where the mapper has mapped nothing.
         """
-        return cls(pinned, Features(pinned, encoder, mapper))
+        return cls(pinned, FeatureReader(pinned, encoder, mapper))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
     def pool(self, name: str = "all", where: str | None = None) -> Pool:
         """The pool `name` ('all' or 'gallery'), narrowed by a condition over images and members.
 
-        Raises InvalidInputError for another name or a condition that does not fit, ConflictError for an
-        empty gallery.
+        Raises InvalidInputError for another name or an invalid condition, ConflictError for an empty gallery.
         """
-        return self._pools.get(
-            (name, where), lambda: make_pool(self.pinned, self.ids, self._base(name), name, where)
-        )
 
-    def _base(self, name: str) -> Base:
-        return self._bases.get(name, lambda: base_of(self.pinned, self.ids, name))
+        def make() -> Pool:
+            members = self._members.get(name, lambda: read_members(self.pinned, self.ids, name))
+            return make_pool(self.pinned, self.ids, members, name, where)
 
-    def prefers_index(self, pool: Pool, k: int = 100) -> bool:
-        """Whether `search` by 'auto' goes through the index: there is one, and comparing all takes longer."""
-        return self.index is not None and pool.size > NARROW_ROWS and k <= DEEP_SHARE * pool.size
+        return self._pools.get((name, where), make)
 
-    def search(self, vectors: Reals, k: int, pool: Pool, *, method: str = "auto") -> Found:
-        """The `k` rows of the pool that are most similar to each of `vectors` (queries, dim), unit rows.
-
-        Never fewer than `min(k, pool.size)`. 'auto' takes the index where it is faster (`prefers_index`).
+    def uses_index(self, pool: Pool, k: int, method: str = "auto") -> bool:
+        """Whether a search goes through the index. 'auto' takes it where comparing all images takes longer.
 
         Raises:
-            InvalidInputError: k below 1, another method, or vectors that do not fit.
-            ConflictError: there is no index and `method` is 'index', or it is not the one that was measured.
+            InvalidInputError: another method.
+            ConflictError: `method` is 'index' and there is none; or, unless it is 'exact', there is one that
+                may not be used: a scan in its place would be slow without a word.
+        """
+        if method not in METHODS:
+            raise InvalidInputError(f"there is no method {method!r}", hint=f"use {', '.join(METHODS)}")
+        if method == "exact" or not pool.size:
+            return False
+        if self.index_error is not None:
+            raise self.index_error
+        if method == "index" and self.index is None:
+            raise ConflictError(
+                f"there is no measured index of {self.encoder} with {self.mapper}",
+                hint=f"make one: attribase -s STORE index --encoder {self.encoder} --mapper {self.mapper}; "
+                "or search exactly",
+            )
+        return method == "index" or self.prefers_index(pool, k)
+
+    def prefers_index(self, pool: Pool, k: int) -> bool:
+        """Whether there is an index that finds the `k` best of a pool faster than comparing all."""
+        return self.index is not None and pool.size > NARROW_ROWS and k <= DEEP_SHARE * pool.size
+
+    def search(self, vectors: Floats, k: int, pool: Pool, *, method: str = "auto") -> Neighbours:
+        """The `k` rows of the pool that are most similar to each of `vectors` (queries, dim), unit rows.
+
+        Never fewer than `min(k, pool.size)`.
+
+        Raises InvalidInputError for k below 1 or vectors that do not fit; else as `uses_index`.
         """
         if k < 1:
             raise InvalidInputError(f"k is {k}", hint="ask for 1 image or more")
-        if method not in METHODS:
-            raise InvalidInputError(f"there is no method {method!r}", hint=f"use {', '.join(METHODS)}")
-        queries = self._checked(vectors)
-        if self.refused is not None and method != "exact":
-            raise self.refused
-        if pool.size and (method == "index" or (method == "auto" and self.prefers_index(pool, k))):
-            return self._through_index(queries, min(k, pool.size), pool)
-        return self._through_all(queries, min(k, pool.size), pool)
+        queries = self._validate(vectors)
+        if self.uses_index(pool, k, method):
+            return self._search_index(queries, min(k, pool.size), pool)
+        return self._search_exactly(queries, min(k, pool.size), pool)
 
-    def _through_all(self, queries: Reals, k: int, pool: Pool) -> Found:
-        best = Best(len(queries), max(k, 1))
+    def _search_exactly(self, queries: Floats, k: int, pool: Pool) -> Neighbours:
+        best = StreamingTopK(len(queries), max(k, 1), self.margin)
         for rows, similarities in self.scan(queries, pool):
             best.push(rows, similarities)
-        rows, similarities = stacked(self._best(queries, best.candidates(), k), k)
-        return Found(rows, similarities, "exact", None, np.full(len(queries), pool.size, np.int64))
+        rows, similarities = self._rank(queries, best.candidates(), k)
+        return Neighbours(rows, similarities, "exact", None, np.full(len(queries), pool.size, np.int64))
 
-    def _through_index(self, queries: Reals, k: int, pool: Pool) -> Found:
-        if self.index is None:
-            raise ConflictError(
-                f"there is no measured index of {self.encoder} with {self.mapper}",
-                hint=f"attribase -s STORE index --encoder {self.encoder} --mapper {self.mapper}",
-            )
-        depth = self.approximate().depth(self.index, k, pool)
-        rows, similarities = self.search_at(queries, k, pool, depth)
+    def _search_index(self, queries: Floats, k: int, pool: Pool) -> Neighbours:
+        assert self.index is not None  # uses_index
+        effort = self.open_index().effort(self.index, k, pool)
+        rows, similarities = self.search_with_effort(queries, k, pool, effort)
         short = np.flatnonzero((rows < 0).any(axis=1))
-        if len(short):  # the promise of k answers does not hang on the index
-            full = self._through_all(queries[short], k, pool)
-            rows[short], similarities[short] = full.rows, full.similarities
-        return Found(rows, similarities, "index", self.index.recall(k), np.full(len(queries), k, np.int64))
+        if len(short):  # the index gave fewer than k: compare all
+            exact = self._search_exactly(queries[short], k, pool)
+            rows[short], similarities[short] = exact.rows, exact.similarities
+        searched = np.full(len(queries), k, np.int64)
+        return Neighbours(rows, similarities, "index", self.index.recall(k), searched)
 
-    def search_at(self, queries: Reals, k: int, pool: Pool, depth: Depth) -> tuple[Places, Reals]:
-        """Rows and similarities as in `Found`, through the index and as deep as told; it may find fewer."""
-        index = self.approximate()
+    def search_with_effort(
+        self, queries: Floats, k: int, pool: Pool, effort: SearchEffort
+    ) -> tuple[Positions, Floats]:
+        """Rows and similarities as in `Neighbours`, through the index; it may find fewer than `k`."""
+        index = self.open_index()
 
-        def ask(query: Reals) -> Places:
-            return index.candidates(query, k, pool, depth)
+        def ask(query: Floats) -> Positions:
+            return index.candidates(query, k, pool, effort)
 
         if len(queries) == 1:
-            return stacked(self._best(queries, [ask(queries[0])], k), k)
+            return self._rank(queries, [ask(queries[0])], k)
         with ThreadPoolExecutor(core_count()) as threads:
-            return stacked(self._best(queries, list(threads.map(ask, queries)), k), k)
+            return self._rank(queries, list(threads.map(ask, queries)), k)
 
-    def scan(self, vectors: Reals, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Places, Reals]]:
-        """(rows (n,), similarities (queries, n)) over the whole pool, streamed once, n <= `block`."""
-        queries = self._checked(vectors)
+    def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
+        """(rows (n,), similarities (queries, n)) over the whole pool, each row once, n <= `block`.
+
+        Similarities are sums in float32: those closer than `margin` may swap when computed exactly.
+        """
+        queries = self._validate(vectors)
         rows = np.flatnonzero(pool.mask)
-        if len(rows) < TAKEN_SHARE * len(self):
-            for start in range(0, len(rows), min(block, TAKEN)):
-                mine = rows[start : start + min(block, TAKEN)]
-                yield mine, queries @ self.unit_rows(mine).T
+        in_memory = self.load_vectors()
+        if in_memory is None and len(rows) >= TAKE_SHARE * len(self):
+            yield from self._scan_table(queries, pool, block)
             return
+        step = block if in_memory is not None else min(block, TAKE_ROWS)
+        for start in range(0, len(rows), step):
+            mine = rows[start : start + step]
+            if in_memory is None:
+                yield mine, queries @ self.unit_rows(mine).T
+            elif len(rows) == len(in_memory):
+                yield mine, queries @ in_memory[start : start + step].T
+            else:
+                yield mine, queries @ in_memory[mine].T
+
+    def _scan_table(self, queries: Floats, pool: Pool, block: int) -> Iterator[tuple[Positions, Floats]]:
+        rows = np.flatnonzero(pool.mask)
         chosen, start = np.zeros(len(self._features.ids), bool), 0
-        chosen[self._places] = pool.mask
+        chosen[self._positions] = pool.mask
         for raw in self._features.stream(chosen, block):
             mine = rows[start : start + len(raw)]
             start += len(raw)
-            yield mine, queries @ raw.T / lengths(raw)
+            yield mine, queries @ raw.T / _lengths(raw)
 
-    def unit_rows(self, rows: Places) -> Reals:
-        """(n, dim) unit vectors of these rows."""
-        return normalise(self._features.at(self._places[rows]))
+    def load_vectors(self) -> Floats | None:
+        """Unit rows (rows of the space, dim), kept in memory; None where they are too many."""
+        if 4 * len(self) * self.dim > MAX_SPACE_BYTES:
+            return None
+        return _VECTORS.get(self._key, lambda: self._read_unit_rows(np.arange(len(self))))
 
-    def rows_of(self, image_ids: Sequence[str]) -> Places:
+    def loaded_vectors(self) -> Floats | None:
+        """What `load_vectors` gave, if it is in memory."""
+        return _VECTORS.peek(self._key)
+
+    def unit_rows(self, rows: Positions) -> Floats:
+        """(n, dim) unit vectors of these rows, from memory where they are there."""
+        in_memory = self.loaded_vectors()
+        return self._read_unit_rows(rows) if in_memory is None else in_memory[rows]
+
+    def _read_unit_rows(self, rows: Positions) -> Floats:
+        return normalise(self._features.raw_at(self._positions[rows]))
+
+    def rows_of(self, image_ids: Sequence[str]) -> Positions:
         """(n,) the rows of these images; -1 where one has no vector."""
-        return self._images.places(image_ids)
+        return self._images.positions(image_ids)
 
-    def sample_vectors(self, sample_ids: Sequence[str]) -> Reals:
+    def sample_vectors(self, sample_ids: Sequence[str]) -> Floats:
         """(n, dim) unit vectors of stored samples; rows of NaN where there is none."""
-        places = self._samples.places(sample_ids)
-        vectors = np.full((len(places), self.dim), np.nan, np.float32)
-        there = places >= 0
-        vectors[there] = normalise(self._features.at(self._others[places[there]]))
+        positions = self._samples.positions(sample_ids)
+        vectors = np.full((len(positions), self.dim), np.nan, np.float32)
+        known = positions >= 0
+        vectors[known] = normalise(self._features.raw_at(self._sample_positions[positions[known]]))
         return vectors
 
-    def approximate(self) -> Approximate:
-        """The index, opened when it is first needed."""
+    def open_index(self) -> ApproximateIndex:
+        """The index, opened on first use."""
         with self._lock:
-            if self._approximate is None:
-                self._approximate = Approximate(self._features, self._places)
-            return self._approximate
+            if self._open_index is None:
+                self._open_index = ApproximateIndex(self._features, self._positions)
+            return self._open_index
 
-    def _checked(self, vectors: Reals) -> Reals:
+    def _validate(self, vectors: Floats) -> Floats:
         queries = np.ascontiguousarray(vectors, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise InvalidInputError(
@@ -197,64 +255,16 @@ class SearchSpace:
             raise InvalidInputError("a vector has NaN or infinite numbers", hint="leave it out")
         return queries
 
-    def _best(self, queries: Reals, candidates: list[Places], k: int) -> list[tuple[Places, Reals]]:
-        """For each query the `k` best of its candidates and their similarities, ties by image id."""
+    def _rank(self, queries: Floats, candidates: list[Positions], k: int) -> tuple[Positions, Floats]:
+        """For each query the `k` best of its candidates, compared exactly, ties by image id."""
         answers = []
         for rows, similarities in exact_similarities(self.unit_rows, queries, candidates):
-            order = in_order(self.ids, rows, similarities)[:k]
+            order = rank_order(self.ids, rows, similarities)[:k]
             answers.append((rows[order], similarities[order]))
-        return answers
+        return pad_rows(answers, k)
 
 
-MOST = 128 << 20
-"""Bytes of vectors of one space that are worth keeping; larger ones stream."""
-
-ALL = 4 * MOST
-"""Bytes of all vectors kept; the next space beyond begins anew."""
-
-_held: WeakKeyDictionary[SearchSpace, NDArray[np.float32]] = WeakKeyDictionary()
-_lock = Lock()
-
-
-def held_rows(space: SearchSpace) -> NDArray[np.float32] | None:
-    """Unit rows (images of the space, dim), as long as the space is in use; None where they are too many."""
-    if 4 * len(space.ids) * space.dim > MOST:
-        return None
-    with _lock:
-        if space not in _held:
-            rows = space.unit_rows(np.arange(len(space.ids)))
-            if sum(kept.nbytes for kept in _held.values()) + rows.nbytes > ALL:
-                _held.clear()
-            _held[space] = rows
-        return _held[space]
-
-
-def rows_at(space: SearchSpace, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Unit rows (rows, dim), from memory where they are."""
-    held = _held.get(space)
-    return space.unit_rows(rows) if held is None else held[rows]
-
-
-def cosines_among(
-    space: SearchSpace, rows: NDArray[np.int64]
-) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
-    """A function of places (m,) in `rows` (n,): the cosines (m, n) of those images with all of `rows`."""
-    held = _held.get(space)
-    if held is not None and 4 * len(rows) > len(held):  # gathering the rows would take longer than they do
-        return lambda some: (held[rows[some]] @ held.T)[:, rows]
-    vectors = rows_at(space, rows)
-    return lambda some: vectors[some] @ vectors.T
-
-
-def all_similarities(
-    space: SearchSpace, vectors: NDArray[np.float32], pool: Pool
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """(rows (n,), similarities (questions, n)) over the whole pool, as `SearchSpace.scan`."""
-    rows = np.flatnonzero(pool.mask)
-    held = held_rows(space)
-    if held is None:
-        yield from space.scan(vectors, pool)
-    elif len(rows) == len(held):
-        yield rows, vectors @ held.T
-    else:
-        yield rows, vectors @ held[rows].T
+def _lengths(rows: Floats) -> Floats:
+    """(n,) the lengths of rows (n, dim), 1 for a row of zeros, which so stays zeros."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.where(lengths > 0, lengths, np.float32(1))

@@ -1,11 +1,11 @@
 """Rows found by the text of one column, by a filter and by the index of hashes."""
 
-from attribase.query.key_index import Finder
+from attribase.query.key_index import RowFinder
 
 
 def test_a_finder_finds_by_filter_and_by_index_the_same(small):
     dataset = small.store.dataset("samples")
-    finder = Finder(dataset, "uri")
+    finder = RowFinder(dataset, "uri")
     wanted = ["file:m0-s0.png", "file:m1-s1.png", "nothing", "it's"]
     by_filter = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
     by_index = sorted(finder.rows(wanted, ["sample_id"]).to_pylist(), key=str)
@@ -18,6 +18,6 @@ def test_a_finder_finds_all_rows_of_a_key(small):
     small.store.upsert(
         "samples", [{"sample_id": f"x{i}", "model_id": "m0", "uri": "shared"} for i in range(3)]
     )
-    finder = Finder(small.store.dataset("samples"), "uri")
-    finder.warm()
+    finder = RowFinder(small.store.dataset("samples"), "uri")
+    finder.build()
     assert sorted(finder.rows(["shared"], ["sample_id"])["sample_id"].to_pylist()) == ["x0", "x1", "x2"]

@@ -206,7 +206,7 @@ def _dataset(snapshot: Snapshot, name: str, version: int | None = None) -> Any:
 def _indexes(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
     _dataset(snapshot, table)  # raises for an unknown table
     columns = ["table_name", "column_name", "index_name", "kind", "metric", "rows"]
-    rows = snapshot.pinned.rows("indexes", columns)
+    rows = snapshot.pinned.read("indexes", columns)
     return [row for row in rows.to_pylist() if row["table_name"] == table]
 
 

@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 from ....runtime.mapper import RAW, normalise
 from ....store.errors import InvalidInputError, TooLargeError
 from ....store.ids import mapped_column, vectors_table
-from ...attribution.attribute import by_index
 from ...attribution.request import Request
-from ...attribution.retrieval import Ranking, SearchCoverage, Task, exact_pass, index_pass
+from ...attribution.retrieval import (
+    RankedImages,
+    RetrievalTask,
+    SearchCoverage,
+    retrieve_exactly,
+    retrieve_through_index,
+    uses_index,
+)
 from ...search import Pool
 from ...search.lance_filter import parse_lance_filter
 from ..options import ServiceOptions
@@ -100,7 +106,7 @@ def _check_counts(body: QueryBody, limits: ServiceOptions) -> None:
 
 def _encoder_of(snapshot: Snapshot, table: str) -> str:
     def read() -> dict[str, str]:
-        names = snapshot.pinned.rows("encoders", ["encoder"])["encoder"].to_pylist()
+        names = snapshot.pinned.read("encoders", ["encoder"])["encoder"].to_pylist()
         return {vectors_table(name): name for name in names}
 
     known: dict[str, str] = snapshot.cached(("encoder of table",), read, "encoders")
@@ -113,7 +119,7 @@ def _encoder_of(snapshot: Snapshot, table: str) -> str:
 
 def _mapper_of(snapshot: Snapshot, encoder: str, column: str) -> str:
     def read() -> dict[str, str]:
-        rows = snapshot.pinned.rows("mappers", ["encoder", "mapper"]).to_pylist()
+        rows = snapshot.pinned.read("mappers", ["encoder", "mapper"]).to_pylist()
         mapped = {mapped_column(row["mapper"]): row["mapper"] for row in rows if row["encoder"] == encoder}
         return {"base": RAW, **mapped}
 
@@ -175,18 +181,18 @@ def _search_images(
     # A lower bound excludes the nearest: rank everything, then drop what is too near.
     count = pool.size if body.lower_bound is not None else body.k + (body.offset or 0)
     request = Request(encoder=space.encoder, mapper=space.mapper, k=count, method=method)
-    task = Task(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
-    rank = index_pass if by_index(space, pool, request) else exact_pass
-    return [_hits(space, ranking, filtered, body) for ranking in rank(task, vectors)]
+    task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
+    retrieve = retrieve_through_index if uses_index(task) else retrieve_exactly
+    return [_hits(space, ranking, filtered, body) for ranking in retrieve(task, vectors)]
 
 
-def _hits(space: SearchSpace, ranking: Ranking, filtered: Pool, body: QueryBody) -> Hits:
+def _hits(space: SearchSpace, ranking: RankedImages, filtered: Pool, body: QueryBody) -> Hits:
     """The images of a ranking that are in `filtered` and within the bounds of distance."""
     distances = (1 - ranking.similarities).astype(np.float32)
     keep = filtered.mask[ranking.rows] & _within_bounds(distances, body)
     influence = None if ranking.influence is None else ranking.influence[keep]
     ids = space.ids.take(pa.array(ranking.rows[keep]))
-    return Hits(ids, distances[keep], influence, ranking.reach)
+    return Hits(ids, distances[keep], influence, ranking.coverage)
 
 
 def _within_bounds(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_]:

@@ -104,7 +104,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
 
     def read() -> dict[str, Any]:
         pinned = snapshot.pinned
-        members = pinned.rows("members", ["collection"])["collection"].combine_chunks().value_counts()
+        members = pinned.read("members", ["collection"])["collection"].combine_chunks().value_counts()
         collections = sorted((row["values"], row["counts"]) for row in members.to_pylist())
         tables = ("images", "samples", "models")
         return {
@@ -124,13 +124,13 @@ def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
     pinned = snapshot.pinned
     calibrated = {
         (row["encoder"], row["mapper"])
-        for row in pinned.rows("calibrations", ["encoder", "mapper"]).to_pylist()
+        for row in pinned.read("calibrations", ["encoder", "mapper"]).to_pylist()
     }
-    trained = pinned.rows("mappers", ["encoder", "mapper", "created"]).to_pylist()
+    trained = pinned.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
     trained.sort(key=lambda row: row["mapper"])
     trained.sort(key=lambda row: (row["created"] is not None, row["created"]), reverse=True)
     indexes = _indexes(snapshot)
-    encoders = sorted(pinned.rows("encoders", ["encoder", "dim"]).to_pylist(), key=lambda row: row["encoder"])
+    encoders = sorted(pinned.read("encoders", ["encoder", "dim"]).to_pylist(), key=lambda row: row["encoder"])
     found = []
     for row in encoders:
         name = row["encoder"]
@@ -151,7 +151,7 @@ def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _indexes(snapshot: Snapshot) -> dict[tuple[str, str], dict[str, Any]]:
     """Kind and measured recall of each index, by encoder and mapper."""
-    rows = snapshot.pinned.rows("indexes", INDEX_COLUMNS).to_pylist()
+    rows = snapshot.pinned.read("indexes", INDEX_COLUMNS).to_pylist()
     return {(row.pop("encoder"), row.pop("mapper")): row for row in rows}
 
 
@@ -213,5 +213,5 @@ def sample_page(snapshot: Snapshot, wanted: SampleFilter, offset: int, limit: in
 
 
 def _read_models(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    rows = snapshot.pinned.rows("models", ["model_id", *MODEL_COLUMNS]).to_pylist()
+    rows = snapshot.pinned.read("models", ["model_id", *MODEL_COLUMNS]).to_pylist()
     return {row["model_id"]: row for row in rows}

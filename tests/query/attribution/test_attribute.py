@@ -149,6 +149,25 @@ def test_a_store_without_a_gallery_says_so(fake):
         attribute(fake.store, "m-s0")
 
 
+@pytest.mark.usefixtures("vectors")
+def test_a_condition_narrows_the_pool(small):
+    small.calibrate(0.2, 0.0)
+    answer = attribute(small.store, "m1-s0", k=500, where="creator = 'c1'")
+    creators = {row["image_id"]: row["creator"] for row in small.store.read("images").to_pylist()}
+    pool = {r.image_id for r in attribute(small.store, "m1-s0", k=500).results}
+    assert {r.image_id for r in answer.results} == {i for i in pool if creators[i] == "c1"}
+    assert sum(r.influence for r in answer.results) == pytest.approx(1)
+    assert (answer.where, answer.exact, answer.complete) == ("creator = 'c1'", True, True)
+
+
+def test_a_condition_that_nothing_fulfils_has_an_empty_answer_that_says_so(small):
+    small.calibrate(0.2, 0.0)
+    answer = attribute(small.store, "m1-s0", where="creator = 'nobody'", by="creator")
+    assert (answer.results, answer.pool_size, answer.remaining, answer.shares) == ((), 0, None, ())
+    assert "condition" in answer.notes[0]
+    assert influence_by(small.store, answer, "license") == []
+
+
 def picture(seed):
     pixels = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
     out = io.BytesIO()

@@ -1,28 +1,28 @@
-"""A space whose index is perfect: it gives the best rows, and no others."""
+"""A space with a perfect index: it finds the best rows, and no others."""
 
 import numpy as np
 from attribase.query import Session, Snapshot
-from attribase.query.search import Found
+from attribase.query.search import Neighbours
 
 
 class TopSpace:
-    """Stands before a real space; `asked` are the depths that were searched."""
+    """A real space with another search; `searches`: (questions, depth) of each."""
 
     def __init__(self, space):
-        self._space, self.index, self.refused, self.asked = space, object(), None, []
+        self._space, self.searches = space, []
 
     def __getattr__(self, name):
         return getattr(self._space, name)
 
-    def prefers_index(self, *_):
-        return True
+    def uses_index(self, _pool, _k, method):
+        return method != "exact"
 
     def search(self, vectors, k, pool, *, method="auto"):
         assert method == "index"
-        self.asked.append((len(vectors), k))
+        self.searches.append((len(vectors), k))
         found = self._space.search(vectors, k, pool, method="exact")
         searched = np.full(len(vectors), k, np.int64)
-        return Found(found.rows, found.similarities, "index", 0.995, searched)
+        return Neighbours(found.rows, found.similarities, "index", 0.995, searched)
 
 
 def indexed(store, monkeypatch):

@@ -52,7 +52,7 @@ def test_influence_does_not_depend_on_shards_or_blocks(small, monkeypatch):
     small.calibrate(0.3, 0.2)
     whole = influence_table(small.store)
     monkeypatch.setattr(module, "SHARD", 2)
-    monkeypatch.setattr(module.Candidates.__init__, "__defaults__", (17,))
+    monkeypatch.setattr(module.ImageSet.__init__, "__defaults__", (17,))
     parts = influence_table(small.store)
     for one, other in zip(whole, parts, strict=True):
         assert one.samples == other.samples

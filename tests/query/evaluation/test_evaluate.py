@@ -208,16 +208,16 @@ def test_a_sample_without_exemplars_is_left_out(small):
 
 
 def test_candidates_come_in_the_order_of_the_table(small):
-    from attribase.query.features import Candidates, Features, Pinned
+    from attribase.query.features import FeatureReader, ImageSet, Pinned
 
     pinned = Pinned.now(small.store)
-    features = Features(pinned, "enc")
-    few = Candidates(features, pa.array(["g003", "e10", "g199"]), 64)
+    features = FeatureReader(pinned, "enc")
+    few = ImageSet(features, pa.array(["g003", "e10", "g199"]), 64)
     assert few.ids.to_pylist() == ["g003", "g199", "e10"]
     rows = np.concatenate(list(few.raw_blocks()))
     np.testing.assert_array_equal(rows, [small.vectors[i] for i in ("g003", "g199", "e10")])
     assert few.indices(["e10", "g000", "nowhere", "g003"]).tolist() == [2, -1, -1, 0]
-    assert list(Candidates(features, pa.array(["nowhere"]), 64).raw_blocks()) == []
+    assert list(ImageSet(features, pa.array(["nowhere"]), 64).raw_blocks()) == []
 
 
 def test_rows_deleted_from_the_vector_table_shift_nothing(small):

@@ -187,10 +187,10 @@ def test_partitions_are_about_as_many_as_rows_in_each(rows, partitions):
 
 def test_more_answers_and_fewer_allowed_rows_are_searched_for_deeper(indexed_once):
     facts = indexed_once.space.index
-    depths = [facts.depth(k) for k in (1, 10, 30, 100, 300, 1000, 10_000)]
+    depths = [facts.effort(k) for k in (1, 10, 30, 100, 300, 1000, 10_000)]
     assert [d.nprobes for d in depths] == sorted(d.nprobes for d in depths)
     assert (depths[1].nprobes, depths[1].refine) == (facts.nprobes, facts.refine)
     assert (depths[3].nprobes, depths[3].refine) == (facts.nprobes_100, facts.refine_100)
     assert (depths[5].nprobes, depths[5].refine) == (facts.nprobes_1000, facts.refine_1000)
-    assert facts.depth(10, 0.1).nprobes >= min(facts.partitions, 10 * facts.nprobes)
-    assert facts.depth(10_000, 0.001).nprobes == facts.partitions
+    assert facts.effort(10, 0.1).nprobes >= min(facts.partitions, 10 * facts.nprobes)
+    assert facts.effort(10_000, 0.001).nprobes == facts.partitions

@@ -1,9 +1,9 @@
-"""Searches by index: how deep they go, and that they never claim too much."""
+"""Retrieval through the index: how deep it goes, and that an answer never claims too much."""
 
 import numpy as np
 import pytest
 from attribase.query import Request, Session, answer_all
-from attribase.query.attribution import retrieval as passes
+from attribase.query.attribution import retrieval
 from attribase.store import ConflictError
 
 from .top_space import indexed
@@ -13,7 +13,7 @@ SAMPLES = ["m0-s0", "m1-s1", "m2-s2", "m3-s3"]
 
 @pytest.fixture(autouse=True)
 def _shallow(monkeypatch):
-    monkeypatch.setattr(passes, "FIRST", 5)
+    monkeypatch.setattr(retrieval, "FIRST_DEPTH", 5)
 
 
 @pytest.mark.parametrize("lam", [-0.2, 0.0, 1e-4, 0.05, 0.5])
@@ -46,7 +46,7 @@ def test_a_search_ends_where_nothing_below_has_influence(small, monkeypatch):
     assert answer.complete
     assert answer.unseen == 0
     assert answer.notes == ()
-    assert space.asked == [(1, 5)]
+    assert space.searches == [(1, 5)]
 
 
 def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
@@ -54,9 +54,9 @@ def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
     answers = answer_all(snapshot, SAMPLES, Request(k=2))
     finished = sum(answer.searched == 5 for answer in answers)
-    assert space.asked[0] == (len(SAMPLES), 5)
+    assert space.searches[0] == (len(SAMPLES), 5)
     assert 0 < finished < len(SAMPLES)
-    assert all(questions <= len(SAMPLES) - finished for questions, _ in space.asked[1:])
+    assert all(questions <= len(SAMPLES) - finished for questions, _ in space.searches[1:])
     for answer in answers:
         assert answer.searched in (5, 10, 20, 40, 80, 160, answer.pool_size)
         assert answer.complete
@@ -65,7 +65,7 @@ def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
 def test_without_a_calibration_a_search_is_as_deep_as_what_it_lists(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
     (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=7))
-    assert space.asked == [(1, 7)]
+    assert space.searches == [(1, 7)]
     assert (answer.complete, answer.unseen, answer.searched) == (False, None, 7)
 
 
@@ -85,17 +85,17 @@ def test_copies_are_looked_for_until_there_are_enough_groups(small, monkeypatch)
     snapshot, space = indexed(small.store, monkeypatch)
     (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9))  # half of all are alike
     assert len(answer.results) <= 5
-    assert space.asked[-1][1] > 5
+    assert space.searches[-1][1] > 5
     (exact,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9, method="exact"))
     assert [r.image_id for r in answer.results] == [r.image_id for r in exact.results]
 
 
 def test_an_index_that_is_not_there_or_not_the_measured_one_is_an_error(small):
     snapshot = Session(small.store).snapshot()
-    with pytest.raises(ConflictError, match="no index") as raised:
+    with pytest.raises(ConflictError, match="no measured index") as raised:
         answer_all(snapshot, ["m1-s0"], Request(method="index"))
     assert "attribase -s STORE index" in raised.value.hint
-    snapshot.space().refused = ConflictError("another metric", hint="build it anew")
+    snapshot.space().index_error = ConflictError("another metric", hint="build it anew")
     for method in ("index", "auto"):
         with pytest.raises(ConflictError, match="another metric"):
             answer_all(snapshot, ["m1-s0"], Request(method=method))
