@@ -43,10 +43,10 @@ def prune_runs(store: Store, *, unfinished: bool = False, dry_run: bool = False)
         dry_run: only count.
     """
     pinned = Pinned.now(store)
-    runs = pinned.rows("runs", ["run_id", "run_number"]).to_pylist()
+    runs = pinned.read("runs", ["run_id", "run_number"]).to_pylist()
     newest = {row["run_id"] for row in newest_rows(pinned).values()}
     superseded = {row["run_id"]: row["run_number"] for row in runs if row["run_id"] not in newest}
-    counted = pc.value_counts(pinned.rows("ranks", ["run_number"])["run_number"])
+    counted = pc.value_counts(pinned.read("ranks", ["run_number"])["run_number"])
     counts = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
     never_finished = counts.keys() - {row["run_number"] for row in runs}
     numbers = set(superseded.values()) | (never_finished if unfinished else set())

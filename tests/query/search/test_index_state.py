@@ -74,13 +74,15 @@ def test_a_mapper_trained_anew_is_never_answered_for_by_its_old_index(indexed, q
 
     rng = np.random.default_rng(5)
     add_mapper(indexed, rng.normal(size=(32, 32)))
-    assert list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(recall=1.0, min_rows=100)))
+    assert list(
+        index_space(indexed.store, ENCODER, "tuned", IndexTarget(kind="IVF_SQ", recall=1.0, min_rows=100))
+    )
     add_mapper(indexed, rng.normal(size=(32, 32)))
     space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
     exact = space.search(queries, 10, space.pool(), method="exact")
     auto = space.search(queries, 10, space.pool())
     assert (auto.rows == exact.rows).mean() > 0.97
-    list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(recall=1.0, min_rows=100)))
+    list(index_space(indexed.store, ENCODER, "tuned", IndexTarget(kind="IVF_SQ", recall=1.0, min_rows=100)))
     space = SearchSpace.open(Pinned.now(indexed.store), ENCODER, "tuned")
     through = space.search(queries, 10, space.pool(), method="index")
     assert (through.rows == exact.rows).mean() > 0.97
