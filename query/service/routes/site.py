@@ -14,6 +14,8 @@ from ..service import ServiceDep
 
 SERVICE_FOLDER = Path(__file__).parents[1]
 WEB, REFERENCE = SERVICE_FOLDER / "web", SERVICE_FOLDER / "reference"
+SWAGGER_UI = ("fastapi_offline", "static")
+"""The package, and its folder, that ships swagger-ui.css and swagger-ui-bundle.js: no other host is asked."""
 
 router = APIRouter()
 page_router = APIRouter(include_in_schema=False)
@@ -45,7 +47,7 @@ async def page() -> Response:
 
 @page_router.get("/docs")
 async def docs() -> Response:
-    """All addresses, drawn from /openapi.json."""
+    """All addresses, drawn from /openapi.json by Swagger UI."""
     return _html(REFERENCE)
 
 
@@ -59,7 +61,7 @@ def mount_pages(app: FastAPI) -> None:
     """Serve the two pages and their files."""
     app.include_router(page_router)
     app.mount("/static", StaticFiles(directory=WEB), name="static")
-    app.mount("/docs", StaticFiles(directory=REFERENCE), name="reference")
+    app.mount("/docs", StaticFiles(directory=REFERENCE, packages=[SWAGGER_UI]), name="reference")
 
 
 def _html(folder: Path) -> Response:

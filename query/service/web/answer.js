@@ -1,8 +1,8 @@
-// The answer: pictures sized by influence, what they add up to, and how far the search has gone.
+// The answer: images sized by influence, their sum, and how complete the search was.
 
-import { showPicture } from "./api.js";
+import { showImage } from "./api.js";
 import { openDetail } from "./detail.js";
-import { count, el, figures, percent, plural, say } from "./dom.js";
+import { count, el, figures, percent, plural, announce } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 import { ownerBars } from "./owners.js";
 import { saveButton } from "./save.js";
@@ -10,14 +10,14 @@ import { saveButton } from "./save.js";
 /**
  * Draw one answer. `shown`: {answer, asked: {row}, exemplars: ids or null, seconds, by, narrow(condition)}.
  */
-export function showAnswer(place, shown) {
+export function showAnswer(container, shown) {
   const { answer, exemplars } = shown;
   const grid = el(
     "ol",
     { class: "hits", "aria-label": "Training images, best first" },
     answer.results.map((_, index) => hit(shown, index)),
   );
-  place.replaceChildren(
+  container.replaceChildren(
     el("div", { class: "card" }, summary(shown)),
     ...(exemplars?.length ? [trueExemplars(shown)] : []),
     answer.results.length ? grid : el("p", {}, "No image fits the condition."),
@@ -25,7 +25,7 @@ export function showAnswer(place, shown) {
     el("div", { class: "actions" }, saveButton(answer)),
   );
   arrowKeys(grid);
-  say(place.querySelector(".lead-line").textContent + place.querySelector(".state").textContent);
+  announce(container.querySelector(".lead-line").textContent + container.querySelector(".state").textContent);
 }
 
 function summary({ answer, seconds }) {
@@ -47,11 +47,11 @@ function summary({ answer, seconds }) {
     calibrated && shareBar(answer),
     el("p", { class: "state" }, badge(answer), " ", completeness(answer)),
     ...answer.notes.map((note) => el("p", { class: "soft" }, note)),
-    el("p", { class: "soft" }, facts(answer, seconds)),
+    el("p", { class: "soft" }, details(answer, seconds)),
   ];
 }
 
-/** One bar of the whole influence: a part for each image, the rest in grey. */
+/** A bar of all influence: a part for each image, the rest in grey. */
 function shareBar(answer) {
   const parts = answer.results.map((row) => el("i", { style: { "--part": row.influence } }));
   const text = `${percent(1 - answer.remaining)} in the images below, ${percent(answer.remaining)} in others`;
@@ -67,28 +67,28 @@ function badge({ exact, complete }) {
 
 function completeness({ exact, complete, pool_size: size, searched, unseen, recall }) {
   if (exact) return size === 1 ? "One image was compared." : `All ${count(size)} images were compared.`;
-  const looked = `An index was searched: ${count(searched)} of ${count(size)} images were looked at`;
-  const found =
+  const searchedText = `An index was searched: ${count(searched)} of ${count(size)} images were looked at`;
+  const recallText =
     recall === null || recall === undefined ? "" : ` The index finds ${percent(recall)} of the nearest.`;
-  if (complete) return `${looked}; images less similar than those have no influence.${found}`;
-  if (unseen === null || unseen === undefined) return `${looked}.${found}`;
-  return `${looked}; the others could hold up to ${percent(unseen)} of the influence.${found}`;
+  if (complete) return `${searchedText}; images less similar than those have no influence.${recallText}`;
+  if (unseen === null || unseen === undefined) return `${searchedText}.${recallText}`;
+  return `${searchedText}; the others could hold up to ${percent(unseen)} of the influence.${recallText}`;
 }
 
-function facts(answer, seconds) {
+function details(answer, seconds) {
   const fitted = answer.tau === null ? [] : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lambda, 2)}`];
   const where = answer.where ? [`where ${answer.where}`] : [];
   const mapper = answer.mapper === "none" ? "raw features" : `mapper ${answer.mapper}`;
   return [answer.encoder, mapper, ...fitted, ...where, `${seconds.toFixed(2)} s`].join(" · ");
 }
 
-/** The images that the sample's model was trained on, and where the answer has them. */
+/** The images that the sample's model was trained on, with their rank in the answer. */
 function trueExemplars({ answer, asked, exemplars }) {
   const control = asked.row?.split === "control";
   const found = new Map(answer.results.flatMap((row) => idsOf(row).map((id) => [id, row.rank])));
   const cards = exemplars.slice(0, 12).map((id) => {
     const img = el("img", { alt: "" });
-    showPicture(img, "images", id, 128);
+    showImage(img, "images", id, 128);
     return el(
       "li",
       { class: found.has(id) ? "found" : "" },
@@ -126,7 +126,7 @@ function hit(shown, index) {
   const isTrue = idsOf(row).some((id) => exemplars?.includes(id)) && asked.row?.split !== "control";
   const name = row.caption || row.uri || row.image_id;
   const img = el("img", { alt: `Rank ${row.rank}: ${name}` });
-  showPicture(img, "images", row.image_id, 256);
+  showImage(img, "images", row.image_id, 256);
   const copies = row.copies?.length
     ? el(
         "span",
@@ -161,5 +161,5 @@ function hit(shown, index) {
   return el("li", {}, button);
 }
 
-/** A place of the answer is one image, or several copies of one. */
+/** The ids of a result: its image, and the near-duplicates that share its rank. */
 const idsOf = (row) => [row.image_id, ...(row.copies ?? [])];

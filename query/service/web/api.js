@@ -1,12 +1,12 @@
-// Everything asked of the service. The token lives in this tab's session; pictures are fetched with it.
+// Requests to the service. The token is kept in the session of this tab; images are fetched with it.
 
-const KEY = "attribase-token";
-const KEPT = 1200; // more than any one view shows
+const TOKEN_KEY = "attribase-token";
+const CACHED_IMAGES = 1200; // more than any one view shows
 let promptForToken = null;
-let waiting = null;
-const pictures = new Map();
+let openPrompt = null; // a promise while the token is asked for
+const images = new Map(); // object URLs by path
 
-/** An error as the service words it: `message`, `hint`, `status` (0 where it could not be reached). */
+/** An error of the service: `message`, `hint`, `status` (0 where it could not be reached). */
 export class ServiceError extends Error {
   constructor(message, hint = "", status = 0) {
     super(message);
@@ -14,8 +14,8 @@ export class ServiceError extends Error {
   }
 }
 
-/** Who asks the person for a token: `(wrong) => Promise<string | null>`. */
-export function onTokenWanted(prompt) {
+/** Set what asks the user for a token: `(wrong) => Promise<string | null>`. */
+export function setTokenPrompt(prompt) {
   promptForToken = prompt;
 }
 
@@ -44,25 +44,25 @@ export function withQuery(path, params) {
 
 async function request(path, options) {
   for (;;) {
-    const sent = sessionStorage.getItem(KEY);
+    const sent = sessionStorage.getItem(TOKEN_KEY);
     const headers = {
       accept: "application/json",
       ...options.headers,
       ...(sent && { authorization: `Bearer ${sent}` }),
     };
-    const response = await reach(path, { ...options, headers });
+    const response = await fetchOrThrow(path, { ...options, headers });
     if (response.ok) return response;
     if (response.status !== 401) throw await asError(response);
-    if (sessionStorage.getItem(KEY) !== sent) continue; // a new one came while this was under way
-    waiting ??= promptForToken(sent !== null).finally(() => (waiting = null));
-    const token = await waiting;
+    if (sessionStorage.getItem(TOKEN_KEY) !== sent) continue; // another request got a new one meanwhile
+    openPrompt ??= promptForToken(sent !== null).finally(() => (openPrompt = null));
+    const token = await openPrompt;
     if (token === null)
       throw new ServiceError("The service asks for a token.", "Reload the page to enter one.", 401);
-    sessionStorage.setItem(KEY, token);
+    sessionStorage.setItem(TOKEN_KEY, token);
   }
 }
 
-async function reach(path, options) {
+async function fetchOrThrow(path, options) {
   try {
     return await fetch(path, options);
   } catch (error) {
@@ -80,27 +80,27 @@ async function asError(response) {
   }
 }
 
-/** Show a stored picture: `kind` is images or samples. One that is only referenced leaves its reason. */
-export async function showPicture(img, kind, id, size) {
+/** Show a stored image: `kind` is images or samples. Where it has no bytes, its alt text says why. */
+export async function showImage(img, kind, id, size) {
   const path = withQuery(`v1/${kind}/${encodeURIComponent(id)}`, { size });
-  if (!pictures.has(path)) pictures.set(path, load(path));
+  if (!images.has(path)) images.set(path, load(path));
   try {
-    img.src = await pictures.get(path);
+    img.src = await images.get(path);
     await img.decode().catch(() => {});
     if (img.naturalWidth) img.classList.toggle("small", Math.max(img.naturalWidth, img.naturalHeight) <= 64);
   } catch (error) {
-    pictures.delete(path);
+    images.delete(path);
     img.classList.add("gone");
     img.alt = [img.alt, `no picture: ${error.message}`].filter(Boolean).join(", ");
   }
-  while (pictures.size > KEPT) forget(pictures.keys().next().value);
+  while (images.size > CACHED_IMAGES) revoke(images.keys().next().value);
 }
 
 async function load(path) {
   return URL.createObjectURL(await (await request(path, { headers: { accept: "image/*" } })).blob());
 }
 
-function forget(path) {
-  pictures.get(path).then(URL.revokeObjectURL, () => {});
-  pictures.delete(path);
+function revoke(path) {
+  images.get(path).then(URL.revokeObjectURL, () => {});
+  images.delete(path);
 }

@@ -1,6 +1,6 @@
-// Starts the page: which view the address asks for, and what the store holds.
+// Starts the page and shows the view that the address names.
 
-import { getJson, onTokenWanted } from "./api.js";
+import { getJson, setTokenPrompt } from "./api.js";
 import { openAsk, startAsk } from "./ask.js";
 import { byId, errorBox, plural } from "./dom.js";
 import { openMetrics } from "./metrics.js";
@@ -12,7 +12,7 @@ const TITLES = { ask: "Ask", samples: "Samples", metrics: "Metrics" };
 let info = null;
 let current = null;
 
-/** The address is `#view?name=value`; a sample's answer has an address of its own. */
+/** Show the view of an address `#view?name=value`. The address of a sample's answer holds the whole question. */
 function route() {
   const [, name, query] = location.hash.match(/^#(\w+)\??(.*)$/) ?? [null, "ask", ""];
   const view = name in VIEWS ? name : "ask";
@@ -28,7 +28,7 @@ function route() {
 }
 
 async function start() {
-  onTokenWanted(promptForToken);
+  setTokenPrompt(promptForToken);
   try {
     info = await getJson("v1/info");
   } catch (error) {

@@ -1,18 +1,18 @@
-// The question: a picture dropped, pasted or chosen, or a stored sample; and how it is asked.
+// The question: an image that was dropped, pasted or chosen, or a stored sample; and its settings.
 
-import { getJson, postForm, postJson, showPicture, withQuery } from "./api.js";
+import { getJson, postForm, postJson, showImage, withQuery } from "./api.js";
 import { showAnswer } from "./answer.js";
 import { byId, choices, errorBox } from "./dom.js";
 import { showExamples } from "./examples.js";
 
 const form = byId("question");
-const KEPT = ["encoder", "mapper", "k", "pool", "where", "by", "dedup"];
+const SETTINGS = ["encoder", "mapper", "k", "pool", "where", "by", "dedup"];
 const OPTIONAL = ["where", "dedup"];
 let info = null;
 let question = null; // {file, name, url} or {sample, row}
-let running = null;
+let pending = null; // AbortController of the request in flight
 
-/** Fill the choices and listen, once. */
+/** Fill the choices and add the listeners; called once. */
 export function startAsk(known) {
   info = known;
   choices(
@@ -21,13 +21,13 @@ export function startAsk(known) {
   );
   offerMappers();
   form.elements.encoder.addEventListener("change", offerMappers);
-  form.addEventListener("submit", (event) => (event.preventDefault(), again()));
-  form.addEventListener("change", (event) => event.target.name && question && again());
+  form.addEventListener("submit", (event) => (event.preventDefault(), resubmit()));
+  form.addEventListener("change", (event) => event.target.name && question && resubmit());
   byId("file").addEventListener("change", (event) => event.target.files[0] && askFile(event.target.files[0]));
   byId("clear").addEventListener("click", startOver);
-  form.addEventListener("invalid", () => (byId("options").open = true), true); // what is wrong must be seen
-  byId("options").open = !matchMedia("(max-width: 860px)").matches; // there the answer would be far below
-  listenForPictures();
+  form.addEventListener("invalid", () => (byId("options").open = true), true); // show the field that is invalid
+  byId("options").open = !matchMedia("(max-width: 860px)").matches; // a narrow screen shows the answer first
+  addImageListeners();
 }
 
 function offerMappers() {
@@ -42,11 +42,11 @@ function offerMappers() {
   );
 }
 
-/** The address names a sample and how it is asked, or nothing. Who comes from another view finds the last answer. */
+/** Show what the address holds: a sample with settings, or nothing. `arrived`: another view was shown before. */
 export function openAsk(params, arrived) {
-  const told = KEPT.some((name) => params.has(name));
-  for (const name of KEPT) {
-    if (params.has(name) || (told && OPTIONAL.includes(name)))
+  const hasSettings = SETTINGS.some((name) => params.has(name));
+  for (const name of SETTINGS) {
+    if (params.has(name) || (hasSettings && OPTIONAL.includes(name)))
       form.elements[name].value = params.get(name) ?? "";
     if (name === "encoder" && params.has(name)) offerMappers();
   }
@@ -62,7 +62,7 @@ function startOver() {
 }
 
 function reset() {
-  running?.abort();
+  pending?.abort();
   question = null;
   byId("file").value = "";
   byId("asked").hidden = true;
@@ -87,7 +87,7 @@ function askFile(file) {
   const img = byId("asked");
   img.onload = () => img.classList.toggle("small", Math.max(img.naturalWidth, img.naturalHeight) <= 64);
   img.src = question.url;
-  placed(question.name);
+  showQuestion(question.name);
   ask();
 }
 
@@ -95,29 +95,29 @@ async function askSample(id) {
   if (question?.sample !== id) {
     question = { sample: id, row: null };
     byId("asked").removeAttribute("src");
-    placed("stored sample");
-    showPicture(byId("asked"), "samples", id);
+    showQuestion("stored sample");
+    showImage(byId("asked"), "samples", id);
     try {
       const row = await sampleRow(id);
       if (question?.sample !== id) return;
       question.row = row;
-      placed(row.prompt || row.uri || id);
+      showQuestion(row.prompt || row.uri || id);
     } catch (error) {
-      if (question?.sample === id) failed(error);
+      if (question?.sample === id) showError(error);
       return;
     }
   }
   await ask();
 }
 
-/** A stored sample with what is known of its model: concept, case, split and true exemplars. */
+/** The row of a stored sample with that of its model: concept, case, split and true exemplars. */
 async function sampleRow(id) {
   const row = await getJson(`v1/samples/${encodeURIComponent(id)}?format=json`);
   const { samples } = await getJson(withQuery("v1/samples", { model: row.model_id, limit: 1 }));
   return { ...samples[0], ...row };
 }
 
-function placed(name) {
+function showQuestion(name) {
   byId("asked").alt = name;
   byId("asked").hidden = false;
   byId("asked-name").textContent = name;
@@ -126,16 +126,16 @@ function placed(name) {
   byId("drop").classList.add("has-picture");
 }
 
-/** What the form says, without what is left at nothing. */
+/** The settings of the form, without empty ones. */
 function settings() {
-  const entries = KEPT.map((name) => [name, form.elements[name].value.trim()]);
+  const entries = SETTINGS.map((name) => [name, form.elements[name].value.trim()]);
   return Object.fromEntries(entries.filter(([, value]) => value !== ""));
 }
 
 const address = () => withQuery("#ask", { sample: question.sample, ...settings() });
 
-/** Ask the same picture in another way; a sample's address follows. */
-function again() {
+/** Ask the same question with the settings of the form; the address of a sample's answer follows. */
+function resubmit() {
   if (!question) return byId("file").focus();
   if (question.sample) history.replaceState(null, "", address());
   return ask();
@@ -143,13 +143,13 @@ function again() {
 
 async function ask() {
   if (!form.reportValidity()) return;
-  running?.abort();
-  const mine = (running = new AbortController());
+  pending?.abort();
+  const controller = (pending = new AbortController());
   const result = byId("result");
   result.setAttribute("aria-busy", "true");
   const started = performance.now();
   try {
-    const answer = await send(settings(), mine.signal);
+    const answer = await send(settings(), controller.signal);
     const exemplars = question.row?.exemplar_ids ?? null;
     const asked = { row: question.row ?? null };
     showAnswer(result, {
@@ -161,9 +161,9 @@ async function ask() {
       narrow,
     });
   } catch (error) {
-    if (error.name !== "AbortError") failed(error);
+    if (error.name !== "AbortError") showError(error);
   } finally {
-    if (running === mine) result.setAttribute("aria-busy", "false");
+    if (pending === controller) result.setAttribute("aria-busy", "false");
   }
 }
 
@@ -178,16 +178,16 @@ function send(options, signal) {
   return postForm("v1/attribute", body, signal);
 }
 
-const failed = (error) => byId("result").replaceChildren(errorBox(error));
+const showError = (error) => byId("result").replaceChildren(errorBox(error));
 
-/** Ask again among fewer images: the condition is added to what is there. */
+/** Ask again among fewer images: add a condition to the one of the form. */
 function narrow(condition) {
   const field = form.elements.where;
   field.value = field.value.trim() ? `(${field.value.trim()}) and ${condition}` : condition;
-  again();
+  resubmit();
 }
 
-function listenForPictures() {
+function addImageListeners() {
   const veil = byId("veil");
   const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
   addEventListener("dragover", (event) => {

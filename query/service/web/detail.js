@@ -1,14 +1,14 @@
-// One training image beside the picture asked about: what is known of it, and where it comes from.
+// A dialog with one training image beside the image of the question: what the store knows of it.
 
-import { getJson, showPicture } from "./api.js";
+import { getJson, showImage } from "./api.js";
 import { byId, el, errorBox, figures, percent } from "./dom.js";
 import { conditions } from "./owners.js";
 
 const dialog = byId("detail");
 let shown = null;
-let place = 0;
+let current = 0; // index of the result
 
-/** Open the dialog at one result; arrows move through the others. */
+/** Open the dialog at one result; arrow keys show the others. */
 export function openDetail(answer, index) {
   shown = answer;
   draw(index);
@@ -20,19 +20,19 @@ dialog.addEventListener("keydown", (event) => {
   else if (event.key === "ArrowLeft") move(-1);
 });
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-dialog.addEventListener("close", () => document.querySelectorAll(".hits [data-item]")[place]?.focus());
+dialog.addEventListener("close", () => document.querySelectorAll(".hits [data-item]")[current]?.focus());
 
 function move(step) {
-  if (shown.answer.results[place + step]) draw(place + step);
+  if (shown.answer.results[current + step]) draw(current + step);
 }
 
 function draw(index) {
-  place = index;
+  current = index;
   const focused = document.activeElement?.dataset?.move;
   const { answer } = shown;
   const row = answer.results[index];
   const img = el("img", { alt: row.caption || row.uri || "training image" });
-  const mine = el("img", { src: byId("asked").src, alt: "" });
+  const question = el("img", { src: byId("asked").src, alt: "" });
   const more = el("dl", { class: "facts" });
   dialog.replaceChildren(
     el(
@@ -44,7 +44,7 @@ function draw(index) {
     el(
       "div",
       { class: "pair" },
-      figure(mine, "asked about"),
+      figure(question, "asked about"),
       figure(
         img,
         row.influence === null
@@ -65,8 +65,8 @@ function draw(index) {
     dialog.querySelector(`[data-move="${focused}"]:not(:disabled)`) ??
     dialog.querySelector("[data-move=close]")
   ).focus();
-  mine.classList.toggle("small", byId("asked").classList.contains("small"));
-  showPicture(img, "images", row.image_id);
+  question.classList.toggle("small", byId("asked").classList.contains("small"));
+  showImage(img, "images", row.image_id);
   describe(more, row);
 }
 
@@ -129,7 +129,7 @@ function fill(list, entries) {
   );
 }
 
-/** Metadata is JSON of whatever the source said; plain values are shown. */
+/** The text, numbers and booleans of an image's metadata, which is JSON of any shape. */
 function extras(metadata) {
   try {
     const found = typeof metadata === "string" ? JSON.parse(metadata) : (metadata ?? {});
@@ -141,7 +141,7 @@ function extras(metadata) {
   }
 }
 
-/** Only http and https become links; they open outside, and do not say where from. */
+/** Only http and https become links; they open in a new tab, without a referrer. */
 function linked(text) {
   return /^https?:\/\/\S+$/.test(text)
     ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)

@@ -1,4 +1,4 @@
-// Elements and numbers. Text is only ever set as text: nothing from the store is parsed as markup.
+// Elements and number formats. Text is only set as text: nothing from the store is parsed as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -26,14 +26,14 @@ function fill(node, props, children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Choices of a select, keeping what was chosen where it is still there. */
+/** Set the options of a select; what was chosen stays chosen where it is still an option. */
 export function choices(select, options, chosen = select.value) {
   select.replaceChildren(...options.map(([value, text]) => el("option", { value }, text)));
   if (options.some(([value]) => value === chosen)) select.value = chosen;
   select.closest("label").hidden = options.length === 0;
 }
 
-/** A share as percent: three figures where they mean something. */
+/** A share as percent, with up to three significant digits. */
 export function percent(share) {
   if (share === null || share === undefined) return "–";
   const value = share * 100;
@@ -47,15 +47,15 @@ export const count = (number) => number.toLocaleString("en");
 export const plural = (number, name) => `${count(number)} ${name}${number === 1 ? "" : "s"}`;
 export const figures = (number, digits = 3) => number.toFixed(digits).replace("-", "−");
 
-/** An id short enough to read; the whole of it stays in the title. */
+/** An id short enough to read. */
 export const shortId = (id) => (id.length > 16 ? `${id.slice(0, 12)}…` : id);
 
-/** Told to who listens to the page; the eye finds it elsewhere. */
-export function say(text) {
-  byId("said").textContent = text;
+/** Announce text to screen readers. */
+export function announce(text) {
+  byId("announcement").textContent = text;
 }
 
-/** What failed and what to do next, as the service says it. */
+/** An error of the service: what failed and what to do next. */
 export function errorBox(error) {
   return el(
     "div",

@@ -1,4 +1,4 @@
-// Before a question: some stored samples to try, so that the first answer is one press away.
+// Shown before the first question: some stored samples to try.
 
 import { getJson, withQuery } from "./api.js";
 import { el } from "./dom.js";
@@ -6,28 +6,28 @@ import { arrowKeys } from "./keys.js";
 import { sampleCard } from "./samples.js";
 
 const SHOWN = 12;
-let chosen = null;
+let examples = null;
 
 /** A few samples of different models. */
-export async function showExamples(place) {
-  place.replaceChildren();
+export async function showExamples(container) {
+  container.replaceChildren();
   try {
-    chosen ??= (await spread("test")) ?? (await spread("")) ?? [];
+    examples ??= (await sampleEvenly("test")) ?? (await sampleEvenly("")) ?? [];
   } catch {
-    return; // the page works without them
+    return; // the page works without examples
   }
-  if (!chosen.length || place.childElementCount) return;
-  const grid = el("div", { class: "cards" }, chosen.map(sampleCard));
-  place.replaceChildren(el("h2", {}, "Or try one that is stored here"), grid);
+  if (!examples.length || container.childElementCount) return;
+  const grid = el("div", { class: "cards" }, examples.map(sampleCard));
+  container.replaceChildren(el("h2", {}, "Or try one that is stored here"), grid);
   arrowKeys(grid);
 }
 
-/** Samples of one split, as far apart as they are stored; null where there is none. */
-async function spread(split) {
+/** SHOWN samples of one split, evenly spaced in stored order; null where there is none. */
+async function sampleEvenly(split) {
   const one = (offset) => getJson(withQuery("v1/samples", { split, offset, limit: 1 }));
   const { total } = await one(0);
-  const places = [
-    ...new Set([...Array(SHOWN).keys()].map((place) => Math.floor(((place + 0.5) * total) / SHOWN))),
+  const offsets = [
+    ...new Set([...Array(SHOWN).keys()].map((index) => Math.floor(((index + 0.5) * total) / SHOWN))),
   ];
-  return total ? (await Promise.all(places.map(one))).flatMap(({ samples }) => samples) : null;
+  return total ? (await Promise.all(offsets.map(one))).flatMap(({ samples }) => samples) : null;
 }

@@ -1,4 +1,4 @@
-// Arrow keys in a grid of buttons: one of them takes Tab, arrows move among them as they stand on the page.
+// Keyboard control of a grid of buttons: Tab reaches one of them, arrow keys move to its neighbours on the page.
 
 /** Make the buttons of `grid` one tab stop. */
 export function arrowKeys(grid) {
@@ -28,7 +28,7 @@ function target(all, here, key) {
   return null;
 }
 
-/** The nearest one in the next row: rows are told apart by their lower edges. */
+/** The nearest item in the next row; items with the same lower edge are one row. */
 function vertical(all, from, direction) {
   const box = from.getBoundingClientRect();
   const middle = box.left + box.width / 2;

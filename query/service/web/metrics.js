@@ -1,8 +1,8 @@
-// The metrics view: small plots, one a case and kind of prompt, then the table of all numbers.
+// The metrics view: one small plot for each case and scheme, then a table of all numbers.
 
 import { getJson } from "./api.js";
 import { byId, choices, count, el, errorBox, figures } from "./dom.js";
-import { dotPlot, key } from "./plot.js";
+import { dotPlot, legend } from "./plot.js";
 
 const METRICS = { recall_10: "Recall@10", recall_5: "Recall@5", recall_100: "Recall@100", map: "mAP" };
 const CONTROL = "control";
@@ -16,16 +16,16 @@ form.addEventListener("change", () => draw());
 export async function openMetrics() {
   try {
     rows = (await getJson("v1/metrics")).rows;
-    offer();
+    fillChoices();
     draw();
-    rows = (await getJson("v1/metrics?intervals=true")).rows; // seconds, the first time
+    rows = (await getJson("v1/metrics?intervals=true")).rows; // takes seconds the first time
     draw();
   } catch (error) {
     byId("metrics-body").replaceChildren(errorBox(error));
   }
 }
 
-function offer() {
+function fillChoices() {
   const splits = [...new Set(rows.map(({ split }) => split))].sort();
   const usual = ["test", ...splits].find((split) => splits.includes(split)) ?? "";
   choices(form.elements.metric, rows.length ? Object.entries(METRICS) : []);
@@ -47,10 +47,10 @@ function draw() {
     );
     return;
   }
-  const most = Math.max(...chosen.map((row) => row.intervals?.[metric]?.[1] ?? row[metric]), 0.01);
-  const panels = [...grouped(chosen)].map(([title, members]) => panel(title, members, metric, most, split));
+  const largest = Math.max(...chosen.map((row) => row.intervals?.[metric]?.[1] ?? row[metric]), 0.01);
+  const panels = [...grouped(chosen)].map(([title, members]) => panel(title, members, metric, largest, split));
   byId("metrics-body").replaceChildren(
-    key(
+    legend(
       split !== CONTROL && rows.some((row) => row.split === CONTROL),
       chosen.some((row) => (row.intervals?.[metric]?.[0] ?? null) !== null),
     ),
@@ -59,10 +59,10 @@ function draw() {
   );
 }
 
-const place = (row) => [row.case_name || "no case", row.scheme].filter(Boolean).join(", ");
+const caseAndScheme = (row) => [row.case_name || "no case", row.scheme].filter(Boolean).join(", ");
 const space = (row) => `${row.encoder} ${row.mapper === "none" ? "raw" : row.mapper}`;
 
-/** Features by name; the encoder goes without saying where there is one. */
+/** The name of a feature space; without its encoder where there is only one. */
 function name(row) {
   const several = new Set(rows.map(({ encoder }) => encoder)).size > 1;
   return several ? space(row) : space(row).slice(row.encoder.length + 1);
@@ -70,18 +70,18 @@ function name(row) {
 
 function grouped(list) {
   const groups = new Map();
-  for (const row of list) groups.set(place(row), [...(groups.get(place(row)) ?? []), row]);
+  for (const row of list) groups.set(caseAndScheme(row), [...(groups.get(caseAndScheme(row)) ?? []), row]);
   return new Map([...groups].sort(([a], [b]) => a.localeCompare(b)));
 }
 
-function panel(title, members, metric, most, split) {
+function panel(title, members, metric, largest, split) {
   const points = members
     .map((row) => {
       const twin = rows.find(
         (other) =>
           other.split === CONTROL &&
           split !== CONTROL &&
-          place(other) === place(row) &&
+          caseAndScheme(other) === caseAndScheme(row) &&
           space(other) === space(row),
       );
       const [low, high] = row.intervals?.[metric] ?? [null, null];
@@ -97,7 +97,7 @@ function panel(title, members, metric, most, split) {
       el("h2", {}, title),
       el("span", { class: "soft" }, `${count(members[0].samples)} samples`),
     ),
-    dotPlot(points, most, `${METRICS[metric]}, ${title}`),
+    dotPlot(points, largest, `${METRICS[metric]}, ${title}`),
   );
 }
 

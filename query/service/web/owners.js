@@ -1,4 +1,4 @@
-// Influence added up per owner, over every image compared, not only those shown.
+// Influence summed by owner over all images compared, not only those shown.
 
 import { count, el, percent, plural } from "./dom.js";
 
@@ -10,20 +10,20 @@ const PLURALS = {
   collection: "collections",
 };
 
-/** Bars, largest first, with a way to ask again with or without one owner. */
+/** A table of bars, largest first, with buttons that ask again with or without one owner. */
 export function ownerBars({ answer, by, narrow }) {
   const rows = answer.shares
     .slice(0, SHOWN)
     .map((share) => bar(share, by, answer.shares[0].influence, narrow));
   const rest = answer.shares.slice(SHOWN);
-  const left = rest.reduce((sum, { influence }) => sum + influence, 0);
+  const restInfluence = rest.reduce((sum, { influence }) => sum + influence, 0);
   const others = rest.length
     ? el(
         "tr",
         {},
         el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`),
         el("td", {}),
-        el("td", {}, percent(left)),
+        el("td", {}, percent(restInfluence)),
         el("td", {}),
         el("td", {}),
       )
@@ -44,7 +44,7 @@ export function ownerBars({ answer, by, narrow }) {
   );
 }
 
-function bar({ name, influence, images }, by, most, narrow) {
+function bar({ name, influence, images }, by, largest, narrow) {
   const label = name ?? "unknown";
   const [only, without] = conditions(by, name);
   const button = (text, condition) =>
@@ -57,14 +57,14 @@ function bar({ name, influence, images }, by, most, narrow) {
     "tr",
     {},
     el("th", { scope: "row" }, label),
-    el("td", { class: "bar" }, el("i", { style: { "--part": most ? influence / most : 0 } })),
+    el("td", { class: "bar" }, el("i", { style: { "--part": largest ? influence / largest : 0 } })),
     el("td", {}, percent(influence)),
     el("td", { title: plural(images, "image") }, count(images)),
     el("td", { class: "asks" }, button("only", only), button("without", without)),
   );
 }
 
-/** SQL conditions for one owner; nothing known is an owner too. */
+/** SQL conditions [only, without] of one owner; null is an owner too. */
 export function conditions(field, name) {
   if (name === null) return [`${field} is null`, `${field} is not null`];
   const text = `'${name.replaceAll("'", "''")}'`;

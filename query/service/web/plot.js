@@ -1,4 +1,4 @@
-// One small plot: a dot a feature space, its 95% interval, and what the control reaches.
+// A small plot: a dot for each feature space, its 95% interval, and the value of its control.
 
 import { el, figures, svg } from "./dom.js";
 
@@ -6,9 +6,9 @@ const WIDTH = 420;
 const VALUE = 48;
 const STEP = 24;
 
-/** Points {name, value, low, high, control} from 0 to `most`. */
-export function dotPlot(points, most, title) {
-  const end = niceEnd(most);
+/** Points {name, value, low, high, control} on an axis from 0 to at least `largest`. */
+export function dotPlot(points, largest, title) {
+  const end = axisEnd(largest);
   const label = Math.min(210, 24 + 7 * Math.max(...points.map(({ name }) => name.length)));
   const x = (value) => label + (value / end) * (WIDTH - label - VALUE);
   const height = points.length * STEP + 26;
@@ -17,10 +17,10 @@ export function dotPlot(points, most, title) {
     svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, String(Number(value.toFixed(3)))),
   ]);
   const marks = points.map((point, index) => row(point, index * STEP + STEP / 2 + 2, x, label));
-  const said = points.map(({ name, value }) => `${name} ${figures(value)}`).join(", ");
+  const values = points.map(({ name, value }) => `${name} ${figures(value)}`).join(", ");
   return svg(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${said}` },
+    { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${values}` },
     ticks.flat(),
     marks.flat(),
   );
@@ -28,7 +28,7 @@ export function dotPlot(points, most, title) {
 
 function row({ name, value, low, high, control }, y, x, label) {
   return [
-    svg("text", { x: label - 12, y: y + 4, "text-anchor": "end" }, cut(name), svg("title", {}, name)),
+    svg("text", { x: label - 12, y: y + 4, "text-anchor": "end" }, shorten(name), svg("title", {}, name)),
     low !== null &&
       high !== null &&
       svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }),
@@ -38,14 +38,14 @@ function row({ name, value, low, high, control }, y, x, label) {
   ];
 }
 
-const cut = (name) => (name.length > 28 ? `…${name.slice(-27)}` : name);
+const shorten = (name) => (name.length > 28 ? `…${name.slice(-27)}` : name);
 
-function niceEnd(most) {
-  return [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1].find((end) => most <= end) ?? 1;
+function axisEnd(largest) {
+  return [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1].find((end) => largest <= end) ?? 1;
 }
 
-/** What the marks mean. */
-export function key(controls, intervals) {
+/** The legend of the plots. */
+export function legend(controls, intervals) {
   const mark = (kind, ...shapes) =>
     svg("svg", { viewBox: "0 0 28 12", class: `mark ${kind}`, "aria-hidden": true }, shapes);
   const line = svg("line", { class: "interval", x1: 1, x2: 27, y1: 6, y2: 6 });

@@ -1,14 +1,14 @@
-// Browse stored samples; each is a question whose right answer is known.
+// The samples view: stored samples, whose true exemplars are known.
 
-import { getJson, showPicture, withQuery } from "./api.js";
-import { byId, choices, count, el, errorBox, plural, say } from "./dom.js";
+import { getJson, showImage, withQuery } from "./api.js";
+import { byId, choices, count, el, errorBox, plural, announce } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 
 const PAGE = 60;
 const FILTERS = ["case", "scheme", "split", "q"];
 const form = byId("samples-filter");
-let places = null;
-let wanted = "";
+let evaluated = null; // rows of the metrics
+let newestQuery = ""; // older responses are dropped
 
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", () => go({ offset: 0 }));
@@ -19,32 +19,32 @@ function go(changes) {
   location.hash = withQuery("samples", { ...params, offset: params.offset || "" });
 }
 
-/** The page of samples that the address asks for. */
+/** Show the page of samples that the address names. */
 export async function openSamples(params) {
-  const place = byId("samples-list");
+  const container = byId("samples-list");
   const offset = Number(params.get("offset")) || 0;
   const query = withQuery("v1/samples", {
     ...Object.fromEntries(FILTERS.map((name) => [name, params.get(name)])),
     offset,
     limit: PAGE,
   });
-  wanted = query;
+  newestQuery = query;
   try {
-    await offer(params);
+    await fillChoices(params);
     const { total, samples } = await getJson(query);
-    if (wanted !== query) return;
-    draw(place, samples, total, offset);
+    if (newestQuery !== query) return;
+    draw(container, samples, total, offset);
   } catch (error) {
-    place.replaceChildren(errorBox(error));
+    container.replaceChildren(errorBox(error));
   }
 }
 
-/** The choices are the cases, schemes and splits that were evaluated. */
-async function offer(params) {
-  places ??= (await getJson("v1/metrics")).rows;
+/** Offer the cases, schemes and splits that were evaluated. */
+async function fillChoices(params) {
+  evaluated ??= (await getJson("v1/metrics")).rows;
   const names = { case: "case_name", scheme: "scheme", split: "split" };
   for (const [field, column] of Object.entries(names)) {
-    const found = [...new Set(places.map((row) => row[column]).filter(Boolean))].sort();
+    const found = [...new Set(evaluated.map((row) => row[column]).filter(Boolean))].sort();
     choices(
       form.elements[field],
       found.length ? [["", "all"], ...found.map((name) => [name, name])] : [],
@@ -54,10 +54,10 @@ async function offer(params) {
   if (document.activeElement !== form.elements.q) form.elements.q.value = params.get("q") ?? "";
 }
 
-function draw(place, samples, total, offset) {
+function draw(container, samples, total, offset) {
   const grid = el("div", { class: "cards" }, samples.map(sampleCard));
   const last = offset + samples.length;
-  const turn = (text, to, disabled) =>
+  const pageButton = (text, to, disabled) =>
     el("button", { type: "button", class: "button", disabled, onclick: () => go({ offset: to }) }, text);
   const range = total
     ? `${count(offset + 1)} to ${count(last)} of ${plural(total, "sample")}`
@@ -65,18 +65,18 @@ function draw(place, samples, total, offset) {
   const pages = el(
     "div",
     { class: "actions" },
-    turn("← Previous", Math.max(0, offset - PAGE), offset === 0),
-    turn("Next →", last, last >= total),
+    pageButton("← Previous", Math.max(0, offset - PAGE), offset === 0),
+    pageButton("Next →", last, last >= total),
   );
-  place.replaceChildren(el("p", { class: "soft" }, range), grid, ...(total > PAGE ? [pages] : []));
+  container.replaceChildren(el("p", { class: "soft" }, range), grid, ...(total > PAGE ? [pages] : []));
   arrowKeys(grid);
-  say(range);
+  announce(range);
 }
 
 /** One sample as a link to its answer. */
 export function sampleCard(sample) {
   const img = el("img", { alt: "", loading: "lazy" });
-  showPicture(img, "samples", sample.sample_id, 128);
+  showImage(img, "samples", sample.sample_id, 128);
   const joined = (...parts) => parts.filter(Boolean).join(" · ");
   return el(
     "a",

@@ -1,4 +1,4 @@
-// The answer as a file: what a rights team files away.
+// Saves an answer as a CSV file.
 
 import { el } from "./dom.js";
 
@@ -27,7 +27,7 @@ function save(answer) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-/** Quoted; text that a spreadsheet would run as a formula is kept text. */
+/** A quoted field; text that a spreadsheet would run as a formula gets an apostrophe, so that it stays text. */
 function cell(value) {
   if (typeof value === "number") return String(value);
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;

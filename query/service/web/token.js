@@ -1,8 +1,8 @@
-// The prompt for a token.
+// The dialog that asks for a token.
 
 import { byId } from "./dom.js";
 
-/** Ask the person; `wrong` says that the last one was not accepted. Null where they gave up. */
+/** Ask the user for a token; `wrong`: the last one was not accepted. Null where the dialog was cancelled. */
 export function promptForToken(wrong) {
   const dialog = byId("token");
   const input = dialog.querySelector("input");

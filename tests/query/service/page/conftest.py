@@ -68,6 +68,6 @@ def shown(page):
     return page.locator(".hit").evaluate_all(hits)
 
 
-def said_of(row):
+def expected_label(row):
     share = 100 * row["influence"]
     return f"Rank {row['rank']}: {row['caption']}, {share:.{1 if share >= 1 else 2}f}%, "

@@ -63,6 +63,7 @@ def test_the_token_is_asked_for_and_stays_in_the_tab(browser, pages_uri):
         context.close()
 
 
+DATA_PATHS = "all => all.map(one => one.dataset.path)"
 VIEWS = ("", SAMPLE, "#samples", "#metrics", "#ask?sample=m0-s0&where=nothing")
 READY = "#result .sample, #result .hit, #samples-list .sample, #metrics-body table, #result .error"
 
@@ -102,6 +103,15 @@ def test_every_view_is_readable_named_and_fits(browser, home, scheme, width):
         assert page.evaluate(NAMELESS) == [], view
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
     context.close()
+
+
+def test_the_description_is_drawn_from_this_host_alone(page, home):
+    paths = httpx.get(f"{home}openapi.json").json()["paths"]
+    page.goto(home + "docs")
+    page.wait_for_selector("#operations .opblock")
+    assert set(page.locator(".opblock-summary-path").evaluate_all(DATA_PATHS)) == set(paths)
+    page.locator(".opblock-summary").first.click()
+    page.wait_for_selector(".opblock-body >> text=Request body")
 
 
 def test_no_file_of_the_page_names_another_host_or_holds_inline_code():
