@@ -1,14 +1,14 @@
-"""What HTTP adds to an answer, and what 64 clients at once see.
+"""Latency that HTTP adds to an answer, and latency, throughput and memory with 64 clients at once.
 
     python benchmarks/serve.py STORE [--seconds 60] [--clients 64] [--questions 400] [--mapper NAME]
 
-`in process`: `Session.snapshot().attribute` of one stored sample after another. `http`: the same samples, as
-`POST /v1/attribute` on one kept connection to `attribase query serve` in a process of its own. The two take
-turns, so that whatever else the machine does meets both; `added` is the difference of the medians. Then the
-clients, each with its own connection, ask without pause for `--seconds`; every answer that is not 200 is an
-error, and the server's resident memory is read every second.
+`in process` is `answer_all` of one stored sample after another. `http` is `POST /v1/attribute` of the same samples
+on one kept connection to `attribase query serve` in a process of its own. The two take turns, so that other load
+of the machine slows both; the difference of their medians is what HTTP adds. Then the clients, each with its own
+connection, send one question after another for `--seconds`. Every response that is not 200 counts as an error,
+and the server's resident memory is read every second.
 
-Clients and server share the machine's cores: requests a second is what both reach together.
+Clients and server share the machine's cores: the requests a second are what both reach together.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ COMMAND = "from attribase.cli import main; main()"
 
 
 @contextmanager
-def served(store: str, port: int) -> Iterator[tuple[str, int]]:
-    """The service in a process of its own: its address and process id."""
+def running_service(store: str, port: int) -> Iterator[tuple[str, int]]:
+    """Start the service in a process of its own; yields its address and process id."""
     arguments = ["-s", store, "query", "serve", "--port", str(port)]
     process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -58,13 +58,15 @@ def served(store: str, port: int) -> Iterator[tuple[str, int]]:
         process.wait(30)
 
 
-def question(sample: str, mapper: str | None) -> dict[str, object]:
+def question_body(sample: str, mapper: str | None) -> dict[str, object]:
     """The body of one request."""
     return {"sample": sample, "k": 10} | ({"mapper": mapper} if mapper else {})
 
 
-def one_by_one(store: Store, address: str, samples: list[str], mapper: str | None) -> dict[str, list[float]]:
-    """Seconds of every question, in process and over HTTP, in turns."""
+def measure_in_turns(
+    store: Store, address: str, samples: list[str], mapper: str | None
+) -> dict[str, list[float]]:
+    """Seconds of each question, in process and over HTTP, which take turns."""
     session, request = Session(store), Request(mapper=mapper, k=10, files=False)
     found: dict[str, list[float]] = {"in process": [], "http": []}
     with httpx.Client(base_url=address) as client:
@@ -72,7 +74,7 @@ def one_by_one(store: Store, address: str, samples: list[str], mapper: str | Non
             began = time.perf_counter()
             answer_all(session.snapshot(), [sample], request)
             between = time.perf_counter()
-            client.post("/v1/attribute", json=question(sample, mapper)).raise_for_status()
+            client.post("/v1/attribute", json=question_body(sample, mapper)).raise_for_status()
             ended = time.perf_counter()
             if number >= 20:  # the first ones warm up
                 found["in process"].append(between - began)
@@ -81,58 +83,62 @@ def one_by_one(store: Store, address: str, samples: list[str], mapper: str | Non
 
 
 @dataclass
-class Crowd:
-    """What all clients saw, and what the server held meanwhile."""
+class LoadResult:
+    """Latencies and errors of all clients, and the memory of the server meanwhile."""
 
     seconds: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     megabytes: list[float] = field(default_factory=list)
 
-    def failed(self, what: str) -> None:
+    def count_error(self, error: str) -> None:
         """Count an error."""
-        self.errors[what] = self.errors.get(what, 0) + 1
+        self.errors[error] = self.errors.get(error, 0) + 1
 
 
-async def ask_on(crowd: Crowd, address: str, samples: list[str], mapper: str | None, until: float) -> None:
-    """One client: a question after another."""
+async def send_questions(
+    result: LoadResult, address: str, samples: list[str], mapper: str | None, until: float
+) -> None:
+    """One client: send one question after another."""
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         number = 0
         while time.monotonic() < until:
-            body, began = question(samples[number % len(samples)], mapper), time.perf_counter()
+            body, began = question_body(samples[number % len(samples)], mapper), time.perf_counter()
             number += 1
             try:
                 answer = await client.post("/v1/attribute", json=body)
             except httpx.TransportError as error:
-                crowd.failed(type(error).__name__)
+                result.count_error(type(error).__name__)
                 continue
-            crowd.seconds.append(time.perf_counter() - began)
+            result.seconds.append(time.perf_counter() - began)
             if answer.status_code != 200:
-                crowd.failed(f"{answer.status_code} {answer.text[:100]}")
+                result.count_error(f"{answer.status_code} {answer.text[:100]}")
 
 
-async def watch(crowd: Crowd, process: int, until: float) -> None:
-    """The server's resident memory, every second."""
+async def watch_memory(result: LoadResult, process: int, until: float) -> None:
+    """Record the server's resident memory every second."""
     while time.monotonic() < until:
-        crowd.megabytes.append(resident(process))
+        result.megabytes.append(resident_megabytes(process))
         await asyncio.sleep(1)
 
 
-def resident(process: int) -> float:
-    """MB of a process."""
+def resident_megabytes(process: int) -> float:
+    """The resident memory of a process in MB."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-async def crowd_of(clients: int, seconds: float, address: str, process: int, samples: list[str], mapper):
-    """`clients` at once."""
-    crowd, until = Crowd(), time.monotonic() + seconds
-    asking = [ask_on(crowd, address, samples[at:] + samples[:at], mapper, until) for at in range(clients)]
-    await asyncio.gather(watch(crowd, process, until), *asking)
-    return crowd
+async def run_clients(clients: int, seconds: float, address: str, process: int, samples: list[str], mapper):
+    """Run `clients` at once."""
+    result, until = LoadResult(), time.monotonic() + seconds
+    sending = [
+        send_questions(result, address, samples[at:] + samples[:at], mapper, until) for at in range(clients)
+    ]
+    await asyncio.gather(watch_memory(result, process, until), *sending)
+    return result
 
 
 def milliseconds(values: list[float], share: float) -> float:
-    """A quantile."""
+    """The quantile of `values` (seconds) at `share`, in milliseconds."""
     return 1000 * sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
@@ -148,9 +154,11 @@ def main() -> None:
     given = parser.parse_args()
     store = Store.open(given.store)
     samples = sorted(store.read("samples", ["sample_id"])["sample_id"].to_pylist())[: given.questions]
-    with served(given.store, given.port) as (address, process):
-        found = one_by_one(store, address, samples, given.mapper)
-        crowd = asyncio.run(crowd_of(given.clients, given.seconds, address, process, samples, given.mapper))
+    with running_service(given.store, given.port) as (address, process):
+        found = measure_in_turns(store, address, samples, given.mapper)
+        result = asyncio.run(
+            run_clients(given.clients, given.seconds, address, process, samples, given.mapper)
+        )
     table = Table(title=f"one stored sample, k = 10, {len(samples)} questions, ms")
     for name in ("", "median", "p90", "p99"):
         table.add_column(name, justify="right")
@@ -160,14 +168,14 @@ def main() -> None:
     console.print(table)
     added = 1000 * (statistics.median(found["http"]) - statistics.median(found["in process"]))
     console.print(f"HTTP adds {added:.1f} ms at the median")
-    quarter = max(1, len(crowd.megabytes) // 4)
+    quarter = max(1, len(result.megabytes) // 4)
     console.print(
-        f"{given.clients} clients, {given.seconds:.0f} s: {len(crowd.seconds)} answers "
-        f"({len(crowd.seconds) / given.seconds:.0f}/s), errors {json.dumps(crowd.errors)}, "
-        f"median {milliseconds(crowd.seconds, 0.5):.0f} ms, p99 {milliseconds(crowd.seconds, 0.99):.0f} ms; "
-        f"server memory {statistics.median(crowd.megabytes[:quarter]):.0f} MB in the first quarter, "
-        f"{statistics.median(crowd.megabytes[-quarter:]):.0f} MB in the last, "
-        f"{max(crowd.megabytes):.0f} MB at most"
+        f"{given.clients} clients, {given.seconds:.0f} s: {len(result.seconds)} answers "
+        f"({len(result.seconds) / given.seconds:.0f}/s), errors {json.dumps(result.errors)}, "
+        f"median {milliseconds(result.seconds, 0.5):.0f} ms, p99 {milliseconds(result.seconds, 0.99):.0f} ms; "
+        f"server memory {statistics.median(result.megabytes[:quarter]):.0f} MB in the first quarter, "
+        f"{statistics.median(result.megabytes[-quarter:]):.0f} MB in the last, "
+        f"{max(result.megabytes):.0f} MB at most"
     )
 
 

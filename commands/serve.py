@@ -1,4 +1,4 @@
-"""`attribase query serve`: the store for other programs, and as a page."""
+"""`attribase query serve`: the HTTP service and its web page."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from .console import say, store_uri
 
 @click.command()
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Where to listen; off loopback only with a token."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; off loopback a token is needed."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free one."
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port to listen on; 0 takes any free one."
 )
 @click.option(
     "--token-file",
@@ -21,7 +21,7 @@ from .console import say, store_uri
     help="A file with the token that clients must send.",
 )
 @click.option(
-    "--read-only-sql/--no-sql", "sql", default=True, show_default=True, help="Whether /v1/sql answers."
+    "--read-only-sql/--no-sql", "sql", default=True, show_default=True, help="Answer read-only SQL at /v1/sql."
 )
 @click.option(
     "--refresh",
@@ -47,7 +47,7 @@ def serve(
 
 
 def _token(path: Path) -> str:
-    """The token in a file: its text without surrounding blanks. Raises InvalidInputError."""
+    """The token in a file: its text without surrounding whitespace. Raises InvalidInputError."""
     try:
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

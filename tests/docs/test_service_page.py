@@ -17,7 +17,6 @@ import httpx
 import pytest
 from attribase.query import attribute
 from attribase.query.service import ServiceOptions
-from attribase.query.service import errors as problems
 from attribase.store import Store, errors
 from PIL import Image
 
@@ -156,13 +155,13 @@ def test_duckdb_gets_the_same_answer(folder, ran):
 
 
 def test_the_page_names_every_field_of_an_answer(said):
-    told = set(re.findall(r"`(\w+)`", PAGE))
-    assert set(said[0]) | set(said[0]["results"][0]) <= told
+    documented = set(re.findall(r"`(\w+)`", PAGE))
+    assert set(said[0]) | set(said[0]["results"][0]) <= documented
 
 
 def test_the_limits_are_those_of_the_service():
     limits = ServiceOptions()
-    for told in (
+    for text in (
         f"{limits.body_bytes >> 20} MB | one request",
         f"{limits.pixels // 1_000_000} million pixels",
         f"{limits.images:,} images, {limits.queries:,} questions",
@@ -173,19 +172,18 @@ def test_the_limits_are_those_of_the_service():
         f"stopped at {limits.sql_seconds:.0f} seconds or {limits.sql_memory.replace('GB', ' GB')}",
         f"`--refresh` seconds ({limits.refresh:.0f})",
     ):
-        assert told in PAGE
+        assert text in PAGE
 
 
 def test_every_status_of_an_error_is_explained():
     statuses = {
         one.status
-        for module in (errors, problems)
-        for one in vars(module).values()
+        for one in vars(errors).values()
         if isinstance(one, type) and issubclass(one, errors.AttribaseError)
     }
     lines = re.findall(r"^\| ((?:\d{3}(?:, )?)+) \|", PAGE, re.MULTILINE)
-    told = {int(number) for line in lines for number in line.split(", ")}
-    assert told == statuses | {405}
+    documented = {int(number) for line in lines for number in line.split(", ")}
+    assert documented == statuses | {405}
 
 
 def test_the_pictures_of_the_page_are_there_and_small():
