@@ -2,11 +2,11 @@
 
     python benchmarks/serve.py STORE [--seconds 60] [--clients 64] [--questions 400] [--mapper NAME]
 
-`in process` is `answer_all` of one stored sample after another. `http` is `POST /v1/attribute` of the same samples
-on one kept connection to `attribase query serve` in a process of its own. The two take turns, so that other load
-of the machine slows both; the difference of their medians is what HTTP adds. Then the clients, each with its own
-connection, send one question after another for `--seconds`. Every response that is not 200 counts as an error,
-and the server's resident memory is read every second.
+`in process` is `answer_all` of one stored sample after another. `http` is `POST /v1/attribute` of the same
+samples on one kept connection to `attribase query serve` in a process of its own. The two take turns, so that
+other load of the machine slows both; the difference of their medians is what HTTP adds. Then the clients,
+each with its own connection, send one question after another for `--seconds`. Every response that is not 200
+counts as an error, and the server's resident memory is read every second.
 
 Clients and server share the machine's cores: the requests a second are what both reach together.
 """
@@ -172,7 +172,8 @@ def main() -> None:
     console.print(
         f"{given.clients} clients, {given.seconds:.0f} s: {len(result.seconds)} answers "
         f"({len(result.seconds) / given.seconds:.0f}/s), errors {json.dumps(result.errors)}, "
-        f"median {milliseconds(result.seconds, 0.5):.0f} ms, p99 {milliseconds(result.seconds, 0.99):.0f} ms; "
+        f"median {milliseconds(result.seconds, 0.5):.0f} ms, "
+        f"p99 {milliseconds(result.seconds, 0.99):.0f} ms; "
         f"server memory {statistics.median(result.megabytes[:quarter]):.0f} MB in the first quarter, "
         f"{statistics.median(result.megabytes[-quarter:]):.0f} MB in the last, "
         f"{max(result.megabytes):.0f} MB at most"

@@ -10,10 +10,17 @@ from .console import say, store_uri
 
 @click.command()
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; off loopback a token is needed."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; off loopback a token is needed.",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port to listen on; 0 takes any free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one.",
 )
 @click.option(
     "--token-file",
@@ -21,7 +28,11 @@ from .console import say, store_uri
     help="A file with the token that clients must send.",
 )
 @click.option(
-    "--read-only-sql/--no-sql", "sql", default=True, show_default=True, help="Answer read-only SQL at /v1/sql."
+    "--read-only-sql/--no-sql",
+    "sql",
+    default=True,
+    show_default=True,
+    help="Answer read-only SQL at /v1/sql.",
 )
 @click.option(
     "--refresh",

@@ -14,7 +14,9 @@ def test_a_stored_sample_is_answered_with_its_exemplars_marked(page, home):
     answer = answer_of(home, by="creator")
     labels = shown(page)
     assert len(labels) == 12
-    assert all(label.startswith(expected_label(row)) for label, row in zip(labels, answer["results"], strict=True))
+    assert all(
+        label.startswith(expected_label(row)) for label, row in zip(labels, answer["results"], strict=True)
+    )
     ids = [row["image_id"] for row in answer["results"]]
     assert ids[0] == "e0"
     assert [", exemplar, " in label for label in labels] == [one in ("e0", "e1") for one in ids]
