@@ -1,4 +1,4 @@
-"""Which encoders, mappers and calibrations a store has to ask with."""
+"""The encoders, mappers, calibrations and gallery of a store."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from ..store.errors import ConflictError, NotFoundError
 from ..store.ids import vectors_table
 from .features import Pinned
 
+GALLERY = "gallery"
+"""The collection of the images that the base model was trained on."""
 
-class Tables(Protocol):
-    """A store as it is now, or held at one version (`Pinned`)."""
+
+class TableReader(Protocol):
+    """A store as it is now, or pinned at one version (`Pinned`)."""
 
     def tables(self) -> list[str]:
         """The names of all tables."""
@@ -35,7 +38,7 @@ class Calibration:
     lam: float
 
 
-def encoders(store: Tables) -> list[str]:
+def encoders(store: TableReader) -> list[str]:
     """Encoders with vectors, by name. Raises NotFoundError when there is none."""
     tables = set(store.tables())
     names = store.read("encoders", ["encoder"])["encoder"].to_pylist()
@@ -47,7 +50,7 @@ def encoders(store: Tables) -> list[str]:
     return found
 
 
-def mappers(store: Tables, encoder: str) -> list[str]:
+def mappers(store: TableReader, encoder: str) -> list[str]:
     """Trained mappers of `encoder`, newest first; raw features are not among them."""
     rows = store.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
     mine = [row for row in rows if row["encoder"] == encoder]
@@ -56,7 +59,7 @@ def mappers(store: Tables, encoder: str) -> list[str]:
     return [row["mapper"] for row in mine]
 
 
-def choose_encoder(store: Tables, name: str | None) -> str:
+def choose_encoder(store: TableReader, name: str | None) -> str:
     """`name` if the store has vectors of it, the first encoder when left out; else NotFoundError."""
     known = encoders(store)
     if name is not None and name not in known:
@@ -66,7 +69,7 @@ def choose_encoder(store: Tables, name: str | None) -> str:
     return name or known[0]
 
 
-def choose_mapper(store: Tables, encoder: str, name: str | None) -> str:
+def choose_mapper(store: TableReader, encoder: str, name: str | None) -> str:
     """`name` if it is 'none' or trained on `encoder`, the newest mapper when left out; else NotFoundError."""
     known = mappers(store, encoder)
     if name is not None and name not in (RAW, *known):
@@ -77,16 +80,12 @@ def choose_mapper(store: Tables, encoder: str, name: str | None) -> str:
     return name or (known[0] if known else RAW)
 
 
-def calibration(store: Tables, encoder: str, mapper: str) -> Calibration | None:
+def read_calibration(store: TableReader, encoder: str, mapper: str) -> Calibration | None:
     """The stored calibration, or None where none was trained."""
     for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist():
         if (row["encoder"], row["mapper"]) == (encoder, mapper):
             return Calibration(row["tau"], row["lambda"])
     return None
-
-
-GALLERY = "gallery"
-"""The collection of the images that the base model was trained on."""
 
 
 def gallery_ids(pinned: Pinned) -> pa.Array:

@@ -15,7 +15,7 @@ from .. import runtime
 from ..runtime import MapperPair
 from ..store.ids import vectors_table
 from .cache import GenerationCache
-from .catalog import Calibration, calibration, choose_encoder, choose_mapper
+from .catalog import Calibration, choose_encoder, choose_mapper, read_calibration
 from .features import Pinned
 from .key_index import RowFinder
 from .search import SearchSpace
@@ -128,7 +128,7 @@ class Snapshot:
         """The tau and lambda of this encoder and mapper, or None where there are none."""
         return self.cached(
             ("calibration", encoder, mapper),
-            lambda: calibration(self.pinned, encoder, mapper),
+            lambda: read_calibration(self.pinned, encoder, mapper),
             "calibrations",
         )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...runtime.influence import calibration_kl, influence_terms
 from ...runtime.mapper import normalise
 from ...store.errors import ConflictError
-from ..catalog import Calibration, calibration, choose_encoder, choose_mapper, gallery_ids
+from ..catalog import Calibration, choose_encoder, choose_mapper, gallery_ids, read_calibration
 from ..features import FeatureReader, ImageSet, Pinned
 from .cases import read_cases
 from .pools import SamplePools, load_pools, rankable
@@ -114,7 +114,7 @@ def sample_influence(
     mapper = choose_mapper(pinned, encoder, mapper)
     features = FeatureReader(pinned, encoder, mapper)
     gallery = ImageSet(features, gallery_ids(pinned))
-    calibrated = calibration(pinned, encoder, mapper)
+    calibrated = read_calibration(pinned, encoder, mapper)
     results = []
     for evaluated in read_cases(pinned, case, [split]):
         samples = rankable(evaluated.samples, features)

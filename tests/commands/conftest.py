@@ -2,3 +2,4 @@
 
 from ..ingest.release.conftest import copy, official  # noqa: F401
 from ..query.conftest import fake, made_once, small  # noqa: F401
+from ..query.search.conftest import large, large_once  # noqa: F401

@@ -6,6 +6,8 @@ from attribase.query.search import SearchSpace, condition
 from attribase.query.search.condition import Condition, matching_image_ids
 from attribase.store.errors import InvalidInputError
 
+from .conditions import REFUSED
+
 
 def select(large, where):
     return set(matching_image_ids(Pinned.now(large.store), where).to_pylist())
@@ -43,54 +45,7 @@ def test_a_pool_is_narrowed(large_once):
     assert space.pool("gallery", "width < 0").size == 0
 
 
-@pytest.mark.parametrize(
-    "where",
-    [
-        "",
-        "   ",
-        "-- nothing",
-        "nope = 1",
-        "creator =",
-        "'x'",
-        "creator = 'x') or (1 = 1",
-        "1 = 1; drop table images",
-        "creator = 'x' limit 1",
-        "true union select 1",
-        "true order by 1",
-        "creator = $1",
-        "creator = ?",
-        "image_id in (select image_id from members)",
-        "(select true)",
-        "exists (from read_text('/etc/passwd'))",
-        "exists (from images)",
-        "read_text('/etc/passwd') is null",
-        "getenv('HOME') = 'x'",
-        "current_setting('temp_directory') = ''",
-        "getvariable('x') is null",
-        "repeat('x', 1000000000) = 'y'",
-        "range(1000000000000) is null",
-        "list_transform([1], lambda x: x)[1] = 1",
-        "[x for x in [1, 2]] is null",
-        "columns(*) = 'x'",
-        "#1 = 'x'",
-        "count(*) > 1",
-        "row_number() over () = 1",
-        "error('x')",
-        "nextval('x') = 1",
-        "main.lower('a') = 'a'",
-        "system.main.lower('a') = 'a'",
-        "query('select 1') is null",
-        "bytes is null",
-        "width / 0 > error('x')",
-        "pg_sleep(5) is null",
-        "random() > 0.5",
-        "creator collate nocase = 'x'",
-        "(" * 3000 + "true" + ")" * 3000,
-        "not " * 2400 + "true",
-        "true or " * 5000 + "true",
-        "a" * 20_000,
-    ],
-)
+@pytest.mark.parametrize("where", REFUSED, ids=lambda where: where[:40])
 def test_what_is_no_condition_over_images_is_refused_with_a_reason(large_once, where):
     with pytest.raises(InvalidInputError, match="condition") as caught:
         select(large_once, where)

@@ -7,7 +7,10 @@ import lance
 import pyarrow as pa
 import pytest
 from attribase.query.search.lance_filter import lance_filter, parse_lance_filter
+from attribase.query.service.lancedb.rows import validate_filter
 from attribase.store.errors import InvalidInputError
+
+from .conditions import REFUSED as REFUSED_OF_IMAGES
 
 ROWS = pa.table(
     {
@@ -136,6 +139,16 @@ def test_what_is_no_condition_over_the_columns_is_refused_with_a_reason(text):
         filter_of(text)
     assert len(str(raised.value)) < 1000
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in REFUSED_OF_IMAGES if text.strip()], ids=lambda text: text[:40]
+)
+def test_what_is_no_condition_over_images_is_no_filter_either(tmp_path, text):
+    row = {"image_id": "a", "creator": "b", "caption": "c", "width": 1}
+    images = lance.write_dataset(pa.Table.from_pylist([row]), tmp_path / "images.lance")
+    with pytest.raises(InvalidInputError):
+        validate_filter(images, f"{text} ")
 
 
 def test_text_in_double_quotes_is_text_as_lance_reads_it(table):

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from attribase.cli import cli
-from attribase.query import Request, Session, answer_all, attribute_many
-from attribase.query.attribution.page import LARGEST, SMALLEST, answer_page, percent
+from attribase.query import attribute_many
+from attribase.query.attribution.page import LARGEST, SMALLEST
 from click.testing import CliRunner
 from PIL import Image
 
@@ -108,24 +108,6 @@ def test_a_page_that_cannot_be_written_says_so(run, tmp_path):
     refused = run("m0-s0", "--html", str(tmp_path / "no" / "page.html"))
     assert refused.exit_code == 1
     assert "cannot write" in refused.stderr
-
-
-def test_a_page_of_answers_without_influence_or_results(small):
-    snapshot = Session(small.store).snapshot()
-    answers = answer_all(snapshot, ["m0-s0"], Request(k=3))
-    answers += answer_all(snapshot, ["m0-s1"], Request(where="creator = 'nobody'"))
-    page = answer_page(snapshot, answers, {}, "<title>")
-    assert "The most similar training images" in page
-    assert "Nothing to name" in page
-    assert "&lt;title&gt;" in page
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "0%"), (1e-9, "under 0.1%"), (0.0123, "1.2%"), (0.0996, "10%"), (0.55, "55%"), (1, "100%")],
-)
-def test_percents_are_as_exact_as_they_are_read(share, text):
-    assert percent(share) == text
 
 
 def test_a_file_and_a_sample_are_asked_about_together(run, tmp_path, monkeypatch):
