@@ -1,8 +1,8 @@
 """The column types of every table, and which columns of a schema are keys or blobs.
 
 Types are those that Lance filters, DuckDB and polars all read: string, int32/64, float32/64, bool, timestamp,
-list<string>, fixed-size float32 vectors and blobs. Keys are never null: Lance needs that to keep concurrent
-inserts of one key single. Timestamps are UTC without a zone. JSON columns are strings.
+list<string>, fixed-size float32 vectors and blobs. Keys are never null. Timestamps are UTC without a zone.
+JSON columns are strings.
 """
 
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ STRINGS = pa.list_(pa.string())
 
 
 def key(name: str, kind: pa.DataType = pa.string(), position: int = 1) -> pa.Field:  # noqa: B008
-    """A key column. Lance calls it unenforced: only `merge_insert` without an index keeps it unique."""
+    """A key column. Lance does not enforce that keys are unique: upsert.py does."""
     metadata = {
         b"lance-schema:unenforced-primary-key": b"true",
         b"lance-schema:unenforced-primary-key:position": str(position).encode(),
@@ -29,7 +29,7 @@ def text(name: str, *, null: bool = True) -> pa.Field:
 
 
 def blob(name: str) -> pa.Field:
-    """Large bytes, stored apart from the row: scans do not pay for them unless they are named."""
+    """Large bytes, stored apart from the row: a scan reads them only when the column is named."""
     return pa.field(name, pa.large_binary(), metadata=BLOB_METADATA)
 
 

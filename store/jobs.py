@@ -194,7 +194,7 @@ def record_failures(tables: Tables, stage: str, failures: Sequence[tuple[str, st
     """
     if not failures:
         return
-    stored = tables.read("failures", ["item", "reason", "detail"], f"stage = {quote(stage)}").to_pylist()
+    stored = _read_failures(tables, stage, [item for item, _, _ in failures])
     before = {row["item"]: (row["reason"], row["detail"]) for row in stored}
     now = utc_now()
     rows = [
@@ -208,12 +208,20 @@ def record_failures(tables: Tables, stage: str, failures: Sequence[tuple[str, st
 
 def forget_failures(tables: Tables, stage: str, items: Sequence[str]) -> None:
     """Delete the failures of `items` under `stage`, because they worked when tried again."""
-    stored = tables.read("failures", ["item"], f"stage = {quote(stage)}")["item"].to_pylist()
     wanted = set(items)
-    gone = [item for item in stored if item in wanted]
+    gone = [row["item"] for row in _read_failures(tables, stage, items) if row["item"] in wanted]
     for start in range(0, len(gone), FEW):
         where = f"stage = {quote(stage)} AND {is_in('item', gone[start : start + FEW])}"
         with_retries("deleting failures", partial(_delete, tables, where))
+
+
+def _read_failures(tables: Tables, stage: str, items: Sequence[str]) -> list[dict[str, Any]]:
+    """The stored failures of `stage`, those of `items` alone when they are few."""
+    where = f"stage = {quote(stage)}"
+    if 0 < len(items) <= FEW:
+        where += f" AND {is_in('item', items)}"
+    rows: list[dict[str, Any]] = tables.read("failures", ["item", "reason", "detail"], where).to_pylist()
+    return rows
 
 
 def _delete(tables: Tables, where: str) -> None:

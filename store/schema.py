@@ -132,21 +132,21 @@ INDEXES = pa.schema(
         pa.field("dim", pa.int32(), nullable=False),
         pa.field("rows", pa.int64()),  # in the index when it was measured
         pa.field("partitions", pa.int32()),
-        pa.field("nprobes", pa.int32()),  # partitions looked into for 10 answers
-        pa.field("refine", pa.float64()),  # as many times 10 are compared in full
-        pa.field("recall_10", pa.float64()),  # measured, against exact search
-        pa.field("nprobes_100", pa.int32()),  # the same for 100 answers
+        pa.field("nprobes", pa.int32()),  # partitions searched for k = 10
+        pa.field("refine", pa.float64()),  # over-fetch factor: this many times k rows are compared in full
+        pa.field("recall_10", pa.float64()),  # measured against exact search
+        pa.field("nprobes_100", pa.int32()),  # the same for k = 100
         pa.field("refine_100", pa.float64()),
         pa.field("recall_100", pa.float64()),
         pa.field("nprobes_1000", pa.int32()),
         pa.field("refine_1000", pa.float64()),
         pa.field("recall_1000", pa.float64()),
         pa.field("target", pa.float64()),
-        pa.field("queries", pa.int32()),  # measured with
-        pa.field("milliseconds", pa.float64()),  # the median of a question for 10
+        pa.field("queries", pa.int32()),  # measured with this many
+        pa.field("milliseconds", pa.float64()),  # median of a query with k = 10
         pa.field("seconds", pa.float64()),  # to build
         pa.field("bytes", pa.int64()),
-        pa.field("table_version", pa.int64()),  # from which on the index is there
+        pa.field("table_version", pa.int64()),  # the first with this index
         pa.field("created", TIMESTAMP),
     ]
 )
@@ -179,8 +179,8 @@ RUNS = pa.schema(
         pa.field("started", TIMESTAMP),
         pa.field("seconds", pa.float64()),
         text("scheme"),
-        pa.field("run_number", pa.int64()),  # what ranks are grouped by
-        pa.field("samples", pa.int64()),  # ranked ones
+        pa.field("run_number", pa.int64()),  # run_number(run_id): joins ranks
+        pa.field("samples", pa.int64()),  # that were ranked
     ]
 )
 

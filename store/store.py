@@ -53,7 +53,7 @@ class Store(Tables):
         return Jobs(self)
 
     def blobs(self, table: str, column: str, ids: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
-        """(id, bytes or None) for each of `ids`, in the order asked, streamed. Raises NotFoundError."""
+        """(id, bytes or None) for each of `ids`, in their order, streamed. Raises NotFoundError."""
         return self.locate_blobs(table, column, ids).read(ids)
 
     def locate_blobs(self, table: str, column: str, ids: Sequence[str]) -> BlobRows:
@@ -84,17 +84,17 @@ class Store(Tables):
         return set_column(self, table, column, compute, dim)
 
     def record_failures(self, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
-        """Keep (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""
+        """Store (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""
         record_failures(self, stage, failures)
 
     def forget_failures(self, stage: str, items: Sequence[str]) -> None:
-        """Drop what is recorded of `items` under `stage`, because they worked when tried again."""
+        """Delete the failures of `items` under `stage`, because they worked when tried again."""
         forget_failures(self, stage, items)
 
     def tag(self, name: str) -> Tag:
-        """Name the newest version of every table; tagged versions outlive compaction.
+        """Name the newest version of every table; compaction keeps tagged versions.
 
-        Raises InvalidInputError for a name that SQL cannot use, ConflictError when the tag is there.
+        Raises InvalidInputError for a name that SQL would have to quote, ConflictError when the tag exists.
         """
         return create_tag(self, name)
 

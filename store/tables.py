@@ -60,21 +60,21 @@ class Tables:
         return self.dataset(table).schema
 
     def upsert(self, table: str, rows: Rows, *, update: bool = False) -> int:
-        """Insert the rows whose key is new; with `update` also replace, whole, those whose key is there.
+        """Insert the rows whose key is new; with `update` also replace, whole, those whose key is stored.
 
-        Safe beside other writers. Of rows that name one key twice the first counts, with `update` the last.
+        Safe beside other writers. Of rows with the same key the first counts, with `update` the last.
 
         Returns:
             Rows inserted or replaced by this call.
 
         Raises InvalidInputError for rows that do not fit the table (nothing is written), ConflictError
-        when other writers won too often.
+        when other writers won every attempt.
         """
         fitting = validate_rows(table, self.schema(table), rows)
         return upsert(table, self.layout.table(table), fitting, update=update) if fitting.num_rows else 0
 
     def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
-        """Rows in memory. Blob columns are left out unless named, and then come as bytes."""
+        """Rows in memory. Blob columns are left out unless named, and are bytes then."""
         return self._scanner(table, columns, where, None).to_table()
 
     def scan(
@@ -92,7 +92,7 @@ class Tables:
         return int(self.dataset(table).count_rows(where))
 
     def existing(self, table: str, ids: Sequence[str]) -> set[str]:
-        """Which of `ids` the first key column of `table` holds."""
+        """The ones of `ids` that the first key column of `table` holds."""
         dataset = self.dataset(table)
         key = key_columns(dataset.schema)[0]
         return set(rows_with(dataset, ids, [key])[key].to_pylist())
@@ -111,7 +111,7 @@ class Tables:
                 hint=f"its columns are {', '.join(dataset.schema.names)}",
             )
         options: dict[str, int | str] = {} if batch_rows is None else {"batch_size": batch_rows}
-        if set(columns) & set(blob_columns(dataset.schema)):  # rows may be megabytes: read few ahead
+        if set(columns) & set(blob_columns(dataset.schema)):  # rows can be megabytes: read few ahead
             size = min(batch_rows or BLOB_ROWS, BLOB_ROWS)
             options = {"batch_size": size, "batch_readahead": 2, "blob_handling": "all_binary"}
         # Else blobs stay descriptions: a filter on one (`bytes is not null`) would read every byte of it.
@@ -140,11 +140,13 @@ def _remote_tables(uri: str) -> Iterator[str]:
 
 
 def create_table(layout: Layout, table: str, schema: pa.Schema) -> None:
-    """Create an empty table unless it is there.
+    """Create an empty table unless it exists.
 
     Of two processes that create one Lance table at once the second can commit an overwrite, which would
-    drop what others have inserted by then. So a local table is made aside and renamed: only the first
+    drop the rows inserted by then. So a local table is created under another name and renamed: only the first
     rename succeeds. Remote stores have no rename: create them, and their vector tables, from one process.
+
+    Raises ConflictError when something else has the table's path.
     """
     if table in list_tables(layout):
         return
@@ -161,7 +163,7 @@ def create_table(layout: Layout, table: str, schema: pa.Schema) -> None:
     if table not in list_tables(layout):
         raise ConflictError(
             f"cannot create the table {layout.table(table)}",
-            hint="is something else in its place? move it away and run `attribase init` again",
+            hint="is something else at that path? move it away and run `attribase init` again",
         )
 
 
