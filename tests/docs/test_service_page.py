@@ -20,7 +20,7 @@ from attribase.query.service import ServiceOptions
 from attribase.store import Store, errors
 from PIL import Image
 
-from ..query.service.page.world import fill, picture
+from ..query.service.web.world import fill, picture
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
 START = """
