@@ -35,7 +35,7 @@ def with_retries(what: str, commit: Callable[[], Result]) -> Result:
                 raise
             if attempt == ATTEMPTS:
                 raise ConflictError(
-                    f"{what} failed: other writers came first {ATTEMPTS} times",
+                    f"{what}: other writers came first {ATTEMPTS} times",
                     hint="run it again (nothing was lost), or with fewer writers at once",
                 ) from error
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not for secrets
