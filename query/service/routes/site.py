@@ -15,7 +15,7 @@ from ..service import ServiceDep
 SERVICE_FOLDER = Path(__file__).parents[1]
 WEB, REFERENCE = SERVICE_FOLDER / "web", SERVICE_FOLDER / "reference"
 SWAGGER_UI = ("fastapi_offline", "static")
-"""The package, and its folder, that ships swagger-ui.css and swagger-ui-bundle.js: no other host is asked."""
+"""The package, and its folder, that ships Swagger UI, so that no other host is contacted."""
 
 router = APIRouter()
 page_router = APIRouter(include_in_schema=False)

@@ -98,7 +98,7 @@ function trueExemplars({ answer, asked, exemplars }) {
   });
   const named = [...found.keys()].filter((id) => exemplars.includes(id)).length;
   const text = control
-    ? "A control: the untouched base drew it. Its twin was customized on these; it was not."
+    ? "A control: a sample of the base model. Its twin was customized on these; it was not."
     : exemplars.length === 1
       ? `Its model was trained on this image. It is ${named ? "below, framed" : "not among those below"}.`
       : `Its model was trained on these ${count(exemplars.length)} images. ${count(named)} of them ${named === 1 ? "is" : "are"} below, framed.`;

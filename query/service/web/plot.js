@@ -60,7 +60,7 @@ export function legend(controls, intervals) {
         "li",
         {},
         mark("", dot("control", 4)),
-        "the same prompts drawn by the untouched base: chance and words alone",
+        "control: the base model on the same prompts",
       ),
   );
 }

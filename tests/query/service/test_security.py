@@ -27,7 +27,7 @@ CLOSED = [
 
 
 @pytest.mark.parametrize("path", CLOSED)
-def test_without_the_token_nothing_is_told(guarded, path):
+def test_without_the_token_nothing_is_answered(guarded, path):
     response = guarded.get(path)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, 'Bearer realm="attribase"')
     assert "token is needed" in response.json()["error"]["message"]

@@ -57,7 +57,7 @@ HEAD = (
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET", HEAD])
-def test_a_client_that_does_not_say_what_it_wants_is_left(impatient, begun):
+def test_a_client_that_does_not_send_its_headers_is_disconnected(impatient, begun):
     with connected(impatient) as raw:
         raw.sendall(begun)
         assert until_closed(raw) == b""
@@ -80,7 +80,7 @@ def drip(raw, piece):
     return sent
 
 
-def test_headers_letter_by_letter_do_not_buy_time(impatient):
+def test_headers_sent_byte_by_byte_do_not_extend_the_timeout(impatient):
     with connected(impatient) as raw:
         assert drip(raw, b"x") < STEPS
         assert until_closed(raw) == b""
@@ -94,7 +94,7 @@ def test_a_body_that_does_not_come_is_answered_408(impatient):
     assert b"did not arrive within" in answer
 
 
-def test_a_body_drop_by_drop_is_answered_408_and_then_left(impatient):
+def test_a_body_sent_byte_by_byte_is_answered_408_and_disconnected(impatient):
     with connected(impatient) as raw:
         raw.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
         assert drip(raw, b"1\r\n \r\n") < STEPS
@@ -104,7 +104,7 @@ def test_a_body_drop_by_drop_is_answered_408_and_then_left(impatient):
 
 
 @pytest.mark.slow
-def test_a_client_that_takes_no_answer_is_left(impatient):
+def test_a_client_that_takes_no_response_is_disconnected(impatient):
     body = json.dumps({"queries": [{"sample": "m1-s0"}] * 100, "k": 230}).encode()
     with socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -154,7 +154,7 @@ def test_what_is_no_good_http_is_refused(live, data, statuses):
     assert live.ready()
 
 
-def test_hundreds_of_silent_clients_keep_nobody_out(live):
+def test_hundreds_of_silent_clients_do_not_block_others(live):
     silent = [socket.create_connection(("127.0.0.1", live.port)) for _ in range(300)]
     try:
         assert live.ready()
@@ -165,7 +165,7 @@ def test_hundreds_of_silent_clients_keep_nobody_out(live):
 
 @pytest.mark.slow
 def test_many_clients_at_once_get_their_own_answers_in_bounded_memory(live, world):
-    """64 clients: no error, nobody gets another's answer, and memory does not grow with what was asked."""
+    """64 clients: no error, no client gets another's answer, and memory does not grow with questions."""
     samples = [item for item in world.vectors if "-s" in item]
     wanted = {sample: world.by_hand(world.vectors[sample])[0][0] for sample in samples}
 

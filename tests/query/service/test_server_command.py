@@ -59,7 +59,7 @@ def test_a_file_without_a_usable_token_is_refused(world, tmp_path, text):
     assert "no usable token" in result.output
 
 
-def test_a_store_that_is_not_there_and_a_port_in_use_are_told(world, tmp_path, live):
+def test_a_missing_store_and_a_port_in_use_are_errors(world, tmp_path, live):
     asked = ["query", "serve", "--port"]
     nowhere = CliRunner().invoke(cli, ["-s", str(tmp_path / "no.store"), *asked, "0"])
     taken = CliRunner().invoke(cli, ["-s", world.uri, *asked, str(live.port)])

@@ -249,7 +249,7 @@ def test_a_hundred_large_requests_at_once_stay_within_memory(world):
     assert statuses.count(503) > 0
 
 
-def test_an_error_of_ours_tells_nothing_of_the_inside(client, monkeypatch):
+def test_an_unexpected_error_reveals_nothing_internal(client, monkeypatch):
     def broken(*_):
         raise RuntimeError("the password is hunter2")
 

@@ -35,7 +35,7 @@ def test_an_answer_is_handed_on_in_pieces_and_whole():
     assert max(len(piece["body"]) for piece in pieces) == CHUNK_BYTES
 
 
-def test_large_answers_that_nobody_takes_are_few_and_the_next_gets_503():
+def test_unsent_large_responses_are_limited_and_the_next_gets_503():
     limits = SizeLimits(Response(bytes(4 * CHUNK_BYTES)), ServiceOptions(all_answers_bytes=9 * CHUNK_BYTES))
 
     async def main():
@@ -85,7 +85,7 @@ def test_calls_beyond_the_queue_are_refused_and_those_within_it_run():
     threads.close()
 
 
-def test_a_call_that_nobody_waits_for_any_more_still_counts_until_it_is_done():
+def test_a_cancelled_call_counts_until_its_thread_is_done():
     threads, go = Threads(1, 0, "test"), threading.Event()
 
     async def main():

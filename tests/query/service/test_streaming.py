@@ -14,7 +14,7 @@ from .conftest import run, until
 
 
 class Client:
-    """Stands for the request of a client that disconnects when it is told to."""
+    """Stands for the request of a client that disconnects when `left` is set."""
 
     def __init__(self):
         self.left = asyncio.Event()

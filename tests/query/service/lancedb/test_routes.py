@@ -193,9 +193,9 @@ def test_an_answer_of_too_many_bytes_is_refused_before_it_is_read(world):
 def test_a_missing_table_and_a_wrong_key_are_what_the_client_expects(db, live):
     with pytest.raises(ValueError, match="not found"):
         db.open_table("nothing")
-    stranger = lancedb.connect("db://store", api_key="guess", host_override=live.url, client_config=ONCE)
+    intruder = lancedb.connect("db://store", api_key="guess", host_override=live.url, client_config=ONCE)
     with pytest.raises(Exception, match="401"):
-        stranger.list_tables()
+        intruder.list_tables()
 
 
 def test_versions_and_tags_of_a_table_can_be_read(small):

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from ..conftest import HOME
 
 
-def test_info_tells_what_there_is(client, world):
+def test_info_describes_the_store(client, world):
     said = client.get("/v1/info").json()
     store = world.store
     assert said["counts"] == {table: store.count(table) for table in ("images", "samples", "models")}
@@ -59,10 +59,12 @@ def test_metrics_are_those_of_the_view_with_intervals_where_asked(small):
     app = create_app(small.store.uri, ServiceOptions(sql=False))
     with TestClient(app, base_url=HOME) as client:
         rows = client.get("/v1/metrics").json()["rows"]
-        told = client.get("/v1/metrics?intervals=true").json()["rows"]
+        with_intervals = client.get("/v1/metrics?intervals=true").json()["rows"]
     expected = connect(small.store.uri).sql("from metrics").to_arrow_table().to_pylist()
     assert sorted(map(str, rows)) == sorted(map(str, expected))
-    assert all(row["intervals"].keys() == {"recall_5", "recall_10", "recall_100", "map"} for row in told)
+    assert all(
+        row["intervals"].keys() == {"recall_5", "recall_10", "recall_100", "map"} for row in with_intervals
+    )
 
 
 def test_an_empty_store_is_served_too(tmp_path):

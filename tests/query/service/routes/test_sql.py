@@ -45,7 +45,7 @@ def test_parameters_are_bound(asking, world, params):
     assert said["rows"] == [[world.store.count("images", "creator = 'c1'")]]
 
 
-def test_values_that_json_cannot_say_are_told_another_way(asking):
+def test_values_without_a_json_type_are_converted(asking):
     statement = (
         "select 'nan'::double, 'é'''::varchar, [1, null], {'a': date '2026-01-02'}, 2::hugeint ** 70, null"
     )
@@ -130,7 +130,7 @@ SCOPE = {
 
 
 class Leaver:
-    """A client that asks, takes `taken` pieces of the answer, and leaves when it is told to."""
+    """A client that asks, takes `taken` pieces of the answer, and disconnects when `left` is set."""
 
     def __init__(self, statement, taken):
         self.body, self.taken = json.dumps({"sql": statement}).encode(), taken
@@ -158,7 +158,7 @@ class Leaver:
         ("select repeat('x', 1000) from range(100000)", 2, 0.0),
     ],
 )
-def test_a_statement_is_stopped_when_its_client_leaves(world, statement, taken, pause):
+def test_a_statement_is_stopped_when_its_client_disconnects(world, statement, taken, pause):
     """With one worker, the next statement would wait for the one before it, which may take an hour."""
     app = create_app(world.uri, ServiceOptions(sql_workers=1, sql_seconds=3600.0))
 

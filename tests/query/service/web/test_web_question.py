@@ -63,7 +63,7 @@ def test_a_chosen_a_dropped_and_a_pasted_picture_are_asked_about(page, home, tmp
     assert page.locator(".truth").count() == 0
 
 
-def test_what_is_no_picture_is_told(page, home, tmp_path):
+def test_a_file_that_is_no_image_is_an_error(page, home, tmp_path):
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "torn.png").write_bytes(picture(1)[0][:60])
     page.goto(home)
@@ -95,7 +95,7 @@ def test_the_form_asks_again(page, home):
 
 
 @pytest.mark.parametrize(("owner", "images"), [(QUOTED, 7), (HOSTILE, 7), ("unknown", 7)])
-def test_an_owner_is_asked_for_alone_and_left_out(page, home, owner, images):
+def test_an_owner_can_be_searched_alone_and_excluded(page, home, owner, images):
     page.goto(home + SAMPLE)
     shown(page)
     rows = page.locator(".owners tbody tr")
@@ -142,12 +142,12 @@ def test_keys_alone_reach_everything(page, home):
     assert dialog.count() == 0
 
 
-def test_the_detail_tells_where_an_image_comes_from(page, home):
+def test_the_detail_shows_the_source_of_an_image(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     page.locator(".hit").nth(0).click()
     page.wait_for_selector("#detail dl >> text=image id")
-    told = dict(
+    shown_text = dict(
         zip(
             page.locator("#detail dt").all_inner_texts(),
             page.locator("#detail dd").all_inner_texts(),
@@ -155,16 +155,20 @@ def test_the_detail_tells_where_an_image_comes_from(page, home):
         )
     )
     (row,) = answer_of(home, k=1)["results"]
-    assert told["creator"] == (row["creator"] or "unknown")
-    assert (told["licence"], told["source"], told["image id"]) == ("CC0", "file:e0.png", "e0")
-    assert (told["collections"], told["size"]) == ("art", "12 × 12")
+    assert shown_text["creator"] == (row["creator"] or "unknown")
+    assert (shown_text["licence"], shown_text["source"], shown_text["image id"]) == (
+        "CC0",
+        "file:e0.png",
+        "e0",
+    )
+    assert (shown_text["collections"], shown_text["size"]) == ("art", "12 × 12")
     links = page.locator("#detail dd a").evaluate_all("all => all.map(one => one.href)")
     assert links == ["https://licences.example/cc0"]  # never javascript:
-    assert told["page"] == "javascript://a.example/%0Aalert(1)"
+    assert shown_text["page"] == "javascript://a.example/%0Aalert(1)"
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "shown_text"),
     [
         (
             {"exact": False, "complete": True, "searched": 9, "recall": 0.993, "unseen": 0.0},
@@ -178,11 +182,11 @@ def test_the_detail_tells_where_an_image_comes_from(page, home):
         ),
     ],
 )
-def test_how_complete_an_answer_is_is_said_plainly(page, home, changed, told):
+def test_the_completeness_of_an_answer_is_shown(page, home, changed, shown_text):
     page.route("**/v1/attribute", lambda route: route.fulfill(json=answer_of(home) | changed))
     page.goto(home + SAMPLE)
     shown(page)
-    assert page.inner_text(".state") == told
+    assert page.inner_text(".state") == shown_text
 
 
 def test_without_a_calibration_only_similarity_is_shown(page, home):
@@ -209,7 +213,7 @@ def test_an_answer_is_saved_for_spreadsheets(page, home):
     assert '"\'=1+1"' in lines[1]  # text, not a formula
 
 
-def test_the_last_answer_waits_while_another_view_is_looked_at(page, home):
+def test_the_last_answer_is_kept_while_another_view_is_shown(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     page.get_by_role("link", name="Metrics").click()
@@ -224,7 +228,7 @@ def test_the_last_answer_waits_while_another_view_is_looked_at(page, home):
     assert len(shown(page)) == 12
 
 
-def test_what_is_answered_is_told_to_who_listens(page, home):
+def test_an_answer_is_announced_to_screen_readers(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     assert re.fullmatch(

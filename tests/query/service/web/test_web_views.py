@@ -55,11 +55,11 @@ def test_the_token_is_asked_for_and_stays_in_the_tab(browser, pages_uri):
         assert [TOKEN in text for text in kept] == [True, False, False]
         page.reload()
         assert len(shown(page)) == 12
-        stranger = context.new_page()
-        stranger.goto(url)
-        stranger.wait_for_selector("#token[open]")
-        stranger.keyboard.press("Escape")
-        assert "asks for a token" in stranger.inner_text("main .error")
+        other_tab = context.new_page()
+        other_tab.goto(url)
+        other_tab.wait_for_selector("#token[open]")
+        other_tab.keyboard.press("Escape")
+        assert "asks for a token" in other_tab.inner_text("main .error")
         context.close()
 
 
