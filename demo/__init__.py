@@ -1,7 +1,7 @@
-"""The demo: the whole method on the embedded world, stage by stage, then a page anyone can read.
+"""The demo: the whole method on the embedded world, then a report.
 
-`settings` what to run, `plan` which models, `stages` the pipeline, `figures` the plots, `findings` the
-facts of the report, `report` the page.
+`settings` the settings and mappers, `stages` the pipeline; `findings` and `attributions` measure the result,
+`tables` and `figures` format the measurements, `examples` and `report` make the page.
 """
 
 from .settings import DemoSettings

@@ -1,4 +1,4 @@
-"""The plots of the report, as SVG text for a page that needs nothing else."""
+"""The plots of the report, as SVG text."""
 
 import io
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-INK, SOFT, RAW, MAPPED, TRUE = "#1d2433", "#5d6679", "#9aa5b8", "#3b5bdb", "#0a8f5b"
+INK, SLATE, GREY, BLUE, GREEN = "#1d2433", "#5d6679", "#9aa5b8", "#3b5bdb", "#0a8f5b"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RecallBar:
 
 @dataclass(frozen=True)
 class CreatorBar:
-    """Mean share of influence that a creator gets when the exemplar is theirs, and when it is not."""
+    """Mean influence of a creator when an exemplar is theirs, and when none is."""
 
     creator: str
     own: float
@@ -31,16 +31,16 @@ class CreatorBar:
 def recall_plot(bars: Sequence[RecallBar], chance: float) -> str:
     """Grouped bars, raw beside mapped; a dashed line at chance."""
     figure, axes = _figure(10.5, 3.9)
-    places = np.arange(len(bars))
+    positions = np.arange(len(bars))
     for offset, colour, name, values in (
-        (-0.2, RAW, "raw features", [bar.raw for bar in bars]),
-        (0.2, MAPPED, "mapped", [bar.mapped for bar in bars]),
+        (-0.2, GREY, "raw features", [bar.raw for bar in bars]),
+        (0.2, BLUE, "mapped", [bar.mapped for bar in bars]),
     ):
         middle = np.array([value[0] for value in values])
         spread = np.abs(np.array([[m - low, high - m] for m, low, high in values]).T)
-        axes.bar(places + offset, 100 * middle, 0.38, color=colour, label=name, zorder=2)
+        axes.bar(positions + offset, 100 * middle, 0.38, color=colour, label=name, zorder=2)
         axes.errorbar(
-            places + offset,
+            positions + offset,
             100 * middle,
             100 * spread,
             fmt="none",
@@ -49,8 +49,10 @@ def recall_plot(bars: Sequence[RecallBar], chance: float) -> str:
             capsize=2.5,
             zorder=3,
         )
-    axes.axhline(100 * chance, color=SOFT, linestyle="--", linewidth=1, label=f"chance ({100 * chance:.2f}%)")
-    axes.set_xticks(places, [bar.label for bar in bars])
+    axes.axhline(
+        100 * chance, color=SLATE, linestyle="--", linewidth=1, label=f"chance ({100 * chance:.2f}%)"
+    )
+    axes.set_xticks(positions, [bar.label for bar in bars])
     axes.set_ylabel("Recall@10 of the exemplars, %")
     axes.legend(frameon=False, ncols=3, loc="upper left")
     axes.margins(y=0.22)
@@ -61,8 +63,8 @@ def influence_plot(before: Sequence[float], after: Sequence[float]) -> str:
     """Mean influence by rank, before (tau = 1, lambda = 0) and after calibration (figure 11 of the paper)."""
     figure, axes = _figure(5.1, 3.7)
     ranks = np.arange(1, len(before) + 1)
-    axes.plot(ranks, np.maximum(before, 1e-7), color=RAW, linewidth=2.2, label="before calibration")
-    axes.plot(ranks, np.maximum(after, 1e-7), color=MAPPED, linewidth=2.2, label="after calibration")
+    axes.plot(ranks, np.maximum(before, 1e-7), color=GREY, linewidth=2.2, label="before calibration")
+    axes.plot(ranks, np.maximum(after, 1e-7), color=BLUE, linewidth=2.2, label="after calibration")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("rank of the training image")
@@ -72,19 +74,26 @@ def influence_plot(before: Sequence[float], after: Sequence[float]) -> str:
 
 
 def creator_plot(bars: Sequence[CreatorBar]) -> str:
-    """Horizontal bars: influence given to a creator when the exemplar is theirs, and when it is not."""
+    """Horizontal bars: mean influence of a creator when an exemplar is theirs, and when none is."""
     figure, axes = _figure(5.1, max(2.2, 0.36 * len(bars) + 1.0))
-    places = np.arange(len(bars))
+    positions = np.arange(len(bars))
     axes.barh(
-        places - 0.2,
+        positions - 0.2,
         [100 * bar.own for bar in bars],
         0.38,
-        color=TRUE,
-        label="their work was the exemplar",
+        color=GREEN,
+        label="an exemplar is theirs",
         zorder=2,
     )
-    axes.barh(places + 0.2, [100 * bar.others for bar in bars], 0.38, color=RAW, label="it was not", zorder=2)
-    axes.set_yticks(places, [bar.creator for bar in bars])
+    axes.barh(
+        positions + 0.2,
+        [100 * bar.others for bar in bars],
+        0.38,
+        color=GREY,
+        label="no exemplar is theirs",
+        zorder=2,
+    )
+    axes.set_yticks(positions, [bar.creator for bar in bars])
     axes.invert_yaxis()
     axes.set_xlabel("mean influence of the creator, %")
     axes.legend(frameon=False, loc="lower right")
@@ -99,7 +108,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.grid(axis="both", color="#e3e7ef", linewidth=0.8, zorder=0)
-    axes.tick_params(colors=SOFT, labelsize=9)
+    axes.tick_params(colors=SLATE, labelsize=9)
     return figure, axes
 
 

@@ -1,4 +1,4 @@
-"""The settings of a demo run, the files it writes, and the marker that says it is complete."""
+"""The settings of a demo run, its mappers, the files it writes, and the marker that says it is complete."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,9 @@ from ..ingest.plan import plan_controls
 from ..ingest.specs import ModelSpec
 from ..ingest.world.plan import plan_world
 from ..query.evaluation.runs import code_version
+
+PAPERS_RECIPE, UNREGULARISED, TUNED = "paper", "unregularised", "tuned"
+MAPPERS = (PAPERS_RECIPE, UNREGULARISED, TUNED)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,17 @@
-"""The pipeline of the demo: every stage resumes by itself, so the demo is their plain sequence."""
+"""The stages of the demo in order. Each resumes by itself, so a stopped demo goes on when it is run again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..store import Step, Store
-from .settings import DemoSettings, read_marker, write_marker
+from .settings import MAPPERS, DemoSettings, read_marker, write_marker
 
-MAPPERS = ("paper", "unregularised", "tuned")
 Rows = list[dict[str, Any]]
 
 
 def is_done(settings: DemoSettings) -> bool:
-    """Whether these very settings ran to the end and the tables have not changed since."""
+    """Whether these settings ran to the end and the tables have not changed since."""
     marker = read_marker(settings)
     if marker is None or marker.get("settings") != settings.to_dict() or not settings.report.exists():
         return False
@@ -20,16 +19,16 @@ def is_done(settings: DemoSettings) -> bool:
 
 
 def run_demo(settings: DemoSettings) -> Iterator[Step]:
-    """All stages in order; stopped anywhere, the next run goes on after what was committed."""
+    """Run all stages in order; after a stop, the next run continues with what is not committed yet."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     store = Store.create(settings.store)
-    for stage in (_images, _generate, _embed, _train, _evaluate):
+    for stage in (_ingest_images, _generate, _embed, _train, _evaluate):
         yield from stage(store, settings)
     yield from _report(store, settings)
     write_marker(settings, store.versions())
 
 
-def _images(store: Store, settings: DemoSettings) -> Iterator[Step]:
+def _ingest_images(store: Store, settings: DemoSettings) -> Iterator[Step]:
     del settings
     from ..ingest.images import ingest_images, open_source
 
@@ -87,8 +86,8 @@ def _report(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 
 def summary(settings: DemoSettings) -> list[tuple[str, Rows]]:
-    """What the terminal shows at the end: short tables, each with its title."""
-    from .findings import SUMMARIES
+    """The tables that the terminal shows at the end, each with its title."""
+    from .tables import SUMMARIES
 
     store = Store.open(settings.store)
     tables: list[tuple[str, Callable[[Store, str], Rows]]] = list(SUMMARIES)

@@ -1,6 +1,6 @@
-"""Run a demo, kill it at random moments, run it again; compare its tables with an undisturbed run's.
+"""Run a demo, kill it, run it again; compare its tables with an undisturbed run's.
 
-As a script, for a demo of any size:
+As a script, for a demo of any size, killed at random moments:
 
     python tests/demo/killing.py --kills 10 --models 168 --samples 16 UNDISTURBED KILLED
 """
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from attribase.store import Store
+from attribase.store import NotFoundError, Store
 
 KEYS = {
     "images": "image_id",
@@ -28,7 +28,7 @@ KEYS = {
     "ranks": "run_id, sample_id, image_id",
     "runs": "run_id",
 }
-PATIENCE = 3600
+TIMEOUT_SECONDS = 3600
 
 
 def command(folder, models, samples):
@@ -47,21 +47,49 @@ def command(folder, models, samples):
 
 
 def finish(folder, models, samples):
-    """Run the demo to its end; what it said."""
-    done = subprocess.run(command(folder, models, samples), capture_output=True, text=True, timeout=PATIENCE)
+    """Run the demo to its end; its completed process, with its output."""
+    done = subprocess.run(
+        command(folder, models, samples), capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     return done
 
 
-def kill_after(seconds, folder, models, samples):
-    """Start the demo, kill it and all its workers after so long. Whether it was still running."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command(folder, models, samples), start_new_session=True, **quiet)
-    time.sleep(seconds)
+def start(folder, models, samples):
+    """The demo as the leader of a process group of its own."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command(folder, models, samples), start_new_session=True, **silent)
+
+
+def kill(process):
+    """Kill a demo and all its workers. Whether it was still running."""
     running = process.poll() is None
     os.killpg(process.pid, signal.SIGKILL) if running else None
     process.wait()
     return running
+
+
+def kill_after(seconds, folder, models, samples):
+    """Start the demo and kill it after so long. Whether it was still running."""
+    process = start(folder, models, samples)
+    time.sleep(seconds)
+    return kill(process)
+
+
+def kill_at(table, rows, folder, models, samples):
+    """Start the demo and kill it once `table` has that many rows. Whether it was still running."""
+    process = start(folder, models, samples)
+    while process.poll() is None and committed(folder, table) < rows:
+        time.sleep(0.1)
+    return kill(process)
+
+
+def committed(folder, table):
+    """How many rows a demo's table has; 0 when there is no table yet."""
+    try:
+        return Store.open(Path(folder) / "store").count(table)
+    except NotFoundError:
+        return 0
 
 
 def keys(folder):
