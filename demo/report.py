@@ -40,9 +40,7 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
         "headlines": _headline_numbers(counts, recall),
         "examples": worked_examples(store, encoder),
         "plots": {
-            "recall": recall_plot(
-                [_recall_bar(row) for row in recall], control[0]["chance"] if control else 0.0
-            ),
+            "recall": recall_plot([_recall_bar(row) for row in recall], chance),
             "influence": influence_plot(before, after),
             "creators": creator_plot(creator_bars(store, encoder)),
         },

@@ -1,4 +1,4 @@
-"""Plans: which models to customize and what to sample from each, as JSON lines that people can edit."""
+"""Plans: which models to customize and what to sample from each, as JSON lines that users can edit."""
 
 import json
 from collections.abc import Mapping, Sequence

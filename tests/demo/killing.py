@@ -28,7 +28,7 @@ KEYS = {
     "ranks": "run_id, sample_id, image_id",
     "runs": "run_id",
 }
-TIMEOUT_SECONDS = 3600
+TIMEOUT = 3600
 
 
 def command(folder, models, samples):
@@ -48,9 +48,7 @@ def command(folder, models, samples):
 
 def finish(folder, models, samples):
     """Run the demo to its end; its completed process, with its output."""
-    done = subprocess.run(
-        command(folder, models, samples), capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-    )
+    done = subprocess.run(command(folder, models, samples), capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     return done
 

@@ -50,7 +50,7 @@ def test_the_store_fits_together(undisturbed):
     assert check(Store.open(undisturbed / "store")) == []
 
 
-def test_killed_and_started_again_the_tables_are_the_same(undisturbed, tmp_path):
+def test_after_kills_and_restarts_the_tables_are_the_same(undisturbed, tmp_path):
     for table, rows in (("models", 3), ("samples", 5), ("vectors_efficientnet_lite0", 1)):
         assert killing.kill_at(table, rows, tmp_path, *SIZE)
     killing.finish(tmp_path, *SIZE)

@@ -49,14 +49,14 @@ def test_test_prompts_are_not_train_prompts(store, tmp_path):
     assert {sample.scheme for spec in specs for sample in spec.samples} == {"gpt", "media"}
 
 
-def test_the_same_seed_gives_the_same_plan_and_it_survives_its_file(store, tmp_path):
+def test_the_same_seed_gives_the_same_plan_and_its_file_reads_back_equal(store, tmp_path):
     specs = plan_models(store, "exemplars", "object", seed=3)
     write_specs(tmp_path / "plan.jsonl", specs)
     assert read_specs(tmp_path / "plan.jsonl") == specs == plan_models(store, "exemplars", "object", seed=3)
     assert specs != plan_models(store, "exemplars", "object", seed=4)
 
 
-def test_nothing_to_plan_and_captions_without_a_slot_are_told(store, tmp_path):
+def test_an_empty_collection_and_captions_without_a_slot_are_errors(store, tmp_path):
     with pytest.raises(InvalidInputError, match="nothing to plan"):
         plan_models(store, "nowhere", "object")
     (tmp_path / "captions.txt").write_text("no slot here")

@@ -66,7 +66,7 @@ def test_optional_fields_may_be_left_out(tmp_path):
         (line(method="none"), "V*"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path, broken, says):
+def test_errors_name_the_file_and_the_line(tmp_path, broken, says):
     path = tmp_path / "plan.jsonl"
     path.write_text(line() + "\n" + broken + "\n")
     with pytest.raises(InvalidInputError) as error:
@@ -76,7 +76,7 @@ def test_a_wrong_line_is_named(tmp_path, broken, says):
     assert error.value.hint
 
 
-def test_a_missing_plan_is_an_error_for_people(tmp_path):
+def test_a_missing_plan_file_is_an_input_error(tmp_path):
     with pytest.raises(InvalidInputError, match=r"none\.jsonl"):
         read_specs(tmp_path / "none.jsonl")
 

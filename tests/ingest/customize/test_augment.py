@@ -4,7 +4,7 @@ from attribase.ingest.customize import train as training
 from attribase.ingest.customize.augment import SHIFTS, make_views
 
 
-def test_views_that_are_smaller_than_the_picture_count_only_where_they_are(image, config):
+def test_shrunk_views_count_in_the_loss_only_inside_their_box(image, config):
     config = config.with_changes(augment="resize", views=40, iterations=40, resolution=32)
     views = make_views([image], config, np.random.default_rng(0))
     assert len(views) == 40

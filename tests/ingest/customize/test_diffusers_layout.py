@@ -37,8 +37,8 @@ def test_export_and_import_give_the_same_model(store, made, make_spec, config, t
     assert other.count("models") == 1
 
 
-def test_the_files_are_as_diffusers_reads_them(store, made, config, tmp_path):
-    """diffusers' own processors, built from the file, give the same picture of the same noise."""
+def test_diffusers_reads_the_exported_files(store, made, config, tmp_path):
+    """diffusers' own processors, built from the file, give the same output for the same noise."""
     weights, embedding = export_diffusers_layout(store, made, tmp_path / "tom")
     state = torch.load(weights, weights_only=True)
     tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
@@ -91,11 +91,11 @@ def test_a_pickle_with_code_is_refused(store, made, make_spec, config, tmp_path,
     assert "this ran" not in capsys.readouterr().out
 
 
-def test_what_is_no_customized_model_is_refused(store, made, make_spec, config, tmp_path):
+def test_files_without_a_customized_model_are_refused(store, made, make_spec, config, tmp_path):
     with pytest.raises(NotFoundError, match=WEIGHTS):
         import_diffusers_layout(store, tmp_path, make_spec(), config)
     with pytest.raises(NotFoundError):
-        export_diffusers_layout(store, "nobody", tmp_path)
+        export_diffusers_layout(store, "unknown", tmp_path)
     weights, _ = export_diffusers_layout(store, made, tmp_path / "tom")
     state = torch.load(weights, weights_only=True)
     generator = load_generator(config.base, TOKEN)

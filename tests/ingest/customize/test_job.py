@@ -44,7 +44,7 @@ def test_models_are_stored_once_and_reproducibly(store, make_spec, config, tmp_p
     assert weights == {row["model_id"]: row["weights"] for row in rows.values()}
 
 
-def test_what_cannot_be_trained_is_said_before_it_starts(store, make_spec, config):
+def test_models_that_cannot_be_trained_are_errors_before_training_starts(store, make_spec, config):
     with pytest.raises(NotFoundError, match="not in the store"):
         list(customize(store, [make_spec(exemplar_ids=("nowhere",))], config, workers=0))
     with pytest.raises(NotFoundError, match="no base model"):

@@ -40,10 +40,10 @@ def test_training_changes_exactly_k_v_and_one_embedding_row(generator, image, ma
 def test_the_loss_is_zero_for_the_right_answer(request, base, image, make_spec, config):
     """The right answer by hand: the noise, or sqrt(a) noise - sqrt(1 - a) image."""
     generator = load_generator(request.getfixturevalue(base), TOKEN)
-    material = training._build_training_set(generator, make_spec(), [image], config)
+    data = training._build_training_set(generator, make_spec(), [image], config)
     drawn = (torch.tensor([0, 3, 1]), torch.tensor([0, 0, 0]))
     seeded = torch.Generator().manual_seed(5)
-    latents = material.latents[drawn[0]]
+    latents = data.latents[drawn[0]]
     noise = torch.randn(latents.shape, generator=seeded)
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     kept = torch.cumprod(1 - betas, 0)
@@ -56,7 +56,7 @@ def test_the_loss_is_zero_for_the_right_answer(request, base, image, make_spec, 
 
     generator.unet = right
     loss = training._loss(
-        generator, training._training_scheduler(generator), material, drawn, torch.Generator().manual_seed(5)
+        generator, training._training_scheduler(generator), data, drawn, torch.Generator().manual_seed(5)
     )
     assert loss.item() < 1e-10
 

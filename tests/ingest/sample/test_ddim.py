@@ -19,7 +19,7 @@ def generator(tiny_base):
 
 @pytest.mark.parametrize("base", ["tiny_base", "velocity_base"])
 @pytest.mark.parametrize("guidance", [5.0, 1.0])
-def test_a_sample_is_what_the_diffusers_pipeline_draws(request, base, guidance):
+def test_a_sample_equals_the_diffusers_pipelines_image(request, base, guidance):
     from diffusers import StableDiffusionPipeline
 
     folder = request.getfixturevalue(base)
@@ -40,7 +40,7 @@ def test_a_sample_is_what_the_diffusers_pipeline_draws(request, base, guidance):
     assert np.asarray(expected).std() > 0
 
 
-def test_bytes_do_not_depend_on_what_else_is_drawn(generator):
+def test_bytes_do_not_depend_on_the_other_samples_of_a_call(generator):
     prompts = [f"V* cat number {i % 5}" for i in range(7)]
     together = draw_samples(generator, prompts, list(range(7)), SETTINGS)
     assert len(set(together)) == 7
@@ -52,7 +52,7 @@ def test_bytes_do_not_depend_on_what_else_is_drawn(generator):
 
 
 @pytest.mark.skipif(not model_path().is_dir(), reason="the world's model is not packaged yet")
-def test_the_world_draws_a_sample_the_same_alone_and_in_company():
+def test_a_sample_of_the_world_is_the_same_alone_and_in_a_batch():
     world, settings = (
         load_generator(model_path(), "<new1>"),
         sample_defaults_for("world").with_changes(steps=3),

@@ -41,7 +41,7 @@ def test_every_prompt_holds_the_token_once():
                 assert all(prompt.count("V*") == 1 for prompt in prompts(kind, scheme, category, split))
 
 
-def test_media_and_objects_are_ones_the_generator_was_shown():
+def test_media_and_objects_are_among_the_training_images():
     assert set(TRAIN_MEDIA + TEST_MEDIA) <= set(MEDIA)
     drawn = {concept.name for concept in concepts() if concept.hint == "gallery"}
     assert set(TRAIN_OBJECTS + TEST_OBJECTS) <= drawn

@@ -1,4 +1,4 @@
-"""A work folder with a handful of drawn icons, as the steps before `unet` leave it."""
+"""A work folder with a few icons, as the steps before `unet` leave it."""
 
 import numpy as np
 import pyarrow as pa
