@@ -62,7 +62,7 @@ def test_a_child_that_does_not_answer_is_a_timeout_and_can_be_killed(helper):
     assert child.failure(error.value) == "died (killed by signal 9)"
 
 
-def test_how_a_child_ended_is_told_by_its_exit_code(helper):
+def test_a_child_that_ended_is_described_by_its_exit_code(helper):
     child = ChildProcess(helper.fail, 7, name="fail")
     with pytest.raises((EOFError, OSError)) as error:
         child.receive()

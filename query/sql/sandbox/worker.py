@@ -63,7 +63,7 @@ class Worker:
                 messages.send_error(self.pipe, error)
             except MemoryError:
                 messages.send_error(self.pipe, self.limits.memory_error())
-            except OSError:  # the pipe is closed: there is nobody to answer
+            except OSError:  # the parent closed the pipe
                 os._exit(0)
             except Exception as error:  # of the values, which are user input: not a reason to stop
                 reason = f"the answer cannot be sent: {type(error).__name__}: {error}"

@@ -45,7 +45,7 @@ def png(seed: int, width: int = 12, height: int = 10) -> bytes:
 
 
 class Gallery:
-    """A store, and how to put pictures into it."""
+    """A store, and how to put images into it."""
 
     name, table, stage, dim = NAME, f"vectors_{NAME}", f"embed:{NAME}", DIM
     preprocessing = Preprocessing(SIZE, SIZE)

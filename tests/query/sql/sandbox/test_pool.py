@@ -46,7 +46,7 @@ def test_tags_are_schemas(pool):
     assert pool.run("select count(*) as n from before.images").table().to_pylist() == [{"n": 50}]
 
 
-def test_rows_beyond_the_cap_are_cut_and_told(pool):
+def test_rows_beyond_the_limit_are_cut_and_the_answer_is_truncated(pool):
     rows = pool.run("from range(1000000000000)")
     assert (rows.table().num_rows, rows.truncated) == (1000, True)
     rows = pool.run("from range(10)", max_rows=10)
@@ -180,6 +180,6 @@ def test_a_closed_pool_leaves_no_process(uri):
         pool.run("select 1")
 
 
-def test_a_store_that_is_not_there_is_told_at_once(tmp_path):
+def test_a_missing_store_is_an_error_at_once(tmp_path):
     with pytest.raises(NotFoundError):
         SqlPool(str(tmp_path / "none"))
