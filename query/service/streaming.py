@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import aclosing, closing, suppress
 from typing import TypeAlias
 
-from anyio import BrokenResourceError, CancelScope, create_memory_object_stream
+from anyio import BrokenResourceError, CancelScope, WouldBlock, create_memory_object_stream
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -78,11 +78,17 @@ async def _run_in_thread(threads: Threads, source: ChunkSource) -> AsyncGenerato
     stopped, loop = threading.Event(), asyncio.get_running_loop()
     sender, receiver = create_memory_object_stream[bytes](CHUNKS_AHEAD)
 
+    async def send(chunk: bytes) -> None:
+        try:
+            sender.send_nowait(chunk)  # a turn of the event loop less than `send`
+        except WouldBlock:
+            await sender.send(chunk)
+
     def make_chunks() -> None:
         with closing(source(stopped)) as chunks, suppress(BrokenResourceError):  # no longer received
             for chunk in chunks:
                 if chunk:
-                    asyncio.run_coroutine_threadsafe(sender.send(chunk), loop).result()
+                    asyncio.run_coroutine_threadsafe(send(chunk), loop).result()
 
     async def run() -> None:
         async with sender:
