@@ -1,16 +1,16 @@
-"""Search by index: time a question and recall, beside exact search and FAISS, in one run.
+"""Search through an index: time a query and recall, beside exact search and FAISS, in one run.
 
     python benchmarks/search.py [--sizes 100000 300000 1000000] [--dim 512] [--folder DIR] [--no-hnsw]
 
 `index`: `SearchSpace.search` with the index that `attribase index` chose, one stored sample after another;
-the answers are rescored in float32. `exact`: the same call comparing with every image. `attribute`: the whole
-answer with influence and what is known of its images. FAISS has the same vectors in memory and as many
-threads: IVF-PQ, whose best `10 k` are rescored from the float32 vectors, and HNSW; each searches deeper until
-it has our recall@10, or as deep as the table says.
+the answers are rescored exactly. `exact`: the same call comparing with every image. `attribute`: the whole
+answer with influence and the details of its images. FAISS has the same vectors in memory and as many threads:
+IVF-PQ, whose best `10 k` are rescored from the float32 vectors, and HNSW; the effort of each is raised until
+it has our recall@10, or to the last of EFFORTS.
 
 Recall is against exact ranks of 200 samples; no index holds samples, but ours was tuned with a sixth of them.
-`memory`: of a FAISS index, all of it; of ours, the index's files, as the vectors stay on disk. (IVF-PQ's
-rescoring needs them in memory: in brackets.)
+`MB`: all of a FAISS index; of ours the index's files, as the vectors stay on disk. (IVF-PQ's rescoring needs
+them in memory: in brackets.)
 `LATERAL`: 1,000 samples through `attribute` in one statement, and 50 of them a statement each.
 """
 
@@ -37,15 +37,15 @@ from rich.table import Table
 from search_inputs import ENCODER, fill
 
 QUERIES, WARM, ASKED, EXACT, SINGLE = 1200, 30, 200, 7, 50
-DEPTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+EFFORTS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table."""
+    """A row of the table."""
 
     name: str
-    median: float  # ms a question
+    median: float  # ms a query
     p90: float
     recall_10: float
     recall_100: float
@@ -57,7 +57,7 @@ class Row:
 def timed(
     ask: Callable[[np.ndarray, int], np.ndarray], vectors: np.ndarray, k: int, warm: int = WARM
 ) -> tuple[list[float], np.ndarray]:
-    """Milliseconds of every question after some that warm up, and the answers (questions, k)."""
+    """Milliseconds of each query after `warm` others, and the answers (queries, k)."""
     for vector in vectors[:warm]:
         ask(vector[None], k)
     spent, found = [], []
@@ -75,7 +75,7 @@ def recall(found: np.ndarray, truth: np.ndarray, k: int) -> float:
 
 
 def row(name: str, ask, vectors, truth, megabytes: str, build: float, note: str = "") -> Row:
-    """Measure one way of asking."""
+    """Measure one way to search."""
     spent, ten = timed(ask, vectors, 10)
     _, hundred = timed(ask, vectors, 100)
     quantiles = statistics.quantiles(spent, n=10)
@@ -92,17 +92,17 @@ def row(name: str, ask, vectors, truth, megabytes: str, build: float, note: str 
 
 
 def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> list[Row]:
-    """The index, the scan, and the whole answer."""
+    """Our index, our scan, and the whole answer."""
     session = Session(store)
     snapshot = session.snapshot()
     space: SearchSpace = snapshot.space(ENCODER, "none")
-    pool, facts = space.pool(), space.index
-    assert facts is not None
+    pool, record = space.pool(), space.index
+    assert record is not None
 
     def ask(method: str):
         return lambda vector, k: space.search(vector, k, pool, method=method).rows
 
-    note = f"{facts.kind}, {facts.partitions} partitions, {facts.nprobes} probed, refine {facts.refine}"
+    note = f"{record.kind}, {record.partitions} partitions, {record.nprobes} probed, refine {record.refine}"
     size = sum(file.stat().st_size for file in Path(store.uri).glob("vectors_*/_indices/**/*"))
     indexed = row("index", ask("index"), vectors, truth, f"{size / 1e6:.0f}", build, note)
     spent, found = timed(ask("exact"), vectors[:EXACT], 10, warm=1)
@@ -113,7 +113,7 @@ def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> 
         began = time.perf_counter()
         (answer,) = answer_all(snapshot, [name], request)
         spent.append(1000 * (time.perf_counter() - began))
-    said = f"searched {answer.searched}, complete {answer.complete}"
+    note = f"searched {answer.searched}, complete {answer.complete}"
     whole = Row(
         "attribute",
         statistics.median(spent[WARM:]),
@@ -122,7 +122,7 @@ def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> 
         0,
         "",
         0,
-        said,
+        note,
     )
     return [indexed, exact, whole]
 
@@ -142,13 +142,13 @@ def ivf_pq(gallery: np.ndarray, vectors, truth, wanted: float) -> Row:
     refined.k_factor = 10
     size = f"{faiss.serialize_index(index).nbytes / 1e6:.0f} (+{gallery.nbytes / 1e6:.0f})"
 
-    def deepen(depth: int) -> str:
-        index.nprobe = depth
-        return f"{lists} lists, {depth} probed, 10 k rescored"
+    def set_effort(effort: int) -> str:
+        index.nprobe = effort
+        return f"{lists} lists, {effort} probed, 10 k rescored"
 
     return until(
         "faiss IVF-PQ",
-        deepen,
+        set_effort,
         lambda vector, k: refined.search(vector, k)[1],
         vectors,
         truth,
@@ -167,13 +167,13 @@ def hnsw(gallery: np.ndarray, vectors, truth, wanted: float) -> Row:
     build = time.perf_counter() - began
     size = f"{(gallery.nbytes + len(gallery) * 4 * 2 * 16) / 1e6:.0f}"
 
-    def deepen(depth: int) -> str:
-        index.hnsw.efSearch = depth
-        return f"16 links, {depth} searched"
+    def set_effort(effort: int) -> str:
+        index.hnsw.efSearch = effort
+        return f"16 links, {effort} searched"
 
     return until(
         "faiss HNSW",
-        deepen,
+        set_effort,
         lambda vector, k: index.search(vector, k)[1],
         vectors,
         truth,
@@ -183,13 +183,13 @@ def hnsw(gallery: np.ndarray, vectors, truth, wanted: float) -> Row:
     )
 
 
-def until(name: str, deepen, ask, vectors, truth, wanted: float, size: str, build: float) -> Row:
-    """Deeper and deeper until the recall is there."""
+def until(name: str, set_effort, ask, vectors, truth, wanted: float, size: str, build: float) -> Row:
+    """Raise the effort until the recall is that of ours."""
     found = None
-    for depth in DEPTHS:
-        note = deepen(depth)
+    for effort in EFFORTS:
+        note = set_effort(effort)
         _, ten = timed(ask, vectors[:100], 10)
-        if recall(ten, truth[:100], 10) >= wanted or depth == DEPTHS[-1]:
+        if recall(ten, truth[:100], 10) >= wanted or effort == EFFORTS[-1]:
             found = row(name, ask, vectors, truth, size, build, note)
             if found.recall_10 >= wanted:
                 break
@@ -198,7 +198,7 @@ def until(name: str, deepen, ask, vectors, truth, wanted: float, size: str, buil
 
 
 def lateral(store: Store) -> str:
-    """One statement for a thousand samples beside a statement each."""
+    """One statement for a thousand samples, and a statement for each of some."""
     con = connect(store.uri)
     names = store.read("samples", ["sample_id"])["sample_id"].to_pylist()[:1000]
     con.execute("create temp table asked as select unnest($names) as item", {"names": names})
@@ -229,8 +229,8 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
     vectors = space.sample_vectors(names)
     truth = np.argsort(-(vectors @ gallery.T), axis=1)[:, :100]
     rows = ours(store, vectors, truth, build)
-    said = lateral(store)
-    console.print(rows, said)  # what follows takes longest
+    statements = lateral(store)
+    console.print(rows, statements)  # what follows takes longest
     rows.append(ivf_pq(gallery, vectors, truth, rows[0].recall_10))
     if graph:
         rows.append(hnsw(gallery, vectors, truth, rows[0].recall_10))
@@ -249,7 +249,7 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
             one.note,
         )
     console.print(table)
-    console.print(said)
+    console.print(statements)
 
 
 def build_index(store: Store) -> None:
@@ -263,8 +263,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 300_000, 1_000_000])
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--folder", type=Path, help="where stores are kept to be used again")
-    parser.add_argument("--no-hnsw", action="store_true", help="leave out what takes longest to build")
+    parser.add_argument("--folder", type=Path, help="keep the stores here, and use those that are here")
+    parser.add_argument(
+        "--no-hnsw", action="store_true", help="without FAISS HNSW, which takes longest to build"
+    )
     given = parser.parse_args()
     faiss.omp_set_num_threads(core_count())
     console = Console(width=150)

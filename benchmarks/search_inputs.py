@@ -1,4 +1,4 @@
-"""What the search benchmark runs on: a store of clustered vectors, as real features are clustered."""
+"""A store for the search benchmark: clustered vectors, as real features are clustered."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MEAN, CENTRE, SPREAD, NOISE = 0.8, 1.0, 0.8, 0.2
 
 @dataclass(frozen=True)
 class Clusters:
-    """A mixture like features of pictures: one cone, clusters of very different size, few directions.
+    """A mixture like features of images: one cone, clusters of very different size, few directions.
 
-    A common mean, as cosines of unrelated pictures are far from 0; centres and the spread of a cluster have
+    A common mean, as cosines of unrelated images are far from 0; centres and the spread of a cluster have
     spectra that fall like 1 / j, each group of clusters along directions of its own; a little noise in all of
     them. Uniform noise would have no neighbours to find.
     """
@@ -54,7 +54,7 @@ class Clusters:
 
 
 def blocks(count: int, dim: int, block: int = 50_000) -> Iterator[np.ndarray]:
-    """`count` gallery rows, some at a time."""
+    """`count` gallery rows in blocks of up to `block`."""
     mixture = Clusters(dim)
     for start in range(0, count, block):
         yield mixture.draw(min(block, count - start), 1000 + start)

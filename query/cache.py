@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class SharedCache(Generic[T]):
-    """Values by key. The first thread that needs a value makes it while others wait for that key alone.
+    """Values by key. While one thread makes a value, others block for that key only.
 
     Thread-safe, and `make` may itself read other keys.
     """

@@ -56,7 +56,7 @@ class Session:
         if newest is not None and monotonic() - self._refreshed < self.refresh:
             return newest
         if not self._lock.acquire(blocking=newest is None):
-            return newest  # type: ignore[return-value]  # not None, or the lock would have been waited for
+            return newest  # type: ignore[return-value]  # with None the lock was acquired, so it is set
         try:
             if self._newest is None or monotonic() - self._refreshed >= self.refresh:
                 self._refresh()
@@ -163,7 +163,7 @@ class Snapshot:
         self._warmups[key] = warmup, monotonic()
 
     def warm_from(self, older: Snapshot) -> None:
-        """Prepare what an older snapshot was lately used for, so that no question waits for it."""
+        """Prepare what an older snapshot was used for in the last WARM_SECONDS."""
         for key, (warmup, used) in list(older._warmups.items()):
             if monotonic() - used < WARM_SECONDS:
                 try:

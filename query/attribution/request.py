@@ -1,4 +1,4 @@
-"""What can be asked of `attribute`: the questions, and the options of one request."""
+"""The questions that `attribute` answers, and the options of one request."""
 
 from __future__ import annotations
 

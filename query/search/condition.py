@@ -3,7 +3,7 @@
 A condition may come from an untrusted client. So it is parsed first, and refused unless it is one expression
 made of columns, constants, comparisons and allowed functions: no subqueries, no settings, nothing that reads
 files. Then it runs on a connection that could not do any of that either, within a time limit. Lance evaluates
-conditions on its own tables; it gets text written anew from the parsed tree (`lance_filter`).
+conditions on its own tables; it gets text generated from the parsed tree (`lance_filter`).
 """
 
 from __future__ import annotations

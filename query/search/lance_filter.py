@@ -1,4 +1,4 @@
-"""A parsed condition written anew as a filter that Lance evaluates, on the columns of one table.
+"""A parsed condition as a filter that Lance evaluates on the columns of one table.
 
 Lance would evaluate any function of its engine, in this process and without a limit: `repeat('a', 10^10)` is
 memory, and what is nested a thousand deep is stack. Its parser also differs from DuckDB's: "x" in double
