@@ -27,8 +27,8 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     the same weights on the same machine. Yields nothing when this was done before on the same rows.
 
     Raises:
-        NotFoundError: nothing is embedded. InvalidInputError: fewer than two models to learn from, or
-        views that are not embedded.
+        NotFoundError: nothing is embedded.
+        InvalidInputError: fewer than two models to learn from, or views that are not embedded.
     """
     settings = json.dumps(asdict(config), sort_keys=True)
     if _is_current(store, encoder, config.name, settings):
