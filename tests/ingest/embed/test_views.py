@@ -74,7 +74,7 @@ class Wordy:
 
     preprocessing, dim, captions, device = Preprocessing(SIZE, SIZE), 2, True, "cpu"
 
-    def pinned(self, _):
+    def pin_memory(self, _):
         return nullcontext()
 
     def tokens(self, texts):
