@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ..store import Store
 
 
-class Tables(Protocol):
+RAW = "none"
+"""The mapper name that stands for raw features: h = h~ = identity."""
+
+
+class DatasetSource(Protocol):
     """What opens tables: a store, or a view of one in which every table stays at one version."""
 
     def dataset(self, table: str, /) -> Any:
         """The Lance dataset of `table`."""
-
-
-RAW = "none"
-"""The mapper name that stands for raw features: h = h~ = identity."""
 
 
 def normalise(features: Array) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ class MapperPair:
         return normalise(self.h_synth(features) if self.h_synth else features)
 
     @classmethod
-    def load(cls, tables: Tables, encoder: str, mapper: str) -> MapperPair:
+    def load(cls, tables: DatasetSource, encoder: str, mapper: str) -> MapperPair:
         """The stored pair, from a store or from one pinned at a version; 'none' is the identity.
 
         Raises NotFoundError when it was never trained, DataError when its weights are broken.

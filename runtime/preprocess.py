@@ -45,9 +45,9 @@ class CropGeometry:
 class Preprocessing:
     """Resize, centre crop, scale to [0, 1], subtract `mean`, divide by `std`.
 
-    `size` is the side of the square input. `resize` is the length of the side that `mode` names, before the
-    middle is cut out: the 'shorter' one, 'both' (stretched), or the 'longer' one, where what is missing to
-    `size` is filled with `mean`. None stretches to `size` and cuts nothing. mean and std: RGB.
+    size: side of the square input. resize: the length that the side named by `mode` is resized to, before the
+    crop: the 'shorter' side, 'both' (stretched), or the 'longer' side (padded with `mean` to `size`); None
+    stretches to `size` without a crop. mean, std: RGB, of pixels in [0, 1].
     """
 
     size: int

@@ -107,7 +107,7 @@ def _names(path: Path, graph: Any, captions: bool) -> dict[str, str]:
         batch = value.type.tensor_type.shape.dim[0]
         if batch.HasField("dim_value"):
             raise InvalidInputError(
-                f"{path.name} takes exactly {batch.dim_value} images at a time",
+                f"{path.name} takes {batch.dim_value} images at a time and no other number",
                 hint="export it again with a dynamic batch",
             )
     return found

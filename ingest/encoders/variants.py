@@ -31,6 +31,9 @@ GOOD_COSINE = 0.995
 MIN_COSINE = {"fp16": 0.999, "int8": 0.95}
 """Mean cosine to fp32 below which a variant is refused."""
 
+FLOAT32_OPERATORS = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
+"""Left in float32: powers leave the range of a half (65,504), and long sums lose the small terms."""
+
 
 @dataclass(frozen=True)
 class Closeness:
@@ -84,6 +87,20 @@ def is_current(store: Store, name: str, base: str) -> bool:
     """Whether the store has the variant `name`, converted from the present model of `base`."""
     rows = {row["encoder"]: row for row in store.read("encoders").to_pylist()}
     return name in rows and rows[name].get("variant_of_sha256") == rows[base]["onnx_sha256"]
+
+
+def to_fp16(model: Path) -> Any:
+    """The ONNX model in the file `model`, converted to halves; its input and output stay float32.
+
+    A CPU has few kernels for halves and casts around the others: there it runs, more slowly than fp32.
+    """
+    with silence_conversion():  # it logs of each tiny weight that it becomes zero
+        from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+        # Given a path, types are inferred file to file, which works above 2 GiB too.
+        return convert_float_to_float16(
+            str(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *FLOAT32_OPERATORS]
+        )
 
 
 class Reference:
@@ -162,21 +179,3 @@ def _row(base: Mapping[str, Any], name: str, precision: str, made: Variant) -> d
         "cosine_to_fp32_min": made.closeness.min_cosine,
         "cosine_to_fp32_mean": made.closeness.mean_cosine,
     }
-
-
-FLOAT32_OPERATORS = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
-"""Left in float32: powers leave the range of a half (65,504), and long sums lose the small terms."""
-
-
-def to_fp16(model: Path) -> Any:
-    """The ONNX model in the file `model`, converted to halves; its input and output stay float32.
-
-    A CPU has few kernels for halves and casts around the others: there it runs, more slowly than fp32.
-    """
-    with silence_conversion():  # it logs of each tiny weight that it becomes zero
-        from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
-
-        # Given a path, types are inferred file to file, which works above 2 GiB too.
-        return convert_float_to_float16(
-            str(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *FLOAT32_OPERATORS]
-        )

@@ -131,6 +131,41 @@ def load_weights(encoder: str, path: Path, load: Callable[[], T]) -> T:
         ) from error
 
 
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
+    """The tensors and plain values of a safetensors or `torch.save` file; nothing else is read."""
+    import torch
+
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    # A training checkpoint is mostly optimizer state, which a mapped file does not read.
+    found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    if not isinstance(found, Mapping):
+        raise ValueError(f"it holds a {type(found).__name__}, not named tensors")
+    return found
+
+
+def fill(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
+    """Copy `state` into `module`. Raises ValueError unless it has exactly its tensors in their shapes."""
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state]
+    if missing:
+        raise ValueError(f"it lacks {_some(missing)}")
+    extra = [name for name in state if name not in wanted]
+    if extra:
+        raise ValueError(f"it also holds {_some(extra)}")
+    for name, tensor in wanted.items():
+        if tuple(state[name].shape) != tuple(tensor.shape):
+            raise ValueError(f"{name} has shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
+    module.load_state_dict(dict(state))
+
+
+def without_prefix(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The entries whose name starts with `prefix`, by the rest of their name."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
 def _download(url: str, target: Path) -> None:
     """Stream `url` to `target`, which appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -169,41 +204,6 @@ def _hub_answers() -> bool:
     except OSError:
         return False
     return True
-
-
-def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """The tensors and plain values of a safetensors or `torch.save` file; nothing else is read."""
-    import torch
-
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return dict(load_file(path))
-    # A training checkpoint is mostly optimizer state, which a mapped file does not read.
-    found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    if not isinstance(found, Mapping):
-        raise ValueError(f"it holds a {type(found).__name__}, not named tensors")
-    return found
-
-
-def fill(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
-    """Copy `state` into `module`. Raises ValueError unless it has exactly its tensors in their shapes."""
-    wanted = module.state_dict()
-    missing = [name for name in wanted if name not in state]
-    if missing:
-        raise ValueError(f"it lacks {_some(missing)}")
-    extra = [name for name in state if name not in wanted]
-    if extra:
-        raise ValueError(f"it also holds {_some(extra)}")
-    for name, tensor in wanted.items():
-        if tuple(state[name].shape) != tuple(tensor.shape):
-            raise ValueError(f"{name} has shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
-    module.load_state_dict(dict(state))
-
-
-def without_prefix(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The entries whose name starts with `prefix`, by the rest of their name."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _some(names: list[str]) -> str:
