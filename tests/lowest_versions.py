@@ -51,7 +51,7 @@ for file in sorted(root.rglob("*.py")):
 
 
 def lowest(project: Path) -> dict[str, str]:
-    """By name, `name==version` of the lower bound of each light dependency in the pyproject.toml `project`."""
+    """By name, `name==version` of the lower bound of each light dependency in `project`, a pyproject.toml."""
     declared = tomllib.loads(project.read_text())["project"]["dependencies"]
     pins = {}
     for requirement in map(Requirement, declared):

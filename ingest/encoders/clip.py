@@ -61,7 +61,7 @@ def _tower(arch: str, path: Path, how: dict[str, Any]) -> Any:
     with silence_conversion():  # it logs each step on the root logger
         if not is_torchscript(path):
             return open_clip.create_model(arch, pretrained=str(path), **how).visual
-        tower = open_clip.create_model(arch, pretrained=None, load_weights=False, **how).visual
+        tower = open_clip.create_model(arch, pretrained=None, pretrained_hf=False, **how).visual
     state = without_prefix(load_torchscript(path).state_dict(), "visual.")
     fill(tower, {name: value.float() for name, value in state.items()})
     return tower

@@ -29,7 +29,7 @@ def plain(folder, pixels, captions):
     """Paper B.5 with the pipeline's own calls: the whole UNet runs and its mid-block is listened to."""
     from diffusers import StableDiffusionPipeline
 
-    pipe = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(folder).to(torch.float32)
     found = []
     pipe.unet.mid_block.register_forward_hook(lambda *call: found.append(call[2]))
     length = pipe.tokenizer.model_max_length
