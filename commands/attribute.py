@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store import InvalidInputError
-from .console import open_store, print_rows, say
+from .console import explain_write_errors, open_store, print_rows, refuse_binary_on_terminal, say
 
 if TYPE_CHECKING:
     from ..query import Answer, Snapshot
@@ -87,8 +86,7 @@ def attribute(
     """
     from ..query import Request, Session, answer_all
 
-    if fmt == "arrow" and sys.stdout.isatty():
-        raise InvalidInputError("arrow is no text for a terminal", hint="pipe it into a file or program")
+    refuse_binary_on_terminal(fmt)
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
     answers = answer_all(snapshot, list(items), Request(method=method, **options))
@@ -138,8 +136,6 @@ def _write_page(snapshot: Snapshot, answers: list[Answer], path: Path) -> None:
 
     images = read_query_images(snapshot, [answer.query for answer in answers])
     text = answer_page(snapshot, answers, images, f"Attribution: {answers[0].query}")
-    try:
+    with explain_write_errors(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
     say(f"wrote {path}")

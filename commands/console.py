@@ -3,6 +3,8 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +24,7 @@ FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
     "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."
 )
+BINARY_FORMATS = ("arrow", "parquet")
 LINE_SECONDS = 15.0
 """How often a running stage prints a line where stderr is no terminal."""
 
@@ -106,6 +109,30 @@ def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None
     if title:
         click.echo(title)
     click.echo(format_table(pa.Table.from_pylist(rows), "table"), nl=False)
+
+
+def refuse_binary_on_terminal(fmt: str, file_option: str = "") -> None:
+    """Raise InvalidInputError if `fmt` is binary and stdout a terminal; `file_option` is for the hint."""
+    if fmt in BINARY_FORMATS and stdout_is_terminal():
+        option = f"add `{file_option} rows.{fmt}`, or " if file_option else ""
+        raise InvalidInputError(
+            f"{fmt} is binary and cannot be shown on a terminal",
+            hint=f"{option}pipe it into a file or program",
+        )
+
+
+def stdout_is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+@contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Raise InvalidInputError for an OSError while the file at `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
 
 
 def run_job(steps: Iterator[Step]) -> tuple[int, Step | None]:

@@ -1,4 +1,4 @@
-"""`attribase query`: evaluate, attribute and ask in SQL."""
+"""`attribase query`: evaluation, attribution and SQL."""
 
 import sys
 from collections.abc import Iterator
@@ -9,17 +9,25 @@ from typing import BinaryIO
 
 import click
 
-from ..store import InvalidInputError
 from .attribute import attribute
-from .console import format_option, open_store, print_rows, run_job, say, store_uri
+from .console import (
+    BINARY_FORMATS,
+    explain_write_errors,
+    format_option,
+    open_store,
+    print_rows,
+    refuse_binary_on_terminal,
+    run_job,
+    say,
+    store_uri,
+)
 
-BINARY_FORMATS = ("arrow", "parquet")
 SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
 
 
 @click.group()
 def query() -> None:
-    """Ask the store: metrics, attribution, SQL."""
+    """Query the store: metrics, attribution, SQL."""
 
 
 query.add_command(attribute)
@@ -111,9 +119,9 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str)
     "params",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Bind VALUE to $NAME; it takes the type that its place needs.",
+    help="Bind VALUE to $NAME, cast to the type needed there.",
 )
-@click.option("--at", metavar="TAG|TIMESTAMP", help="Ask the store as it was at a tag or a moment.")
+@click.option("--at", metavar="TAG|TIMESTAMP", help="Read the store as it was at a tag or a moment.")
 @click.option("--format", "fmt", type=click.Choice(SQL_FORMATS), default="table", show_default=True)
 @click.option(
     "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
@@ -142,19 +150,11 @@ def sql(
     from ..query.sql.formats import write_rows
     from ..query.sql.runner import stream_sql
 
-    if fmt in BINARY_FORMATS and out is None and to_terminal():
-        raise InvalidInputError(
-            f"{fmt} is binary and cannot be shown on a terminal",
-            hint=f"add `-o rows.{fmt}`, or pipe it into a program",
-        )
+    if out is None:
+        refuse_binary_on_terminal(fmt, file_option="-o")
     text, bound = _statement(statement, file), dict(_name_and_value(param) for param in params)
     with stream_sql(store_uri(ctx), text, bound, at) as rows, _sink(out) as sink:
         write_rows(rows, fmt, sink, max_rows)
-
-
-def to_terminal() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout.isatty()
 
 
 def _statement(statement: str | None, file: Path | None) -> str:
@@ -180,12 +180,11 @@ def _sink(path: Path | None) -> Iterator[BinaryIO]:
     special = path.exists() and not path.is_file()
     part = path if special else path.resolve().with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            yield file
-        if not special:
-            part.replace(path.resolve())
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
+        with explain_write_errors(path):
+            with part.open("wb") as file:
+                yield file
+            if not special:
+                part.replace(path.resolve())
     finally:
         if not special:
             part.unlink(missing_ok=True)

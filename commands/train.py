@@ -71,7 +71,7 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps.")
 @click.pass_context
 def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int | None) -> None:
-    """Fit tau and lambda so that influence matches what is known, on the validation models.
+    """Fit tau and lambda so that the influence on a validation sample goes to its exemplars.
 
     Example: attribase -s my.store train calibration --mapper tuned
     """

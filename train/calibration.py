@@ -37,7 +37,8 @@ def train_calibration(
     tau = 1, lambda = 0 and at the result. Yields nothing when this was done before on the same rows.
 
     Raises:
-        NotFoundError: nothing is embedded. InvalidInputError: no held-out model, no gallery, no such mapper.
+        NotFoundError: nothing is embedded.
+        InvalidInputError: no held-out model, no gallery, no such mapper.
     """
     config = config or CalibrationConfig()
     settings = json.dumps(asdict(config), sort_keys=True)

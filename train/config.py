@@ -70,9 +70,9 @@ class CalibrationConfig:
 
     lr_inverse_tau, lr_lambda: Adam's, for 1/tau (which starts at 1) and lambda (which starts at 0).
     batch: samples a step. top: similarities a sample, beside its exemplars' own. beta: of the softplus
-    that stands for relu while training. split, gallery: what is held out, and against which collection.
-    samples: how many of them at most. epsilon: with the exact relu an exemplar can have no influence at
-    all and the KL divergence would be infinite, so shares count as at least this much in it.
+    that stands for relu while training. split: of the held-out models. gallery: the collection that
+    their samples are compared with. samples: how many at most. epsilon: with the exact relu an exemplar can
+    have no influence at all and the KL divergence would be infinite, so shares count as at least this much.
     """
 
     lr_inverse_tau: float = 0.5

@@ -20,7 +20,7 @@ from .pairs import TrainModel, load_models
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """`rows` (items, dim) float32; `index` says where each item's row is."""
+    """`rows` (items, dim) float32; `index` maps each item to its row."""
 
     index: dict[str, int]
     rows: Tensor
@@ -78,7 +78,7 @@ def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) 
                 newest = max(newest, max(which) - 1)
     if newest + 1 < views:
         raise InvalidInputError(
-            f"{views} augmented views of {encoder} are asked for, {newest + 1} are embedded",
+            f"{views} augmented views of {encoder} were requested, {newest + 1} are embedded",
             hint="embed the views first, or train with views=0",
         )
     return stacked

@@ -87,8 +87,8 @@ def load_similarities(store: Store, encoder: str, mapper: str, config: Calibrati
     The gallery is streamed once, in blocks.
 
     Raises:
-        NotFoundError: nothing is embedded. InvalidInputError: no embedded model in the split, an empty
-        gallery, or a mapper that was not applied.
+        NotFoundError: nothing is embedded.
+        InvalidInputError: no embedded model in the split, an empty gallery, or a mapper that was not applied.
     """
     column = "base" if mapper == RAW else mapped_column(mapper)
     if column not in store.schema(vectors_table(encoder)).names:

@@ -1,4 +1,4 @@
-"""Calibration of influence: what eq. 6 gives to the true exemplars, before calibration and after."""
+"""Effect of calibration: the influence that eq. 6 gives to the true exemplars, before and after."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _case_influence(
 
 
 def exemplar_influence(pools: SamplePools, gallery: ImageSet, calibrated: Calibration) -> ExemplarInfluence:
-    """Eq. 6 and 5 on the exemplars of some samples, in two passes over the gallery: its largest, its sum."""
+    """Eq. 6 and 5 on the exemplars of some samples, in two passes over the gallery: the largest, the sum."""
     tau, lam = calibrated.tau, calibrated.lam
     owners, own = pools.owners, pools.vectors.similarities
     starts, counts = pools.vectors.offsets[:-1], pools.exemplar_counts

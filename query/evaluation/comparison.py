@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError
 from ..sql.bootstrap import Interval, difference
+from ..sql.bootstrap_functions import METRICS
 from ..sql.statements import load_sql
 
 if TYPE_CHECKING:
     import duckdb
-
-METRICS = ("recall_5", "recall_10", "recall_100", "ap")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def compare_control(
     """How far samples of customized models are above those of the untouched base, per case.
 
     Both are evaluated with the same exemplars, by the latest runs; sets of exemplars without a control are
-    left out. The difference is what customization put into the samples.
+    left out. The difference is the effect of customization on the samples.
 
     Raises InvalidInputError for an unknown metric.
     """

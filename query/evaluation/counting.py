@@ -105,7 +105,7 @@ class CpuCounter:
 
 
 class _CountBuffers:
-    """What one thread writes to: its tile of scores, its unit rows and its counts."""
+    """The buffers of one thread: its tile of scores, its unit rows and its counts."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds

@@ -95,7 +95,7 @@ class TorchCounter:
         return int(np.searchsorted(-self._counts, -column, side="left"))
 
     def _pad(self, values: NDArray[np.float32]) -> Tensor:
-        """(samples, thresholds) on the device; what a sample does not have is never looked at."""
+        """(samples, thresholds) on the device; padding is never compared."""
         table = np.full((len(self._order), self._most), np.inf, np.float32)
         owners = np.repeat(np.arange(len(self._order)), self._counts)
         columns = np.arange(len(owners)) - np.repeat(np.cumsum(self._counts) - self._counts, self._counts)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...store import Store
 
 SHOWN_SECONDS = 0.5
-"""How often a pass over the gallery reports how far it is."""
+"""Seconds between two progress reports of a pass over the gallery."""
 
 
 def evaluate(
@@ -46,8 +46,9 @@ def evaluate(
 
     Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but train.
     The gallery is streamed once for each shard of samples, whatever cases they are of. A shard is committed
-    to `ranks` at once, and a run's row to `runs` when its last sample is: stopped, the same call goes on
-    where it was; done, it yields nothing while what the ranks depend on is unchanged (`inputs.py`).
+    to `ranks` at once, and a run's row to `runs` when its last sample is. After a stop, the same call resumes
+    with the next shard; after the end, it yields nothing while the inputs of the ranks (`inputs.py`) are the
+    same.
 
     Args:
         store: the store.
@@ -129,7 +130,7 @@ class _Ranker:
             yield self._done, self._note
 
     def _count_gallery(self, ranks: ExemplarRanks) -> Iterator[tuple[float, str]]:
-        """One pass over the gallery; yields now and then which share of it is counted, and how fast."""
+        """One pass over the gallery; yields at times which share of it is counted, and how fast."""
         start = shown = time.monotonic()
         rows = 0
         for count in ranks.run(self._gallery.raw_blocks()):

@@ -1,4 +1,4 @@
-"""Whether the ranks of a run would come out the same at newer table versions.
+"""Whether a run would have the same ranks at newer table versions.
 
 Ranks depend on the vectors of the gallery, of the samples and of their exemplars, and on which these are. The
 vectors of a mapper are its column of the vector table, so nothing else of the mapper is compared. Versions of
@@ -61,7 +61,7 @@ def _same_samples(before: Pinned, now: Pinned, parts: Mapping[Part, tuple[Sample
 
 
 def _common_gallery(before: Pinned, now: Pinned, encoder: str, mapper: str) -> pa.Array | None:
-    """The gallery's image ids; None where an embedded image came or went."""
+    """The gallery's image ids; None where an embedded image was added or removed."""
     ids = gallery_ids(now)
     if before.versions.get("members") == now.versions.get("members"):
         return ids

@@ -1,7 +1,8 @@
 """The inner loops of ranking, compiled: norms, exact cosines, and counting what is above thresholds.
 
 Importing this loads numba (a second); the rest of the package does so only where ranks are computed.
-Cosines are of the vectors as stored, in float64 and a pair at a time: no block or batch shows in them.
+Cosines are of the vectors as stored, in float64 and a pair at a time, so they do not depend on blocks or
+batches.
 """
 
 from collections.abc import Callable

@@ -81,7 +81,7 @@ def plan_runs(
     *,
     force: bool = False,
 ) -> list[Run]:
-    """The runs asked for that are to be ranked, ordered by encoder and mapper; with `force`, all of them.
+    """The requested runs that are not ranked yet, ordered by encoder and mapper; with `force`, all of them.
 
     A run is finished where its newest row in `runs` was ranked at the table versions of `pinned`, or at
     older ones with the same inputs. Such a row is moved on to the versions of `pinned`, so that the next
@@ -136,7 +136,7 @@ def newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
 
 
 def _encoders_and_mappers(pinned: Pinned, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
-    """Every (encoder, mapper) asked for. Raises NotFoundError when there is none."""
+    """Every requested (encoder, mapper). Raises NotFoundError when there is none."""
     known = [(name, by) for name in encoders(pinned) for by in (RAW, *sorted(mappers(pinned, name)))]
     pairs = [pair for pair in known if encoder in (None, pair[0]) and mapper in (None, pair[1])]
     if not pairs:

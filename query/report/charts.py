@@ -87,7 +87,10 @@ def _name_bars(
 def _draw_bar(axes: Any, bar: Bar, y: float, colour: str, alpha: float) -> None:
     score = bar.score
     if score:
-        for ground, shade in ((PAPER, 1.0), (colour, alpha)):  # the ground hides grid lines under a pale bar
+        for ground, shade in (
+            (PAPER, 1.0),
+            (colour, alpha),
+        ):  # the ground hides grid lines under a pale bar
             axes.barh(y, score.value, 0.86, color=ground, alpha=shade, linewidth=0, zorder=2)
         if score.low is not None and score.high is not None:
             for ink, width in ((PAPER, 2.8), (INK, 1.1)):  # a wide pale line below, to be seen on dark bars
@@ -113,7 +116,7 @@ def _add_bar_keys(figure: Any, bars: Sequence[Bar]) -> None:
 
 
 def scatter_figure(name: str, pair: CasePair, arrows: Sequence[Arrow]) -> str:
-    """An arrow an encoder, from raw to mapped (figures 5 and 16 of the paper); diamonds are published."""
+    """One arrow per encoder, from raw to mapped (figures 5 and 16 of the paper); diamonds are published."""
     figure, axes = new_figure(4.2)
     axes.grid(color=LINE, linewidth=0.7)
     _set_ranges(axes, pair, arrows)

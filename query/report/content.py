@@ -14,12 +14,11 @@ from .text import plural
 
 TITLE = "Which features find the exemplars?"
 LEAD = (
-    "Generators were customized on known images, the exemplars, and drew new pictures. Features are good at"
-    " attribution if they rank those exemplars above everything else that the generator was trained on."
+    "Generators were customized on known images, the exemplars, and sampled. Features are good at attribution"
+    " if they rank a sample's exemplars above everything else that its generator was trained on."
 )
 NOTHING = (
-    "Nothing has been measured in this store yet. What follows is what the paper publishes, to compare with"
-    " later."
+    "Nothing has been measured in this store yet. The paper's numbers follow, for comparison with later ones."
 )
 METHOD = (
     "Metrics follow “Evaluating Data Attribution for Text-to-Image Models”, ICCV 2023, arXiv:2306.09345,"
@@ -84,12 +83,15 @@ def _tiles(data: ReportData) -> tuple[tuple[str, str], ...]:
     tiles = [
         (f"{counts['gallery']:,}", "images in the gallery"),
         (f"{counts['customized']:,}", "customized models"),
-        (f"{samples:,}", f"samples asked about ({data.split or 'all'})"),
+        (f"{samples:,}", f"evaluated samples ({data.split or 'all'})"),
         (f"{len(data.ordered_spaces()):,}", f"feature spaces of {plural(len(data.encoders()), 'encoder')}"),
     ]
     if agreement.compared:
         tiles.append(
-            (f"{agreement.same:,} of {agreement.compared:,}", "published numbers met to three decimals")
+            (
+                f"{agreement.same:,} of {agreement.compared:,}",
+                "published numbers equal to three decimals",
+            )
         )
     return tuple(tiles)
 

@@ -16,7 +16,7 @@ from .text import case_scheme_text, signed, space_text
 class Agreement:
     """How many measured numbers agree with the published ones.
 
-    `furthest` describes the number that is furthest off; empty where all are the same.
+    `furthest` describes the number with the largest difference; empty where all are the same.
     """
 
     same: int
@@ -26,7 +26,7 @@ class Agreement:
 
     @property
     def compared(self) -> int:
-        """How many numbers have both."""
+        """How many measured numbers have a published one."""
         return self.same + self.within + self.outside
 
 
@@ -130,7 +130,7 @@ def _mapper_sentence(data: ReportData, gains: Sequence[GainRow]) -> str:
     return (
         f"Mapping raises Recall@10 in {marks.count('up')} of {len(marks)} comparisons with raw features on"
         f" the same samples and lowers it in {marks.count('down') or 'none'}, counting differences whose 95%"
-        " interval leaves out zero."
+        " interval excludes zero."
     )
 
 
@@ -139,11 +139,11 @@ def _paper_sentence(data: ReportData) -> str:
     if not counted.compared:
         return ""
     if not counted.furthest:
-        return f"All {counted.compared:,} numbers that the paper has too are the same to three decimals."
+        return f"All {counted.compared:,} numbers that the paper also has are the same to three decimals."
     return (
-        f"Of {counted.compared:,} numbers that the paper has too, {counted.same:,} are the same to three"
-        f" decimals; {counted.within:,} more have the published one in their interval,"
-        f" {counted.outside:,} have not. Furthest off: {counted.furthest}."
+        f"Of {counted.compared:,} numbers that the paper also has, {counted.same:,} are the same to three"
+        f" decimals; for {counted.within:,} more the published number is inside the 95% interval, for"
+        f" {counted.outside:,} outside. Largest difference: {counted.furthest}."
     )
 
 
@@ -157,5 +157,6 @@ def _extremes_sentence(data: ReportData) -> str:
         for one in (best[-1], best[0])
     )
     return (
-        f"By the best features of each, exemplars are easiest to find in {easiest} and hardest in {hardest}."
+        "With the best features of each case and scheme, exemplars are easiest to find in"
+        f" {easiest} and hardest in {hardest}."
     )

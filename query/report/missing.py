@@ -1,4 +1,4 @@
-"""What a report has no numbers for, a sentence for each kind of gap."""
+"""The gaps in a report's numbers, a sentence for each kind."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _samples_without_numbers(data: ReportData) -> str:
         for case_scheme, count in data.stored_samples.items()
         if case_scheme not in measured
     ]
-    return f"Samples that nothing was measured on: {name_list(gaps)}." if gaps else ""
+    return f"Samples without measurements: {name_list(gaps)}." if gaps else ""
 
 
 def _unmeasured_spaces(data: ReportData) -> str:
     measured = {space for space, _ in data.measured}
     spaces = [FeatureSpace(row["encoder"], row["mapper"]) for row in data.spaces]
     names = [space_text(space) for space in spaces if space not in measured]
-    return f"In the store, but not measured: {name_list(names)}." if names else ""
+    return f"Feature spaces in the store that were not measured: {name_list(names)}." if names else ""
 
 
 def _partly_measured_spaces(data: ReportData) -> str:
@@ -46,7 +46,7 @@ def _partly_measured_spaces(data: ReportData) -> str:
             lacking = [case_scheme for case_scheme in of_case if (space, case_scheme) not in data.measured]
             names = [case_text(case)] if lacking == of_case else [case_scheme_text(one) for one in lacking]
             gaps += [f"{space_text(space)} in {name}" for name in names]
-    return f"Measured in other cases, but not in these: {name_list(gaps)}." if gaps else ""
+    return f"Feature spaces measured in other cases only: {name_list(gaps)}." if gaps else ""
 
 
 def _numbers_without_interval(data: ReportData) -> str:
@@ -55,7 +55,7 @@ def _numbers_without_interval(data: ReportData) -> str:
         for (space, case_scheme), measurement in data.measured.items()
         if any(score.low is None for score in measurement.scores.values())
     ]
-    return f"Without an interval, for want of several models: {name_list(bare)}." if bare else ""
+    return f"Without an interval, which needs more than one model: {name_list(bare)}." if bare else ""
 
 
 def _published_only(data: ReportData) -> str:
@@ -81,4 +81,4 @@ def _without_calibration(data: ReportData) -> str:
     measured = {space for space, _ in data.measured}
     taus = {FeatureSpace(row["encoder"], row["mapper"]): row["tau"] for row in data.spaces}
     bare = [space_text(space) for space, tau in taus.items() if tau is None and space in measured]
-    return f"Not calibrated, so they rank but tell no influence: {name_list(bare)}." if bare else ""
+    return f"Not calibrated, so without influence: {name_list(bare)}." if bare else ""

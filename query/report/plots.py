@@ -43,7 +43,7 @@ def _objects_and_styles(data: ReportData) -> PlotSection:
     text = (
         "Each arrow is an encoder, from its raw features to the mapped ones. Further right is better at"
         " finding the exemplar of an object, further up at finding those of a style. Points are means over"
-        " the schemes of a case; axes need not start at 0."
+        " the schemes of a case; axes do not always start at 0."
     )
     plots, notes = _scatters(data, "objects-styles", objects_and_styles)
     return PlotSection("Objects or styles", text, plots, notes)
@@ -51,9 +51,9 @@ def _objects_and_styles(data: ReportData) -> PlotSection:
 
 def _seen_and_unseen(data: ReportData) -> PlotSection:
     text = (
-        "What a mapper learned should hold for concepts that it has not seen. To the right is a case of the"
-        " kind of concepts that mappers were trained on, upwards one of concepts that they never saw. An"
-        " arrow that rises is a gain that carries over; on the dashed line both cases are equally hard."
+        "A mapper should also help with concepts that it was not trained on. The horizontal axis is a case"
+        " whose concepts the mappers were trained on, the vertical axis one whose concepts they were not. A"
+        " rising arrow is a gain on unseen concepts; on the dashed line both cases are equally hard."
     )
     plots, notes = _scatters(data, "seen-unseen", seen_and_unseen)
     return PlotSection("Seen or unseen in training", text, plots, notes)
@@ -86,13 +86,13 @@ def _scatters(
 def _raw_and_mapped(data: ReportData) -> PlotSection:
     text = (
         "Recall@10 is the share of a sample's exemplars that are among the ten most similar candidates. Lines"
-        " are 95% intervals over models, diamonds what the paper publishes."
+        " are 95% intervals over models, diamonds the published numbers."
     )
     mappers = {encoder: data.main_mapper(encoder) for encoder in data.encoders()}
     spaces = [FeatureSpace(encoder, mapper) for encoder, mapper in mappers.items() if mapper]
     if spaces:
         names = ", ".join(space_text(space) for space in spaces)
-        text += f" Mapped is by the paper's final mapper where it is there, else by the newest: {names}."
+        text += f" Mapped features use the paper's final mapper where there is one, else the newest: {names}."
     plots: list[Plot] = []
     for case in _cases(data):
         if groups := bar_groups(data, case):

@@ -20,7 +20,7 @@ class Cell:
         value: in full, None when missing.
         under: an interval or a difference.
         best: the best of its column.
-        mark: SAME, WITHIN or OUTSIDE; `up` or `down` for a difference whose interval leaves out zero.
+        mark: SAME, WITHIN or OUTSIDE; `up` or `down` for a difference whose interval excludes zero.
     """
 
     value: float | None
@@ -82,7 +82,7 @@ def _case_scheme_table(data: ReportData, case_scheme: CaseScheme) -> CaseSchemeT
         rows += _published_only(data, encoder, case_scheme)
         if rows:
             groups.append((encoder, tuple(rows)))
-    samples = "not the same samples for all, see the rows"
+    samples = "numbers of samples differ, see the rows"
     if len(counts) == 1:
         samples = sample_count_text(*counts.pop())
     return CaseSchemeTable(case_scheme, samples, tuple(groups))
@@ -130,7 +130,7 @@ def _published_only(data: ReportData, encoder: str, case_scheme: CaseScheme) -> 
 
 
 def against_published(score: Score, published: float) -> Cell:
-    """A published number, with how far ours is above it; nothing under it where they are the same."""
+    """A published number, and under it ours minus the published one; nothing where they are the same."""
     if score.agrees(published):
         return Cell(published, mark=SAME)
     mark = WITHIN if score.holds(published) else OUTSIDE

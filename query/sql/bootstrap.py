@@ -32,93 +32,6 @@ class Interval:
     groups: int
 
 
-def interval(
-    values: ArrayLike,
-    groups: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """The mean of `values` with its bootstrap interval.
-
-    Args:
-        values: (samples,) finite numbers.
-        groups: (samples,) the model of each sample, or whatever is independent of the others.
-        confidence: of the interval, between 0 and 1.
-        resamples: how often groups are drawn, with replacement, as many as there are.
-        seed: same seed, same interval.
-
-    Raises:
-        InvalidInputError: no values, other lengths, not finite, or a confidence out of range.
-    """
-    numbers, codes = _validate(values, groups, confidence)
-    totals = np.stack([np.bincount(codes, numbers), np.bincount(codes).astype(np.float64)])
-    sums, counts = _resampled_sums(totals, resamples, seed)
-    return _to_interval(float(numbers.mean()), sums / counts, confidence, numbers.size, totals.shape[1])
-
-
-def paired_difference(
-    first: ArrayLike,
-    second: ArrayLike,
-    groups: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """The mean of `second - first`, two measurements of the same samples, with its bootstrap interval.
-
-    Arguments and errors as for `interval`.
-    """
-    before, after = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if before.shape != after.shape:
-        raise InvalidInputError(
-            f"{before.size} and {after.size} values are no pairs", hint="measure the same samples twice"
-        )
-    return interval(after - before, groups, confidence=confidence, resamples=resamples, seed=seed)
-
-
-def difference(
-    values: ArrayLike,
-    control: ArrayLike,
-    groups: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """The mean of `values` outside the control minus the mean inside, with its bootstrap interval.
-
-    Both arms of a group (a set of exemplars) are drawn together, so what they share cancels.
-
-    Args:
-        values: (samples,) finite numbers.
-        control: (samples,) which samples are the control's.
-        groups: (samples,) what is drawn.
-        confidence: of the interval, between 0 and 1.
-        resamples: how often groups are drawn.
-        seed: same seed, same interval.
-
-    Raises:
-        InvalidInputError: as for `interval`, or an arm without samples.
-    """
-    numbers, codes = _validate(values, groups, confidence)
-    inside = np.asarray(control, np.bool_)
-    if inside.shape != numbers.shape or inside.all() or not inside.any():
-        raise InvalidInputError(
-            "a comparison needs samples of both kinds", hint="sample the untouched base too"
-        )
-    weights = (numbers * ~inside, ~inside * 1.0, numbers * inside, inside * 1.0)
-    totals = np.stack([np.bincount(codes, weight) for weight in weights]).astype(np.float64)
-    sums = _resampled_sums(totals, resamples, seed)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        differences = sums[0] / sums[1] - sums[2] / sums[3]
-    differences = differences[np.isfinite(differences)]  # a draw may have no group of one arm
-    estimate = float(numbers[~inside].mean() - numbers[inside].mean())
-    return _to_interval(estimate, differences, confidence, numbers.size, totals.shape[1])
-
-
 def bounds(
     sums: NDArray[np.float64],
     counts: NDArray[np.int64],
@@ -144,6 +57,49 @@ def bounds(
     return low, high
 
 
+def difference(
+    values: ArrayLike,
+    control: ArrayLike,
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean of `values` outside the control minus the mean inside, with its bootstrap interval.
+
+    Both arms of a group (a set of exemplars) are drawn together, so what they share cancels.
+
+    Args:
+        values: (samples,) finite numbers.
+        control: (samples,) which samples are the control's.
+        groups: (samples,) the set of exemplars of each sample.
+        confidence: of the interval, between 0 and 1.
+        resamples: how often groups are drawn.
+        seed: same seed, same interval.
+
+    Raises:
+        InvalidInputError: no values, other lengths, not finite, a confidence out of range, or an arm without
+            samples.
+    """
+    numbers, codes = _validate(values, groups, confidence)
+    inside = np.asarray(control, np.bool_)
+    if inside.shape != numbers.shape or inside.all() or not inside.any():
+        raise InvalidInputError(
+            "a comparison needs samples of customized models and of the control",
+            hint="sample the untouched base too",
+        )
+    weights = (numbers * ~inside, ~inside * 1.0, numbers * inside, inside * 1.0)
+    totals = np.stack([np.bincount(codes, weight) for weight in weights]).astype(np.float64)
+    sums = _resampled_sums(totals, resamples, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        differences = sums[0] / sums[1] - sums[2] / sums[3]
+    differences = differences[np.isfinite(differences)]  # a draw may have no group of one arm
+    low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
+    estimate = float(numbers[~inside].mean() - numbers[inside].mean())
+    return Interval(estimate, float(low), float(high), confidence, numbers.size, totals.shape[1])
+
+
 def _validate(
     values: ArrayLike, groups: Sequence[Hashable], confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -151,13 +107,13 @@ def _validate(
     numbers = np.asarray(values, np.float64)
     if numbers.ndim != 1 or not numbers.size or len(groups) != numbers.size:
         raise InvalidInputError(
-            f"{numbers.size} values and {len(groups)} groups make no interval",
-            hint="give one group for each value, and one value at least",
+            f"there are {numbers.size} values and {len(groups)} groups",
+            hint="give one group for each value, and at least one value",
         )
     if not np.isfinite(numbers).all():
         raise InvalidInputError("a value is not finite", hint="leave out samples that were not measured")
     if not 0 < confidence < 1:
-        raise InvalidInputError(f"the confidence is {confidence}", hint="use a number such as 0.95")
+        raise InvalidInputError(f"the confidence {confidence} is not between 0 and 1", hint="use 0.95")
     # Groups are numbered in sorted order, so that the order of the rows does not change the interval.
     codes = {group: code for code, group in enumerate(sorted(set(groups), key=str))}
     return numbers, np.array([codes[group] for group in groups], np.int64)
@@ -185,10 +141,3 @@ def _draw_counts(rng: np.random.Generator, groups: int, resamples: int) -> NDArr
     drawn = rng.integers(groups, size=(resamples, groups)) + groups * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=groups * resamples)
     return counts.reshape(resamples, groups).T.astype(np.float64)
-
-
-def _to_interval(
-    estimate: float, drawn: NDArray[np.float64], confidence: float, samples: int, groups: int
-) -> Interval:
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(estimate, float(low), float(high), confidence, samples, groups)

@@ -25,24 +25,24 @@ def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
     """Open the store at `uri` for SQL, as it is now or as it was `at` some point.
 
     Every table is there by name, with projection and filter pushed down to Lance, without its blob
-    columns; so are the views, and the macros that attribute (docs/sql.md). Without `at`, each tag is a schema
-    with all of that as it was then: `from before.metrics`. The connection keeps showing the versions that it
-    was opened on: connect again to see what was written since.
+    columns; so are the views, and the macros for attribution (docs/sql.md). Without `at`, each tag is a
+    schema with all of these as they were then: `from before.metrics`. The connection keeps showing the
+    versions that it was opened on: connect again to see what was written since.
 
     The store's tables cannot be changed through it: they are views over pinned versions, so INSERT, UPDATE
     and DELETE fail. For the rest it is a DuckDB session of the user's own: new tables and views live in
     memory until it is closed, and `COPY ... TO`, `EXPORT DATABASE`, `ATTACH` and `INSTALL` write files
-    wherever the user may. Statements of other people belong in `attribase.query.sql.sandbox.SqlPool`, which
+    wherever the user may. Run statements of other people in `attribase.query.sql.sandbox.SqlPool`, which
     allows none of these.
 
     Args:
         uri: the store.
-        at: a tag; a moment (a datetime, or text in ISO format): the newest version of each table that is not
-            younger, local time where it names no zone; or versions of some tables (as in
+        at: a tag; a moment (a datetime, or text in ISO format): the newest version of each table at that
+            time, which is local where it names no zone; or versions of some tables (as in
             `runs.table_versions`; the others are read as they are now).
 
     Raises:
-        NotFoundError: no store there, or no such table, version or tag, or the store is younger than `at`.
+        NotFoundError: no store there, or not `at` that time, or no such table, version or tag.
         InvalidInputError: `at` is text and neither a tag nor a moment.
     """
     return open_connection(Store.open(uri), at)

@@ -40,8 +40,8 @@ def format_table(table: pa.Table, fmt: str = "table", max_rows: int = MAX_ROWS) 
 def write_rows(rows: Rows, fmt: str, out: BinaryIO, max_rows: int = MAX_ROWS) -> None:
     """Write rows to `out` as they come, so that a result of any size takes the memory of a batch.
 
-    Only `table` is cut, after `max_rows` rows, and says so; the others are complete. JSON is a list of
-    objects with sorted keys; NaN and infinity become null. Text is UTF-8.
+    Only `table` is cut, after `max_rows` rows, and ends with the total; the others are complete. JSON is a
+    list of objects with sorted keys; NaN and infinity become null. Text is UTF-8.
 
     Raises InvalidInputError for another format.
     """

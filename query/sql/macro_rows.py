@@ -1,4 +1,4 @@
-"""The rows that the table macros answer, as columns: for items that share their options."""
+"""The rows that the table macros return, column by column, for items that share their options."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def similar_rows(snapshot: Snapshot, items: list[str], options: Options) -> Colu
     lengths, columns = _no_rows(SIMILAR_FIELDS)
     step = max(1, ROWS_AT_ONCE // (min(count, pool.size) + 1))
     for start in range(0, len(items), step):
-        # One more than asked, because an image finds itself.
+        # One more than `count`, because an image is the most similar to itself.
         nearest = space.search(vectors[start : start + step], count + 1, pool)
         for own_row, rows, similarities in zip(
             own_rows[start:], nearest.rows, nearest.similarities, strict=False

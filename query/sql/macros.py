@@ -2,7 +2,7 @@
 
 A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and four
 arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null)`. The function
-answers a list of structs, which the macro unnests to rows. DuckDB calls a function with up to 2048 rows at
+returns a list of structs, which the macro unnests to rows. DuckDB calls a function with up to 2048 rows at
 once, so that a join over many items takes one search for each distinct set of options.
 """
 

@@ -29,7 +29,7 @@ HINTS = {
     "Binder": 'list the columns: attribase -s STORE query sql "describe TABLE"; blobs cannot be selected',
 }
 UNBOUND_HINT = "give each $name its value: --param NAME=VALUE"
-DEFAULT_HINT = "mind DuckDB's SQL: https://duckdb.org/docs/sql/introduction"
+DEFAULT_HINT = "see DuckDB's SQL: https://duckdb.org/docs/sql/introduction"
 
 FUNCTION_ERROR = "Python exception occurred while executing the UDF: "
 """What DuckDB puts before an error of the package's own functions: its class and its message follow."""
@@ -54,7 +54,7 @@ def run_sql(uri: str | Path, statement: str, params: Params = None, at: At = Non
         uri: the store.
         statement: DuckDB SQL. Several statements separated by `;` run in turn; the rows are the last one's.
         params: values for `$name` (a mapping) or `?` (a sequence); bound, never put in as text. A string
-            takes the type that its place needs, as a string literal does.
+            is cast to the type that is needed in its place, as a string literal is.
         at: the store as it was, as for `connect`.
 
     Raises:
@@ -109,7 +109,7 @@ def open_reader(
 
 
 def read_batches(reader: pa.RecordBatchReader, text: str) -> Iterator[pa.RecordBatch]:
-    """The batches of `open_reader(con, text, ...)`. Raises InvalidInputError when it fails on the way."""
+    """The batches of `open_reader(con, text, ...)`. Raises InvalidInputError when it fails midway."""
     import duckdb
 
     try:

@@ -1,4 +1,4 @@
-"""Which version of each table makes up the store as it is now, or as it was."""
+"""The version of each table that makes up the store as it is now, or as it was."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ At: TypeAlias = Mapping[str, int] | datetime | str | None
 def versions_at(store: Store, at: At) -> dict[str, int]:
     """The version of each table `at` a point in the store's history.
 
-    At a moment that is the newest version of each table that is not younger; text without a time zone is
-    local time. Tables that `at` gives no version are as they are now.
+    For a moment, that is the newest version of each table written by then; text without a time zone is local
+    time. Tables that a mapping `at` does not name are as they are now.
 
     Raises:
-        NotFoundError: no such tag or table, or the store is younger, or its versions of then are gone.
+        NotFoundError: no such tag or table, or the store did not exist then, or its versions were deleted.
         InvalidInputError: text that is neither a tag nor a moment in ISO format.
     """
     if at is None:
@@ -68,7 +68,7 @@ def _versions_at_moment(store: Store, moment: datetime) -> dict[str, int]:
             versions[table] = newest
     if not set(TABLES) <= set(versions):
         raise NotFoundError(
-            f"the store did not exist at {moment.isoformat()}, or its versions of then are gone",
+            f"the store did not exist at {moment.isoformat()}, or its versions were deleted since",
             hint="ask for a later moment, or leave `at` out; a tag keeps versions from being compacted away",
         )
     return versions

@@ -110,7 +110,7 @@ def test_a_page_that_cannot_be_written_says_so(run, tmp_path):
     assert "cannot write" in refused.stderr
 
 
-def test_a_file_and_a_sample_are_asked_about_together(run, tmp_path, monkeypatch):
+def test_a_file_and_a_sample_are_answered_together(run, tmp_path, monkeypatch):
     import attribase.runtime as runtime
 
     class Flat:

@@ -75,8 +75,8 @@ def test_parameters_may_be_named_with_or_without_their_sign(run):
 
 
 @pytest.mark.parametrize("fmt", ["arrow", "parquet"])
-def test_bytes_are_not_thrown_at_a_terminal(run, monkeypatch, tmp_path, fmt):
-    monkeypatch.setattr("attribase.commands.query.to_terminal", lambda: True)
+def test_binary_formats_are_refused_on_a_terminal(run, monkeypatch, tmp_path, fmt):
+    monkeypatch.setattr("attribase.commands.console.stdout_is_terminal", lambda: True)
     refused = run("query", "sql", STATEMENT, "--format", fmt)
     assert refused.exit_code == 1
     assert refused.stdout_bytes == b""
@@ -125,14 +125,14 @@ def test_an_answer_that_breaks_off_leaves_no_half_file(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
-def test_a_file_that_cannot_be_written_is_an_error_of_ours(run, tmp_path):
+def test_a_file_that_cannot_be_written_is_a_clear_error(run, tmp_path):
     result = run("query", "sql", STATEMENT, "-o", tmp_path / "nowhere" / "rows.csv")
     assert result.exit_code == 1
     assert "nowhere" in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_the_store_is_asked_as_it_was(run, store):
+def test_a_statement_reads_the_store_as_it_was(run, store):
     assert "no tags yet" in run("tags").stderr
     assert run("tag", "before").exit_code == 0
     store.upsert("members", [{"collection": "gallery", "image_id": "d"}])

@@ -161,7 +161,7 @@ def test_views_are_drawn_from_when_they_are_there(make_store):
     assert recall_at_10(store, train(store, replace(FAST, views=2)), "test") > 0.9
 
 
-def test_views_that_were_never_embedded_are_asked_for(made):
+def test_views_that_were_never_embedded_are_an_error(made):
     with pytest.raises(InvalidInputError, match="2 augmented views"):
         train(made, replace(FAST, views=2))
 

@@ -1,4 +1,4 @@
--- models_by_precision: the test models of each case, best first, each with the sample in the middle of its own.
+-- models_by_precision: the test models of each case, best first, each with its sample of median AP.
 -- reads    per_sample, models, samples
 -- params   $encoder, $mapper VARCHAR
 -- returns  case_name, model_id, concept_kind, concept, exemplar_ids, ap (mean over the model's samples), sample_id

@@ -2,7 +2,7 @@
 -- reads    per_sample
 -- params   $encoder, $mapper, $split VARCHAR; $case_name VARCHAR, null for all
 -- returns  case_name, scheme, exemplar_set, model_id, sample_id, control BOOLEAN, recall_5, recall_10,
---          recall_100, ap DOUBLE; only exemplar sets that have both kinds, so both are of the same exemplars
+--          recall_100, ap DOUBLE; only exemplar sets with samples of customized models and of controls
 -- source   as per_sample
 select
     case_name, scheme, exemplar_set, model_id, sample_id,

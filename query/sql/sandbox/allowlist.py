@@ -30,7 +30,7 @@ PARTS = frozenset(
         "ORDER_DEFAULT",
     }
 )
-"""What else of a parsed query has a type and is no expression."""
+"""Other parts of a parsed query that have a type and are not expressions."""
 
 # Not among them: `histogram` and `histogram_values`, macros that take the name of a table as text.
 TABLE_FUNCTIONS = frozenset(
@@ -50,7 +50,7 @@ TABLE_FUNCTIONS = frozenset(
 
 REFUSED_FUNCTIONS = frozenset(
     {
-        # what this process, its user and its machine are
+        # information about this process, its user and its machine
         "getenv",
         "current_setting",
         "getvariable",
@@ -67,7 +67,7 @@ REFUSED_FUNCTIONS = frozenset(
         # waiting
         "sleep_ms",
         "pg_sleep",
-        # states of aggregates, types and plans, as bytes that would be believed
+        # states of aggregates, types and plans, read from bytes that DuckDB does not validate
         "combine",
         "finalize",
         "to_aggregate_state",
@@ -82,7 +82,7 @@ REFUSED_FUNCTIONS = frozenset(
         "replace_type",
         "stats",
         "variant_bytes_to_variant",
-        # what only the store's own views and macros call
+        # functions for the store's own views and macros
         "bootstrap_means",
         "bootstrap_differences",
         "attribute_rows",
@@ -93,6 +93,6 @@ REFUSED_FUNCTIONS = frozenset(
 REFUSED_PREFIXES = ("__internal", "duckdb_", "pragma_", "read_", "parquet_", "sniff_")
 
 INFORMATION = frozenset({"tables", "columns", "schemata"})
-"""What of `information_schema` may be read; its other views show how this connection was opened."""
+"""Views of `information_schema` that may be read; the others show how this connection was opened."""
 INTERNAL_SCHEMAS = frozenset({"system", "temp", "pg_catalog"})
 INTERNAL_PREFIXES = ("duckdb_", "pg_", "sqlite_", "pragma_")

@@ -96,7 +96,7 @@ class RowLimiter:
             largest = max(column.slice(row, 1).nbytes for row in range(len(column)))
             if largest > self.cell_bytes:
                 raise LimitError(
-                    f"a value of column {name} has {largest:,} bytes; {self.cell_bytes:,} are the most",
+                    f"a value of column {name} has {largest:,} bytes; the limit is {self.cell_bytes:,}",
                     hint="select a part of it, for example left(column, 1000)",
                 )
 
@@ -112,7 +112,7 @@ def private_bytes(process: int | str = "self") -> int | None:
 
 
 def limit_private_memory(more: int) -> None:
-    """Let this process grow by `more` bytes of private memory and no further, where the system can.
+    """Let this process grow by `more` bytes of private memory and no further, where the system supports it.
 
     RLIMIT_DATA counts private writable memory only (Linux 4.7), so address space that libraries reserve
     and never touch costs nothing, which RLIMIT_AS would count.

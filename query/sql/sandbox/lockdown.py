@@ -31,7 +31,7 @@ LOCKS = (
     ("enable_external_file_cache", False),
     ("enable_external_access", False),
     ("disabled_filesystems", "LocalFileSystem"),
-    ("errors_as_json", True),  # only so do errors carry their position
+    ("errors_as_json", True),  # only JSON errors have a position
 )
 BEGIN = "begin transaction read only"
 """Runs before each statement: in this transaction nothing can be written, not even a table in memory."""
@@ -41,7 +41,7 @@ State = tuple[tuple[tuple[str, int], ...], tuple[str, ...]]
 
 
 def lock(con: duckdb.DuckDBPyConnection, limits: SandboxLimits) -> None:
-    """Take the file system, the network, extensions and settings from `con`, for good."""
+    """Take the file system, the network, extensions and settings from `con`, permanently."""
     con.execute(f"set memory_limit = '{limits.memory // 1000}KB'")
     con.execute(f"set threads = {limits.threads:d}")
     for name, value in LOCKS:
@@ -57,7 +57,7 @@ class LockedConnections:
 
     def __init__(self, store: Store, limits: SandboxLimits, refresh: float) -> None:
         self.store = store
-        self.session = Session(store, refresh=0)  # what attribution reads outlives a connection
+        self.session = Session(store, refresh=0)  # keeps what attribution has read when connections close
         self.limits = limits
         self.refresh = refresh
         self.state: State | None = None

@@ -22,7 +22,7 @@ class SqlPool:
     """Read-only SQL over the store at `uri`. Thread-safe.
 
     Each worker is a process with a locked DuckDB connection. A statement that takes too long or too much
-    memory is an error of its own; at worst its process is killed and another one takes its place.
+    memory fails with an error; at worst its process is killed and replaced.
 
     Args:
         uri: the store.
@@ -75,7 +75,7 @@ class SqlPool:
             params: values for `$name` (a mapping) or `?` (a sequence), of JSON's types.
             max_rows: fewer than the pool's; more have no effect.
             seconds: less than the pool's; more have no effect.
-            cancelled: called every now and then; when it returns True the statement is stopped.
+            cancelled: polled while the statement runs; when it returns True the statement is stopped.
 
         Raises:
             InvalidInputError: not one SELECT over the store's tables, or an error of DuckDB's.
@@ -93,7 +93,7 @@ class SqlPool:
         except (TypeError, ValueError) as error:
             self._release(worker, True)
             raise InvalidInputError(
-                f"these parameters cannot be sent: {error}", hint="JSON's types only"
+                f"these parameters cannot be sent: {error}", hint="use JSON's types only"
             ) from error
         except (EOFError, OSError) as error:
             self._release(worker, False)

@@ -1,4 +1,4 @@
-"""A worker process and the rows that it answers with, seen from the service's process."""
+"""The pool's side of a worker process: its start, its limits, and the rows that it sends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _numbers = count()
 
 
 class WorkerProcess:
-    """Starts at once; used by one statement at a time."""
+    """A worker process, started at once and used by one statement at a time."""
 
     def __init__(self, uri: str, limits: SandboxLimits, refresh: float) -> None:
         self.limits = limits
@@ -84,7 +84,7 @@ class WorkerProcess:
         return False
 
     def exceeded(self) -> str:
-        """The limit for which the worker must be killed now: `time`, `memory` or, as when idle, none."""
+        """The limit for which the worker must be killed now: `time` or `memory`; '' for none."""
         if self.deadline == float("inf"):
             return ""
         if time.monotonic() > self.deadline:
@@ -95,9 +95,9 @@ class WorkerProcess:
         return ""
 
     def keeps_too_much(self) -> bool:
-        """Whether so little memory is left that later statements would fail for what an earlier one took.
+        """Whether so little memory is left that later statements would fail because of an earlier one.
 
-        What DuckDB's allocator once had it keeps, for itself: it counts, and nothing else can have it.
+        DuckDB's allocator does not return all memory: it counts against the limit and only DuckDB can use it.
         """
         grown = (private_bytes(self.process.pid) or 0) - self.private
         return grown > MAX_KEPT * (self.limits.memory + OVERHEAD)

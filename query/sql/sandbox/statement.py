@@ -1,6 +1,6 @@
 """Validation of untrusted statements: decided on what DuckDB parsed, never on the text.
 
-The first of three defences, and the one with clear reasons: see the package.
+The first of the three defences that the package names, and the only one whose errors name the reason.
 """
 
 from __future__ import annotations
@@ -41,14 +41,17 @@ def validate_statement(con: duckdb.DuckDBPyConnection, text: str, *, max_length:
     """
     if len(text) > max_length:
         raise InvalidInputError(
-            f"the statement has {len(text)} characters; {max_length} are the most", hint="bind long values"
+            f"the statement has {len(text)} characters; the limit is {max_length}",
+            hint="pass long values as parameters",
         )
     if "\0" in text:
         raise InvalidInputError("there is a NUL character in the statement", hint="send plain text")
     try:
         text.encode()
     except UnicodeEncodeError as error:  # JSON can hold half a character: "\\ud83d"
-        raise InvalidInputError("the statement is not Unicode text", hint="send whole characters") from error
+        raise InvalidInputError(
+            "the statement is not Unicode text", hint="send complete characters"
+        ) from error
     _validate_kind(con, text)
     try:
         ((parsed,),) = con.execute("select json_serialize_sql($1)", [text]).fetchall()
@@ -56,7 +59,9 @@ def validate_statement(con: duckdb.DuckDBPyConnection, text: str, *, max_length:
         for node in _dicts(tree):
             _validate_node(node)
     except RecursionError as error:
-        raise InvalidInputError("the statement is nested too deeply", hint="make it flatter") from error
+        raise InvalidInputError(
+            "the statement is nested too deeply", hint="use fewer nested subqueries and expressions"
+        ) from error
     if tree.get("error") is not False:
         raise InvalidInputError(f"{ONE_SELECT} ({tree.get('error_message')})", hint=FILES)
 

@@ -65,7 +65,7 @@ class Worker:
                 messages.send_error(self.pipe, self.limits.memory_error())
             except OSError:  # the parent closed the pipe
                 os._exit(0)
-            except Exception as error:  # of the values, which are user input: not a reason to stop
+            except Exception as error:  # caused by values, which are user input: go on
                 reason = f"the answer cannot be sent: {type(error).__name__}: {error}"
                 messages.send_error(self.pipe, InvalidInputError(reason, hint="cast the column to text"))
 
@@ -85,7 +85,7 @@ class Worker:
             if self.running is not None and self.running[0] == request:
                 self.running[1].cancel()
             else:
-                self.cancelled = request  # before it was begun, or after it was done
+                self.cancelled = request  # not begun yet, or done already
 
     def _begin(self, request: Request, timeout: StatementTimeout) -> None:
         with self.lock:
@@ -115,13 +115,13 @@ class Worker:
             closing(open_reader(con, text, request["params"], BATCH_ROWS)) as reader,
             closing(limiter.limit(read_batches(reader, text))) as batches,
         ):
-            first = next(batches, None)  # errors come before the schema, as far as can be
+            first = next(batches, None)  # so that most errors come before the schema
             messages.send_schema(self.pipe, reader.schema)
             for batch in chain([first] if first is not None else [], batches):
                 messages.send_batch(self.pipe, batch)
 
     def _explain(self, error: AttribaseError, timeout: StatementTimeout, seconds: float) -> AttribaseError:
-        """The error to send: a stopped statement says why it was stopped, not that it was interrupted."""
+        """The error to send: for a stopped statement the reason, not DuckDB's interruption."""
         if timeout.reason == "time":
             return time_error(seconds)
         if timeout.reason == "cancelled":

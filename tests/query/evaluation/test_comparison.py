@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from attribase.query import connect, evaluate
 from attribase.query.evaluation.comparison import compare_control
-from attribase.query.sql.bootstrap import interval
 from attribase.store import InvalidInputError
+
+from ..intervals import interval
 
 
 @pytest.fixture

@@ -120,9 +120,9 @@ def test_markdown_and_page_say_the_same(mixed, contents, reading):
 
 
 def test_agreement_counts_numbers_that_agree_with_the_paper(mixed, contents):
-    (finding,) = [finding for finding in contents(mixed).findings if "the paper has too" in finding]
-    assert "Of 128 numbers that the paper has too, 124 are the same to three decimals" in finding
-    assert "4 more have the published one in their interval, 0 have not" in finding
+    (finding,) = [finding for finding in contents(mixed).findings if "the paper also has" in finding]
+    assert "Of 128 numbers that the paper also has, 124 are the same to three decimals" in finding
+    assert "for 4 more the published number is inside the 95% interval, for 0 outside" in finding
 
 
 def test_best_is_the_highest_recall_at_ten(mixed, contents):

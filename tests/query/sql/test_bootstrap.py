@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from attribase.query.sql.bootstrap import bounds, difference, interval, paired_difference
+from attribase.query.sql.bootstrap import bounds, difference
 from attribase.store import InvalidInputError
 from scipy import stats
+
+from ..intervals import interval, paired_difference
 
 
 def test_singleton_groups_give_scipys_percentile_interval():
@@ -95,31 +97,35 @@ def test_the_difference_to_a_control_is_of_means_with_arms_drawn_together():
 
 
 @pytest.mark.parametrize(
-    ("values", "groups", "settings"),
+    ("values", "groups", "settings", "message"),
     [
-        ([], [], {}),
-        ([1.0], ["a", "b"], {}),
-        ([float("nan")], ["a"], {}),
-        ([1.0], ["a"], {"confidence": 95}),
+        ([], [], {}, "0 values and 0 groups"),
+        ([1.0], ["a", "b"], {}, "1 values and 2 groups"),
+        ([float("nan")], ["a"], {}, "not finite"),
+        ([1.0], ["a"], {"confidence": 95}, "confidence 95"),
     ],
 )
-def test_invalid_values_have_no_interval(values, groups, settings):
-    with pytest.raises(InvalidInputError):
-        interval(values, groups, **settings)
+def test_invalid_values_have_no_interval(values, groups, settings, message):
+    with pytest.raises(InvalidInputError, match=message):
+        difference(values, [True] * len(values), groups, **settings)
 
 
 def test_differences_need_both_sides():
-    with pytest.raises(InvalidInputError):
-        paired_difference([1, 2], [1], ["a", "b"])
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match="and of the control"):
+        difference([1, 2], [True], ["a", "b"])
+    with pytest.raises(InvalidInputError, match="and of the control"):
         difference([1, 2], [True, True], ["a", "b"])
 
 
 def test_the_order_of_rows_does_not_matter():
     rng = np.random.default_rng(3)
     values, groups = rng.normal(size=60), [f"m{n % 7}" for n in range(60)]
+    control = np.arange(60) < 30
     order = rng.permutation(60)
-    one, other = interval(values, groups), interval(values[order], [groups[n] for n in order])
+    shuffled = [groups[n] for n in order]
+    one, other = interval(values, groups), interval(values[order], shuffled)
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-14)
+    one, other = difference(values, control, groups), difference(values[order], control[order], shuffled)
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-14)
 
 

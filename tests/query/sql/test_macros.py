@@ -1,4 +1,4 @@
-"""attribute, similar and influence_by in SQL: what they answer, for one item, for many, and as of then."""
+"""attribute, similar and influence_by in SQL: their rows for one item, for many, and at earlier versions."""
 
 import duckdb
 import numpy as np

@@ -7,9 +7,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 from attribase.query import connect
-from attribase.query.sql.bootstrap import interval, paired_difference
 from attribase.store import Store
 
+from ..intervals import interval, paired_difference
 from ..ranked import SCHEMES, Ranked, fill
 
 METRICS = ("recall_5", "recall_10", "recall_100", "ap")

@@ -1,4 +1,4 @@
-"""The SQL files: one statement each, with a header that tells the truth."""
+"""The SQL files: one statement each, with a header that is true of it."""
 
 import ast
 import re

@@ -131,5 +131,5 @@ def test_a_moment_whose_versions_were_compacted_away_is_not_answered_with_older_
     assert versions_at(store, moment)["members"] == pinned + 1
     store.upsert("members", [{"collection": "gallery", "image_id": "later"}])
     list(compact(store, keep=timedelta(0)))
-    with pytest.raises(NotFoundError, match="gone"):
+    with pytest.raises(NotFoundError, match="deleted since"):
         versions_at(store, moment)

@@ -112,7 +112,7 @@ GREEDY = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("statement", GREEDY, ids=lambda text: text[:60])
-def test_what_is_greedy_is_stopped_and_memory_is_bounded(pool, statement):
+def test_greedy_statements_are_stopped_and_memory_is_bounded(pool, statement):
     pid = worker(pool).pid
     started = resident_bytes(pid)
     with largest_memory(pid) as largest, pytest.raises((LimitError, TimeLimitError)) as caught:
@@ -132,7 +132,7 @@ ENDLESS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("statement", ENDLESS, ids=lambda text: text[:60])
-def test_what_has_no_end_is_stopped(pool, statement):
+def test_endless_statements_are_stopped(pool, statement):
     with pytest.raises(TimeLimitError, match="1 second"):
         pool.run(statement, seconds=1).table()
     assert alive(pool)
