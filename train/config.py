@@ -107,3 +107,4 @@ WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=2
 (docs/world.md)."""
 
 RECIPES = {"paper": PAPER, "world": WORLD}
+"""Settings by the name that `--recipe` takes."""

@@ -8,6 +8,8 @@ from ...store import InvalidInputError
 from ..world import WORLD_NAME
 
 AUGMENTATIONS = ("none", "shift", "resize")
+"""How exemplars can be varied while a model is trained on them."""
+
 CATEGORY = "category"
 
 

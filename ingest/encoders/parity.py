@@ -31,6 +31,7 @@ FEW = 20_000
 
 BATCH = 8
 MIN_COSINE = 0.9999
+"""The least cosine between a feature of the ONNX export and the one of its source."""
 
 Original = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.float32]]
 """Pixels (images, 3, size, size) and tokens (images, 77) to features (images, dim)."""

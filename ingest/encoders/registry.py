@@ -33,8 +33,10 @@ ENCODERS: tuple[EncoderSpec, ...] = (
     ),
     timm_models.named("siglip-vit-b16", "vit_base_patch16_siglip_224.webli", 224, 248, HALF),
 )
+"""Every encoder that has a name of its own."""
 
 FAMILIES = ("timm:NAME", "open_clip:ARCH/TAG", "onnx:FILE", "sd-unet:BASE")
+"""Names that stand for many encoders each; `get_encoder` takes any name of these forms."""
 
 
 def get_encoder(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:

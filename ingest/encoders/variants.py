@@ -28,7 +28,7 @@ BATCH = 8
 GOOD_COSINE = 0.995
 """Mean cosine to fp32 from which no closer int8 variant is tried."""
 
-MIN_COSINE = {"fp16": 0.999, "int8": 0.95}
+MIN_MEAN_COSINE = {"fp16": 0.999, "int8": 0.95}
 """Mean cosine to fp32 below which a variant is refused."""
 
 FLOAT32_OPERATORS = ("Pow", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool")
@@ -73,10 +73,10 @@ def export_variant(store: Store, base: str, precision: str) -> Closeness:
         folder = Path(temporary)
         source = _unpack(read_model(store, row), folder / "fp32")
         made = (_convert_to_fp16 if precision == FP16 else _quantize)(source, folder, reference)
-        if not made.closeness.mean_cosine >= MIN_COSINE[precision]:  # also when it is NaN
+        if not made.closeness.mean_cosine >= MIN_MEAN_COSINE[precision]:  # also when it is NaN
             raise InvalidInputError(
                 f"{name} is too far from {base}: mean cosine {made.closeness.mean_cosine:.4f}, "
-                f"least {MIN_COSINE[precision]}",
+                f"least {MIN_MEAN_COSINE[precision]}",
                 hint=f"use {base} itself; no feature was written",
             )
         write_row(store, _row(row, name, precision, made), made.files, reference.extra_files)

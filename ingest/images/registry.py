@@ -87,3 +87,4 @@ SOURCES = (  # in the order in which they are tried
     SourceSpec("parquet", "a .parquet file", _is_parquet, open_parquet),
     SourceSpec("folder", "a folder of images", lambda name: Path(name).is_dir(), open_folder),
 )
+"""The kinds of sources that `open_source` knows."""

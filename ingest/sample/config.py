@@ -7,6 +7,7 @@ from ..customize.config import Settings
 from ..world import WORLD_NAME
 
 SCHEDULERS = ("ddim",)
+"""The samplers there are."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 WORLD_NAME = "world"
+"""What `--base` calls the world's generator."""
+
 WORLD_DIR = Path(__file__).parent
+"""The folder of its data and model in the installed package."""
 
 
 def images_path() -> Path:
