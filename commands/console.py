@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from ..store import InvalidInputError, NotFoundError, Step, Store
+from ..store.lookup import quote
 
 FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
@@ -147,3 +148,11 @@ def run_job(steps: Iterator[Step]) -> tuple[int, Step | None]:
 
     last = draw_progress(counting())
     return count, last
+
+
+def print_failures(store: Store, stage: str) -> None:
+    """Print how many inputs `stage` left out, by reason, and how many were embedded in part."""
+    failed = store.read("failures", ["reason"], f"stage = {quote(stage)}")["reason"].to_pylist()
+    for reason in sorted(set(failed)):
+        what = "embedded by their first frame" if reason == "animated" else "left out"
+        say(f'{what}, {reason}: {failed.count(reason)} (attribase query sql "from failures")')

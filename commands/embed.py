@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..store.lookup import quote
-from .console import format_option, open_store, print_rows, run_job, say
+from .console import format_option, open_store, print_failures, print_rows, run_job, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
@@ -112,14 +111,6 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
     done = last is not None and last.note
     say(f"vectors are ready: {last.note}" if last and done else "nothing to do: everything is embedded")
     print_failures(store, f"embed:{name}")
-
-
-def print_failures(store: Any, stage: str) -> None:
-    """Print how many inputs `stage` left out, by reason, and how many were embedded in part."""
-    failed = store.read("failures", ["reason"], f"stage = {quote(stage)}")["reason"].to_pylist()
-    for reason in sorted(set(failed)):
-        what = "embedded by their first frame" if reason == "animated" else "left out"
-        say(f'{what}, {reason}: {failed.count(reason)} (attribase query sql "from failures")')
 
 
 @click.command()

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from .console import draw_progress, open_or_create_store, open_store, run_job, say, store_uri
-from .embed import print_failures
+from .console import draw_progress, open_or_create_store, open_store, print_failures, run_job, say, store_uri
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."

@@ -1,7 +1,7 @@
-"""Ask the store: SQL, evaluation, attribution, influence and how sure all that is.
+"""Queries of a store: SQL, evaluation, attribution with influence, search, reports and the service.
 
-Writes nothing of its own but ranks. Imports neither `ingest` nor `train`, and no torch; DuckDB and the ONNX
-runtime are loaded by the first call that needs them.
+Writes nothing but ranks, and what was measured of indexes. Imports neither `ingest` nor `train`, and no
+torch; DuckDB and the ONNX runtime are loaded by the first call that needs them.
 """
 
 from .attribution.answer import Answer, OwnerShare, Result

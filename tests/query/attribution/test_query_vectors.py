@@ -35,7 +35,7 @@ def test_vectors_that_do_not_fit_are_refused(small, vector, message):
         attribute(small.store, vector)
 
 
-def test_strangers_cannot_name_files(small, tmp_path):
+def test_untrusted_clients_cannot_name_files(small, tmp_path):
     (tmp_path / "secret.png").write_bytes(b"secret")
     snapshot = Session(small.store).snapshot()
     with pytest.raises(NotFoundError):
