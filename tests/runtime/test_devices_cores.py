@@ -31,9 +31,9 @@ def test_everything_that_counts_cores_keeps_to_the_quota(monkeypatch, tmp_path):
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     started = []
     monkeypatch.setattr(counter, "CpuCounter", lambda _, threads: started.append(threads))
-    counter.counter(None, "cpu")
+    counter.make_counter(None, "cpu")
     assert started == [1]
-    assert workers.devices() == ["cpu"]
+    assert workers.available_devices() == ["cpu"]
 
 
 def test_cores_are_counted_in_one_place():

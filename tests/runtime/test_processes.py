@@ -37,6 +37,15 @@ def helper(tmp_path, monkeypatch):
     sys.modules.pop("processes_helper", None)
 
 
+@pytest.fixture
+def _interruptible():
+    """Ctrl-C interrupts this process, also where the shell that started it ignores it (a background job)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_child_answers_requests_ignores_interrupts_and_ends_when_its_pipe_is_closed(helper):
     child = ChildProcess(helper.answer, "re: ", name="answer")
     child.send("a")

@@ -19,7 +19,7 @@ def pages_uri(tmp_path_factory):
     return fill(str(tmp_path_factory.mktemp("page") / "page.store"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # undone before other tests look at the runtime
 def home(pages_uri):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("attribase.runtime.load_encoder", lambda *_: Pixels())
