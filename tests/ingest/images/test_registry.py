@@ -1,4 +1,4 @@
-"""Which names are sources, and what is said of the others."""
+"""The registry of sources: which names open which, and the error for names that open none."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
