@@ -57,6 +57,14 @@ def has_exact_int8() -> bool:
     return bool({"avx512_vnni", "avx_vnni"} & set(flags.split()))
 
 
+def load_cuda_driver() -> ctypes.CDLL | None:
+    """NVIDIA's driver library, None where it is not installed."""
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+
+
 @cache
 def gpu_count() -> int:
     """How many NVIDIA GPUs ONNX Runtime can use: those of CUDA_VISIBLE_DEVICES, or all."""
@@ -64,12 +72,9 @@ def gpu_count() -> int:
 
     if CUDA not in onnxruntime.get_available_providers():
         return 0
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return 0
+    driver = load_cuda_driver()
     count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+    if driver is None or driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     with contextlib.redirect_stdout(io.StringIO()):  # it prints which libraries it did not find
         onnxruntime.preload_dlls()  # CUDA and cuDNN where pip installed them

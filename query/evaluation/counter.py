@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.devices import core_count
+from ...runtime.devices import core_count, load_cuda_driver
 from ...store.errors import InvalidInputError
 from .counting import BLOCK, CpuCounter, Thresholds
 
@@ -63,16 +61,8 @@ def block_rows(device: str) -> int:
 
 def _present(device: str) -> bool:
     """Whether torch can use `device`; without importing it where no driver is."""
-    if not (_driver_loads() if device == "cuda" else platform.system() == "Darwin"):
+    if not (load_cuda_driver() if device == "cuda" else platform.system() == "Darwin"):
         return False
     import torch
 
     return bool(torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available())
-
-
-def _driver_loads() -> bool:
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
