@@ -32,15 +32,24 @@ def ingest() -> None:
 @click.option(
     "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
 )
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="PART=COLUMN",
+    help="Which column holds image, uri, caption, category, creator or license: image=img. Repeatable.",
+)
 @click.pass_context
-def images(ctx: click.Context, source: str, collection: str, pixel_limit: int | None) -> None:
+def images(
+    ctx: click.Context, source: str, collection: str, pixel_limit: int | None, columns: tuple[str, ...]
+) -> None:
     """Ingest SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
 
     Example: attribase -s my.store ingest images photos/ --collection gallery
     """
-    from ..ingest.images import ingest_images, open_source
+    from ..ingest.images import ingest_images, open_source, parse_columns
 
-    opened = open_source(source)
+    opened = open_source(source, parse_columns(columns))
     store = open_or_create_store(ctx)
     settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
     _steps, last = run_job(ingest_images(store, opened, collection, **settings))

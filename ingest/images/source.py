@@ -27,10 +27,17 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An item that the source cannot read, with the `reason` and `detail` that go into the failures."""
+    """An item that the source cannot read.
+
+    Attributes:
+        reason: one word of a closed list, such as 'truncated' or 'download-failed'.
+        detail: what is wrong with this very item.
+        remedy: what to do so that it can be read; empty where that follows from the reason.
+    """
 
     reason: str
     detail: str
+    remedy: str = ""
 
 
 class ImageSource(Protocol):

@@ -9,17 +9,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ...store import InvalidInputError
+from .columns import find_columns
 from .source import ImageRecord, Unreadable
 
-# Accepted column names; the first that the table has counts. Other columns go into the metadata.
-COLUMN_NAMES: Mapping[str, Sequence[str]] = {
-    "data": ("bytes", "image", "image_bytes", "data", "jpg", "png", "webp"),
-    "uri": ("uri", "url", "path", "file_name", "filename"),
-    "caption": ("caption", "text", "TEXT", "prompt"),
-    "category": ("category", "label", "class"),
-    "creator": ("creator", "artist", "author"),
-    "license": ("license", "licence"),
-}
 READ_ROWS = 256
 
 
@@ -46,6 +38,7 @@ class TableSource:
         state: values that change when the table does.
         where: column -> the values that rows must have there.
         uri_from: how to make a row's uri from its columns, where it has none.
+        columns: part of an image -> its column, where the names do not tell.
     """
 
     name: str
@@ -53,22 +46,20 @@ class TableSource:
     state: Mapping[str, Any]
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     uri_from: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = self.table.schema.names
-        self._columns = {
-            part: next((name for name in accepted if name in names), None)
-            for part, accepted in COLUMN_NAMES.items()
-        }
-        if self._columns["data"] is None and self._columns["uri"] is None:
+        self._columns = find_columns(self.name, names, self.columns)
+        if self._columns["image"] is None and self._columns["uri"] is None:
             raise InvalidInputError(
                 f"{self.name} has no column of image bytes or uris: {', '.join(names)}",
-                hint=f"name the column one of {', '.join((*COLUMN_NAMES['data'], *COLUMN_NAMES['uri'][:3]))}",
+                hint="say which column it is: `--column image=COLUMN` or `--column uri=COLUMN`",
             )
 
     def describe(self) -> Mapping[str, Any]:
         """The table and its state."""
-        return {"table": self.name, **self.state, **self.where}
+        return {"table": self.name, **self.state, **self.where, **self.columns}
 
     def items(self) -> Sequence[str]:
         """Every row, or those that satisfy `where`."""
@@ -96,7 +87,7 @@ class TableSource:
         parts: dict[str, Any] = {
             part: row.pop(name) if name else None for part, name in self._columns.items()
         }
-        data, uri = parts.pop("data"), parts.pop("uri")
+        data, uri = parts.pop("image"), parts.pop("uri")
         if isinstance(data, dict):
             uri = uri or data.get("path")
             data = data.get("bytes")
