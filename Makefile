@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread a process: the demo and the tests parallelise over processes.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types tests lowest docs format clean install
+.PHONY: demo test lint types tests lowest attack docs format clean install
 
 install: $(READY)
 
@@ -52,3 +52,7 @@ format: $(READY)
 
 clean:
 	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+# 64 clients attack the service of a store for ten minutes: its port, memory and answers (test_service_attack.py).
+attack: $(READY)
+	ATTRIBASE_ATTACK_SECONDS=600 ATTRIBASE_ATTACK_STORE=$(STORE) $(BIN)/python -m pytest -q tests/query/service/test_service_attack.py
