@@ -20,12 +20,10 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..store.errors import DataError
+from .formats import BUILT_IN, EXTRA, HEAD_BYTES, decodable, recognise
 
 PIXEL_LIMIT = 64_000_000
 """Default limit on width * height: 64 megapixels, about 190 MB once decoded."""
-
-# Raster formats only: Pillow would also open EPS (which runs Ghostscript), PDF stubs, fonts and the like.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 _HINT = "download or export it again"
 
@@ -44,7 +42,10 @@ _BROKEN = (
 
 
 class BadImageError(DataError):
-    """Bytes that are no usable image. `reason`: 'empty', 'not-an-image', 'truncated' or 'too-many-pixels'."""
+    """Bytes that are no usable image.
+
+    `reason`: 'empty', 'not-an-image', 'unsupported-format', 'truncated' or 'too-many-pixels'.
+    """
 
     def __init__(self, message: str, *, reason: str = "not-an-image", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -55,8 +56,9 @@ def decode_image(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     """Decode `data` to RGB: upright (EXIF orientation applied), transparency over white, first frame.
 
     Raises:
-        BadImageError: with `reason` 'empty', 'not-an-image', 'too-many-pixels' (width * height above
-            `pixel_limit`, known from the header alone) or 'truncated' (the header reads, the pixels do not).
+        BadImageError: with `reason` 'empty', 'not-an-image', 'unsupported-format' (a plug-in is missing),
+            'too-many-pixels' (width * height above `pixel_limit`, known from the header alone) or 'truncated'
+            (the header or the pixels do not read).
     """
     return decode_first_frame(data, pixel_limit)[0]
 
@@ -74,7 +76,8 @@ def decode_first_frame(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> tuple[Ima
         try:
             more = _has_more(image)
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)  # in place: a copy costs as much as decoding
+            if image.format != "JXL":  # its decoder has turned it already, and left the tag as it was
+                ImageOps.exif_transpose(image, in_place=True)  # in place: a copy costs as much as decoding
             return _to_rgb(image), more
         except (*_BROKEN, Image.DecompressionBombError) as error:
             raise BadImageError(
@@ -85,17 +88,29 @@ def decode_first_frame(data: bytes, pixel_limit: int = PIXEL_LIMIT) -> tuple[Ima
 def _open(data: bytes) -> Image.Image:
     """Read the header. Pillow has a limit of its own, about 179 megapixels, whatever `pixel_limit` is."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=decodable())
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(str(error)) from error
     except UnidentifiedImageError as error:
-        raise BadImageError(
-            "the bytes are in no known image format", reason="not-an-image", hint=f"use {', '.join(FORMATS)}"
-        ) from error
+        raise _unknown_format(data) from error
     except _BROKEN as error:
         raise BadImageError(
             f"the image's header is broken: {error}", reason="truncated", hint=_HINT
         ) from error
+
+
+def _unknown_format(data: bytes) -> BadImageError:
+    """Say whether the bytes are no image, a broken one, or one that needs a plug-in."""
+    name = recognise(data[:HEAD_BYTES])
+    if not name:
+        return BadImageError("the bytes are in no known image format", hint=f"use {', '.join(BUILT_IN)}")
+    if name in decodable():
+        return BadImageError(f"the header of the {name} image is broken", reason="truncated", hint=_HINT)
+    return BadImageError(
+        f"{name} images are not decoded in this installation: {EXTRA}",
+        reason="unsupported-format",
+        hint=f"{EXTRA}, or convert the image to PNG",
+    )
 
 
 def _has_more(image: Image.Image) -> bool:

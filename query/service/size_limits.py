@@ -33,12 +33,12 @@ def check_image_size(data: bytes, pixel_limit: int) -> None:
     """
     from PIL import Image
 
-    from ...runtime.decode import FORMATS
+    from ...runtime.formats import decodable
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=decodable()) as image:
                 width, height = image.size
         except Image.DecompressionBombError:
             raise TooLargeError("the image has too many pixels", hint="shrink it first") from None
