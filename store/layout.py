@@ -1,9 +1,9 @@
 """The paths of a store: `<uri>/<table>.lance`, `<uri>/files/...` and the marker `<uri>/store.json`.
 
-The marker holds the format of the store. It is written last when a store is created, and whole (temporary
-file, then rename), so a folder without it is no store, also after a creation was killed. Remote stores
-(`s3://...`) go through Lance's object stores: instead of the marker they have the table that is created last,
-and no side files.
+The marker holds the format of the store and the hash of its tables' schema. It is written last when a store
+is created, and whole (temporary file, then rename), so a folder without it is no store, also after a creation
+was killed. Remote stores (`s3://...`) go through Lance's object stores: instead of the marker they have the
+table that is created last, and no side files.
 """
 
 import json
@@ -74,10 +74,18 @@ class Layout:
         """Whether the folder has the marker. Remote stores never do."""
         return self.local and Path(self.uri, MARKER).is_file()
 
-    def write_marker(self) -> None:
-        """Write the marker, unless it is there or the store is remote."""
-        if self.local and not self.marked():
-            write_atomically(Path(self.uri, MARKER), json.dumps({"attribase": {"format": FORMAT}}).encode())
+    def write_marker(self, schema_id: str) -> None:
+        """Write the marker, unless it is there with this `schema_id` or the store is remote."""
+        if self.local and not self.has_schema(schema_id):
+            marker = {"attribase": {"format": FORMAT, "schema": schema_id}}
+            write_atomically(Path(self.uri, MARKER), json.dumps(marker).encode())
+
+    def has_schema(self, schema_id: str) -> bool:
+        """Whether the marker says that the tables have this schema. Remote stores have no marker."""
+        if not self.marked():
+            return False
+        marker = json.loads(Path(self.uri, MARKER).read_text())
+        return bool(marker["attribase"].get("schema") == schema_id)
 
     def check_marker(self) -> None:
         """Raise NotFoundError where there is no store, ConflictError for an unknown format."""

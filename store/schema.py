@@ -207,6 +207,18 @@ FAILURES = pa.schema(
     ]
 )
 
+TOMBSTONES = pa.schema(
+    [
+        key("item_id"),  # of an image that was removed, or of a model or sample that was made from one
+        text("item_kind", null=False),  # image | model | sample
+        text("uri"),
+        text("reason"),
+        pa.field("made_from", STRINGS),  # of a model or sample: the removed images
+        pa.field("removed_at", TIMESTAMP, nullable=False),
+        pa.field("erased_at", TIMESTAMP),  # when the old versions that held its bytes were deleted
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "images": IMAGES,
     "members": MEMBERS,
@@ -219,9 +231,17 @@ TABLES: dict[str, pa.Schema] = {
     "ranks": RANKS,
     "runs": RUNS,
     "failures": FAILURES,
+    "tombstones": TOMBSTONES,
     "jobs": JOBS,
 }
-"""The tables that every store has, whatever its encoders."""
+"""The tables that every store has, whatever its encoders.
+
+Stores made by earlier versions are brought to these schemas when they are opened (upgrade.py): a column that
+is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
+"""
+
+LATER_TABLES = frozenset({"tombstones"})
+"""The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 
 class ItemTable(NamedTuple):

@@ -1,5 +1,6 @@
 """The store: one directory (or `s3://` prefix) of Lance tables, written by key and read by version."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from .lookup import BlobRows, locate
 from .schema import TABLES, vectors_schema, views_schema
 from .tables import Tables, create_table
 from .tags import Tag, create_tag, list_tags
+from .upgrade import schema_id, upgrade
 from .vectors import ensure_vector_table, set_column
 
 
@@ -35,16 +37,23 @@ class Store(Tables):
         store.layout.make_folder()
         for table, wanted in TABLES.items():
             create_table(store.layout, table, wanted)
-        store.layout.write_marker()
+        if upgrade(store):
+            store.layout.write_marker(schema_id())
         return cls.open(uri)
 
     @classmethod
     def open(cls, uri: str | Path) -> "Store":
-        """The store at `uri`. Raises NotFoundError when there is none, ConflictError for a newer format."""
+        """The store at `uri`, with what an earlier version did not give it (upgrade.py).
+
+        Raises NotFoundError when there is none, ConflictError for a newer format.
+        """
         store = cls(Layout.of(uri))
         store.layout.check_marker()
         if not store.layout.local and "jobs" not in store.tables():
             raise not_a_store(store.uri)
+        if not store.layout.has_schema(schema_id()) and upgrade(store):
+            with contextlib.suppress(OSError):  # a store that cannot be written
+                store.layout.write_marker(schema_id())
         return store
 
     @property

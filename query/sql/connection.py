@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from ...store import Store
 from ...store.lookup import quote
+from ...store.schema import LATER_TABLES, TABLES
 from ...store.tags import list_tags
 from ..session import Session
 from ..sql_dataset import SqlDataset
@@ -77,10 +80,11 @@ def open_connection(
         snapshots = {schema: session.snapshot_at(versions) for schema, versions in versions_by_schema.items()}
         register_macro_functions(con, snapshots)
         for schema, versions in versions_by_schema.items():
-            datasets = {
+            relations = {table: TABLES[table].empty_table() for table in LATER_TABLES - versions.keys()}
+            relations |= {
                 table: SqlDataset(store.dataset(table, version)) for table, version in versions.items()
             }
-            _create_schema(con, schema, datasets)
+            _create_schema(con, schema, relations)
         con.execute("set schema = 'main'")
     except BaseException:
         con.close()
@@ -88,7 +92,9 @@ def open_connection(
     return con
 
 
-def _create_schema(con: duckdb.DuckDBPyConnection, schema: str, datasets: dict[str, SqlDataset]) -> None:
+def _create_schema(
+    con: duckdb.DuckDBPyConnection, schema: str, relations: dict[str, SqlDataset | pa.Table]
+) -> None:
     """Create a schema with tables, views and macros. Names in a view are resolved in its own schema first.
 
     That holds as long as no temporary view has such a name: those come before every schema, hence
@@ -96,7 +102,7 @@ def _create_schema(con: duckdb.DuckDBPyConnection, schema: str, datasets: dict[s
     """
     con.execute(f"create schema if not exists {quote_name(schema)}")
     con.execute(f"set schema = {quote(schema)}")
-    for name, relation in (*datasets.items(), ("published", published())):
+    for name, relation in (*relations.items(), ("published", published())):
         con.from_arrow(relation).create_view(name)
     for view in VIEWS:
         con.execute(load_sql(view))

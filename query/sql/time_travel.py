@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ...store import Store
 from ...store.errors import InvalidInputError, NotFoundError
-from ...store.schema import TABLES
+from ...store.schema import LATER_TABLES, TABLES
 from ...store.tags import TAG, get_tag
 
 At: TypeAlias = Mapping[str, int] | datetime | str | None
@@ -66,7 +66,7 @@ def _versions_at_moment(store: Store, moment: datetime) -> dict[str, int]:
         # If the version after it was cleaned up, that one may have been the newest at `moment`: refuse.
         if newest is not None and (newest + 1 in history or newest == max(history)):
             versions[table] = newest
-    if not set(TABLES) <= set(versions):
+    if not TABLES.keys() - LATER_TABLES <= versions.keys():
         raise NotFoundError(
             f"the store did not exist at {moment.isoformat()}, or its versions were deleted since",
             hint="ask for a later moment, or leave `at` out; a tag keeps versions from being compacted away",

@@ -1,6 +1,7 @@
 """The store as it was, at a tag and at a moment."""
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,8 @@ from attribase.query import connect, run_sql
 from attribase.query.sql.time_travel import versions_at
 from attribase.store import InvalidInputError, NotFoundError, Store
 from attribase.store.maintenance import compact
+from attribase.store.schema import TABLES
+from attribase.store.tables import create_table
 
 from ..ranked import Ranked
 
@@ -67,6 +70,18 @@ def test_every_view_of_a_tag_is_of_then(ranked, view):
         now = con.execute(f"select count(*) from {view}").fetchone()
     assert then == before
     assert now > then or view == "published"
+
+
+def test_a_table_that_an_earlier_version_did_not_have_is_empty_then(ranked):
+    shutil.rmtree(ranked.store.layout.table("tombstones"))
+    before = datetime.now(UTC)
+    ranked.store.tag("before")
+    with connect(ranked.store.uri) as con:
+        assert con.sql("select count(*) from tombstones").fetchall() == [(0,)]
+    create_table(ranked.store.layout, "tombstones", TABLES["tombstones"])
+    with connect(ranked.store.uri) as con:
+        assert con.sql("select count(*) from before.tombstones").fetchall() == [(0,)]
+    assert set(versions_at(ranked.store, before)) == set(ranked.store.tables()) - {"tombstones"}
 
 
 def test_a_statement_sees_the_tags_that_it_names(ranked):
