@@ -1,6 +1,7 @@
 """The store: Lance tables, their schemas, ids, jobs and upkeep. Only this package imports lance."""
 
 from .errors import AttribaseError, ConflictError, DataError, InvalidInputError, NotFoundError
+from .failures import Failure
 from .ids import content_id, key_id, mapped_column, run_number, vectors_table, views_table
 from .jobs import Job, Jobs, JobStatus, Shard, Step
 from .store import Store
@@ -9,6 +10,7 @@ __all__ = [
     "AttribaseError",
     "ConflictError",
     "DataError",
+    "Failure",
     "InvalidInputError",
     "Job",
     "JobStatus",

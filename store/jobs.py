@@ -1,4 +1,4 @@
-"""The progress of a stage: jobs cut into shards that are committed once, and the items that failed.
+"""The progress of a stage: jobs cut into shards that are committed once.
 
 A worker writes the rows of a shard first (their ids are deterministic, so writing them twice changes nothing)
 and marks the shard done after that. A worker killed in between repeats one shard and leaves the same tables.
@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 from .columns import utc_now
 from .errors import ConflictError, InvalidInputError
 from .ids import canonical_json, key_id
-from .lookup import FEW, is_in, quote
+from .lookup import quote
 from .retries import with_retries
 from .tables import Tables
 
@@ -185,44 +184,3 @@ def _status(rows: Sequence[Mapping[str, Any]]) -> JobStatus:
         done_items=sum(row["count"] for row in rows if row["state"] == DONE),
         updated=max(row["updated"] for row in rows),
     )
-
-
-def record_failures(tables: Tables, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
-    """Store (item, reason, detail) of `stage`; the newest reason of an item replaces earlier ones.
-
-    Writes nothing for an item that is stored with the same reason and detail.
-    """
-    if not failures:
-        return
-    stored = _read_failures(tables, stage, [item for item, _, _ in failures])
-    before = {row["item"]: (row["reason"], row["detail"]) for row in stored}
-    now = utc_now()
-    rows = [
-        {"stage": stage, "item": item, "reason": reason, "detail": detail, "at": now}
-        for item, reason, detail in failures
-        if before.get(item) != (reason, detail)
-    ]
-    if rows:
-        tables.upsert("failures", rows, update=True)
-
-
-def forget_failures(tables: Tables, stage: str, items: Sequence[str]) -> None:
-    """Delete the failures of `items` under `stage`, because they worked when tried again."""
-    wanted = set(items)
-    gone = [row["item"] for row in _read_failures(tables, stage, items) if row["item"] in wanted]
-    for start in range(0, len(gone), FEW):
-        where = f"stage = {quote(stage)} AND {is_in('item', gone[start : start + FEW])}"
-        with_retries("deleting failures", partial(_delete, tables, where))
-
-
-def _read_failures(tables: Tables, stage: str, items: Sequence[str]) -> list[dict[str, Any]]:
-    """The stored failures of `stage`, those of `items` alone when they are few."""
-    where = f"stage = {quote(stage)}"
-    if 0 < len(items) <= FEW:
-        where += f" AND {is_in('item', items)}"
-    rows: list[dict[str, Any]] = tables.read("failures", ["item", "reason", "detail"], where).to_pylist()
-    return rows
-
-
-def _delete(tables: Tables, where: str) -> None:
-    tables.dataset("failures").delete(where)

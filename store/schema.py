@@ -200,9 +200,11 @@ JOBS = pa.schema(
 FAILURES = pa.schema(
     [
         key("stage", position=1),
-        key("item", position=2),
+        key("source", position=2),  # the folder, file or address; '' when the item is an id of this store
+        key("item", position=3),
         text("reason", null=False),
         text("detail"),
+        text("remedy"),  # what to do about it
         pa.field("at", TIMESTAMP, nullable=False),
     ]
 )

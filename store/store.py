@@ -1,15 +1,16 @@
 """The store: one directory (or `s3://` prefix) of Lance tables, written by key and read by version."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from .failures import Failure, failed_items, forget_failures, record_failures
 from .ids import vectors_table, views_table
-from .jobs import Jobs, forget_failures, record_failures
+from .jobs import Jobs
 from .layout import Layout, not_a_store, write_atomically
 from .lookup import BlobRows, locate
 from .schema import TABLES, vectors_schema, views_schema
@@ -92,13 +93,17 @@ class Store(Tables):
         """
         return set_column(self, table, column, compute, dim)
 
-    def record_failures(self, stage: str, failures: Sequence[tuple[str, str, str]]) -> None:
-        """Store (item, reason, detail) of what `stage` left out; the newest reason of an item counts."""
-        record_failures(self, stage, failures)
+    def record_failures(self, stage: str, failures: Sequence[Failure], *, source: str = "") -> None:
+        """Store what `stage` left out of `source`; the newest reason of an item counts."""
+        record_failures(self, stage, failures, source=source)
 
-    def forget_failures(self, stage: str, items: Sequence[str]) -> None:
-        """Delete the failures of `items` under `stage`, because they worked when tried again."""
-        forget_failures(self, stage, items)
+    def failed_items(self, stage: str, source: str = "") -> set[str]:
+        """The items of `source` that `stage` left out."""
+        return failed_items(self, stage, source)
+
+    def forget_failures(self, stage: str, items: Iterable[str], *, source: str = "") -> None:
+        """Delete the failures of `items`: they worked when tried again, or are there no more."""
+        forget_failures(self, stage, items, source=source)
 
     def tag(self, name: str) -> Tag:
         """Name the newest version of every table; compaction keeps tagged versions.

@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 
 from ...runtime import MapperPair
 from ...runtime.mapper import mapper_names, vector_array
-from ...store import Job, Shard, Store, mapped_column
+from ...store import Failure, Job, Shard, Store, mapped_column
 from ...store.schema import ITEM_TABLES
 from .decode import FIRST_FRAME
 from .pipeline import Batch
 from .plan import Target
 
 MAX_UNWRITTEN = 2  # shards that may wait for their commit before the networks do
+REMEDY = "put a file that opens in its place, or embed with --retry-failed when the cause is gone"
+REMEDIES = {
+    FIRST_FRAME: "nothing, unless another frame should count: ingest that one as a file of its own",
+    "too-many-pixels": "embed with --retry-failed and a higher --pixel-limit",
+    "nan": "embed it with another encoder or precision",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class _OpenShard:
     shard: Shard
     left: int
     features: dict[str, tuple[list[str], list[NDArray[np.float32]]]] = field(default_factory=dict)
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class ShardCommitter:
@@ -74,7 +80,11 @@ class ShardCommitter:
         for pending, failure, features in zip(batch.items, batch.failures, batch.features, strict=True):
             entry = self._open[pending.shard]
             if failure is not None:
-                entry.failures.append((pending.item, failure.reason, failure.detail))
+                entry.failures.append(
+                    Failure(
+                        pending.item, failure.reason, failure.detail, REMEDIES.get(failure.reason, REMEDY)
+                    )
+                )
             if failure is None or not failure.fatal:
                 items, rows = entry.features.setdefault(pending.kind, ([], []))
                 items.append(pending.item)
@@ -107,7 +117,7 @@ class ShardCommitter:
                     target.store.forget_failures(target.stage, items)
         target.store.record_failures(target.stage, entry.failures)
         entry.job.finish(entry.shard)
-        lost = sum(reason != FIRST_FRAME for _, reason, _ in entry.failures)
+        lost = sum(failure.reason != FIRST_FRAME for failure in entry.failures)
         return Committed(len(entry.shard.items), lost)
 
 

@@ -29,11 +29,15 @@ EXTENSIONS = (
 class FolderSource:
     """Every file whose name has an image's extension; hidden ones are skipped.
 
-    An item is the path below the folder. Its category is the folder that it is in, unless that is the top;
-    its caption is the text file of the same name.
+    An item is the path below the folder; its caption is the text file of the same name.
     """
 
     folder: Path
+
+    @property
+    def location(self) -> str:
+        """The folder's path."""
+        return str(self.folder)
 
     def describe(self) -> Mapping[str, Any]:
         """The folder, and a digest of the names, sizes and times of its files."""
@@ -57,7 +61,8 @@ class FolderSource:
         for item in items:
             path = self.folder / item
             try:
-                yield item, ImageRecord(str(path), path.read_bytes(), _caption(path), _category(item))
+                data = path.read_bytes()
+                yield item, ImageRecord(str(path), data, _caption(path), subfolder=_subfolder(item))
             except OSError as error:
                 yield item, Unreadable("unreadable", str(error))
 
@@ -79,5 +84,5 @@ def _caption(path: Path) -> str | None:
     return (file.read_text(encoding="utf-8", errors="replace").strip() or None) if file.is_file() else None
 
 
-def _category(item: str) -> str | None:
+def _subfolder(item: str) -> str | None:
     return item.split("/")[-2] if "/" in item else None

@@ -4,18 +4,24 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
-from ...store import Step, Store, content_id
+from ...store import Failure, Step, Store, content_id
 from .source import ImageRecord, ImageSource, Unreadable
 
 STAGE = "images"
 COMMIT_BYTES = 64 << 20
 READ_AHEAD = 64
-
-Failure: TypeAlias = tuple[str, str, str]
+REMEDIES = {
+    "empty": "copy or download it again: it has no bytes",
+    "not-an-image": "convert it to PNG or JPEG, or take it out of the source",
+    "truncated": "copy or download it again: its end is missing",
+    "too-many-pixels": "ingest with a higher --pixel-limit, or make it smaller",
+    "unreadable": "check that it is there and may be read",
+}
+"""What to do about an item that was left out, by reason."""
 
 
 def ingest_images(
@@ -77,7 +83,8 @@ def _commit(
         results = pool.map(lambda record: _row(record, pixel_limit), [record for _, record in ahead])
         for (item, _), result in zip(ahead, results, strict=True):
             if isinstance(result, Unreadable):
-                failures.append((item, result.reason, result.detail))
+                remedy = result.remedy or REMEDIES.get(result.reason, "")
+                failures.append(Failure(item, result.reason, result.detail, remedy))
                 continue
             rows.append(result)
             held += len(result["bytes"] or b"")
@@ -86,7 +93,7 @@ def _commit(
                 held = 0
     if rows:
         write()
-    store.record_failures(STAGE, failures)
+    store.record_failures(STAGE, failures, source=source.location)
     return failures
 
 
@@ -104,7 +111,7 @@ def _row(record: ImageRecord | Unreadable, pixel_limit: int) -> dict[str, Any] |
         "image_id": content_id(record.uri.encode() if record.data is None else record.data),
         "uri": record.uri,
         "caption": record.caption,
-        "category": record.category,
+        "category": record.category or record.subfolder,
         "creator": record.creator,
         "license": record.license,
         "width": width,

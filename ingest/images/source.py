@@ -14,6 +14,8 @@ class ImageRecord:
         uri: where it is from.
         data: its encoded bytes, or None when it is only referenced.
         metadata: the source's other fields, as JSON values.
+        subfolder: the name of the folder that it is in, below the source's own; the job's settings say what
+            that means.
     """
 
     uri: str
@@ -23,6 +25,7 @@ class ImageRecord:
     creator: str | None = None
     license: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    subfolder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Unreadable:
 class ImageSource(Protocol):
     """A folder, a table, the embedded world."""
 
+    @property
+    def location(self) -> str:
+        """The absolute path or the address of the source, which its failures are recorded under."""
+
     def describe(self) -> Mapping[str, Any]:
         """What identifies the source and its state, as JSON values: when it changes, it is read again."""
 
@@ -51,6 +58,12 @@ class ImageSource(Protocol):
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
         """(name, record) of some items, in their order."""
+
+
+def absolute(name: str) -> str:
+    """`name` as an absolute path where there is such a file or folder, else as it is: an address."""
+    path = Path(name)
+    return str(path.resolve()) if path.exists() else name
 
 
 def file_state(path: Path) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...store import InvalidInputError
 from .columns import find_columns
-from .source import ImageRecord, Unreadable
+from .source import ImageRecord, Unreadable, absolute
 
 READ_ROWS = 256
 
@@ -56,6 +56,11 @@ class TableSource:
                 f"{self.name} has no column of image bytes or uris: {', '.join(names)}",
                 hint="say which column it is: `--column image=COLUMN` or `--column uri=COLUMN`",
             )
+
+    @property
+    def location(self) -> str:
+        """The path of the table, or `world`."""
+        return absolute(self.name)
 
     def describe(self) -> Mapping[str, Any]:
         """The table and its state."""

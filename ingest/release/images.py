@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
-from ...store import Store, content_id
+from ...store import Failure, Store, content_id
 from ...store.lookup import quote
 from ..images.source import Unreadable
 
@@ -89,6 +89,9 @@ class ImageFolder:
 
 COMMIT_BYTES = 64 << 20
 STAGE = "release"
+REMEDY = (
+    "it stays a reference by its uri; put a good file there and import into a new store to have its bytes"
+)
 
 
 @dataclass(frozen=True)
@@ -101,18 +104,18 @@ class RowWriter:
     def write(self, table: str, rows: Iterator[tuple[dict[str, Any], Unreadable | None]]) -> None:
         """Upsert the rows, each with the reason why its file is unusable, if it is."""
         held: list[dict[str, Any]] = []
-        failures: list[tuple[str, str, str]] = []
+        failures: list[Failure] = []
         size = 0
         for row, problem in rows:
             held.append(row)
             size += len(row["bytes"] or b"")
             if problem:
-                failures.append((row["uri"], problem.reason, problem.detail))
+                failures.append(Failure(row["uri"], problem.reason, problem.detail, REMEDY))
             if size > COMMIT_BYTES:
                 self.store.upsert(table, held)
                 held, size = [], 0
         self.store.upsert(table, held)
-        self.store.record_failures(STAGE, failures)
+        self.store.record_failures(STAGE, failures, source=str(self.images.folder.resolve()))
 
 
 def image_columns(

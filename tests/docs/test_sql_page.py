@@ -32,7 +32,17 @@ def uri(tmp_path_factory):
     store = ranked.store
     store.upsert("members", [{"collection": "gallery", "image_id": name} for name in ("o0e", "o1e")])
     store.upsert(
-        "failures", [{"stage": "images", "item": "a.png", "reason": "torn", "at": datetime(2026, 1, 1)}]
+        "failures",
+        [
+            {
+                "stage": "images",
+                "source": "/photos",
+                "item": "a.png",
+                "reason": "torn",
+                "remedy": "copy it again",
+                "at": datetime(2026, 1, 1),
+            }
+        ],
     )
     ranked.run("clip", "none", "objects", "gpt")
     ranked.model("p0", ["p0e"], "bamfg")

@@ -139,3 +139,16 @@ def test_the_world_is_all_in_one_collection_or_the_other(store):
     assert row["uri"].startswith("world:")
     assert row["license"]
     assert row["category"]
+
+
+def test_bad_files_of_one_name_in_two_folders_are_two_failures_that_name_their_folder(store, tmp_path):
+    for folder, data in (("f", b""), ("g", b"<html>")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").write_bytes(data)
+        ingest(store, tmp_path / folder)
+    rows = store.read("failures", ["source", "item", "reason", "remedy"]).to_pylist()
+    assert sorted((row["source"], row["item"], row["reason"]) for row in rows) == [
+        (str(tmp_path / "f"), "x.png", "empty"),
+        (str(tmp_path / "g"), "x.png", "not-an-image"),
+    ]
+    assert all(row["remedy"] for row in rows)
