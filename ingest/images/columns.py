@@ -1,18 +1,29 @@
-"""Which column of a table holds what."""
+"""Which column of a table holds what: given, or recognised by its name and its content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ...store import InvalidInputError
+from .cells import holds_picture, is_url, pictures_of
 
 COLUMN_NAMES: Mapping[str, Sequence[str]] = {
-    "image": ("bytes", "image", "image_bytes", "data", "jpg", "png", "webp"),
-    "uri": ("uri", "url", "path", "file_name", "filename"),
-    "caption": ("caption", "text", "TEXT", "prompt"),
-    "category": ("category", "label", "class"),
-    "creator": ("creator", "artist", "author"),
-    "license": ("license", "licence"),
+    part: tuple(names.split())
+    for part, names in {
+        "image": "bytes image images image_bytes img img_bytes image_data picture data jpg jpeg png webp "
+        "base64",
+        "uri": "uri url image_url img_url coco_url flickr_url path image_path img_path file_path filepath "
+        "file_name filename image_name file image",
+        "caption": "caption captions text txt prompt alt_text alt",
+        "category": "category label class class_name labels cls",
+        "creator": "creator artist author photographer artist_name creator_name",
+        "license": "license licence",
+    }.items()
 }
-"""By part of an image, the column names that are recognised; the first that a table has counts."""
+"""By part of an image, the names of columns that are recognised, in any case; the first that a table has
+counts.
+
+A column of pictures is recognised by its content, whatever its name.
+"""
 
 
 def parse_columns(options: Sequence[str]) -> dict[str, str]:
@@ -40,19 +51,68 @@ def check_parts(columns: Mapping[str, str]) -> None:
             )
 
 
-def find_columns(table: str, names: Sequence[str], given: Mapping[str, str]) -> dict[str, str | None]:
-    """The column of each part of an image: the `given` one, else the first whose name is recognised.
+def find_columns(
+    table: str,
+    names: Sequence[str],
+    given: Mapping[str, str],
+    first: Sequence[Mapping[str, Any]],
+    is_file: Callable[[str], bool],
+) -> dict[str, str | None]:
+    """The column of each part of an image: the `given` one, else one that is recognised.
+
+    `image` is a column with bytes of pictures in one of the `first` rows, else one with paths of files that
+    are there (`is_file`), else one of no content whose name is recognised.
 
     Raises InvalidInputError for a given column that is not among `names`.
     """
-    for part, column in given.items():
-        if column not in names:
-            raise InvalidInputError(
-                f"{table} has no column {column!r} for {part}", hint=f"its columns are {', '.join(names)}"
-            )
-    taken = set(given.values())
-    found: dict[str, str | None] = {}
-    for part, accepted in COLUMN_NAMES.items():
-        known = (name for name in accepted if name in names and name not in taken)
-        found[part] = given.get(part) or next(known, None)
+    found: dict[str, str | None] = {part: _given(table, names, part, given) for part in COLUMN_NAMES}
+    free = [name for name in names if name not in found.values()]
+    if found["image"] is None:
+        ordered = [*_recognised("image", free), *_recognised("uri", free), *free]
+        found["image"] = _with(holds_picture, ordered, first) or _with(
+            lambda value: _is_path(value, is_file), ordered, first
+        )
+        if found["image"] is None:
+            unfilled = [name for name in _recognised("image", free) if _may_hold_pictures(name, first)]
+            found["image"] = next(iter(unfilled), None)
+    for part in COLUMN_NAMES:
+        if found[part] is None and part != "image":
+            known = (name for name in _recognised(part, free) if name != found["image"])
+            found[part] = next(known, None)
     return found
+
+
+def _given(table: str, names: Sequence[str], part: str, given: Mapping[str, str]) -> str | None:
+    column = given.get(part)
+    if column is not None and column not in names:
+        raise InvalidInputError(
+            f"{table} has no column {column!r} for {part}", hint=f"its columns are {', '.join(names)}"
+        )
+    return column
+
+
+def _recognised(part: str, names: Sequence[str]) -> list[str]:
+    """The ones of `names` that `part` is known by, best first."""
+    by_name: dict[str, str] = {}
+    for name in names:
+        by_name.setdefault(name.strip().lower().replace("-", "_").replace(" ", "_"), name)
+    return [by_name[known] for known in COLUMN_NAMES[part] if known in by_name]
+
+
+def _with(
+    fits: Callable[[Any], bool], names: Sequence[str], first: Sequence[Mapping[str, Any]]
+) -> str | None:
+    return next((name for name in names if any(fits(row.get(name)) for row in first)), None)
+
+
+def _is_path(value: Any, is_file: Callable[[str], bool]) -> bool:
+    texts = [found for found in pictures_of(value) if isinstance(found, str)]
+    return bool(texts) and not is_url(texts[0]) and is_file(texts[0])
+
+
+def _may_hold_pictures(name: str, first: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the column is empty so far, or has bytes that are no picture that is known."""
+    values = [row[name] for row in first if row.get(name) is not None]
+    return not values or any(
+        isinstance(value, bytes) or (isinstance(value, Mapping) and "bytes" in value) for value in values
+    )

@@ -1,88 +1,182 @@
-"""Images in a folder and its subfolders."""
+"""Images in a folder and its subfolders, with the metadata that lies beside them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...store import InvalidInputError, key_id
+from ...runtime.formats import ENDINGS
+from ...store import AttribaseError, InvalidInputError, key_id
+from .beside import BESIDE_ENDINGS, read_beside
+from .files import DataFile
+from .listing import Found, list_folder
+from .metadata_files import MetadataFile, is_metadata_file
+from .names import ending_of, item_of, path_of, readable_name, stem_of, uri_of
 from .source import ImageRecord, Unreadable
-
-EXTENSIONS = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".ppm",
-    ".pgm",
-)
+from .table import TableSource, download_failure
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Every file whose name has an image's extension; hidden ones are skipped.
+    """Every picture below a folder, whatever its name; a row of failures for every other file.
 
     An item is the path below the folder; its caption is the text file of the same name.
+
+    Attributes:
+        folder: an absolute path.
+        columns: part of an image -> the field of the metadata beside it that holds it.
     """
 
     folder: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def location(self) -> str:
-        """The folder's path."""
-        return str(self.folder)
+        """The path of the folder."""
+        return uri_of(self.folder)
 
     def describe(self) -> Mapping[str, Any]:
         """The folder, and a digest of the names, sizes and times of its files."""
-        files = [(item, *_state(self.folder / item)) for item in self.items()]
-        return {"folder": str(self.folder), "files": key_id(files)}
+        files = [(item_of(found.path), found.size, found.modified) for found in self._listing]
+        chosen = {"columns": dict(self.columns)} if self.columns else {}
+        return {"folder": uri_of(self.folder), "files": key_id(files), **chosen}
 
     def items(self) -> Sequence[str]:
-        """Paths below the folder, sorted."""
-        found = [path.relative_to(self.folder) for path in self.folder.rglob("*") if _is_image(path)]
-        visible = sorted(
-            path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)
-        )
-        if not visible:
-            raise InvalidInputError(
-                f"there are no images in {self.folder}", hint=f"files must end in {', '.join(EXTENSIONS)}"
-            )
-        return visible
+        """Images and what is no image, sorted by path.
+
+        Raises InvalidInputError when there is no image.
+        """
+        if not self._images:
+            hint = f"files must end in {', '.join(f'.{ending}' for ending in ENDINGS)}, or begin as images do"
+            raise InvalidInputError(f"there are no images in {readable_name(str(self.folder))}", hint=hint)
+        return sorted([*map(item_of, self._images), *self._failures])
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
-        """Each file's bytes."""
+        """Each file's bytes, with what is said of it beside it."""
         for item in items:
-            path = self.folder / item
+            failure = self._failures.get(item)
+            yield item, failure or self._record(path_of(item))
+
+    @cached_property
+    def _listing(self) -> list[Found]:
+        return list_folder(self.folder)
+
+    @cached_property
+    def _images(self) -> dict[str, None]:
+        return {found.path: None for found in self._listing if found.kind == "image"}
+
+    @cached_property
+    def _beside(self) -> dict[str, dict[str, str]]:
+        """By path of the image without its ending, or whole, the files that describe it, by ending."""
+        known = {*self._images, *map(stem_of, self._images)}
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        for file in self._listing:
+            stem, ending = stem_of(file.path), ending_of(file.path)
+            if ending in BESIDE_ENDINGS and stem in known and file.kind != "unreadable":
+                found[stem][ending] = file.path
+        return found
+
+    @cached_property
+    def _metadata(self) -> dict[str, MetadataFile | Unreadable]:
+        """By path, the tables that describe images; unreadable ones with the reason."""
+        beside = {path for files in self._beside.values() for path in files.values()}
+        found: dict[str, MetadataFile | Unreadable] = {}
+        for file in self._listing:
+            if file.kind != "table" or file.path in beside or not is_metadata_file(file.path):
+                continue
+            data = DataFile(item_of(file.path), str(self.folder / file.path))
             try:
-                data = path.read_bytes()
-                yield item, ImageRecord(str(path), data, _caption(path), subfolder=_subfolder(item))
-            except OSError as error:
-                yield item, Unreadable("unreadable", str(error))
+                found[file.path] = MetadataFile(data, file.path.rpartition("/")[0], self.columns)
+            except AttribaseError as error:
+                found[file.path] = Unreadable("bad-metadata", str(error), error.hint)
+        return found
+
+    @cached_property
+    def _by_folder(self) -> dict[str, list[MetadataFile]]:
+        """By folder, its tables."""
+        found: dict[str, list[MetadataFile]] = defaultdict(list)
+        for path, table in self._metadata.items():
+            if isinstance(table, MetadataFile):
+                found[path.rpartition("/")[0]].append(table)
+        return found
+
+    @cached_property
+    def _failures(self) -> dict[str, Unreadable]:
+        """Every file that is neither an image nor beside one, and rows of images that are not there."""
+        beside = {path for files in self._beside.values() for path in files.values()}
+        failures: dict[str, Unreadable] = {}
+        for file in self._listing:
+            if file.kind == "image" or file.path in beside or file.path in self._metadata:
+                continue
+            failures |= self._other(file)
+        for path, table in self._metadata.items():
+            name = item_of(path)
+            if isinstance(table, Unreadable):
+                failures[name] = table
+                continue
+            failures |= {f"{name}#{number}": problem for number, problem in table.problems}
+            failures |= {
+                f"{name}#{number}": Unreadable(
+                    "missing-file", f"there is no {named}", "add it, or drop the row"
+                )
+                for named, number in table.paths()
+                if named not in self._images and not (self.folder / named).is_file()
+            }
+        return failures
+
+    def _other(self, file: Found) -> dict[str, Unreadable]:
+        """Why a file is not read; of img2dataset's table of downloads, the rows that failed."""
+        item, path = item_of(file.path), self.folder / file.path
+        if file.kind == "unreadable":
+            return {item: Unreadable("unreadable", file.problem, "make it readable, or remove it")}
+        if file.path.endswith("_stats.json"):
+            return {}
+        if ending_of(file.path) == "parquet" and (self.folder / stem_of(file.path)).is_dir():
+            return failed_downloads(DataFile(item, str(path)))
+        if file.kind in ("table", "archive"):
+            remedy = "ingest it by itself; a table of owners goes with --metadata"
+            return {item: Unreadable("not-read", "a table or archive among images", remedy)}
+        ending = ending_of(file.path)
+        detail = (
+            f"a .{ending} file is no image that is read here" if ending else "it does not begin as an image"
+        )
+        return {item: Unreadable("not-an-image", detail, "convert it to PNG if it is a picture")}
+
+    def _record(self, path: str) -> ImageRecord | Unreadable:
+        try:
+            data = (self.folder / path).read_bytes()
+            files = {**self._beside.get(path, {}), **self._beside.get(stem_of(path), {})}
+            texts = {ending: (self.folder / name).read_bytes() for ending, name in files.items()}
+        except OSError as error:
+            return Unreadable("unreadable", str(error), "make the file readable")
+        beside = read_beside(texts, self._row(path))
+        failed = download_failure(beside.row) if "json" in texts else None
+        if failed:
+            return failed
+        folders = path.split("/")[:-1]
+        subfolder = readable_name(folders[-1]) if folders else None
+        return beside.record(uri_of(self.folder / path), data, self.columns, subfolder)
+
+    def _row(self, path: str) -> dict[str, Any]:
+        """The row of the nearest table that describes the image."""
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            for table in self._by_folder.get(folder, ()):
+                row = table.row(path)
+                if row is not None:
+                    return row
+        return {}
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS and (path.is_file() or path.is_symlink())
+def failed_downloads(file: DataFile) -> dict[str, Unreadable]:
+    """The rows of img2dataset's table of downloads that failed, by item."""
+    from .parquet import ParquetRows
 
-
-def _state(path: Path) -> tuple[int, int]:
     try:
-        stat = path.stat()
-    except OSError:  # a link to nothing: reading it is a failure
-        return (0, 0)
-    return (stat.st_size, stat.st_mtime_ns)
-
-
-def _caption(path: Path) -> str | None:
-    file = path.with_suffix(".txt")
-    return (file.read_text(encoding="utf-8", errors="replace").strip() or None) if file.is_file() else None
-
-
-def _subfolder(item: str) -> str | None:
-    return item.split("/")[-2] if "/" in item else None
+        source = TableSource(file.name, ParquetRows(file), {}, failed_only=True)
+        return {item: why for item, why in source.read(source.items()) if isinstance(why, Unreadable)}
+    except AttribaseError as error:
+        return {file.name: Unreadable("unreadable", str(error), error.hint)}

@@ -1,53 +1,124 @@
-"""The rows of a Parquet file, for `TableSource`."""
+"""The rows of Parquet files and Lance datasets, for `TableSource`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...store import InvalidInputError
+from .files import DataFile, unreadable_file
+from .rows import ForwardRows, Row
+from .source import Unreadable
+
+BATCH_ROWS = 16  # rows can be images of megabytes
 
 
-@dataclass
-class ParquetRows:
-    """A Parquet file, read a row group at a time; the last group is kept in memory."""
+class ParquetRows(ForwardRows):
+    """A Parquet file, a few rows at a time, however large its row groups are."""
 
-    path: Path
-    _last: tuple[int, tuple[str, ...], pa.Table] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, file: DataFile) -> None:
+        super().__init__()
+        self.file = file
         try:
-            self._file = pq.ParquetFile(self.path)
+            self._parquet = pq.ParquetFile(file.open(), pre_buffer=False, buffer_size=1 << 20)
+            schema = self._parquet.schema_arrow
         except (pa.ArrowException, OSError) as error:
-            raise InvalidInputError(
-                f"{self.path} is not a Parquet file: {error}", hint="check the path"
-            ) from error
-        metadata = self._file.metadata
+            raise unreadable_file(file, "a Parquet file", error) from error
+        metadata = self._parquet.metadata
         sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
         self._starts = [sum(sizes[:index]) for index in range(len(sizes))]
-        self._sizes = sizes
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Its Arrow schema."""
-        return self._file.schema_arrow
+        self.columns: Sequence[str] = schema.names
+        self.labels = class_names(schema)
 
     def count(self) -> int:
         """How many rows it has."""
-        return int(self._file.metadata.num_rows)
+        return int(self._parquet.metadata.num_rows)
 
-    def rows(self, start: int, count: int, columns: Sequence[str]) -> pa.Table:
-        """Consecutive rows, from as many row groups as they lie in."""
-        parts = []
-        for group, (first, size) in enumerate(zip(self._starts, self._sizes, strict=True)):
-            begin, end = max(start, first), min(start + count, first + size)
-            if begin < end:
-                parts.append(self._group(group, tuple(columns)).slice(begin - first, end - begin))
-        return pa.concat_tables(parts)
+    def _nearest(self, start: int) -> int:
+        return max((first for first in self._starts if first <= start), default=0)
 
-    def _group(self, group: int, columns: tuple[str, ...]) -> pa.Table:
-        if self._last is None or self._last[:2] != (group, columns):
-            self._last = (group, columns, self._file.read_row_group(group, columns=list(columns)))
-        return self._last[2]
+    def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
+        groups = [index for index, first in enumerate(self._starts) if first >= start]
+        row = start
+        try:
+            batches = self._parquet.iter_batches(
+                BATCH_ROWS, row_groups=groups, columns=list(columns or self.columns), use_threads=False
+            )
+            for batch in batches:
+                row += batch.num_rows
+                yield from to_rows(pa.table(batch))
+        except (pa.ArrowException, OSError) as error:  # damaged pages: the rows of the group are lost
+            if self.file.filesystem is not None:  # the network: nothing is lost, the job can go on later
+                raise unreadable_file(self.file, "read any further", error) from error
+            following = next((first for first in self._starts if first > row), self.count())
+            lost = Unreadable("unreadable", f"a damaged page: {error}", "download the file again")
+            yield from (lost for _ in range(row, following))
+            if following < self.count():
+                yield from self._read_from(following, columns)
+
+
+class LanceRows:
+    """A Lance dataset."""
+
+    def __init__(self, name: str) -> None:
+        from ...store.tables import ExternalDataset
+
+        self._dataset = ExternalDataset(name)
+        self.columns: Sequence[str] = self._dataset.schema.names
+        self.labels = class_names(self._dataset.schema)
+
+    @property
+    def version(self) -> int:
+        """The version that was opened."""
+        return self._dataset.version
+
+    def count(self) -> int:
+        """How many rows it has."""
+        return self._dataset.count()
+
+    def rows(self, start: int, count: int, columns: Sequence[str] = ()) -> Iterator[Row]:
+        """Consecutive rows; with `columns` only those."""
+        for first in range(start, start + count, BATCH_ROWS):
+            size = min(BATCH_ROWS, start + count - first)
+            yield from to_rows(self._dataset.rows(first, size, list(columns or self.columns)))
+
+
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as Python values. Times lose what is below a microsecond, which Python cannot hold."""
+    for index, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            wanted = pa.timestamp("us", column.type.tz)
+        elif pa.types.is_duration(column.type) and column.type.unit == "ns":
+            wanted = pa.duration("us")
+        elif pa.types.is_time64(column.type) and column.type.unit == "ns":
+            wanted = pa.time64("us")
+        else:
+            continue
+        table = table.set_column(index, column.name, table.column(index).cast(wanted, safe=False))
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """By column of class numbers, the names of the classes, as Hugging Face keeps them in the schema."""
+    try:
+        info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = info.get("info", {}).get("features", {})
+    except (ValueError, AttributeError):
+        return {}
+    found = {name: _names_of(feature) for name, feature in features.items()}
+    return {name: names for name, names in found.items() if names}
+
+
+def _names_of(feature: Any) -> list[str]:
+    """The names of a ClassLabel, or of a list of them."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return _names_of(feature[0])
+    if not isinstance(feature, Mapping):
+        return []
+    if feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list):
+        return [str(name) for name in feature["names"]]
+    return (
+        _names_of(feature.get("feature")) if feature.get("_type") in ("Sequence", "List", "LargeList") else []
+    )

@@ -43,7 +43,7 @@ def test_torn_files_become_failures_and_the_rest_rows(store, tmp_path, make_pict
         "empty.png": b"",
         "bomb.png": header_only_png(50_000, 50_000),
         "big.png": header_only_png(400, 300),
-        "notes.md": b"# not even looked at",
+        "notes.md": b"# neither a picture nor beside one",
         ".hidden.png": make_picture(4),
     }
     for name, data in files.items():
@@ -60,6 +60,7 @@ def test_torn_files_become_failures_and_the_rest_rows(store, tmp_path, make_pict
         "bomb.png": "too-many-pixels",
         "big.png": "too-many-pixels",
         "link.png": "unreadable",
+        "notes.md": "not-an-image",
     }
     rows = images_of(store)
     assert {name: (row["width"], row["height"]) for name, row in rows.items()} == {
@@ -69,7 +70,7 @@ def test_torn_files_become_failures_and_the_rest_rows(store, tmp_path, make_pict
     }
     assert rows["good.png"]["caption"] == "two good pictures"
     assert rows["moving.gif"]["image_id"] == content_id(files["moving.gif"])
-    assert (steps[-1].done, steps[-1].total, steps[-1].note) == (9, 9, "6 left out")
+    assert (steps[-1].done, steps[-1].total, steps[-1].note) == (10, 10, "7 left out")
 
 
 def test_a_picture_in_two_collections_is_one_row_with_two_memberships(store, tmp_path, make_picture):

@@ -50,4 +50,5 @@ def test_image_structs_are_understood(store, tmp_path, make_picture):
     ingest(store, tmp_path / "hub.parquet")
     rows = images_of(store)
     assert (rows["a.png"]["width"], rows["a.png"]["category"]) == (8, "3")
-    assert rows["b.png"]["width"] is None
+    assert list(rows) == ["a.png"]
+    assert failures_of(store) == {f"{tmp_path}/hub.parquet#1": "missing-file"}  # not beside it

@@ -1,0 +1,18 @@
+"""Opens a table by its ending."""
+
+from .files import DataFile
+from .names import ending_of
+from .rows import Rows
+from .text_tables import open_text_table
+
+
+def open_rows(file: DataFile) -> Rows:
+    """The rows of a Parquet, CSV, TSV, JSON-lines or JSON file.
+
+    Raises InvalidInputError for a file that is not what its ending says.
+    """
+    if ending_of(file.path) in ("parquet", "pq"):
+        from .parquet import ParquetRows
+
+        return ParquetRows(file)
+    return open_text_table(file)
