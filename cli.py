@@ -16,6 +16,7 @@ from .commands import ingest as release
 from .commands import query as report
 from .commands import store as maintain
 from .commands import store as tag
+from .commands.console import print_error
 from .store import AttribaseError
 
 ingest.ingest.add_command(embed.embed)
@@ -34,9 +35,7 @@ class ErrorsAsExits(click.Group):
         try:
             return super().invoke(ctx)
         except AttribaseError as error:
-            click.secho(f"error: {error}", fg="red", err=True)
-            if error.hint:
-                click.echo(f"next:  {error.hint}", err=True)
+            print_error(error)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import explain_write_errors, open_store, print_rows, refuse_binary_on_terminal, say
+from .console import explain_write_errors, open_store, print_error, print_rows, refuse_binary_on_terminal, say
 
 if TYPE_CHECKING:
-    from ..query import Answer, Snapshot
+    from ..query import Answer, FailedQuestion, Snapshot
 
 FIELDS = ("creator", "license", "collection", "category")
 SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
@@ -57,7 +58,8 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
     type=click.Choice(["table", "json", "csv", "arrow"]),
     default="table",
     show_default=True,
-    help="Of stdout. csv and arrow are one row an image, with --by one row an owner.",
+    help="Of stdout. csv and arrow are one row an image, with --by one row an owner, and one row with the "
+    "column error for an ITEM that cannot be read.",
 )
 @click.option(
     "--html",
@@ -77,41 +79,54 @@ def attribute(
 ) -> None:
     """Name the training images that influenced ITEM (an image file or a sample), best first.
 
-    Several ITEMs are answered in one pass.
+    Several ITEMs are answered in one pass. One that cannot be read is an error beside the others' answers;
+    the exit code is then 1.
 
     \b
     Example: attribase -s my.store query attribute sunset.png -k 5
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
              attribase -s my.store query attribute *.png --format csv --html answers.html
     """
-    from ..query import Request, Session, answer_all
+    from ..query import Answer, Request, Session, answer_all, answer_each
 
     refuse_binary_on_terminal(fmt)
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
-    answers = answer_all(snapshot, list(items), Request(method=method, **options))
+    request = Request(method=method, **options)
+    answers: list[Answer | FailedQuestion] = []
+    if len(items) == 1:
+        answers += answer_all(snapshot, list(items), request)
+    else:
+        answers += answer_each(snapshot, list(items), request)
     if page is not None:
         _write_page(snapshot, answers, page)
-    _print(answers, fmt)
+    _print(answers, fmt, request.by)
+    failed = [answer for answer in answers if not isinstance(answer, Answer)]
+    for one in failed:
+        print_error(one.error)
+    if failed:
+        ctx.exit(1)
 
 
-def _print(answers: list[Answer], fmt: str) -> None:
+def _print(answers: Sequence[Answer | FailedQuestion], fmt: str, by: str | None) -> None:
+    from ..query import Answer
+
+    found = [answer for answer in answers if isinstance(answer, Answer)]
     if fmt == "json":
         plain = [answer.to_dict() for answer in answers]
         click.echo(json.dumps(plain[0] if len(plain) == 1 else plain, sort_keys=True))
     elif fmt == "table":
-        for answer in answers:
+        for answer in found:
             _print_table(answer, title=answer.query if len(answers) > 1 else "")
     else:
         from ..query.attribution.answer import flat_table, shares_table
         from ..query.sql.formats import write_rows
         from ..query.sql.runner import Rows
 
-        by = answers[0].by
         table = shares_table(answers, by) if by else flat_table(answers)
         write_rows(Rows(table.schema, iter(table.to_batches())), fmt, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-    for note in dict.fromkeys(note for answer in answers for note in answer.notes):
+    for note in dict.fromkeys(note for answer in found for note in answer.notes):
         say(note)
 
 
@@ -126,15 +141,21 @@ def _print_table(answer: Answer, title: str) -> None:
         rows = [{answer.by: s.name, "influence": s.influence, "images": s.images} for s in answer.shares]
         print_rows(rows, "table", title=f"\nby {answer.by}")
     if answer.remaining is not None:
-        compared = "every image" if answer.exact else f"{answer.searched:,} images found by an index"
+        compared = (
+            f"all {answer.pool_size:,} images of the pool"
+            if answer.exact
+            else f"{answer.searched:,} of {answer.pool_size:,} images"
+            + (" found by an index" if answer.method == "index" else "")
+        )
         say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
 
 
-def _write_page(snapshot: Snapshot, answers: list[Answer], path: Path) -> None:
+def _write_page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion], path: Path) -> None:
+    from ..query import Answer
     from ..query.attribution.page import answer_page
     from ..query.attribution.query_vectors import read_query_images
 
-    images = read_query_images(snapshot, [answer.query for answer in answers])
+    images = read_query_images(snapshot, [answer.query for answer in answers if isinstance(answer, Answer)])
     text = answer_page(snapshot, answers, images, f"Attribution: {answers[0].query}")
     with explain_write_errors(path):
         path.write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..store import InvalidInputError, NotFoundError, Step, Store
+from ..store import AttribaseError, InvalidInputError, NotFoundError, Step, Store
 from ..store.lookup import quote
 
 FORMATS = click.Choice(["table", "json"])
@@ -96,6 +96,13 @@ def _draw_lines(steps: Iterable[Step]) -> Step | None:
 def say(message: str) -> None:
     """Print a message on stderr."""
     click.echo(message, err=True)
+
+
+def print_error(error: AttribaseError) -> None:
+    """Print what failed, and what to do next, on stderr."""
+    click.secho(f"error: {error}", fg="red", err=True)
+    if error.hint:
+        click.echo(f"next:  {error.hint}", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None:

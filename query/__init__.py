@@ -4,8 +4,8 @@ Writes nothing but ranks, and what was measured of indexes. Imports neither `ing
 torch; DuckDB and the ONNX runtime are loaded by the first call that needs them.
 """
 
-from .attribution.answer import Answer, OwnerShare, Result
-from .attribution.attribute import answer_all, attribute, attribute_many
+from .attribution.answer import Answer, FailedQuestion, OwnerShare, Result
+from .attribution.attribute import answer_all, answer_each, attribute, attribute_many
 from .attribution.owners import influence_by
 from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
@@ -22,6 +22,7 @@ from .sql.statements import load_sql
 __all__ = [
     "Answer",
     "Comparison",
+    "FailedQuestion",
     "InfluenceRow",
     "Interval",
     "OwnerShare",
@@ -32,6 +33,7 @@ __all__ = [
     "Session",
     "Snapshot",
     "answer_all",
+    "answer_each",
     "attribute",
     "attribute_many",
     "compare_control",

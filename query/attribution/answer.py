@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ...store.errors import AttribaseError
+
 if TYPE_CHECKING:
     from ..search import SearchSpace
     from ..session import Snapshot
@@ -71,16 +73,19 @@ class Answer:
     """The images of a pool that influenced one generated image, best first.
 
     Attributes:
+        pool_size: how many images are in the pool.
+        embedded: how many of them have a vector; the others cannot be compared.
+        searched: how many of those were compared.
         exact: every image of the pool was compared, and influence is of the whole pool.
         results: best first by similarity, ties by image id.
         remaining: the influence of what is not listed.
-        complete: no image that was not compared has any influence: all were, or the search has passed the
-            similarity at and below which there is none.
-        method: `exact`, or `index`: then influence is normalised over the `searched` images.
+        complete: no image that was not compared has any influence: every image of the pool has a vector, and
+            all were compared or the search has passed the similarity at and below which there is none.
+        method: `exact`, or `index`. Influence is normalised over the `searched` images.
         recall: the share of the best images that the index was measured to find; None for `exact`.
-        searched: how many images were compared.
         unseen: the largest share of the influence that the other images could have, if they are less similar
-            than those that were compared; None where nothing is calibrated.
+            than those that were compared; None where nothing is calibrated, and where images of the pool have
+            no vector: nothing is known of these.
         shares: influence summed by the field `by`, largest first.
         influence_vector: None where nothing is calibrated, and where many questions were answered at once.
     """
@@ -90,6 +95,8 @@ class Answer:
     mapper: str
     pool: str
     pool_size: int
+    embedded: int
+    searched: int
     exact: bool
     results: tuple[Result, ...]
     remaining: float | None
@@ -99,7 +106,6 @@ class Answer:
     complete: bool = True
     method: str = "exact"
     recall: float | None = None
-    searched: int = 0
     unseen: float | None = None
     where: str | None = None
     by: str | None = None
@@ -128,6 +134,22 @@ class Answer:
         }
 
 
+@dataclass(frozen=True)
+class FailedQuestion:
+    """A question among several that has no answer, and why."""
+
+    query: str
+    error: AttribaseError
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: the question and, as `error`, what the service sends for such an error."""
+        error = self.error
+        return {
+            "query": self.query,
+            "error": {"message": str(error), "hint": error.hint, "status": error.status},
+        }
+
+
 SCHEMA = pa.schema(
     [
         ("query", pa.string()),
@@ -137,6 +159,9 @@ SCHEMA = pa.schema(
         ("complete", pa.bool_()),
         ("remaining", pa.float64()),
         ("unseen", pa.float64()),
+        ("pool_size", pa.int64()),
+        ("embedded", pa.int64()),
+        ("searched", pa.int64()),
         ("rank", pa.int64()),
         ("image_id", pa.string()),
         ("similarity", pa.float64()),
@@ -147,31 +172,44 @@ SCHEMA = pa.schema(
         ("category", pa.string()),
         ("caption", pa.string()),
         ("copies", pa.list_(pa.string())),
+        ("error", pa.string()),
     ]
 )
-"""One row a result. Columns up to `unseen` are the answer's, the same on each of its rows."""
+"""One row a result, and one for a failed question, with its `query` and `error` alone.
+
+Columns up to `searched` are the answer's, the same on each of its rows."""
 
 ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 
 
-def flat_table(answers: Sequence[Answer]) -> pa.Table:
+def flat_table(answers: Sequence[Answer | FailedQuestion]) -> pa.Table:
     """All results of all answers, in order."""
-    rows = [
-        {name: getattr(answer, name) for name in ANSWER_COLUMNS} | result.to_dict()
-        for answer in answers
-        for result in answer.results
-    ]
+    rows: list[dict[str, Any]] = []
+    for answer in answers:
+        if isinstance(answer, FailedQuestion):
+            rows.append(_error_row(answer))
+        else:
+            shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
+            rows += [shared | result.to_dict() for result in answer.results]
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-def shares_table(answers: Sequence[Answer], by: str) -> pa.Table:
+def shares_table(answers: Sequence[Answer | FailedQuestion], by: str) -> pa.Table:
     """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
     owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
-    schema = pa.schema([*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner])
-    rows = [
-        {name: getattr(answer, name) for name in ANSWER_COLUMNS}
-        | {by: share.name, "influence": share.influence, "images": share.images}
-        for answer in answers
-        for share in answer.shares
-    ]
-    return pa.Table.from_pylist(rows, schema)
+    columns = [*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner, SCHEMA.field("error")]
+    rows: list[dict[str, Any]] = []
+    for answer in answers:
+        if isinstance(answer, FailedQuestion):
+            rows.append(_error_row(answer))
+        else:
+            shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
+            rows += [
+                shared | {by: share.name, "influence": share.influence, "images": share.images}
+                for share in answer.shares
+            ]
+    return pa.Table.from_pylist(rows, pa.schema(columns))
+
+
+def _error_row(failed: FailedQuestion) -> dict[str, Any]:
+    return {"query": failed.query, "error": str(failed.error)}

@@ -6,14 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from ...store.errors import ConflictError
+from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
+from ..search.topk import Floats
 from ..session import Session, Snapshot
-from .answer import DETAILS, Answer, InfluenceVector, OwnerShare, Result
+from .answer import DETAILS, Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
 from .owners import read_owners
 from .query_vectors import read_query_vectors
 from .request import Question, Request, RequestOptions
-from .retrieval import RankedImages, RetrievalTask, retrieve_exactly, retrieve_through_index, uses_index
+from .retrieval import (
+    RankedImages,
+    RetrievalTask,
+    measure_coverage,
+    retrieve_exactly,
+    retrieve_through_index,
+    uses_index,
+)
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -75,12 +83,42 @@ def attribute_many(
 def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Request) -> list[Answer]:
     """One answer a question, in their order, at the versions of `snapshot`. Raises as `attribute`."""
     space = snapshot.space(request.encoder, request.mapper)
-    names, vectors = read_query_vectors(snapshot, questions, space, files=request.files)
+    asked = read_query_vectors(snapshot, questions, space, files=request.files)
+    asked.raise_first()
+    return _answer_vectors(snapshot, request, space, asked.names, asked.vectors)
+
+
+def answer_each(
+    snapshot: Snapshot, questions: Sequence[Question | AttribaseError], request: Request
+) -> list[Answer | FailedQuestion]:
+    """`answer_all`, with an error in the place of each question that cannot be read.
+
+    An error among `questions` stands for one that could not be read, and is returned in its place. Raises as
+    `attribute` for what concerns all questions: the encoder, the pool, the condition.
+    """
+    space = snapshot.space(request.encoder, request.mapper)
+    asked = read_query_vectors(snapshot, questions, space, files=request.files)
+    good = [at for at in range(len(questions)) if at not in asked.errors]
+    names = [asked.names[at] for at in good]
+    answers = iter(_answer_vectors(snapshot, request, space, names, asked.vectors[good]))
+    return [
+        FailedQuestion(name, asked.errors[at]) if at in asked.errors else next(answers)
+        for at, name in enumerate(asked.names)
+    ]
+
+
+def _answer_vectors(
+    snapshot: Snapshot, request: Request, space: SearchSpace, names: list[str], vectors: Floats
+) -> list[Answer]:
+    """The answers to questions whose unit rows (questions, dim) are known."""
+    if not names:
+        return []
     pool = space.pool(request.pool, request.where)
     task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
     template = _template(task)
     if not task.pool.size:
-        return [replace(template, query=name) for name in names]
+        notes = (*template.notes, *_missing_note(task, 0))
+        return [replace(template, query=name, notes=notes) for name in names]
     indexed = uses_index(task) and not _scan_pays(task, len(names))
     if indexed:
         _register_index_warmup(snapshot, space)
@@ -115,14 +153,15 @@ def _scan_pays(task: RetrievalTask, questions: int) -> bool:
 def _template(task: RetrievalTask) -> Answer:
     """What all answers of a task have in common. ConflictError for a pool without a vector."""
     space, pool, calibration = task.space, task.pool, task.calibration
-    notes = [f"{pool.missing} images of the pool have no vector"] if pool.missing else []
+    notes = []
     if not pool.size and pool.where is None:
         raise ConflictError(
             f"no image of the pool {pool.name!r} has a vector of {space.encoder}",
             hint=f"attribase -s STORE ingest embed --encoder {space.encoder}",
         )
-    if not pool.size:
+    if not pool.size and not pool.missing:
         notes.append("no image of the pool fulfils the condition")
+    empty = measure_coverage(pool, "exact", 0, True, 0.0)
     if calibration is None:
         notes.append(
             f"no influence: {space.encoder} with {space.mapper} is not calibrated; attribase -s STORE "
@@ -133,14 +172,17 @@ def _template(task: RetrievalTask) -> Answer:
         encoder=space.encoder,
         mapper=space.mapper,
         pool=pool.name,
-        pool_size=pool.size,
-        exact=True,
+        pool_size=pool.total,
+        embedded=pool.size,
+        searched=0,
+        exact=empty.exact,
+        complete=empty.complete,
         results=(),
         remaining=None,
         tau=calibration.tau if calibration else None,
         lam=calibration.lam if calibration else None,
         notes=tuple(notes),
-        unseen=0.0,
+        unseen=empty.unseen,
         where=pool.where,
         by=task.request.by,
     )
@@ -157,7 +199,7 @@ def _answer(
     vector = InfluenceVector(snapshot, task.space, *ranked.influential) if ranked.influential else None
     return replace(
         template,
-        exact=coverage.method == "exact",
+        exact=coverage.exact,
         results=tuple(_results(task.space, ranked)),
         remaining=None if influence is None else max(0.0, 1.0 - float(influence.sum())),
         notes=(*template.notes, *_coverage_note(task, ranked)),
@@ -183,12 +225,25 @@ def _results(space: SearchSpace, ranked: RankedImages) -> Iterator[Result]:
 
 
 def _coverage_note(task: RetrievalTask, ranked: RankedImages) -> Iterator[str]:
-    """A note where a search ended before all influence was seen."""
+    """A note where images have no vector, or a search ended before all influence was seen."""
     coverage = ranked.coverage
+    yield from _missing_note(task, coverage.searched)
     if coverage.unseen is not None and not coverage.complete:
         yield (
-            f"{coverage.searched} of {task.pool.size} images were compared; the others could have up to "
-            f"{100 * coverage.unseen:.2g}% of the influence: search exactly to know"
+            f"{coverage.searched:,} of {coverage.pool_size:,} images were compared; the others could have "
+            f"up to {100 * coverage.unseen:.2g}% of the influence: search exactly to know"
+        )
+
+
+def _missing_note(task: RetrievalTask, searched: int) -> Iterator[str]:
+    """A note where images of the pool have no vector; `searched`: how many images were compared."""
+    pool = task.pool
+    if pool.missing:
+        have = "has" if pool.missing == 1 else "have"
+        shared = ", so influence is shared among the others" if task.calibration and searched else ""
+        yield (
+            f"{searched:,} of {pool.total:,} images of the pool were compared; {pool.missing:,} {have} no "
+            f"vector{shared}: attribase -s STORE ingest embed --encoder {task.space.encoder}"
         )
 
 

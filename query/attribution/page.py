@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...store.errors import DataError
 from ...store.lookup import locate
 from ..thumbnails import make_thumbnail
-from .answer import Answer, Result
+from .answer import Answer, FailedQuestion, Result
 
 if TYPE_CHECKING:
     from ..session import Snapshot
@@ -46,7 +46,10 @@ class AnswerSection:
 
 
 def answer_page(
-    snapshot: Snapshot, answers: Sequence[Answer], query_images: Mapping[str, bytes | None], title: str
+    snapshot: Snapshot,
+    answers: Sequence[Answer | FailedQuestion],
+    query_images: Mapping[str, bytes | None],
+    title: str,
 ) -> str:
     """The page. `query_images`: the bytes of the query images by `Answer.query`, where there are any."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -56,11 +59,21 @@ def answer_page(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     templates.filters |= {"percent": percent}
-    ids = sorted({result.image_id for answer in answers for result in answer.results})
+    answered = [answer for answer in answers if isinstance(answer, Answer)]
+    ids = sorted({result.image_id for answer in answered for result in answer.results})
     images = _read_images(snapshot, ids)
-    sections = [_section(answer, images, _data_uri(query_images.get(answer.query))) for answer in answers]
+    sections = [
+        _section(answer, images, _data_uri(query_images.get(answer.query)))
+        if isinstance(answer, Answer)
+        else answer
+        for answer in answers
+    ]
     return templates.get_template("answer.html").render(
-        sections=sections, title=title, version=snapshot.version, owners=OWNERS
+        sections=sections,
+        title=title,
+        version=snapshot.version,
+        owners=OWNERS,
+        first=answered[0] if answered else None,
     )
 
 

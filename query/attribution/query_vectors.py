@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import decode_image
-from ...store.errors import InvalidInputError, NotFoundError
+from ...store.errors import AttribaseError, InvalidInputError, NotFoundError
 from ...store.ids import content_id
 from ...store.lookup import locate
 from .request import Question
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ..search import SearchSpace
     from ..session import Snapshot
 
@@ -24,11 +26,14 @@ BATCH = 32
 """Images decoded and encoded at once."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ParsedQuestion:
     """A question: its name, and one of `data` (image bytes), `feature` (dim,) and `sample` (id or uri).
 
-    `prompt` is that of a sample, for encoders that read captions.
+    Attributes:
+        prompt: that of a sample, for encoders that read captions.
+        named: whether the name is one that its asker knows: of a file or sample.
+        error: why it has no vector.
     """
 
     name: str
@@ -36,37 +41,65 @@ class ParsedQuestion:
     feature: NDArray[np.float32] | None = None
     sample: str | None = None
     prompt: str = ""
+    named: bool = False
+    error: AttribaseError | None = None
+
+    def fail(self, error: AttribaseError) -> None:
+        """Keep an error, whose message names the question."""
+        if self.named and self.name not in str(error):
+            error.args = (f"{self.name}: {error}", *error.args[1:])
+        self.error = error
+
+
+@dataclass(frozen=True)
+class QueryVectors:
+    """Names and unit rows (questions, dim); a question with an error has no row of its own."""
+
+    names: list[str]
+    vectors: NDArray[np.float32]
+    errors: dict[int, AttribaseError] = field(default_factory=dict)
+
+    def raise_first(self) -> None:
+        """Raise the error of the first question that has one."""
+        if self.errors:
+            raise self.errors[min(self.errors)]
 
 
 def read_query_vectors(
-    snapshot: Snapshot, questions: Sequence[Question], space: SearchSpace, *, files: bool = True
-) -> tuple[list[str], NDArray[np.float32]]:
-    """Names and unit rows (questions, dim), each mapped as a generated image: by h~.
+    snapshot: Snapshot,
+    questions: Sequence[Question | AttribaseError],
+    space: SearchSpace,
+    *,
+    files: bool = True,
+) -> QueryVectors:
+    """The vector of each question, mapped as that of a generated image: by h~.
 
-    `files`: whether text may name a file of this machine.
+    `errors` has a NotFoundError for what is no file or sample, a DataError for bytes that are no image, an
+    InvalidInputError for a vector of another length, with NaN in it, or of zeros; and the errors that stand
+    in `questions` for what could not be read.
+
+    Args:
+        snapshot: the versions to read.
+        questions: in any mixture.
+        space: where the vectors are to be compared.
+        files: whether text may name a file of this machine.
 
     Raises:
-        NotFoundError: no such file, sample or encoder.
-        DataError: bytes that are no image.
-        InvalidInputError: a vector of another length, with NaN in it, or of zeros.
+        NotFoundError: there is no such encoder.
     """
     parsed = [_parse(question, files) for question in questions]
-    vectors = np.empty((len(parsed), space.dim), np.float32)
-    at_samples = [at for at, one in enumerate(parsed) if one.sample is not None]
-    if at_samples:
-        names = [parsed[at].sample or "" for at in at_samples]
-        vectors[at_samples], images = _sample_vectors(snapshot, names, space)
-        for at, (data, prompt) in zip(at_samples, images, strict=True):
-            parsed[at] = replace(parsed[at], data=data, prompt=prompt)
-    at_features = [at for at, one in enumerate(parsed) if one.feature is not None]
-    if at_features:
-        raw = _stack_features([parsed[at].feature for at in at_features], snapshot, space)
-        vectors[at_features] = snapshot.pair(space.encoder, space.mapper).synth(raw)
+    vectors = np.full((len(parsed), space.dim), np.nan, np.float32)
+    _read_samples(snapshot, parsed, vectors, space)
+    _map_features(snapshot, parsed, vectors, space)
     at_images = [at for at, one in enumerate(parsed) if one.data is not None]
     for start in range(0, len(at_images), BATCH):
-        batch = at_images[start : start + BATCH]
-        vectors[batch] = _encode([parsed[at] for at in batch], snapshot, space)
-    return [one.name for one in parsed], vectors
+        images = _decode(parsed, at_images[start : start + BATCH])
+        if images:
+            batch = list(images)
+            prompts = [parsed[at].prompt for at in batch]
+            vectors[batch] = _encode(list(images.values()), prompts, snapshot, space)
+    errors = {at: one.error for at, one in enumerate(parsed) if one.error is not None}
+    return QueryVectors([one.name for one in parsed], vectors, errors)
 
 
 def read_query_images(snapshot: Snapshot, names: Sequence[str]) -> dict[str, bytes | None]:
@@ -78,25 +111,34 @@ def read_query_images(snapshot: Snapshot, names: Sequence[str]) -> dict[str, byt
     return {name: one.data or stored.get(ids.get(name, "")) for name, one in parsed.items()}
 
 
-def _parse(question: Question, files: bool) -> ParsedQuestion:
+def _parse(question: Question | AttribaseError, files: bool) -> ParsedQuestion:
     """Text that names no file can only be a sample."""
+    if isinstance(question, AttribaseError):
+        return ParsedQuestion("", error=question)
     if isinstance(question, bytes):
         return ParsedQuestion(content_id(question), data=question)
     if isinstance(question, np.ndarray):
-        feature = _to_float32(question)
-        return ParsedQuestion(f"vector {content_id(feature.tobytes())[:12]}", feature=feature)
+        return _parse_feature(question)
+    parsed = ParsedQuestion(str(question), named=True)
     if not files and not isinstance(question, str):
-        raise InvalidInputError("files of this machine may not be named", hint="send their bytes")
-    data = _read_file(question) if files else None
-    sample = str(question) if data is None else None
-    return ParsedQuestion(str(question), data=data, sample=sample)
-
-
-def _to_float32(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        parsed.fail(InvalidInputError("files of this machine may not be named", hint="send their bytes"))
+        return parsed
     try:
-        return np.ascontiguousarray(vector, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError("a vector holds what is no number", hint="give float32 numbers") from error
+        parsed.data = _read_file(question) if files else None
+    except NotFoundError as error:
+        parsed.fail(error)
+    else:
+        parsed.sample = str(question) if parsed.data is None else None
+    return parsed
+
+
+def _parse_feature(vector: NDArray[np.float32]) -> ParsedQuestion:
+    try:
+        feature = np.ascontiguousarray(vector, np.float32)
+    except (TypeError, ValueError):
+        error = InvalidInputError("a vector holds what is no number", hint="give float32 numbers")
+        return ParsedQuestion("vector", error=error)
+    return ParsedQuestion(f"vector {content_id(feature.tobytes())[:12]}", feature=feature)
 
 
 def _read_file(name: str | Path) -> bytes | None:
@@ -104,34 +146,43 @@ def _read_file(name: str | Path) -> bytes | None:
     try:
         path = Path(name)
         return path.read_bytes() if path.is_file() else None
-    except (OSError, ValueError) as error:  # too long for a file, a null byte, or one that may not be read
+    except OSError as error:  # too long for a file, or one that may not be read
+        if isinstance(name, Path) or isinstance(error, PermissionError):
+            raise NotFoundError(f"cannot read {name}: {error.strerror}", hint="name another file") from error
+        return None
+    except ValueError as error:  # a null byte
         if isinstance(name, Path):
             raise NotFoundError(f"cannot read {name}: {error}", hint="name another file") from error
         return None
 
 
-def _sample_vectors(
-    snapshot: Snapshot, names: list[str], space: SearchSpace
-) -> tuple[NDArray[np.float32], list[tuple[bytes | None, str]]]:
-    """Unit rows (names, dim) of samples by id or uri, and (bytes, prompt) of each that has no vector."""
-    vectors = space.sample_vectors(names)
-    images: list[tuple[bytes | None, str]] = [(None, "")] * len(names)
-    others = np.flatnonzero(~np.isfinite(vectors).all(axis=1))  # uris, and samples without a vector
-    if len(others):
-        known = _sample_ids(snapshot, sorted({names[at] for at in others}))
-        ids = [known[names[at]] for at in others]
-        vectors[others] = space.sample_vectors(ids)
-        missing = [at for at, row in enumerate(vectors[others]) if not np.isfinite(row).all()]
-        data_of = _sample_bytes(snapshot, [ids[at] for at in missing], space.encoder)
-        rows = snapshot.finder("samples", "sample_id").rows([ids[at] for at in missing], ["prompt"])
-        prompts = dict(zip(rows["sample_id"].to_pylist(), rows["prompt"].to_pylist(), strict=True))
-        for at, data in zip(missing, data_of, strict=True):
-            images[others[at]] = data, prompts.get(ids[at]) or ""
-    return vectors, images
+def _read_samples(
+    snapshot: Snapshot, parsed: list[ParsedQuestion], vectors: NDArray[np.float32], space: SearchSpace
+) -> None:
+    """Fill the rows of stored samples. One without a vector gets `data` and `prompt`, to be encoded."""
+    asked = [at for at, one in enumerate(parsed) if one.sample is not None]
+    if not asked:
+        return
+    vectors[asked] = space.sample_vectors([parsed[at].sample or "" for at in asked])
+    others = [at for at in asked if not np.isfinite(vectors[at]).all()]  # uris, and samples without a vector
+    known = _sample_ids(snapshot, sorted({parsed[at].sample or "" for at in others}))
+    found = {at: known[parsed[at].sample or ""] for at in others if parsed[at].sample in known}
+    for at in set(others) - set(found):
+        parsed[at].fail(
+            NotFoundError(
+                f"{parsed[at].sample!r} is no file, sample_id or sample's uri",
+                hint='list them: attribase -s STORE query sql "select sample_id, uri, prompt from samples"',
+            )
+        )
+    if found:
+        vectors[list(found)] = space.sample_vectors(list(found.values()))
+    missing = {at: item for at, item in found.items() if not np.isfinite(vectors[at]).all()}
+    if missing:
+        _read_sample_images(snapshot, parsed, missing, space.encoder)
 
 
 def _sample_ids(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
-    """The sample_id of each name, an id or uri; the first by id where several share a uri. NotFoundError."""
+    """The sample_id of each known name, an id or uri; the first by id where several share a uri."""
     if not names:
         return {}
     by_id = snapshot.finder("samples", "sample_id").rows(names, [])["sample_id"].to_pylist()
@@ -140,54 +191,67 @@ def _sample_ids(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
         rows = snapshot.finder("samples", "uri").rows(others, ["sample_id"])
         pairs = zip(rows["uri"].to_pylist(), rows["sample_id"].to_pylist(), strict=True)
         found |= dict(sorted(pairs, reverse=True))
-    if unknown := [name for name in names if name not in found]:
-        raise NotFoundError(
-            f"{unknown[0]!r} is no file, sample_id or sample's uri",
-            hint='list them: attribase -s STORE query sql "select sample_id, uri, prompt from samples"',
-        )
     return found
 
 
-def _sample_bytes(snapshot: Snapshot, ids: list[str], encoder: str) -> list[bytes]:
-    """The images of samples that have no vector. NotFoundError for one without bytes."""
-    if not ids:
-        return []
-    rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", ids)
-    found = []
-    for sample, data in rows.read(ids):
-        if data is None:
-            raise NotFoundError(
-                f"the sample {sample} has neither a {encoder} vector nor bytes",
-                hint="give its image file instead",
+def _read_sample_images(
+    snapshot: Snapshot, parsed: list[ParsedQuestion], samples: dict[int, str], encoder: str
+) -> None:
+    """Give the questions `samples` (position to sample_id) the stored image and its prompt."""
+    ids = list(samples.values())
+    stored = dict(locate("samples", snapshot.pinned.dataset("samples"), "bytes", ids).read(ids))
+    rows = snapshot.finder("samples", "sample_id").rows(ids, ["prompt"])
+    prompts = dict(zip(rows["sample_id"].to_pylist(), rows["prompt"].to_pylist(), strict=True))
+    for at, item in samples.items():
+        parsed[at].data, parsed[at].prompt = stored.get(item), prompts.get(item) or ""
+        if parsed[at].data is None:
+            parsed[at].fail(
+                NotFoundError(
+                    f"the sample {item} has neither a {encoder} vector nor bytes",
+                    hint="give its image file instead",
+                )
             )
-        found.append(data)
-    return found
 
 
-def _stack_features(
-    features: Sequence[NDArray[np.float32] | None], snapshot: Snapshot, space: SearchSpace
-) -> NDArray[np.float32]:
-    """Raw features (n, dim) of the encoder. InvalidInputError for one that cannot be mapped."""
+def _map_features(
+    snapshot: Snapshot, parsed: list[ParsedQuestion], vectors: NDArray[np.float32], space: SearchSpace
+) -> None:
+    """Fill the rows of raw features of the encoder."""
+    features = {at: one.feature for at, one in enumerate(parsed) if one.feature is not None}
+    if not features:
+        return
     dim = snapshot.dim(space.encoder)
-    for feature in features:
-        if feature is None or feature.shape != (dim,):
-            shape = " x ".join(map(str, feature.shape if feature is not None else ())) or "no"
-            raise InvalidInputError(
-                f"a vector of {space.encoder} has {dim} numbers, this has {shape}",
-                hint="give the raw feature of one image, not yet mapped",
-            )
-        if not np.isfinite(feature).all() or not feature.any():
-            raise InvalidInputError(
-                "a vector has NaN or infinite numbers, or is all zeros", hint="encode the image again"
-            )
-    return np.stack([feature for feature in features if feature is not None])
+    for at, feature in features.items():
+        if feature.shape != (dim,):
+            shape = " x ".join(map(str, feature.shape)) or "no"
+            message = f"a vector of {space.encoder} has {dim} numbers, this has {shape}"
+            hint = "give the raw feature of one image, not yet mapped"
+            parsed[at].fail(InvalidInputError(message, hint=hint))
+        elif not np.isfinite(feature).all() or not feature.any():
+            message = "a vector has NaN or infinite numbers, or is all zeros"
+            parsed[at].fail(InvalidInputError(message, hint="encode the image again"))
+    usable = [at for at in features if parsed[at].error is None]
+    if usable:
+        raw = np.stack([features[at] for at in usable])
+        vectors[usable] = snapshot.pair(space.encoder, space.mapper).synth(raw)
 
 
-def _encode(questions: list[ParsedQuestion], snapshot: Snapshot, space: SearchSpace) -> NDArray[np.float32]:
-    """Images to unit rows (images, dim): decode, encode, map by h~."""
+def _decode(parsed: list[ParsedQuestion], batch: list[int]) -> dict[int, Image.Image]:
+    """The pictures of the questions `batch` that can be decoded."""
+    images = {}
+    for at in batch:
+        try:
+            images[at] = decode_image(parsed[at].data or b"")
+        except AttribaseError as error:
+            parsed[at].fail(error)
+    return images
+
+
+def _encode(
+    images: list[Image.Image], prompts: list[str], snapshot: Snapshot, space: SearchSpace
+) -> NDArray[np.float32]:
+    """Pictures to unit rows (images, dim): encode, map by h~."""
     pair = snapshot.pair(space.encoder, space.mapper)
     network = snapshot.network(space.encoder)
-    images, prompts = [decode_image(one.data or b"") for one in questions], [one.prompt for one in questions]
-    with_prompts = any(prompts) and network.captions
-    raw = network.encode(images, prompts) if with_prompts else network.encode(images)
+    raw = network.encode(images, prompts) if any(prompts) and network.captions else network.encode(images)
     return np.asarray(pair.synth(raw), np.float32)

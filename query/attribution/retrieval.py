@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,34 @@ class SearchCoverage:
     """How much of a pool a search has seen; the fields are those of `Answer`."""
 
     method: str
+    pool_size: int
+    embedded: int
     searched: int
     complete: bool
     unseen: float | None
     recall: float | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every image of the pool was compared."""
+        return self.method == "exact" and self.searched == self.pool_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name, and `exact`."""
+        return {"exact": self.exact, **vars(self)}
+
+
+def measure_coverage(
+    pool: Pool, method: str, searched: int, complete: bool, unseen: float | None, recall: float | None = None
+) -> SearchCoverage:
+    """The coverage of a search; `complete` and `unseen` are of the images that have a vector.
+
+    An image without a vector may be more similar than all others: with one in the pool nothing is complete,
+    and nothing bounds what is unseen.
+    """
+    if pool.missing:
+        complete, unseen = False, None
+    return SearchCoverage(method, pool.total, pool.size, searched, complete, unseen, recall)
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,7 @@ def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedIma
     at_once = max(1, SIMILARITY_BYTES // (4 * size))
     for start in range(0, len(vectors), at_once):
         queries = vectors[start : start + at_once]
+        coverage = measure_coverage(task.pool, "exact", size, True, 0.0)
         rows, similarities, at = np.empty(size, np.int64), np.empty((len(queries), size), np.float32), 0
         for mine, values in task.space.scan(queries, task.pool):
             rows[at : at + len(mine)] = mine
@@ -101,7 +127,7 @@ def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedIma
         _rescore_near_ties(task, queries, rows, similarities)
         for line in similarities:
             shares = influence_shares(line, task.calibration) if task.calibration else None
-            yield _rank(task, rows, line, shares, SearchCoverage("exact", size, True, 0.0))
+            yield _rank(task, rows, line, shares, coverage)
 
 
 def _rescore_near_ties(task: RetrievalTask, queries: Floats, rows: Positions, similarities: Floats) -> None:
@@ -170,7 +196,7 @@ def _rank_found(
         if unseen > NEGLIGIBLE:
             line = negligible_similarity(shares, best, left, NEGLIGIBLE, task.calibration)
             wanted = estimate_depth(similarities, line)
-    coverage = SearchCoverage("index", len(rows), complete, unseen, recall)
+    coverage = measure_coverage(task.pool, "index", len(rows), complete, unseen, recall)
     ranked = _rank(task, rows, similarities, shares, coverage)
     if len(ranked.rows) < task.request.k:
         wanted = max(wanted, 4 * len(rows))

@@ -24,7 +24,7 @@ class Pool:
     Attributes:
         mask: (rows of the space,) which ones.
         size: how many.
-        missing: images of the pool that have no vector.
+        missing: further images of the pool, which have no vector and cannot be compared.
         name: one of POOLS.
         where: the condition that narrows it.
     """
@@ -34,6 +34,11 @@ class Pool:
     missing: int
     name: str
     where: str | None = None
+
+    @property
+    def total(self) -> int:
+        """How many images are in the pool, with a vector or without."""
+        return self.size + self.missing
 
 
 @dataclass(frozen=True)

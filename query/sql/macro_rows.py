@@ -13,6 +13,7 @@ from ...store.errors import ConflictError, InvalidInputError, NotFoundError
 from ..attribution.attribute import answer_all
 from ..attribution.query_vectors import read_query_vectors
 from ..attribution.request import Request
+from ..attribution.retrieval import measure_coverage
 from ..session import Snapshot
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ Columns: TypeAlias = tuple[list[int], dict[str, list[Any]]]
 ROWS_AT_ONCE = 500_000
 """Rows of answers held as Python objects at once."""
 
+POOL_COUNTS = {"pool_size": pa.int64(), "embedded": pa.int64(), "searched": pa.int64()}
+"""How many images are in the pool, have a vector, and were compared; the same on each row of an item."""
+
 ATTRIBUTE_FIELDS = pa.struct(
     {
         "rank": pa.int64(),
@@ -34,10 +38,28 @@ ATTRIBUTE_FIELDS = pa.struct(
         "exact": pa.bool_(),
         "complete": pa.bool_(),
         "remaining": pa.float64(),
+        **POOL_COUNTS,
     }
 )
-SIMILAR_FIELDS = pa.struct({"rank": pa.int64(), "image_id": pa.string(), "similarity": pa.float32()})
-INFLUENCE_FIELDS = pa.struct({"name": pa.string(), "influence": pa.float64(), "images": pa.int64()})
+SIMILAR_FIELDS = pa.struct(
+    {
+        "rank": pa.int64(),
+        "image_id": pa.string(),
+        "similarity": pa.float32(),
+        "exact": pa.bool_(),
+        **POOL_COUNTS,
+    }
+)
+INFLUENCE_FIELDS = pa.struct(
+    {
+        "name": pa.string(),
+        "influence": pa.float64(),
+        "images": pa.int64(),
+        "exact": pa.bool_(),
+        "complete": pa.bool_(),
+        **POOL_COUNTS,
+    }
+)
 
 
 def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
@@ -52,7 +74,7 @@ def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
             lengths.append(len(results))
             for name in ("rank", "image_id", "similarity", "influence"):
                 columns[name].extend(getattr(result, name) for result in results)
-            for name in ("exact", "complete", "remaining"):
+            for name in ("exact", "complete", "remaining", *POOL_COUNTS):
                 columns[name].extend([getattr(answer, name)] * len(results))
     return lengths, columns
 
@@ -75,8 +97,10 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
                 f"--encoder {answer.encoder} --mapper {answer.mapper}",
             )
         lengths.append(len(answer.shares))
-        for name in columns:
+        for name in ("name", "influence", "images"):
             columns[name].extend(getattr(share, name) for share in answer.shares)
+        for name in ("exact", "complete", *POOL_COUNTS):
+            columns[name].extend([getattr(answer, name)] * len(answer.shares))
     return lengths, columns
 
 
@@ -93,14 +117,17 @@ def similar_rows(snapshot: Snapshot, items: list[str], options: Options) -> Colu
     for start in range(0, len(items), step):
         # One more than `count`, because an image is the most similar to itself.
         nearest = space.search(vectors[start : start + step], count + 1, pool)
-        for own_row, rows, similarities in zip(
-            own_rows[start:], nearest.rows, nearest.similarities, strict=False
+        for own_row, rows, similarities, searched in zip(
+            own_rows[start:], nearest.rows, nearest.similarities, nearest.searched.tolist(), strict=False
         ):
             others = np.flatnonzero((rows >= 0) & (rows != own_row))[:count]
             lengths.append(len(others))
             columns["rank"].extend(range(1, len(others) + 1))
             columns["image_id"].extend(space.ids.take(pa.array(rows[others])).to_pylist())
             columns["similarity"].extend(similarities[others].tolist())
+            coverage = measure_coverage(pool, nearest.method, searched, True, None)
+            for name in ("exact", *POOL_COUNTS):
+                columns[name].extend([getattr(coverage, name)] * len(others))
     return lengths, columns
 
 
@@ -113,8 +140,10 @@ def _item_vectors(
     vectors[images] = space.unit_rows(own_rows[images].astype(np.int64))
     samples = [item for item, is_image in zip(items, images, strict=True) if not is_image]
     if samples:
+        asked = read_query_vectors(snapshot, samples, space, files=False)
+        vectors[~images] = asked.vectors
         try:
-            _, vectors[~images] = read_query_vectors(snapshot, samples, space, files=False)
+            asked.raise_first()
         except NotFoundError as error:
             raise NotFoundError(
                 f"{error}, nor an image_id with a vector of {space.encoder}", hint=error.hint

@@ -64,7 +64,9 @@ def test_owners_are_the_rows_where_they_were_asked_for(run):
 def test_a_table_says_how_much_is_not_listed_and_what_was_compared(run):
     told = run("m0-s0", "-k", "2", "--dedup", "0.99")
     assert len(told.stdout.splitlines()) == 4  # names, a line, two images
-    assert re.search(r"[\d.]+% of the influence is not listed; compared with every image", told.stderr)
+    assert re.search(
+        r"[\d.]+% of the influence is not listed; compared with all 226 images of the pool", told.stderr
+    )
 
 
 def test_conditions_and_methods_reach_the_search(run):
@@ -126,3 +128,79 @@ def test_a_file_and_a_sample_are_answered_together(run, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     assert run(str(tmp_path / "one.png"), "m1-s0", "--html", str(page)).exit_code == 0
     assert page.read_text().count("data:image/png") == 1  # the file; fake samples have no bytes
+
+
+@pytest.fixture
+def bad(tmp_path):
+    path = tmp_path / "bad.png"
+    path.write_bytes(b"<html>")
+    return str(path)
+
+
+def test_one_bad_picture_of_many_is_an_error_beside_the_others_answers(run, bad):
+    beside = run("m0-s0", bad, "nobody", "m1-s0", "-k", "2", "--format", "json")
+    assert beside.exit_code == 1
+    first, second, third, last = json.loads(beside.stdout)
+    assert second == {
+        "query": bad,
+        "error": {
+            "message": f"{bad}: the bytes are in no known image format",
+            "hint": second["error"]["hint"],
+            "status": 422,
+        },
+    }
+    assert (third["query"], third["error"]["status"]) == ("nobody", 404)
+    alone = json.loads(run("m0-s0", "m1-s0", "-k", "2", "--format", "json").stdout)
+    assert [first, last] == alone
+    assert f"error: {bad}: the bytes are in no known image format" in beside.stderr
+    assert "error: 'nobody' is no file, sample_id or sample's uri" in beside.stderr
+
+
+@pytest.mark.parametrize("by", [(), ("--by", "creator")])
+def test_csv_and_arrow_have_a_row_for_what_cannot_be_read(run, bad, by):
+    said = run("m0-s0", bad, "-k", "2", "--format", "csv", *by)
+    rows = list(csv.DictReader(io.StringIO(said.stdout)))
+    assert said.exit_code == 1
+    assert {row["query"] for row in rows if row["error"]} == {bad}
+    assert rows[-1]["error"] == f"{bad}: the bytes are in no known image format"
+    assert {row["query"] for row in rows if not row["error"]} == {"m0-s0"}
+    stream = run("m0-s0", bad, "-k", "2", "--format", "arrow", *by)
+    table = pa.ipc.open_stream(stream.stdout_bytes).read_all()
+    assert (stream.exit_code, table["error"].to_pylist()[-1]) == (1, rows[-1]["error"])
+
+
+def test_tables_and_pages_show_the_others_answers_too(run, bad, tmp_path):
+    page = tmp_path / "page.html"
+    said = run("m0-s0", bad, "-k", "2", "--html", str(page))
+    assert said.exit_code == 1
+    assert len(said.stdout.splitlines()) == 5  # a title, names, a line, two images
+    assert said.stderr.count("error: ") == 1
+    assert f'<h1>No answer</h1>\n<p class="soft warn">{bad}: the bytes' in page.read_text()
+
+
+def test_a_single_bad_picture_is_named(run, bad):
+    said = run(bad, "--format", "json")
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert said.stderr.startswith(f"error: {bad}: the bytes are in no known image format\nnext:  use PNG")
+
+
+def test_only_bad_pictures_are_only_errors(run, bad):
+    said = run(bad, "nobody", "--format", "json")
+    assert said.exit_code == 1
+    assert ["error" in one for one in json.loads(said.stdout)] == [True, True]
+    assert run(bad, "nobody").stdout == ""
+
+
+def test_a_table_says_how_many_images_have_no_vector(run, small):
+    small.store.upsert("members", [{"collection": "gallery", "image_id": "lost"}])
+    said = run("m0-s0", "-k", "2")
+    assert "% of the influence is not listed; compared with 226 of 227 images\n" in said.stderr
+    assert "226 of 227 images of the pool were compared; 1 has no vector" in said.stderr
+    row = next(csv.DictReader(io.StringIO(run("m0-s0", "--format", "csv").stdout)))
+    assert [row[name] for name in ("exact", "complete", "pool_size", "embedded", "searched")] == [
+        "False",
+        "False",
+        "227",
+        "226",
+        "226",
+    ]

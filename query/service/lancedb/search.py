@@ -19,6 +19,7 @@ from ...attribution.retrieval import (
     RankedImages,
     RetrievalTask,
     SearchCoverage,
+    measure_coverage,
     retrieve_exactly,
     retrieve_through_index,
     uses_index,
@@ -163,7 +164,8 @@ def _narrow(snapshot: Snapshot, space: SearchSpace, pool: Pool, item_filter: str
     dataset = open_dataset(snapshot, vectors_table(space.encoder))
     ids = dataset.scanner(columns=["item_id"], filter=item_filter).to_table()["item_id"]
     mask = pool.mask & np.asarray(pc.is_in(space.ids, value_set=ids.combine_chunks()))
-    return Pool(mask, int(np.count_nonzero(mask)), 0, pool.name, item_filter)
+    # The filter cannot be asked of images without a row, so all of these count as missing.
+    return Pool(mask, int(np.count_nonzero(mask)), pool.missing, pool.name, item_filter)
 
 
 def _search_images(
@@ -175,7 +177,8 @@ def _search_images(
     """
     pool = filtered if body.prefilter is not False else space.pool("all")
     if not pool.size:
-        return [Hits(pa.array([], pa.string()), np.zeros(0, np.float32), None) for _ in vectors]
+        coverage = measure_coverage(pool, "exact", 0, True, 0.0)
+        return [Hits(pa.array([], pa.string()), np.zeros(0, np.float32), None, coverage) for _ in vectors]
     bounded = body.lower_bound is not None or body.upper_bound is not None
     method = "exact" if body.bypass_vector_index or bounded else "auto"
     # A lower bound excludes the nearest: rank everything, then drop what is too near.
@@ -278,7 +281,7 @@ def _influence_column(found: list[Hits]) -> pa.Array:
 
 def _coverage_json(coverage: SearchCoverage | None) -> dict[str, Any] | None:
     """How complete an answer is, as `attribute` says it."""
-    return None if coverage is None else {"exact": coverage.method == "exact", **vars(coverage)}
+    return None if coverage is None else coverage.to_dict()
 
 
 def _read_items(snapshot: Snapshot, table: str, key: str, ids: pa.Array, columns: list[str]) -> pa.Table:

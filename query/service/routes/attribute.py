@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from ....store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from ...attribution.answer import Answer, flat_table
-from ...attribution.attribute import answer_all
+from ....store.errors import AttribaseError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
+from ...attribution.answer import Answer, FailedQuestion, flat_table
+from ...attribution.attribute import answer_all, answer_each
 from ...attribution.request import Question, Request
 from ...session import Snapshot
 from ..options import ServiceOptions
@@ -54,7 +54,7 @@ async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     _check_counts(len(queries), options, service.options)
 
     def respond() -> Response:
-        answers = _answer(snapshot, queries, options, service.options)
+        answers = _answer(snapshot, queries, options, service.options, several)
         if fmt == ARROW:
             return arrow_response(flat_table(answers))
         values = [answer.to_dict() for answer in answers]
@@ -123,11 +123,23 @@ def _check_counts(count: int, options: AttributeOptions, limits: ServiceOptions)
 
 
 def _answer(
-    snapshot: Snapshot, queries: Sequence[Query | bytes], options: AttributeOptions, limits: ServiceOptions
-) -> list[Answer]:
-    fields = {name: getattr(options, name) for name in AttributeOptions.model_fields}
-    questions = [_question(query, limits.pixels) for query in queries]
-    return answer_all(snapshot, questions, Request(**fields, files=False))
+    snapshot: Snapshot,
+    queries: Sequence[Query | bytes],
+    options: AttributeOptions,
+    limits: ServiceOptions,
+    several: bool,
+) -> Sequence[Answer | FailedQuestion]:
+    """The answers; one of `several` questions that cannot be read is an error in its place."""
+    request = Request(**{name: getattr(options, name) for name in AttributeOptions.model_fields}, files=False)
+    if not several:
+        return answer_all(snapshot, [_question(query, limits.pixels) for query in queries], request)
+    questions: list[Question | AttribaseError] = []
+    for query in queries:
+        try:
+            questions.append(_question(query, limits.pixels))
+        except AttribaseError as error:
+            questions.append(error)
+    return answer_each(snapshot, questions, request)
 
 
 def _question(query: Query | bytes, pixel_limit: int) -> Question:

@@ -20,12 +20,16 @@ export function showAnswer(container, shown) {
   container.replaceChildren(
     el("div", { class: "card" }, summary(shown)),
     ...(exemplars?.length ? [trueExemplars(shown)] : []),
-    answer.results.length ? grid : el("p", {}, "No image fits the condition."),
+    answer.results.length ? grid : el("p", {}, nothingFound(answer)),
     ...(answer.shares?.length ? [ownerBars(shown)] : []),
     el("div", { class: "actions" }, saveButton(answer)),
   );
   arrowKeys(grid);
   announce(container.querySelector(".lead-line").textContent + container.querySelector(".state").textContent);
+}
+
+function nothingFound({ pool_size: size }) {
+  return size ? "No image that fits the condition has a vector." : "No image fits the condition.";
 }
 
 function summary({ answer, seconds }) {
@@ -65,8 +69,13 @@ function badge({ exact, complete }) {
     : el("span", { class: "badge warn" }, "Incomplete");
 }
 
-function completeness({ exact, complete, pool_size: size, searched, unseen, recall }) {
+function completeness({ exact, complete, method, pool_size: size, embedded, searched, unseen, recall }) {
   if (exact) return size === 1 ? "One image was compared." : `All ${count(size)} images were compared.`;
+  if (embedded < size) {
+    const how = method === "index" ? "An index was searched: " : "";
+    const missing = size - embedded === 1 ? "1 has no vector" : `${count(size - embedded)} have no vector`;
+    return `${how}${count(searched)} of ${count(size)} images were compared; ${missing}, so nothing is known of how much they contributed.`;
+  }
   const searchedText = `An index was searched: ${count(searched)} of ${count(size)} images were looked at`;
   const recallText =
     recall === null || recall === undefined ? "" : ` The index finds ${percent(recall)} of the nearest.`;

@@ -4,7 +4,8 @@
 --          sample_id or its uri; null has no rows), k BIGINT, encoder, mapper VARCHAR (null: chosen as on the
 --          command line)
 -- returns  rank BIGINT, image_id VARCHAR, similarity FLOAT, influence DOUBLE (null where nothing is
---          calibrated), exact, complete BOOLEAN, remaining DOUBLE (the influence of images beyond the k-th)
+--          calibrated), exact, complete BOOLEAN, remaining DOUBLE (the influence of images beyond the k-th),
+--          pool_size, embedded, searched BIGINT (images in the pool, with a vector, and compared)
 -- source   arXiv:2306.09345 section 4, eq. 6
 create or replace macro attribute(item, k := 10, encoder := null, mapper := null) as table
 select unnest(attribute_rows($schema, call.item, call.k, call.encoder, call.mapper), recursive := true)

@@ -119,11 +119,6 @@ def test_influence_by_creator_sums_over_the_whole_pool(small):
         influence_by(small.store, answer, "shoe size")
 
 
-def test_images_without_a_vector_are_told(small):
-    small.store.upsert("members", [{"collection": "gallery", "image_id": "lost"}])
-    assert "1 images of the pool have no vector" in attribute(small.store, "m0-s0").notes
-
-
 @pytest.mark.parametrize(
     ("query", "wrong", "error"),
     [

@@ -93,3 +93,40 @@ def test_text_never_names_a_file_of_the_server(client, tmp_path):
     path.write_bytes(picture(1))
     for name in (str(path), f"file://{path}", "../" * 9 + str(path)):
         assert client.post("/v1/attribute", json={"sample": name}).status_code == 404
+
+
+def test_a_bad_question_of_several_is_an_error_in_its_place(client):
+    picture_that_is_none = base64.b64encode(b"<html>").decode()
+    queries = [
+        {"sample": "m1-s0"},
+        {"image": picture_that_is_none},
+        {"image": "no base64!"},
+        {"sample": "nobody"},
+        {"vector": [1.0, 2.0]},
+        {"sample": "m0-s1"},
+    ]
+    response = client.post("/v1/attribute", json={"queries": queries, "k": 3})
+    assert response.status_code == 200
+    answers = response.json()["answers"]
+    assert [one.get("error", {}).get("status") for one in answers] == [None, 422, 400, 404, 400, None]
+    assert answers[1]["error"]["message"] == "the bytes are in no known image format"
+    assert answers[3]["query"] == "nobody"
+    alone = client.post("/v1/attribute", json={"sample": "m0-s1", "k": 3}).json()
+    assert answers[-1]["results"] == alone["results"]
+    stream = client.post("/v1/attribute", json={"queries": queries, "k": 3}, headers={"accept": ARROW})
+    rows = pa.ipc.open_stream(stream.content).read_all().to_pylist()
+    assert [row["error"] is None for row in rows] == [True] * 3 + [False] * 4 + [True] * 3
+
+
+@pytest.mark.usefixtures("encoding")
+def test_a_bad_file_of_several_is_an_error_in_its_place(client):
+    files = [("image", (f"{name}.png", data)) for name, data in (("a", picture(3)), ("b", b"<html>"))]
+    answers = client.post("/v1/attribute", files=files, data={"k": "2"}).json()["answers"]
+    assert ["error" in one for one in answers] == [False, True]
+    alone = client.post("/v1/attribute", files=files[1:], data={"k": "2"})
+    assert alone.status_code == 422
+
+
+def test_the_answer_counts_images_in_the_pool_with_a_vector_and_compared(client, world):
+    answer = client.post("/v1/attribute", json={"sample": "m1-s0"}).json()
+    assert [answer[name] for name in ("pool_size", "embedded", "searched")] == [len(world.pool())] * 3

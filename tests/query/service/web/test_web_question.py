@@ -180,6 +180,11 @@ def test_the_detail_shows_the_source_of_an_image(page, home):
             "Incomplete An index was searched: 9 of 28 images were looked at; the others could hold up to "
             "3.1% of the influence.",
         ),
+        (
+            {"exact": False, "complete": False, "pool_size": 31, "unseen": None},
+            "Incomplete 28 of 31 images were compared; 3 have no vector, so nothing is known of how much "
+            "they contributed.",
+        ),
     ],
 )
 def test_the_completeness_of_an_answer_is_shown(page, home, changed, shown_text):
