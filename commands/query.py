@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 
+from ..store import InvalidInputError
 from .attribute import attribute
 from .console import (
     BINARY_FORMATS,
@@ -164,10 +165,22 @@ def _statement(statement: str | None, file: Path | None) -> str:
     if statement is not None:
         return statement
     if file is not None and str(file) != "-":
-        return file.read_text(encoding="utf-8-sig")
+        return _decode_sql(file.read_bytes(), str(file))
     if sys.stdin.isatty():
         raise click.UsageError("give a statement, `-f FILE`, or SQL on standard input")
-    return sys.stdin.read()
+    return _decode_sql(sys.stdin.buffer.read(), "standard input")
+
+
+def _decode_sql(data: bytes, source: str) -> str:
+    """SQL in UTF-8, with or without a byte order mark. InvalidInputError for another encoding."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InvalidInputError(
+            f"{source} is not UTF-8: line {line} has the byte {data[error.start]:#04x}",
+            hint="convert it: iconv -f latin1 -t utf-8 FILE",
+        ) from error
 
 
 @contextmanager

@@ -19,7 +19,8 @@ COMPACT = (",", ":")
 def json_value(value: Any) -> Any:
     """`value` as strings, numbers, booleans, nulls, lists and dicts with text keys, at any depth.
 
-    NaN and infinity become null; a decimal becomes an integer where it is one, else a float; bytes become
+    NaN and infinity become null; a decimal becomes an integer where it is one, else a float, or text where a
+    float would lose digits; bytes become
     hexadecimal digits, dates and times ISO text; all other types their text.
     """
     if value is None or isinstance(value, str | int | bool):
@@ -69,7 +70,10 @@ def _json_scalar(value: Any) -> Any:
     if isinstance(value, Decimal):  # DuckDB sums integers to decimals
         if not value.is_finite():
             return None
-        return int(value) if value == value.to_integral_value() else float(value)
+        if value == value.to_integral_value():
+            return int(value)
+        number = float(value)
+        return number if Decimal(repr(number)) == value else format(value, "f")
     if isinstance(value, np.generic):
         return json_value(value.item())
     if isinstance(value, bytes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ...store.errors import InvalidInputError
 from ..json_values import json_text, json_value
+from .python_values import python_rows, python_values
 from .runner import Rows
 
 MAX_ROWS = 100
@@ -41,35 +42,37 @@ def write_rows(rows: Rows, fmt: str, out: BinaryIO, max_rows: int = MAX_ROWS) ->
     """Write rows to `out` as they come, so that a result of any size takes the memory of a batch.
 
     Only `table` is cut, after `max_rows` rows, and ends with the total; the others are complete. JSON is a
-    list of objects with sorted keys; NaN and infinity become null. Text is UTF-8.
+    list of objects with sorted keys; NaN and infinity become null. Text is UTF-8. Names that repeat are
+    numbered (`unique_names`) in JSON and Parquet, whose readers know columns by name.
 
-    Raises InvalidInputError for another format.
+    Raises InvalidInputError for another format, or a value that the format cannot hold.
     """
-    if fmt == "table":
-        for line in _table_lines(rows, max_rows):
-            out.write(f"{line}\n".encode())
-    elif fmt in WRITERS:
-        WRITERS[fmt](rows, out)
-    else:
+    if fmt != "table" and fmt not in WRITERS:
         raise InvalidInputError(f"there is no format {fmt!r}", hint=f"use table, {', '.join(WRITERS)}")
+    try:
+        if fmt == "table":
+            for line in _table_lines(rows, max_rows):
+                out.write(f"{line}\n".encode())
+        else:
+            WRITERS[fmt](rows, out)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InvalidInputError(
+            f"the rows cannot be written as {fmt}: {reason}",
+            hint="cast the column to text in the statement: column::text",
+        ) from error
 
 
-def python_rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    """The rows as tuples of Python values; not as dicts, because names may repeat (`select a, a`).
-
-    Raises InvalidInputError for values that Python has no type for: dates after the year 9999, nanoseconds.
-    """
-    columns = []
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            columns.append(column.to_pylist())
-        except (OverflowError, ValueError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InvalidInputError(
-                f"column {name} has a value that cannot be shown: {reason}",
-                hint="cast it to text in the statement, column::text, or ask for Arrow",
-            ) from error
-    return zip(*columns, strict=True)
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, each once: of `a, a, b` the second becomes `a_1`, or the first `a_N` that is free."""
+    taken, unique = set(names), []
+    for name in names:
+        new, number = name, 0
+        while new in unique or (number and new in taken):
+            number += 1
+            new = f"{name}_{number}"
+        unique.append(new)
+    return unique
 
 
 def _table_lines(rows: Rows, max_rows: int) -> Iterator[str]:
@@ -106,6 +109,8 @@ def short_text(value: Any) -> str:
         items = [short_text(item) for item in value[:MAX_ITEMS]]
         more = [f"... {len(value)} in all"] if len(value) > MAX_ITEMS else []
         return f"[{', '.join(items + more)}]"
+    if isinstance(value, bytes):
+        value = value.hex()
     text = "".join(char if char.isprintable() else " " for char in str(value))
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
 
@@ -120,14 +125,17 @@ def _write_csv(rows: Rows, out: BinaryIO) -> None:
 
 
 def csv_field(value: Any) -> Any:
-    """A CSV field: lists and structs as JSON, times in ISO format."""
+    """A CSV field: lists and structs as JSON, times in ISO format, numbers that are not finite as text."""
+    if isinstance(value, float):
+        return value
     field = json_value(value)
     return json_text(field, sort_keys=True) if isinstance(field, list | dict) else field
 
 
 def _write_json(rows: Rows, out: BinaryIO) -> None:
+    names = unique_names(rows.schema.names)
     objects = (
-        json_text(dict(zip(rows.schema.names, row, strict=True)), sort_keys=True)
+        json_text(dict(zip(names, row, strict=True)), sort_keys=True)
         for row in chain.from_iterable(python_rows(batch) for batch in rows.batches)
     )
     out.write(b"[" + next(objects, "").encode())
@@ -145,9 +153,38 @@ def _write_arrow(rows: Rows, out: BinaryIO) -> None:
 def _write_parquet(rows: Rows, out: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(out, rows.schema) as writer:
-        for batches in _row_groups(rows.batches):
-            writer.write_table(pa.Table.from_batches(batches, rows.schema))
+    names = unique_names(rows.schema.names)
+    fields = [_parquet_field(field.with_name(name)) for name, field in zip(names, rows.schema, strict=True)]
+    schema = pa.schema(fields)
+    with pq.ParquetWriter(out, schema) as writer:
+        for batches in _row_groups(_as_schema(batch, schema) for batch in rows.batches):
+            writer.write_table(pa.Table.from_batches(batches, schema))
+
+
+def _parquet_field(field: pa.Field) -> pa.Field:
+    """The field as Parquet stores it: text for a type that it does not have, such as intervals and unions."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetWriter(io.BytesIO(), pa.schema([field])):
+            return field
+    except pa.ArrowNotImplementedError:
+        return pa.field(field.name, pa.string())
+
+
+def _as_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns under the names of `schema`; values of another type than there as text or JSON."""
+    columns = [
+        column
+        if column.type == field.type
+        else pa.array([_json_or_text(value) for value in python_values(column)], field.type)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema) if columns else batch
+
+
+def _json_or_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json_text(json_value(value), sort_keys=True)
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:

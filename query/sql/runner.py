@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ...store import Store
 from ...store.errors import InvalidInputError
+from .arrow_casts import cast_for_arrow
 from .connection import open_connection
 from .time_travel import At
 
@@ -84,10 +85,13 @@ def open_reader(
 ) -> pa.RecordBatchReader:
     """Run all statements; the rows of the last one as they come, none where it has no result.
 
+    Values that Arrow has no type for are text (`arrow_casts.py`).
+
     Raises InvalidInputError, with line and column if `con` has `errors_as_json` set.
     """
     import duckdb
 
+    _check_unicode(text, *(params.values() if isinstance(params, Mapping) else params or ()))
     try:
         statements = con.extract_statements(text)
         if not statements:
@@ -95,6 +99,7 @@ def open_reader(
         _check_names(statements, params)
         for statement in statements[:-1]:
             con.execute(statement, _params_of(statement, params))
+            con.complete()  # without its rows, which nobody reads
         last, bound = statements[-1], _params_of(statements[-1], params)
         try:
             result = con.sql(last, params=bound)
@@ -103,7 +108,7 @@ def open_reader(
             raise
         if result is None:
             return pa.RecordBatchReader.from_batches(pa.schema([]), iter(()))
-        return result.to_arrow_reader(batch_rows)
+        return cast_for_arrow(result).to_arrow_reader(batch_rows)
     except duckdb.Error as error:
         raise to_user_error(error, text) from error
 
@@ -125,6 +130,18 @@ def _params_of(statement: duckdb.Statement, params: Params) -> Any:
     if isinstance(params, Mapping):
         return {name: params[name] for name in statement.named_parameters if name in params}
     return params
+
+
+def _check_unicode(*values: Any) -> None:
+    """Raise InvalidInputError for text that is no Unicode: bytes of an argument, lone surrogates of JSON."""
+    for value in values:
+        try:
+            value.encode() if isinstance(value, str) else None
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                f"the statement or a parameter has what is no character: {value[error.start]!a}",
+                hint="write it in UTF-8",
+            ) from error
 
 
 def _check_names(statements: list[duckdb.Statement], params: Params) -> None:

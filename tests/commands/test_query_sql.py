@@ -169,3 +169,25 @@ def test_help_of_sql_loads_no_duckdb():
         "CliRunner().invoke(cli, ['query', 'sql', '--help']); sys.exit('duckdb' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_in_another_encoding_is_one_line_of_error(run, tmp_path):
+    (tmp_path / "latin1.sql").write_bytes(b"select 1\nwhere 'caf\xe9' = 'x'")
+    said = run("query", "sql", "-f", tmp_path / "latin1.sql")
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "latin1.sql is not UTF-8: line 2 has the byte 0xe9" in said.stderr
+
+
+def test_of_several_statements_the_last_one_answers(run):
+    assert run("query", "sql", "select 1; select 2 as two", "--format", "csv").stdout == "two\n2\n"
+
+
+@pytest.mark.parametrize(
+    ("fmt", "wanted"),
+    [("json", b'[{"a": 1, "a_1": 2, "i": "1 day"}]\n'), ("csv", b"a,a,i\n1,2,1 day\n")],
+)
+def test_doubled_names_and_intervals_are_written(run, tmp_path, fmt, wanted):
+    out = tmp_path / "rows"
+    statement = "select 1 as a, 2 as a, interval 1 day as i"
+    said = run("query", "sql", statement, "--format", fmt, "-o", out)
+    assert (said.exit_code, out.read_bytes()) == (0, wanted)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ....store.errors import ForbiddenError, InvalidInputError
 from ...json_values import json_bytes
-from ...sql.formats import python_rows
+from ...sql.python_values import python_rows
 from ..responses import ARROW, JSON, negotiate_format
 from ..schemas import SqlBody, openapi_body, read_json
 from ..service import ServiceDep

@@ -9,7 +9,6 @@ from attribase.query.sql import macro_rows
 from attribase.query.sql.macros import answer_column
 from attribase.query.sql.sandbox import SqlPool
 from attribase.store import InvalidInputError
-from attribase.store.tags import create_tag
 from PIL import Image
 
 
@@ -281,22 +280,3 @@ def test_macros_run_in_the_sandbox_too(calibrated):
         (row["sample_id"], row["image_id"]) for row in ours
     ]
     assert (similar.num_rows, owners["n"].to_pylist()) == (3, [pytest.approx(1)])
-
-
-def test_every_row_says_how_many_images_have_a_vector_and_were_compared(calibrated):
-    calls = ("attribute('m1-s0', k := 2)", "similar('m1-s0', k := 2)", "influence_by('creator', 'm1-s0')")
-    counts = "select distinct exact, pool_size, embedded, searched from"
-    whole = connect(calibrated.store.uri)
-    before = [whole.sql(f"{counts} {call}").fetchall() for call in calls]
-    size = before[0][0][1]
-    assert before == [[(True, size, size, size)]] * 3
-    create_tag(calibrated.store, "whole")
-    lost = [{"collection": "gallery", "image_id": f"lost{i}"} for i in range(2)]
-    calibrated.store.upsert("members", lost)
-    partial = connect(calibrated.store.uri)
-    after = [partial.sql(f"{counts} {call}").fetchall() for call in calls]
-    assert after == [[(False, size + 2, size, size)]] * 3
-    tagged = [partial.sql(f"{counts} whole.{call}").fetchall() for call in calls]
-    assert tagged == before
-    for call in (calls[0], calls[2]):
-        assert partial.sql(f"select distinct complete from {call}").fetchall() == [(False,)]

@@ -171,3 +171,19 @@ def test_the_store_cannot_be_written(small):
 def test_no_store_is_not_found(tmp_path):
     with pytest.raises(NotFoundError):
         run_sql(tmp_path / "none", "select 1")
+
+
+def test_of_several_statements_the_last_one_answers(small):
+    assert run_sql(small.store.uri, "select 1 as a; select 2 as b").to_pylist() == [{"b": 2}]
+    bound = run_sql(small.store.uri, "select count(*) from images;\nselect $x::int as b;\n", {"x": "3"})
+    assert bound.to_pylist() == [{"b": 3}]
+    more = "create table t as select 5 as a; from range(100000); insert into t values (6); from t order by a"
+    assert run_sql(small.store.uri, more).to_pylist() == [{"a": 5}, {"a": 6}]
+    with pytest.raises(InvalidInputError, match="boom"):
+        run_sql(small.store.uri, "select error('boom') from range(5000); select 2")
+
+
+def test_text_that_is_no_unicode_is_one_line_of_error(small):
+    for statement, params in (("select '\udce9'", None), ("select $x", {"x": "\udce9"})):
+        with pytest.raises(InvalidInputError, match="no character"):
+            run_sql(small.store.uri, statement, params)
