@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, embed, index, ingest, query, serve, train
+from .commands import demo, embed, images, index, ingest, query, serve, train
 from .commands import embed as encoders
 from .commands import ingest as release
 from .commands import query as report
@@ -19,6 +19,7 @@ from .commands import store as tag
 from .commands.console import print_error
 from .store import AttribaseError
 
+ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 query.query.add_command(report.report)

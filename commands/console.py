@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -21,6 +21,8 @@ from rich.progress import (
 from ..store import AttribaseError, InvalidInputError, NotFoundError, Step, Store
 from ..store.lookup import quote
 
+Result = TypeVar("Result")
+
 FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
     "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."
@@ -35,12 +37,13 @@ def open_store(ctx: click.Context) -> Store:
     return Store.open(store_uri(ctx))
 
 
-def open_or_create_store(ctx: click.Context) -> Store:
-    """The store named before the command, created (with a message) where there is none."""
+def open_or_create_store(ctx: click.Context, check: Callable[[], object]) -> Store:
+    """The store named before the command, created (with a message) where there is none and `check` passes."""
     uri = store_uri(ctx)
     try:
         return Store.open(uri)
     except NotFoundError:
+        check()
         store = Store.create(uri)
         say(f"created a new store at {store.uri}")
         return store
@@ -155,6 +158,17 @@ def run_job(steps: Iterator[Step]) -> tuple[int, Step | None]:
 
     last = draw_progress(counting())
     return count, last
+
+
+def run_to_result(steps: Generator[Step, None, Result]) -> Result:
+    """Run a job that returns a value and draw its progress; the value."""
+    results: list[Result] = []
+
+    def running() -> Iterator[Step]:
+        results.append((yield from steps))
+
+    draw_progress(running())
+    return results[0]
 
 
 def print_failures(store: Store, stage: str) -> None:

@@ -1,11 +1,11 @@
-"""`attribase ingest`: images, customized models, samples, embeddings."""
+"""`attribase ingest`: plans, customized models, samples, the authors' release."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .console import draw_progress, open_or_create_store, open_store, print_failures, run_job, say, store_uri
+from .console import draw_progress, open_store, run_job, say, store_uri
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
@@ -22,43 +22,6 @@ plan_option = click.option(
 @click.group()
 def ingest() -> None:
     """Write rows: real images, customized models, their samples, and embeddings of both."""
-
-
-@ingest.command()
-@click.argument("source")
-@click.option(
-    "--collection", required=True, metavar="NAME", help="Which collection the images belong to, e.g. gallery."
-)
-@click.option(
-    "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
-)
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="PART=COLUMN",
-    help="Which column holds image, uri, caption, category, creator or license: image=img. Repeatable.",
-)
-@click.pass_context
-def images(
-    ctx: click.Context, source: str, collection: str, pixel_limit: int | None, columns: tuple[str, ...]
-) -> None:
-    """Ingest SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
-
-    Example: attribase -s my.store ingest images photos/ --collection gallery
-    """
-    from ..ingest.images import ingest_images, open_source, parse_columns
-
-    opened = open_source(source, parse_columns(columns))
-    store = open_or_create_store(ctx)
-    settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    _steps, last = run_job(ingest_images(store, opened, collection, **settings))
-    say(
-        f"{source}: {last.done} images in {collection!r}"
-        if last
-        else f"{source}: nothing new for {collection!r}"
-    )
-    print_failures(store, "images")
 
 
 @ingest.command()

@@ -45,9 +45,8 @@ def record_failures(tables: Tables, stage: str, failures: Sequence[Failure], *, 
 
 
 def failed_items(tables: Tables, stage: str, source: str = "") -> set[str]:
-    """The items of `source` that `stage` left out, those of unknown source included."""
-    where = f"{_of(stage)} AND {is_in('source', {source, ''})}"
-    return set(tables.read("failures", ["item"], where)["item"].to_pylist())
+    """The items of `source` that `stage` left out."""
+    return set(tables.read("failures", ["item"], _of(stage, source))["item"].to_pylist())
 
 
 def forget_failures(tables: Tables, stage: str, items: Iterable[str], *, source: str = "") -> None:
@@ -55,17 +54,16 @@ def forget_failures(tables: Tables, stage: str, items: Iterable[str], *, source:
 
     So are those of the same items whose source an earlier version did not record.
     """
-    gone = sorted(failed_items(tables, stage, source).intersection(items))
-    for start in range(0, len(gone), FEW):
-        where = (
-            f"{_of(stage)} AND {is_in('source', {source, ''})} AND {is_in('item', gone[start : start + FEW])}"
-        )
-        with_retries("deleting failures", partial(_delete, tables, where))
+    wanted = set(items)
+    for origin in {source, ""}:
+        gone = sorted(failed_items(tables, stage, origin) & wanted)
+        for start in range(0, len(gone), FEW):
+            where = f"{_of(stage, origin)} AND {is_in('item', gone[start : start + FEW])}"
+            with_retries("deleting failures", partial(_delete, tables, where))
 
 
-def _of(stage: str, source: str | None = None) -> str:
-    where = f"stage = {quote(stage)}"
-    return where if source is None else f"{where} AND source = {quote(source)}"
+def _of(stage: str, source: str) -> str:
+    return f"stage = {quote(stage)} AND source = {quote(source)}"
 
 
 def _among(where: str, items: Sequence[str]) -> str:

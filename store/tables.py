@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from .columns import blob_columns, key_columns
 from .errors import ConflictError, InvalidInputError, NotFoundError
+from .known_keys import known_keys
 from .layout import SUFFIX, Layout
 from .lookup import rows_with
 from .rows import Rows, validate_rows
@@ -96,6 +97,14 @@ class Tables:
         dataset = self.dataset(table)
         key = key_columns(dataset.schema)[0]
         return set(rows_with(dataset, ids, [key])[key].to_pylist())
+
+    def held(self, table: str, ids: Sequence[str]) -> set[str]:
+        """`existing` for tables of one key column, for many calls: keys are read once and remembered."""
+        dataset = self.dataset(table)
+        key = dataset.schema.field(key_columns(dataset.schema)[0])
+        rows = pa.table([pa.array(list(dict.fromkeys(ids)), key.type)], schema=pa.schema([key]))
+        there = known_keys(self.layout.table(table)).held(dataset, rows)
+        return set(rows.filter(there)[key.name].to_pylist())
 
     def _scanner(
         self, table: str, columns: Sequence[str] | None, where: str | None, batch_rows: int | None

@@ -1,15 +1,19 @@
 """The job that ingests the images of a source into a collection, shard by shard, and records failures."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import Any
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
-from ...store import Failure, Step, Store, content_id
+from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, content_id
+from ...store.lookup import quote
 from .source import ImageRecord, ImageSource, Unreadable
+from .summary import IngestSummary
+from .writer import SUBFOLDERS, ImageWriter, Incoming
 
 STAGE = "images"
 COMMIT_BYTES = 64 << 20
@@ -31,11 +35,17 @@ def ingest_images(
     *,
     pixel_limit: int = PIXEL_LIMIT,
     shard_size: int = 512,
-) -> Iterator[Step]:
-    """Ingest the images that are not in the store yet; each is decoded once, to be sure that it can be.
+    update: bool = False,
+    subfolder: str = SUBFOLDERS[0],
+) -> Generator[Step, None, IngestSummary]:
+    """Ingest the images of a source; those that are new are decoded once, to be sure that they can be.
+
+    Of images that are stored already, what is empty is filled: caption, category, creator, license and fields
+    of the metadata. A stored reference (a uri without bytes) gives way to its picture.
 
     An image that cannot be used is left out and recorded in `failures` with its reason: 'empty',
-    'not-an-image', 'truncated', 'too-many-pixels', 'unreadable'.
+    'not-an-image', 'truncated', 'too-many-pixels', 'unreadable', 'removed' (by `ingest remove`) and those of
+    the source. Its row goes when the item goes in, or is no longer in the source.
 
     Args:
         store: gets one row per image, keyed by its content: of two equal images the first is kept.
@@ -43,79 +53,165 @@ def ingest_images(
         collection: the collection of the images. The same image can be in several.
         pixel_limit: larger images are refused by their header, before decoding.
         shard_size: images between two points to resume at.
+        update: also replace stored values that differ.
+        subfolder: what the name of an image's subfolder is: 'category', 'creator' or 'none'.
+
+    Returns:
+        What this run did, as the value of the generator.
+
+    Raises:
+        InvalidInputError: another `subfolder`, or a source without images.
     """
-    spec = {"source": dict(source.describe()), "collection": collection, "pixel_limit": pixel_limit}
-    job = store.jobs.plan(STAGE, spec, source.items(), shard_size)
-    shards = job.pending()
-    if not shards:
-        return
-    done, failed = job.done_items, 0
-    yield Step(STAGE, done, job.total_items)
-    with ThreadPoolExecutor(max_workers=core_count()) as pool:
-        for shard in shards:
-            failures = _commit(store, source, shard.items, collection, pixel_limit, pool)
-            job.finish(shard)
-            failed += len(failures)
-            done += len(shard.items)
-            yield Step(STAGE, done, job.total_items, f"{failed} left out" if failed else "")
-
-
-def _commit(
-    store: Store,
-    source: ImageSource,
-    items: Sequence[str],
-    collection: str,
-    pixel_limit: int,
-    pool: ThreadPoolExecutor,
-) -> list[Failure]:
-    """Write one shard's rows, memberships and failures. Holds about COMMIT_BYTES of images, at least one."""
-    rows: list[dict[str, Any]] = []
-    failures: list[Failure] = []
-    held = 0
-
-    def write() -> None:
-        store.upsert("images", rows)
-        store.upsert("members", [{"collection": collection, "image_id": row["image_id"]} for row in rows])
-        rows.clear()
-
-    records = source.read(items)
-    while ahead := list(islice(records, READ_AHEAD)):
-        results = pool.map(lambda record: _row(record, pixel_limit), [record for _, record in ahead])
-        for (item, _), result in zip(ahead, results, strict=True):
-            if isinstance(result, Unreadable):
-                remedy = result.remedy or REMEDIES.get(result.reason, "")
-                failures.append(Failure(item, result.reason, result.detail, remedy))
-                continue
-            rows.append(result)
-            held += len(result["bytes"] or b"")
-            if held > COMMIT_BYTES:
-                write()
-                held = 0
-    if rows:
-        write()
-    store.record_failures(STAGE, failures, source=source.location)
-    return failures
-
-
-def _row(record: ImageRecord | Unreadable, pixel_limit: int) -> dict[str, Any] | Unreadable:
-    """The image's row, or why there is none."""
-    if isinstance(record, Unreadable):
-        return record
-    width = height = None
-    if record.data is not None:
-        try:
-            width, height = decode_image(record.data, pixel_limit).size
-        except BadImageError as error:
-            return Unreadable(error.reason, str(error))
-    return {
-        "image_id": content_id(record.uri.encode() if record.data is None else record.data),
-        "uri": record.uri,
-        "caption": record.caption,
-        "category": record.category or record.subfolder,
-        "creator": record.creator,
-        "license": record.license,
-        "width": width,
-        "height": height,
-        "bytes": record.data,
-        "metadata": json.dumps(dict(record.metadata), sort_keys=True) if record.metadata else None,
+    if subfolder not in SUBFOLDERS:
+        raise InvalidInputError(
+            f"subfolders cannot be taken as {subfolder!r}", hint=f"use {', '.join(SUBFOLDERS)}"
+        )
+    items = list_items(source)
+    spec = {
+        "source": dict(source.describe()),
+        "collection": collection,
+        "pixel_limit": pixel_limit,
+        "subfolder": subfolder,
+        "removals": int(store.dataset("tombstones").version),  # what was removed may be wanted back
     }
+    job = _plan(store, spec | {"update": True} if update else spec, items, shard_size)
+    writer = ImageWriter(store, collection, update=update, subfolder=subfolder)
+    run = _Run(store, source, writer, pixel_limit)
+    read = yield from run.run(job, items)
+    return IngestSummary(
+        source=source.location,
+        collection=collection,
+        items=read,
+        total=len(items),
+        written=writer.counts,
+        merged=writer.merged,
+        failures=run.failures,
+        distinct=store.count("members", f"collection = {quote(collection)}"),
+        subfolder=subfolder,
+        unread=0 if read else len(store.failed_items(STAGE, source.location)),
+    )
+
+
+def list_items(source: ImageSource) -> Sequence[str]:
+    """The items of a source. Raises InvalidInputError where there are none."""
+    items = source.items()
+    if not items:
+        raise InvalidInputError(f"there are no images in {source.location}", hint="is it the right one?")
+    return items
+
+
+def _plan(store: Store, spec: Mapping[str, Any], items: Sequence[str], shard_size: int) -> Job:
+    """The job, a new one where an update was done before: what is stored may have changed since."""
+    job = store.jobs.plan(STAGE, spec, items, shard_size)
+    for again in count(1):
+        if not spec.get("update") or job.done_items < job.total_items:
+            break
+        job = store.jobs.plan(STAGE, {**spec, "again": again}, items, shard_size)
+    return job
+
+
+@dataclass
+class _Run:
+    """One run over the shards that are not done."""
+
+    store: Store
+    source: ImageSource
+    writer: ImageWriter
+    pixel_limit: int
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _failed_before: set[str] = field(default_factory=set)
+
+    def run(self, job: Job, items: Sequence[str]) -> Generator[Step, None, int]:
+        """Do the shards; returns how many items were read. A shard is done when all of it is committed."""
+        shards = job.pending()
+        if not shards:
+            return 0
+        self._forget_gone(items)
+        done, read = job.done_items, 0
+        yield Step(STAGE, done, job.total_items)
+        waiting: list[Shard] = []
+        with ThreadPoolExecutor(max_workers=core_count()) as pool:
+            for shard in shards:
+                self._write(shard.items, pool)
+                read += len(shard.items)
+                waiting.append(shard)
+                if not self.writer.waiting or self.writer.full or shard is shards[-1]:
+                    self.writer.flush()
+                    for one in waiting:
+                        job.finish(one)
+                        done += len(one.items)
+                    waiting.clear()
+                yield Step(STAGE, done, job.total_items, self._note(waiting))
+        return read
+
+    def _note(self, waiting: Sequence[Shard]) -> str:
+        ahead = sum(len(shard.items) for shard in waiting)
+        failed = sum(self.failures.values())
+        parts = [f"{ahead:,} more read" if ahead else "", f"{failed} left out" if failed else ""]
+        return ", ".join(part for part in parts if part)
+
+    def _forget_gone(self, items: Sequence[str]) -> None:
+        """Strike off the failures of items that the source no longer has."""
+        before = self.store.failed_items(STAGE, self.source.location)
+        gone = before.difference(items) if before else before
+        self.store.forget_failures(STAGE, gone, source=self.source.location)
+        self._failed_before = (before - gone) | self.store.failed_items(STAGE)
+
+    def _write(self, items: Sequence[str], pool: ThreadPoolExecutor) -> None:
+        """Write the images of some items and their failures. Holds about COMMIT_BYTES, at least one image."""
+        images: list[Incoming] = []
+        failures: list[Failure] = []
+        held = 0
+        records = self.source.read(items)
+        while ahead := list(islice(records, READ_AHEAD)):
+            for item, result in self._check(ahead, pool):
+                if isinstance(result, Unreadable):
+                    remedy = result.remedy or REMEDIES.get(result.reason, "")
+                    failures.append(Failure(item, result.reason, result.detail, remedy))
+                    continue
+                images.append(result)
+                held += len(result.record.data or b"")
+                if held > COMMIT_BYTES:
+                    failures += self.writer.write(images)
+                    images, held = [], 0
+        failures += self.writer.write(images)
+        self._record(items, failures)
+
+    def _record(self, items: Sequence[str], failures: Sequence[Failure]) -> None:
+        location = self.source.location
+        self.store.record_failures(STAGE, failures, source=location)
+        self.failures.update((failure.reason, failure.remedy) for failure in failures)
+        worked = self._failed_before.intersection(items) - {failure.item for failure in failures}
+        if worked:
+            self.store.forget_failures(STAGE, worked, source=location)
+
+    def _check(
+        self, ahead: Sequence[tuple[str, ImageRecord | Unreadable]], pool: ThreadPoolExecutor
+    ) -> Iterator[tuple[str, Incoming | Unreadable]]:
+        """Each item as an image with its id, or why there is none. What is stored is not decoded again."""
+        ids = list(pool.map(_image_id, [record for _, record in ahead]))
+        held = self.writer.held([image_id for image_id in ids if image_id])
+
+        def check(
+            named: tuple[tuple[str, ImageRecord | Unreadable], str],
+        ) -> tuple[str, Incoming | Unreadable]:
+            (item, record), image_id = named
+            if isinstance(record, Unreadable):
+                return item, record
+            if record.data is None or image_id in held:
+                return item, Incoming(item, image_id, record, None)
+            try:
+                return item, Incoming(
+                    item, image_id, record, decode_image(record.data, self.pixel_limit).size
+                )
+            except BadImageError as error:
+                return item, Unreadable(error.reason, str(error))
+
+        return pool.map(check, zip(ahead, ids, strict=True))
+
+
+def _image_id(record: ImageRecord | Unreadable) -> str:
+    """The hash of the bytes, or of the uri where there are none; empty for what cannot be read."""
+    if isinstance(record, Unreadable):
+        return ""
+    return content_id(record.uri.encode() if record.data is None else record.data)

@@ -1,0 +1,162 @@
+"""What a source says of an image that is stored already: it fills what is empty, and replaces when asked.
+
+Of values that differ the stored one stays, unless `update` is given; both are counted. The result does not
+depend on how often a source is read, nor on where a run was stopped.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from ...store import Store
+from ...store.row_updates import RowUpdate
+
+TEXTS = ("caption", "category", "creator", "license")
+COLUMNS = (*TEXTS, "metadata")
+MERGED_AT_ONCE = 32_768
+"""Images whose values are merged in one commit."""
+
+Values: TypeAlias = Mapping[str, Any]
+"""TEXTS as text or None, and `metadata` as a mapping or None."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is stored, and another one that a source gives."""
+
+    uri: str
+    column: str
+    stored: Any
+    given: Any
+
+
+@dataclass
+class MergeCounts:
+    """Images whose values were filled, replaced, or differ and were kept; and of each, how many by column.
+
+    `captions` are the ids of the images whose caption changed.
+    """
+
+    filled: int = 0
+    replaced: int = 0
+    differing: int = 0
+    filled_columns: Counter[str] = field(default_factory=Counter)
+    replaced_columns: Counter[str] = field(default_factory=Counter)
+    differing_columns: Counter[str] = field(default_factory=Counter)
+    example: Difference | None = None
+    captions: list[str] = field(default_factory=list)
+
+    def of_one_image(self) -> "MergeCounts":
+        """These counts by column, with one image for each kind that there is."""
+        self.filled = bool(self.filled_columns)
+        self.replaced = bool(self.replaced_columns)
+        self.differing = bool(self.differing_columns)
+        return self
+
+    def add(self, other: "MergeCounts") -> None:
+        """Add the counts of other images."""
+        for name in ("filled", "replaced", "differing"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+            getattr(self, f"{name}_columns").update(getattr(other, f"{name}_columns"))
+        self.example = self.example or other.example
+        self.captions += other.captions
+
+
+class Merge:
+    """Collects what sources say of stored images, and writes it for many images in one commit.
+
+    With `dry_run` everything is counted and nothing is written.
+    """
+
+    def __init__(self, store: Store, *, update: bool = False, dry_run: bool = False) -> None:
+        self.counts = MergeCounts()
+        self._store, self._update, self._dry_run = store, update, dry_run
+        self._given: dict[str, list[Values]] = {}
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def add(self, image_id: str, values: Values) -> None:
+        """Note what a source says of a stored image; of what is said twice the first counts, or the last."""
+        if any(values.get(column) for column in COLUMNS):
+            self._given.setdefault(image_id, []).append(values)
+
+    def write(self) -> None:
+        """Merge what was noted into the stored rows, in one commit."""
+        if not self._given:
+            return
+        latest = MergeCounts()
+
+        def compute(stored: pa.Table) -> pa.Table:
+            nonlocal latest
+            latest = MergeCounts()
+            changed = self._merge(stored, latest)
+            return changed.slice(0, 0) if self._dry_run else changed
+
+        RowUpdate(self._store, "images", list(self._given), COLUMNS, compute, also=("uri",)).run()
+        self.counts.add(latest)
+        self._given.clear()
+
+    def _merge(self, stored: pa.Table, counts: MergeCounts) -> pa.Table:
+        """The rows of `stored` that change, with their new values."""
+        changed = []
+        for row in stored.to_pylist():
+            merged, one = row, MergeCounts()
+            for values in self._given[row["image_id"]]:
+                merged = merge_row(merged, values, one, update=self._update)
+            counts.add(one.of_one_image())
+            if merged["caption"] != row["caption"]:
+                counts.captions.append(row["image_id"])
+            if merged != row:
+                changed.append(merged)
+        return pa.Table.from_pylist(changed, schema=stored.schema.remove_metadata())
+
+
+def merge_row(stored: Values, given: Values, counts: MergeCounts, *, update: bool) -> dict[str, Any]:
+    """The stored row with what is given; values are counted by column, images are not."""
+    merged = dict(stored)
+    uri = str(stored.get("uri") or "")
+    for column in TEXTS:
+        merged[column] = _pick(uri, column, stored[column], given.get(column), counts, update=update)
+    known = parse_metadata(stored["metadata"])
+    if given.get("metadata") and known is not None:
+        fields = dict(known)
+        for name, value in given["metadata"].items():
+            fields[name] = _pick(uri, f"metadata.{name}", known.get(name), value, counts, update=update)
+        if fields != known:
+            merged["metadata"] = metadata_text(fields)
+    return merged
+
+
+def _pick(uri: str, column: str, stored: Any, given: Any, counts: MergeCounts, *, update: bool) -> Any:
+    """The value that stays."""
+    if given in (None, "") or given == stored:
+        return stored
+    if stored in (None, ""):
+        counts.filled_columns[column] += 1
+        return given
+    counts.example = counts.example or Difference(uri, column, stored, given)
+    if update:
+        counts.replaced_columns[column] += 1
+        return given
+    counts.differing_columns[column] += 1
+    return stored
+
+
+def parse_metadata(text: str | None) -> dict[str, Any] | None:
+    """The fields of a row's metadata; None where it is no JSON object, and so cannot be merged."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def metadata_text(fields: Mapping[str, Any]) -> str | None:
+    """Fields as a row's metadata: JSON with sorted keys, null for none."""
+    kept = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps(kept, sort_keys=True) if kept else None

@@ -1,0 +1,110 @@
+"""What one run of `ingest images` did, as values and as lines to read."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .merge import MergeCounts
+from .writer import SUBFOLDERS, WriteCounts
+
+SQL = 'attribase query sql "from failures"'
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """The result of one run.
+
+    Attributes:
+        source: its location.
+        collection: where its images went.
+        items: read by this run; 0 where the source has not changed since it was read.
+        total: items of the source.
+        written: new and known images, memberships and references.
+        merged: values of stored images that were filled or replaced, or differ.
+        failures: items left out by this run, by (reason, remedy).
+        distinct: different images in the collection now.
+        subfolder: what names of subfolders were taken as.
+        unread: items of the source that an earlier run left out, where this one had nothing to read.
+    """
+
+    source: str
+    collection: str
+    items: int
+    total: int
+    written: WriteCounts
+    merged: MergeCounts
+    failures: Counter[tuple[str, str]]
+    distinct: int
+    subfolder: str
+    unread: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many items were left out by this run."""
+        return sum(self.failures.values())
+
+    def lines(self, name: str = "") -> list[str]:
+        """The summary for people, totals last; the source is called `name`, or by its location."""
+        return [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
+
+    def _totals(self, name: str) -> str:
+        name = name or self.source
+        there = f"{self.collection!r} has {_count(self.distinct, 'different image')} now"
+        if not self.items:
+            return f"{name}: nothing new, it was read before and has not changed; {there}"
+        written = self.written
+        known = f"{written.known:,} already known"
+        others = written.joined - written.new
+        if others > 0:
+            known += f" ({others:,} of them new in {self.collection!r})"
+        updated = self.merged.filled + self.merged.replaced
+        parts = [f"{written.new:,} new", known, f"{updated:,} updated", f"{self.failed:,} left out"]
+        before = f" ({self.total - self.items:,} others were read before)" if self.total > self.items else ""
+        return f"{name}: {_count(self.items, 'item')} read{before}: {', '.join(parts)}; {there}"
+
+    def _asides(self) -> Iterator[str]:
+        written = self.written
+        if written.references_replaced:
+            yield f"{_count(written.references_replaced, 'reference')} gave way to the picture itself"
+        if written.references_kept:
+            kept = _count(written.references_kept, "reference")
+            yield f"{kept} stayed beside the picture itself: models, vectors or ranks name them"
+        if written.subfolders:
+            others = " or ".join(one for one in SUBFOLDERS if one != self.subfolder)
+            images = _count(written.subfolders, "image")
+            yield (
+                f"names of subfolders were taken as {self.subfolder} of {images}; "
+                f"`--subfolder {others}` changes that"
+            )
+
+    def _failures(self) -> Iterator[str]:
+        for (reason, remedy), count in sorted(self.failures.items()):
+            yield f"left out, {reason}: {count:,}; {remedy or 'see what it says'} ({SQL})"
+        if self.unread:
+            yield f"{_count(self.unread, 'item')} of it could not be used then ({SQL})"
+
+
+def merge_lines(merged: MergeCounts, *, written: bool = True) -> Iterator[str]:
+    """What was filled and replaced in stored images, and what differs; `written` is False for a dry run."""
+    would = "" if written else "would be "
+    if merged.filled:
+        images = _count(merged.filled, "known image")
+        yield f"{would}filled in {images} where there was nothing: {_columns(merged.filled_columns)}"
+    if merged.replaced:
+        images = _count(merged.replaced, "known image")
+        yield f"{would}replaced in {images}: {_columns(merged.replaced_columns)}"
+    if merged.differing:
+        images, one = _count(merged.differing, "known image"), merged.example
+        yield (
+            f"other values are stored for {images}: {_columns(merged.differing_columns)}"
+            + (f"; {one.column} of {one.uri} is {one.stored!r}, not {one.given!r}" if one else "")
+            + "; `--update` replaces them"
+        )
+
+
+def _columns(columns: Counter[str]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in columns.most_common())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -1,0 +1,176 @@
+"""Writes the images of a source: new rows, memberships, values of stored images, pictures for references."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ...runtime.decode import decode_image
+from ...store import Failure, Store
+from .merge import (
+    COLUMNS,
+    MERGED_AT_ONCE,
+    TEXTS,
+    Merge,
+    MergeCounts,
+    merge_row,
+    metadata_text,
+    parse_metadata,
+)
+from .references import PictureUris, replace_references, stored_references
+from .source import ImageRecord
+
+SUBFOLDERS = ("category", "creator", "none")
+"""What the names of subfolders can be taken as."""
+REMOVED_REMEDY = "nothing, if it is to stay out"
+
+
+class Incoming(NamedTuple):
+    """An image of the source that can be used; `size` is None where it was not decoded."""
+
+    item: str
+    image_id: str
+    record: ImageRecord
+    size: tuple[int, int] | None
+
+
+@dataclass
+class WriteCounts:
+    """What became of the images of a run.
+
+    Attributes:
+        new: rows inserted.
+        known: images that were stored before, or came twice.
+        joined: memberships that are new, of new and of known images.
+        references_replaced: references that gave way to their picture.
+        references_kept: references that models, vectors or ranks name, stored beside their picture.
+        subfolders: images that took their subfolder's name.
+    """
+
+    new: int = 0
+    known: int = 0
+    joined: int = 0
+    references_replaced: int = 0
+    references_kept: int = 0
+    subfolders: int = 0
+
+
+class ImageWriter:
+    """Writes images into one collection. `flush` before what they came from is marked as done."""
+
+    def __init__(self, store: Store, collection: str, *, update: bool, subfolder: str) -> None:
+        self.counts = WriteCounts()
+        self._store, self._collection = store, collection
+        self._update, self._subfolder = update, subfolder
+        self._merge = Merge(store, update=update)
+        self._pictures: PictureUris | None = None
+
+    @property
+    def merged(self) -> MergeCounts:
+        """What was filled, replaced or left different in stored rows."""
+        return self._merge.counts
+
+    @property
+    def waiting(self) -> bool:
+        """Whether values of stored images wait to be merged."""
+        return len(self._merge) > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so many wait that it is time to merge them."""
+        return len(self._merge) >= MERGED_AT_ONCE
+
+    def flush(self) -> None:
+        """Merge what waits."""
+        self._merge.write()
+
+    def held(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that are stored already."""
+        return self._store.held("images", ids)
+
+    def write(self, images: Sequence[Incoming]) -> list[Failure]:
+        """Store some images and their memberships. Returns those that were removed and may not come back."""
+        kept, failures = images, list[Failure]()
+        rows: dict[str, dict[str, Any]] = {}
+        for image in kept:
+            row = self._row(image)
+            if image.image_id in rows:
+                self._merge.add(image.image_id, given_values(row))
+            else:
+                rows[image.image_id] = row
+        members = self._use_pictures(rows)
+        replaced = self._merge_references(rows)
+        inserted = self._insert(rows)
+        members |= set(rows)
+        joined = [{"collection": self._collection, "image_id": image_id} for image_id in sorted(members)]
+        self.counts.joined += self._store.upsert("members", joined) if joined else 0
+        self.counts.new += inserted
+        self.counts.known += len(kept) - inserted
+        if replaced:
+            stay = replace_references(self._store, replaced)
+            self.counts.references_kept += stay
+            self.counts.references_replaced += len(replaced) - stay
+        return failures
+
+    def _row(self, image: Incoming) -> dict[str, Any]:
+        record, (width, height) = image.record, image.size or (None, None)
+        taken = {self._subfolder: record.subfolder} if record.subfolder else {}
+        self.counts.subfolders += any(not getattr(record, column, "none") for column in taken)
+        return {
+            "image_id": image.image_id,
+            "uri": record.uri,
+            "caption": record.caption,
+            "category": record.category or taken.get("category"),
+            "creator": record.creator or taken.get("creator"),
+            "license": record.license,
+            "width": width,
+            "height": height,
+            "bytes": record.data,
+            "metadata": metadata_text(record.metadata),
+        }
+
+    def _use_pictures(self, rows: dict[str, dict[str, Any]]) -> set[str]:
+        """Take out the references whose picture is stored or comes along. Returns the ids of the pictures."""
+        references = {row["uri"]: image_id for image_id, row in rows.items() if row["bytes"] is None}
+        if references and self._pictures is None:
+            self._pictures = PictureUris(self._store)
+        if self._pictures is None:
+            return set()
+        for image_id, row in rows.items():
+            if row["bytes"] is not None:
+                self._pictures.add(row["uri"], image_id)
+        found = self._pictures.find(list(references))
+        for uri, picture in found.items():
+            self._merge.add(picture, given_values(rows.pop(references[uri])))
+        return set(found.values())
+
+    def _merge_references(self, rows: dict[str, dict[str, Any]]) -> dict[str, str]:
+        """Give the pictures what is stored of their references. Returns the picture of each reference."""
+        pictures = {row["uri"]: image_id for image_id, row in rows.items() if row["bytes"] is not None}
+        replaced = {}
+        for uri, reference in stored_references(self._store, pictures).items():
+            row, counts = rows[pictures[uri]], MergeCounts()
+            merged = merge_row(reference, given_values(row), counts, update=self._update)
+            row.update({column: merged[column] for column in COLUMNS})
+            counts.filled_columns.clear()  # they are the picture's own
+            self.merged.add(counts.of_one_image())
+            replaced[reference["image_id"]] = pictures[uri]
+        return replaced
+
+    def _insert(self, rows: dict[str, dict[str, Any]]) -> int:
+        """Insert the rows that are new, and note what the others say. Returns how many were new."""
+        held = self.held(list(rows))
+        fresh = [row for image_id, row in rows.items() if image_id not in held]
+        for row in fresh:
+            if row["bytes"] is not None and row["width"] is None:  # it was stored a moment ago
+                row["width"], row["height"] = decode_image(row["bytes"], sys.maxsize).size
+        inserted = self._store.upsert("images", fresh) if fresh else 0
+        for image_id, row in rows.items():
+            if image_id in held or inserted < len(fresh):  # another process stored some of them first
+                self._merge.add(image_id, given_values(row))
+        return inserted
+
+
+def given_values(row: dict[str, Any]) -> dict[str, Any]:
+    """What a new row says of its image."""
+    return {column: row[column] for column in TEXTS} | {"metadata": parse_metadata(row["metadata"])}
