@@ -122,6 +122,15 @@ def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None
     click.echo(format_table(pa.Table.from_pylist(rows), "table"), nl=False)
 
 
+def print_left_out(notes: Iterable[str]) -> None:
+    """Print, once each, what a command left out because it has no vector, and how to embed it."""
+    lines = list(dict.fromkeys(notes))
+    for line in lines:
+        say(f"left out: {line}")
+    if lines:
+        say("embed them: attribase -s STORE ingest embed --encoder NAME; the table failures has reasons")
+
+
 def refuse_binary_on_terminal(fmt: str, file_option: str = "") -> None:
     """Raise InvalidInputError if `fmt` is binary and stdout a terminal; `file_option` is for the hint."""
     if fmt in BINARY_FORMATS and stdout_is_terminal():

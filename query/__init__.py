@@ -11,6 +11,7 @@ from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
+from .evaluation.left_out import LeftOut, left_out
 from .evaluation.prune import PruneReport, prune_runs
 from .session import Session, Snapshot
 from .sql.bootstrap import Interval
@@ -25,6 +26,7 @@ __all__ = [
     "FailedQuestion",
     "InfluenceRow",
     "Interval",
+    "LeftOut",
     "OwnerShare",
     "PruneReport",
     "Question",
@@ -42,6 +44,7 @@ __all__ = [
     "format_table",
     "influence_by",
     "influence_table",
+    "left_out",
     "load_sql",
     "prune_runs",
     "run_sql",

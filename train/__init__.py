@@ -2,6 +2,7 @@
 
 from .calibration import train_calibration
 from .config import PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
+from .left_out import LeftOut, left_out
 from .mapper import train_mapper
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "RECIPES",
     "WORLD",
     "CalibrationConfig",
+    "LeftOut",
     "MapperConfig",
+    "left_out",
     "train_calibration",
     "train_mapper",
 ]

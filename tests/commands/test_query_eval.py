@@ -60,3 +60,13 @@ def test_prune_prints_what_it_keeps_and_deletes(small):
     assert json.loads(done.stdout) == json.loads(dry.stdout)
     assert counts.items() <= json.loads(done.stdout)[0].items()
     assert small.store.count("runs") == 8
+
+
+def test_samples_and_images_without_a_vector_are_told_each_time(small):
+    small.store.upsert("samples", [{"sample_id": "m2-new", "model_id": "m2", "scheme": "gpt"}])
+    small.store.upsert("members", [{"collection": "gallery", "image_id": "lost"}])
+    for _ in range(2):  # the second time the ranks are up to date
+        said = run("-s", small.store.uri, "query", "eval", "--case", "other", "--device", "cpu")
+        assert "left out: enc, other test: 1 of 8 samples have no vector\n" in said.stderr
+        assert "left out: enc: 1 of 201 gallery images have no vector" in said.stderr
+        assert "attribase -s STORE ingest embed --encoder NAME" in said.stderr

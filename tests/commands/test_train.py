@@ -1,7 +1,7 @@
 """`attribase train`: the recipe that settings come from."""
 
 from attribase.cli import cli
-from attribase.train import PAPER, WORLD, MapperConfig
+from attribase.train import PAPER, WORLD, LeftOut, MapperConfig
 from click.testing import CliRunner
 
 
@@ -15,6 +15,7 @@ def configs(monkeypatch, *options):
 
     monkeypatch.setattr("attribase.ingest.embed.embed_views", job)
     monkeypatch.setattr("attribase.train.train_mapper", job)
+    monkeypatch.setattr("attribase.train.left_out", lambda *_: LeftOut("e", ("train",), *[0] * 8))
     result = CliRunner().invoke(cli, ["-s", options[0], "train", "mapper", *options[1:]])
     assert result.exit_code == 0, result.stderr
     return given
