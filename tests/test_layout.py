@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-APART = ("acceptance", "docs")
+APART = ("acceptance", "docs", "faults")
 """Folders of tests over several parts of the package."""
 
 

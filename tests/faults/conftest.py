@@ -1,0 +1,26 @@
+"""The launcher of commands and the whole method run once, for all tests of a process."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from .commands import Launcher
+from .stages import Method
+
+LONG = os.environ.get("ATTRIBASE_FUZZ") == "long"
+"""Whether this is `make fuzz`: the same tests, many more cases."""
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    launcher = Launcher()
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture(scope="session")
+def method(launcher, tmp_path_factory) -> Method:
+    method = Method(launcher, tmp_path_factory.mktemp("method"))
+    method.run()
+    return method
