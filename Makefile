@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread a process: the demo and the tests parallelise over processes.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types tests lowest attack docs format clean install
+.PHONY: demo test lint types tests fuzz lowest attack docs format clean install
 
 install: $(READY)
 
@@ -37,6 +37,12 @@ types: $(READY)
 # a file each at a time (more would each hold a copy of torch), in order: the longest, the demo, comes early.
 tests: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The tests of tests/faults in their long form: 100 kills, thousands of damaged files, tables, statements and requests
+# (most of an hour). -s shows what was done. One kind of them: make fuzz FUZZ=tests/faults/test_kills.py
+FUZZ ?= tests/faults
+fuzz: $(READY)
+	ATTRIBASE_FUZZ=long $(BIN)/python -m pytest -s $(FUZZ)
 
 # The lower bounds in pyproject.toml hold: the loaders run with the lowest versions of the light dependencies.
 lowest: $(READY)

@@ -64,6 +64,8 @@ REFERENCES = (
 )
 """(check, table, its column, the table whose key that is, the column that examples show)."""
 
+_RUN_AGAIN = "run `attribase query eval` again, or delete them: attribase query prune --unfinished"
+
 
 def _references(store: Store) -> Iterator[Problem]:
     """Rows that name a missing row of another table."""
@@ -76,7 +78,7 @@ def _references(store: Store) -> Iterator[Problem]:
             table,
             lost[shown].to_pylist(),
             f"{table}.{column} names what {target} does not hold",
-            f"ingest the {target} again",
+            _RUN_AGAIN if target == "runs" else f"ingest the {target} again",
         )
 
 

@@ -40,7 +40,7 @@ class Launcher:
     ended: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
             [*self.prefix, sys.executable, str(LAUNCHER)],
             stdin=subprocess.PIPE,

@@ -151,7 +151,10 @@ def _write_network(path: Path) -> None:
 
     weights = np.random.default_rng(0).normal(size=(192, 16)).astype(np.float32)
     graph = helper.make_graph(
-        [helper.make_node("Flatten", ["pixels"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["out"])],
+        [
+            helper.make_node("Flatten", ["pixels"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "w"], ["out"]),
+        ],
         "projection",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ("n", 3, 8, 8))],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, ("n", 16))],

@@ -1,4 +1,4 @@
-"""A command killed at any moment loses nothing, and the same command again leaves what an unharmed one does."""
+"""A command killed at any moment loses nothing; run again it leaves what an unharmed one does."""
 
 import random
 import shutil
@@ -73,5 +73,7 @@ def test_a_killed_command_loses_nothing_and_run_again_leaves_the_same_rows(metho
     assert problems(str(folder / "store")) == whole[1]
     for file in method.after(stage).glob("*.jsonl"):
         assert (folder / file.name).read_bytes() == file.read_bytes()
-    print(f"{stage.name}: {'killed' if killed else 'ended before the kill'}; {sum(kills.values())} kills in all")
+    print(
+        f"{stage.name}: {'killed' if killed else 'ended before the kill'}; {sum(kills.values())} kills in all"
+    )
     shutil.rmtree(tmp_path)

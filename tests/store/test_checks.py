@@ -115,3 +115,10 @@ def test_examples_are_few_and_the_count_is_whole(sound):
     sound.upsert("members", [{"collection": "g", "image_id": f"lost{n}"} for n in range(50)])
     (problem,) = check(sound)
     assert (problem.count, len(problem.examples)) == (50, 5)
+
+
+def test_ranks_of_a_stopped_run_are_to_be_completed_not_ingested(sound):
+    sound.upsert("ranks", [{"run_id": "stopped", "sample_id": "s", "image_id": IMAGE, "rank": 1}])
+    (problem,) = check(sound)
+    assert (problem.check, problem.count) == ("rank-without-run", 1)
+    assert problem.hint.startswith("run `attribase query eval` again")
