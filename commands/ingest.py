@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ..store.lookup import quote
 from .console import draw_progress, open_store, run_job, say, store_uri
 
 workers_option = click.option(
@@ -42,18 +43,27 @@ def ingest() -> None:
     "--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
-def plan(ctx: click.Context, /, output: Path, **settings: Any) -> None:
+def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) -> None:
     """Plan models over a collection of exemplars: OUTPUT gets one JSON line a model, to be read and edited.
+
+    A plan that was edited is not overwritten unless asked for.
 
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
     """
-    from ..ingest.plan import plan_models
-    from ..ingest.specs import write_specs
+    from ..ingest.plan import STYLE_SIZES, plan_models, write_plan
 
-    specs = plan_models(open_store(ctx), **settings)
-    write_specs(output, specs)
+    store = open_store(ctx)
+    specs = plan_models(store, **settings)
+    write_plan(store, output, specs, overwrite=overwrite)
+    planned = {image for spec in specs for image in spec.exemplar_ids}
+    unplanned = store.count("members", f"collection = {quote(settings['collection'])}") - len(planned)
+    if unplanned:
+        say(
+            f"in no model: {unplanned} images; a style takes those of creators with at least {STYLE_SIZES[0]}"
+        )
     say(f"{output}: {len(specs)} models, {sum(len(spec.samples) for spec in specs)} samples")
 
 

@@ -1,18 +1,23 @@
 """Plans over a collection of exemplars: which models to customize, which samples to draw, which controls."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..store import InvalidInputError, Store
+from ..store import ConflictError, InvalidInputError, Store, content_id
 from ..store.lookup import quote
-from .specs import TOKEN, ModelSpec, SampleSpec
+from .specs import TOKEN, ModelSpec, SampleSpec, read_lines, specs_bytes, write_specs
 
+STAGE = "plan"
 STYLE_SIZES = (5, 10)  # exemplars of a style model, fewest and most
 SPLITS = (("test", 0.2), ("val", 0.1))  # shares of the models; the rest is train
 CONTROL_SAMPLES = 8
+CONCEPT = "{concept}"
+"""What stands for the concept in written captions; all other braces are text."""
+CAPTION_HINT = "write captions one a line, such as `{concept} at the beach`"
 MEDIA = {
     "train": (
         "painting",
@@ -70,7 +75,7 @@ def plan_models(
     if not groups:
         raise InvalidInputError(
             f"nothing to plan for kind {kind!r} in collection {collection!r}",
-            hint="ingest images into it first; a style needs at least 5 images with the same `creator`",
+            hint=_nothing_hint(store, collection, kind),
         )
     captions = _read_captions(prompts_file)
     order = random.Random(seed)  # noqa: S311 - reproducible, not secret
@@ -94,6 +99,38 @@ def plan_controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
         for spec in specs
         if spec.split == "test"
     ]
+
+
+def write_plan(store: Store, path: Path, specs: Sequence[ModelSpec], *, overwrite: bool = False) -> None:
+    """Write a plan, and note its hash in the store, so that a plan that was edited since can be told.
+
+    Raises:
+        ConflictError: another file is there that is no plan as this store wrote it; `overwrite` replaces it.
+        InvalidInputError: the file cannot be read or written.
+    """
+    data = specs_bytes(specs)
+    try:
+        there = content_id(path.read_bytes()) if path.is_file() and not overwrite else None
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path} cannot be read: {error.strerror}", hint="name another file"
+        ) from error
+    digest = content_id(data)
+    if there not in (None, digest) and there not in _written_plans(store):
+        raise ConflictError(
+            f"{path} was edited since it was planned, or is no plan of this store",
+            hint="name another file, or replace it with --overwrite",
+        )
+    job = store.jobs.plan(STAGE, {"sha256": digest}, [str(path.resolve())], 1)
+    for shard in job.pending():
+        job.finish(shard)
+    write_specs(path, specs)
+
+
+def _written_plans(store: Store) -> set[str]:
+    """The hashes of the plans that were written."""
+    specs = store.read("jobs", ["spec"], f"kind = {quote(STAGE)}")["spec"].to_pylist()
+    return {json.loads(spec)["sha256"] for spec in specs}
 
 
 def _control_samples(spec: ModelSpec) -> tuple[SampleSpec, ...]:
@@ -127,6 +164,20 @@ def _style_exemplars(store: Store, collection: str) -> list[_Exemplars]:
     ]
 
 
+def _nothing_hint(store: Store, collection: str, kind: str) -> str:
+    """What to do where a collection has nothing to plan."""
+    creators = [row["creator"] for row in _read_images(store, collection)]
+    if kind == "object" or not creators:
+        return f"ingest images into it first: attribase ingest images DIR --collection {collection}"
+    named = [creator for creator in creators if creator]
+    most = max((named.count(creator) for creator in set(named)), default=0)
+    return (
+        f"a style needs at least {STYLE_SIZES[0]} images with the same `creator`: {len(named)} of "
+        f"{len(creators)} images have one, at most {most} the same; name them with "
+        "`ingest update --metadata FILE`, or ingest a folder a creator with --subfolder creator"
+    )
+
+
 def _read_images(store: Store, collection: str) -> list[dict[str, Any]]:
     members = store.read("members", ["image_id"], where=f"collection = {quote(collection)}")
     wanted = set(members["image_id"].to_pylist())
@@ -136,14 +187,19 @@ def _read_images(store: Store, collection: str) -> list[dict[str, Any]]:
 
 def _read_captions(file: Path | None) -> dict[str, tuple[str, ...]]:
     """Two thirds of the written captions for train and val models, the last third for test models."""
-    lines = [line.strip() for line in file.read_text().splitlines() if line.strip()] if file else []
-    for number, line in enumerate(lines, 1):
-        if "{concept}" not in line:
+    try:
+        found = [(number, line.strip()) for number, line in enumerate(read_lines(file), 1)] if file else []
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be read: {error.strerror}", hint=CAPTION_HINT) from error
+    lines = [(number, line) for number, line in found if line]
+    for caption, (number, line) in enumerate(lines, 1):
+        if CONCEPT not in line:
             raise InvalidInputError(
-                f"{file}, caption {number} has no {{concept}}", hint="write e.g. `{concept} at the beach`"
+                f"{file}, line {number}: caption {caption} has no {CONCEPT}", hint=CAPTION_HINT
             )
-    cut = -(-2 * len(lines) // 3)
-    return {"train": tuple(lines[:cut]), "test": tuple(lines[cut:])}
+    captions = tuple(line for _, line in lines)
+    cut = -(-2 * len(captions) // 3)
+    return {"train": captions[:cut], "test": captions[cut:]}
 
 
 def _assign_splits(count: int) -> list[str]:
@@ -165,7 +221,7 @@ def _plan_model(
         schemes = {"object": [f"A picture of {thing} in the style of {concept}" for thing in OBJECTS[side]]}
         training = (f"A picture in the style of {concept}",)
     if captions[side]:
-        schemes["gpt"] = [caption.format(concept=concept) for caption in captions[side]]
+        schemes["gpt"] = [caption.replace(CONCEPT, concept) for caption in captions[side]]
     return ModelSpec(
         concept_kind=kind,
         concept=group.concept,

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..store import InvalidInputError, key_id
+from ..store.layout import write_atomically
+from .images.text import decode_text
 
 TOKEN = "V*"  # noqa: S105 - stands in prompts for the concept that a model was customized on
 METHODS = ("custom-diffusion", "none")
@@ -91,16 +93,43 @@ def read_specs(path: str | Path) -> list[ModelSpec]:
     Raises InvalidInputError that names file and line.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_lines(path)
+    except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", hint=_HINT) from error
     return [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def write_specs(path: str | Path, specs: Sequence[ModelSpec]) -> None:
-    """Write one model a line, keys sorted."""
+    """Write one model a line, keys sorted: the whole file or nothing. Missing folders are created.
+
+    Raises InvalidInputError where it cannot be written.
+    """
+    file = Path(path).resolve()
+    try:
+        if file.exists() and not file.is_file():  # a pipe, a terminal
+            file.write_bytes(specs_bytes(specs))
+            return
+        write_atomically(file, specs_bytes(specs))
+        file.chmod(0o644)  # temporary files are private
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot write {path}: {error.strerror or error}", hint="name another file"
+        ) from error
+
+
+def specs_bytes(specs: Sequence[ModelSpec]) -> bytes:
+    """What `write_specs` writes: the same specs are the same bytes."""
     lines = [json.dumps(asdict(spec), sort_keys=True, ensure_ascii=False) + "\n" for spec in specs]
-    Path(path).write_text("".join(lines), encoding="utf-8")
+    return "".join(lines).encode()
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file in any encoding, with or without a byte order mark. Raises OSError.
+
+    A line ends where an editor ends it; `str.splitlines` would also cut a text at U+2028 and the like.
+    """
+    text, _ = decode_text(Path(path).read_bytes())
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _parse(path: str | Path, number: int, line: str) -> ModelSpec:

@@ -95,3 +95,25 @@ def test_spec_ids_of_fixed_specs_never_change(fixed_specs):
         "style": "2110e3b20c32cdb1b135f29b4ee24c7b13250559defb507b09b59d26d54acb69",
         "control": "6466b17eaec6215a2d8025bf5f8e951ae56435d7defaa0fd8ce04bcc174312ae",
     }
+
+
+def spec_of(concept):
+    return ModelSpec("object", concept, "y", "c", "val", ("x",), ("V*",), (SampleSpec("gpt", "V*", 0),))
+
+
+def test_folders_of_a_plan_are_created_and_what_cannot_be_written_is_an_error(tmp_path):
+    write_specs(tmp_path / "no" / "where" / "p.jsonl", [spec_of("cat")])
+    assert read_specs(tmp_path / "no" / "where" / "p.jsonl") == [spec_of("cat")]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInputError, match="cannot write"):
+        write_specs(tmp_path / "file" / "p.jsonl", [spec_of("cat")])
+
+
+def test_a_line_ends_where_an_editor_ends_it_and_a_mark_is_no_text(tmp_path):
+    """A plan may hold U+2028 and U+0085, which `str.splitlines` takes for the end of a line."""
+    specs = [spec_of("one\u2028two\x85three"), spec_of("cat")]
+    write_specs(tmp_path / "plan.jsonl", specs)
+    text = (tmp_path / "plan.jsonl").read_text(encoding="utf-8")
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "plan.jsonl").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+        assert read_specs(tmp_path / "plan.jsonl") == specs
