@@ -209,7 +209,7 @@ class OpenTar:
         plain = cast(BinaryIO, self._tar.fileobj)
         try:
             end = plain.seek(0, 2)
-        except (EOFError, OSError, zlib.error, lzma.LZMAError):  # a compressed one that was cut off
+        except _BROKEN:  # a compressed one that was cut off
             end = -1
         plain.seek(0)
         try:
@@ -220,12 +220,21 @@ class OpenTar:
                 if 0 <= end < info.offset_data + info.size:
                     return found, f"ends in the middle of {readable_name(info.name)}"
                 found[info.name] = Member(info.name, info.offset_data, info.size)
-        except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-            return found, f"is damaged: {error}"
+        except _BROKEN as error:
+            return self._whole(found), f"is damaged: {error}"
         if end < 0:
-            return found, "ends too early"
+            return self._whole(found), "ends too early"
         plain.seek(max(end - 512, 0))
         return found, "" if not plain.read(512).strip(b"\0") else "has no end: it was cut off"
+
+    def _whole(self, found: dict[str, Member]) -> dict[str, Member]:
+        """Without the last, if its bytes are cut off: of a compressed tar only reading shows that."""
+        last = next(reversed(found.values()), None)
+        try:
+            whole = last is None or len(self.read(last)) == last.size
+        except _BROKEN:
+            whole = False
+        return found if whole else dict(list(found.items())[:-1])
 
     def read(self, member: Member) -> bytes:
         """The bytes of a member."""

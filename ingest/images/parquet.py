@@ -39,23 +39,23 @@ class ParquetRows(ForwardRows):
         return max((first for first in self._starts if first <= start), default=0)
 
     def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
-        groups = [index for index, first in enumerate(self._starts) if first >= start]
-        row = start
+        for group, first in enumerate(self._starts):
+            if first >= start:
+                yield from self._read_group(group, list(columns or self.columns))
+
+    def _read_group(self, group: int, columns: list[str]) -> Iterator[Row]:
+        left = self._parquet.metadata.row_group(group).num_rows
         try:
-            batches = self._parquet.iter_batches(
-                BATCH_ROWS, row_groups=groups, columns=list(columns or self.columns), use_threads=False
-            )
-            for batch in batches:
-                row += batch.num_rows
+            for batch in self._parquet.iter_batches(
+                BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False
+            ):
+                left -= batch.num_rows
                 yield from to_rows(pa.table(batch))
-        except (pa.ArrowException, OSError) as error:  # damaged pages: the rows of the group are lost
+        except (pa.ArrowException, OSError) as error:
             if self.file.filesystem is not None:  # the network: nothing is lost, the job can go on later
-                raise unreadable_file(self.file, "read any further", error) from error
-            following = next((first for first in self._starts if first > row), self.count())
+                raise unreadable_file(self.file, "read to its end", error) from error
             lost = Unreadable("unreadable", f"a damaged page: {error}", "download the file again")
-            yield from (lost for _ in range(row, following))
-            if following < self.count():
-                yield from self._read_from(following, columns)
+            yield from (lost for _ in range(left))
 
 
 class LanceRows:

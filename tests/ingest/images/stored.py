@@ -1,6 +1,6 @@
 """What the tests of image sources share: ingesting a source, and what the store then holds."""
 
-from attribase.ingest.images import ingest_images, open_source
+from attribase.ingest.images import Unreadable, ingest_images, open_source
 
 
 def ingest(store, source, collection="gallery", **options):
@@ -17,3 +17,14 @@ def failures_of(store):
 
 def members_of(store):
     return sorted((row["collection"], row["image_id"]) for row in store.read("members").to_pylist())
+
+
+def read_all(source, columns=None):
+    """What a source reads without a store: by item, its record or why there is none."""
+    opened = open_source(str(source), columns)
+    return dict(opened.read(opened.items()))
+
+
+def reasons(read):
+    """The reasons of what cannot be read, by item."""
+    return {item: found.reason for item, found in read.items() if isinstance(found, Unreadable)}

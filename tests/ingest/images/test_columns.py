@@ -6,6 +6,8 @@ import pytest
 from attribase.ingest.images import ingest_images, open_source, parse_columns
 from attribase.store import InvalidInputError
 
+from .stored import read_all
+
 
 @pytest.mark.parametrize(
     ("option", "message"),
@@ -31,3 +33,44 @@ def test_a_column_that_is_not_there_is_refused_with_a_list_of_those_that_are(tmp
     with pytest.raises(InvalidInputError, match="no column 'artist' for creator") as error:
         open_source(str(tmp_path / "a.parquet"), {"creator": "artist", "image": "img"})
     assert error.value.hint == "its columns are img, by"
+
+
+def test_names_are_recognised_in_any_case_and_spelling(tmp_path, make_picture):
+    table = {
+        "SAMPLE_ID": [1],
+        "URL": ["https://e.x/a.jpg"],
+        "TEXT": ["a frog"],
+        "LICENSE": ["cc0"],
+        "Artist-Name": ["Ann"],
+        "similarity": [0.5],
+        "JPG": [make_picture(1)],
+    }
+    pq.write_table(pa.table(table), tmp_path / "laion.parquet")
+    (record,) = read_all(tmp_path / "laion.parquet").values()
+    assert (record.uri, record.caption, record.license) == ("https://e.x/a.jpg", "a frog", "cc0")
+    assert (record.creator, record.metadata) == ("Ann", {"SAMPLE_ID": 1, "similarity": 0.5})
+
+
+def test_bytes_come_from_the_column_that_holds_pictures_whatever_it_is_called(tmp_path, make_picture):
+    table = {"image": ["a title"], "data": [b"no picture"], "x1": [make_picture(1)], "label": [3]}
+    pq.write_table(pa.table(table), tmp_path / "odd.parquet")
+    (record,) = read_all(tmp_path / "odd.parquet").values()
+    assert record.data == make_picture(1)
+    assert record.uri == "a title"
+    assert record.category == "3"
+
+
+def test_of_two_columns_of_pictures_the_one_with_the_known_name_counts(tmp_path, make_picture):
+    table = {"mask": [make_picture(1)], "image": [make_picture(2)]}
+    pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
+    (record,) = read_all(tmp_path / "pairs.parquet").values()
+    assert record.data == make_picture(2)
+
+
+def test_columns_of_paths_are_told_from_urls_by_the_files_that_are_there(tmp_path, make_picture):
+    (tmp_path / "imgs").mkdir()
+    (tmp_path / "imgs" / "a.png").write_bytes(make_picture(1))
+    table = {"url": ["https://e.x/a"], "local": ["imgs/a.png"]}
+    pq.write_table(pa.table(table), tmp_path / "both.parquet")
+    (record,) = read_all(tmp_path / "both.parquet").values()
+    assert (record.uri, record.data) == ("https://e.x/a", make_picture(1))
