@@ -217,7 +217,8 @@ TOMBSTONES = pa.schema(
         text("reason"),
         pa.field("made_from", STRINGS),  # of a model or sample: the removed images
         pa.field("removed_at", TIMESTAMP, nullable=False),
-        pa.field("erased_at", TIMESTAMP),  # when the old versions that held its bytes were deleted
+        pa.field("erase", pa.bool_(), nullable=False),  # whether old versions must not hold its bytes either
+        pa.field("erased_at", TIMESTAMP),  # when those were deleted
     ]
 )
 
