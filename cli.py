@@ -14,6 +14,7 @@ from .commands import demo, embed, images, index, ingest, query, serve, train
 from .commands import embed as encoders
 from .commands import ingest as release
 from .commands import query as report
+from .commands import remove as removal
 from .commands import store as maintain
 from .commands import store as tag
 from .commands.console import print_error
@@ -22,6 +23,8 @@ from .store import AttribaseError
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
+ingest.ingest.add_command(removal.remove)
+ingest.ingest.add_command(removal.readmit)
 query.query.add_command(report.report)
 query.query.add_command(serve.serve)
 

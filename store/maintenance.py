@@ -74,17 +74,20 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
     pins = pinned_versions(store)
     tables = store.tables()
     for done, table in enumerate(tables, start=1):
-        with_retries(f"compacting {table}", lambda table=table: _compact_files(store, table))  # type: ignore[misc]
+        with_retries(f"compacting {table}", lambda table=table: compact_files(store, table))  # type: ignore[misc]
         dataset = store.dataset(table)
         index_all_new_rows(dataset)
-        _pin(dataset, pins.get(table, set()))
+        pin_versions(dataset, pins.get(table, set()))
         removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
         yield Step("compact", done, len(tables), f"{table}: {removed.bytes_removed >> 10} KiB freed")
 
 
-def _compact_files(store: Store, table: str) -> None:
+def compact_files(store: Store, table: str, *, drop_deleted: bool = False) -> None:
+    """Merge the small fragments of a table; with `drop_deleted` rewrite all that have a deleted row."""
     dataset = store.dataset(table)
-    options = {"batch_size": BLOB_BATCH} if blob_columns(dataset.schema) else {}
+    options: dict[str, float] = {"batch_size": BLOB_BATCH} if blob_columns(dataset.schema) else {}
+    if drop_deleted:
+        options["materialize_deletions_threshold"] = 0.0
     if table.startswith(("vectors_", "views_")):
         options["target_rows_per_fragment"] = VECTOR_ROWS
     dataset.optimize.compact_files(**options)
@@ -115,7 +118,7 @@ def pinned_versions(store: Store) -> dict[str, set[int]]:
     return pins
 
 
-def _pin(dataset: lance.LanceDataset, versions: set[int]) -> None:
+def pin_versions(dataset: lance.LanceDataset, versions: set[int]) -> None:
     """Tag exactly those of `versions` that still exist, so that removing old versions keeps them."""
     tagged = {name for name in dataset.tags.list() if name.startswith(PIN)}
     wanted = {f"{PIN}{version}": version for version in versions}

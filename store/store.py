@@ -1,9 +1,11 @@
 """The store: one directory (or `s3://` prefix) of Lance tables, written by key and read by version."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from .lookup import BlobRows, locate
 from .schema import TABLES, vectors_schema, views_schema
 from .tables import Tables, create_table
 from .tags import Tag, create_tag, list_tags
+from .tombstones import Tombstone, guarded_upsert, read_tombstones, removed_from
 from .upgrade import schema_id, upgrade
 from .vectors import ensure_vector_table, set_column
 
@@ -62,6 +65,10 @@ class Store(Tables):
         """The jobs of this store."""
         return Jobs(self)
 
+    def _upsert(self, table: str, rows: pa.Table, *, update: bool) -> int:
+        """`upsert` of rows that fit the table, without those that name a removed item."""
+        return guarded_upsert(self, table, rows, partial(super()._upsert, update=update))
+
     def blobs(self, table: str, column: str, ids: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
         """(id, bytes or None) for each of `ids`, in their order, streamed. Raises NotFoundError."""
         return self.locate_blobs(table, column, ids).read(ids)
@@ -69,6 +76,13 @@ class Store(Tables):
     def locate_blobs(self, table: str, column: str, ids: Sequence[str]) -> BlobRows:
         """Find the blobs of `ids` once, to read them piece by piece. Raises NotFoundError."""
         return locate(table, self.dataset(table), column, ids)
+
+    def removed(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tombstone]:
+        """Those of some images, by image_id, that were removed from this store and may not come back.
+
+        `rows` are of `images`: image_id, uri and bytes (or None). See `Tombstones.of_image`.
+        """
+        return removed_from(rows, read_tombstones(self))
 
     def ensure_vectors(self, encoder: str, dim: int) -> str:
         """The vector table of `encoder`, created when missing. Raises InvalidInputError for another dim."""

@@ -71,8 +71,11 @@ class Tables:
         Raises InvalidInputError for rows that do not fit the table (nothing is written), ConflictError
         when other writers won every attempt.
         """
-        fitting = validate_rows(table, self.schema(table), rows)
-        return upsert(table, self.layout.table(table), fitting, update=update) if fitting.num_rows else 0
+        return self._upsert(table, validate_rows(table, self.schema(table), rows), update=update)
+
+    def _upsert(self, table: str, rows: pa.Table, *, update: bool) -> int:
+        """`upsert` of rows that fit the table."""
+        return upsert(table, self.layout.table(table), rows, update=update) if rows.num_rows else 0
 
     def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """Rows in memory. Blob columns are left out unless named, and are bytes then."""

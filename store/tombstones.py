@@ -5,8 +5,8 @@ tombstones before and after its commit. So of two processes, one that removes an
 the second to commit sees the other: no row comes back, in whatever order they run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from .errors import NotFoundError
 from .ids import content_id
-from .lookup import FEW, is_in
+from .lookup import FEW, SCAN_ROWS, is_in
 from .retries import with_retries
 from .tables import Tables
 
@@ -29,6 +29,7 @@ ITEM_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "models": ("model_id", "exemplar_ids"),
         "samples": ("sample_id", "model_id"),
         "ranks": ("sample_id", "image_id"),
+        "failures": ("item",),
     }
 )
 """The columns that name items, by table."""
@@ -84,14 +85,16 @@ def item_columns(table: str) -> tuple[str, ...]:
 def read_tombstones(tables: Tables) -> Tombstones:
     """All tombstones at the newest version. A store of an earlier version that cannot be written has none."""
     try:
-        version = int(tables.dataset("tombstones").version)
+        dataset = tables.dataset("tombstones")
     except NotFoundError:
         return NONE
-    return _read(tables, version)
+    files = "".join(str(fragment.metadata) for fragment in dataset.get_fragments())
+    return _read(tables, int(dataset.version), files) if files else NONE
 
 
 @lru_cache(maxsize=4)
-def _read(tables: Tables, version: int) -> Tombstones:
+def _read(tables: Tables, version: int, files: str) -> Tombstones:  # noqa: ARG001 - part of the cache's key
+    """The tombstones at a version; `files` tells it from that version of another table at the same path."""
     rows = tables.dataset("tombstones", version).to_table().to_pylist()
     found = [Tombstone(**row | {"made_from": tuple(row["made_from"] or ())}) for row in rows]
     images = [one for one in found if one.item_kind == "image" and one.uri is not None]
@@ -110,9 +113,27 @@ def write_tombstones(tables: Tables, tombstones: Iterable[Tombstone]) -> None:
         tables.upsert("tombstones", rows, update=True)
 
 
-def delete_tombstones(tables: Tables, ids: Sequence[str]) -> None:
-    """Let these items come back."""
-    delete_rows(tables, "tombstones", "item_id", ids)
+def guarded_upsert(tables: Tables, table: str, rows: pa.Table, upsert: Callable[[str, pa.Table], int]) -> int:
+    """Upsert the `rows` that name no removed item, and delete those whose item was removed meanwhile.
+
+    Returns the rows that `upsert` inserted or replaced and that stay.
+    """
+    if not item_columns(table):
+        return upsert(table, rows)
+    removed = read_tombstones(tables).by_id
+    kept = rows.filter(pc.invert(named_rows(table, rows, removed))) if removed else rows
+    count = upsert(table, kept)
+    late = read_tombstones(tables).by_id.keys() - removed.keys()
+    if late and pc.any(named_rows(table, kept, late)).as_py():
+        count -= delete_named_rows(tables, table, late)
+        _erase_again(tables, late)
+    return max(0, count)
+
+
+def _erase_again(tables: Tables, ids: Iterable[str]) -> None:
+    """Note that an old version holds bytes again that were erased from all."""
+    erased = [one for one in map(read_tombstones(tables).by_id.get, ids) if one and one.erased_at]
+    write_tombstones(tables, [replace(one, erased_at=None) for one in erased])
 
 
 def named_rows(table: str, rows: pa.Table, ids: Iterable[str]) -> pa.BooleanArray:
@@ -136,19 +157,23 @@ def delete_rows(tables: Tables, table: str, column: str, values: Sequence[str]) 
         with_retries(f"deleting from {table}", lambda where=where: tables.dataset(table).delete(where))  # type: ignore[misc]
 
 
-def delete_named_rows(tables: Tables, table: str, ids: Iterable[str]) -> int:
+def delete_named_rows(tables: Tables, table: str, ids: Collection[str]) -> int:
     """Delete the rows of `table` that name one of `ids`. Returns how many; none makes no new version."""
     columns = item_columns(table)
-    rows = tables.read(table, list(columns))
-    named = rows.filter(named_rows(table, rows, ids))
-    wanted = pa.array(list(ids), pa.string())
-    for column in columns:
-        if pa.types.is_list(named[column].type):  # Lance has no filter for these: by the key
-            delete_rows(tables, table, columns[0], named[columns[0]].to_pylist())
-        else:
-            values = named[column].unique()
-            delete_rows(tables, table, column, values.filter(pc.is_in(values, wanted)).to_pylist())
-    return int(named.num_rows)
+    values: dict[str, set[str]] = {column: set() for column in columns}
+    count = 0
+    for batch in tables.scan(table, columns, batch_rows=SCAN_ROWS):
+        rows = pa.table(batch)
+        named = rows.filter(named_rows(table, rows, ids))
+        count += named.num_rows
+        for column in columns:
+            if pa.types.is_list(named[column].type):  # Lance filters no lists: these go by their key
+                values[columns[0]].update(named[columns[0]].to_pylist())
+            else:
+                values[column].update(set(named[column].to_pylist()) & set(ids))
+    for column, found in values.items():
+        delete_rows(tables, table, column, sorted(found))
+    return count
 
 
 def removed_from(rows: Sequence[Mapping[str, Any]], tombstones: Tombstones) -> dict[str, Tombstone]:

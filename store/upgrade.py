@@ -18,7 +18,14 @@ from .schema import LATER_TABLES, TABLES
 from .tables import STORAGE_VERSION, Tables, create_table
 from .upsert import upsert
 
-BLANKS = {pa.string(): "", pa.int32(): 0, pa.int64(): 0, pa.timestamp("us"): datetime(1970, 1, 1)}
+BLANKS = {
+    pa.string(): "",
+    pa.int32(): 0,
+    pa.int64(): 0,
+    pa.float64(): 0.0,
+    pa.bool_(): False,
+    pa.timestamp("us"): datetime(1970, 1, 1),
+}
 """What a new column that is never null holds in the rows of earlier versions, by type."""
 
 

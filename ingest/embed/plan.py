@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...store import InvalidInputError, Job, Shard, Store
 from ...store.lookup import quote
 from ...store.schema import ITEM_TABLES
+from ...store.tombstones import read_tombstones
 
 KIND = "embed"
 JOB_ITEMS = 1 << 17  # items a job
@@ -42,8 +43,8 @@ class Target:
         return f"{KIND}:{self.encoder}"
 
     def known(self, also: Sequence[str] = ()) -> KnownIds:
-        """The items that have a vector or failed before, and `also`."""
-        ids = [pa.array(also, pa.string())]
+        """The items that have a vector, failed before or were removed, and `also`."""
+        ids = [pa.array([*also, *read_tombstones(self.store).by_id], pa.string())]
         ids += [batch["item_id"] for batch in self.store.scan(self.table, ["item_id"], batch_rows=SCAN_ROWS)]
         if not self.retry_failed:
             failures = self.store.read("failures", ["item"], f"stage = {quote(self.stage)}")["item"]

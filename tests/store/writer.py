@@ -8,7 +8,10 @@ import sys
 import numpy as np
 import pyarrow as pa
 from attribase.store import Store, content_id, mapped_column, vectors_table
+from attribase.store.erasure import erase
 from attribase.store.maintenance import compact
+from attribase.store.removal import remove
+from attribase.store.removal_plan import RemovalPlan
 
 BLOB_BYTES = 3000
 DIM = 4
@@ -120,7 +123,19 @@ def tidy(uri: str, rounds: str, _: str) -> object:
     return sum(len(list(compact(store))) for _ in range(int(rounds)))
 
 
-ACTIONS = (create, images, ranks, replace, finish, work, fill, append, tidy)
+def take_out(uri: str, count: str, number: str) -> object:
+    """Remove and erase the first images, one removal each, from wherever the table is by then."""
+    store = Store.open(uri)
+    for n in range(int(count)):
+        plan = RemovalPlan({content_id(payload(n)): f"image-{n}"})
+        for step in remove(store, plan, reason=number, erase=True):
+            say(step.note)
+    for step in erase(store):
+        say(step.note)
+    return "removed"
+
+
+ACTIONS = (create, images, ranks, replace, finish, work, fill, append, tidy, take_out)
 
 
 def main() -> None:
