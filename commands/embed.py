@@ -10,7 +10,7 @@ import click
 from .console import format_option, open_store, print_failures, print_rows, run_job, say
 
 F = TypeVar("F", bound=Callable[..., Any])
-PREPROCESSING = ("size", "resize", "interpolation", "mean", "std")
+PREPROCESSING = ("size", "resize", "interpolation", "mean", "std", "profiles")
 
 
 def preprocessing_options(command: F) -> F:
@@ -31,6 +31,11 @@ def preprocessing_options(command: F) -> F:
         ),
         click.option("--mean", **triple, help="Subtracted from values in 0..1."),
         click.option("--std", **triple, help="Divides them after that."),
+        click.option(
+            "--profiles",
+            type=click.Choice(["srgb", "ignore"]),
+            help="Embedded ICC profiles: converted to sRGB, or ignored as in published code.  [default: srgb]",
+        ),
     )
     for option in reversed(options):
         command = option(command)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..store.errors import InvalidInputError
+from .color_profiles import IGNORE, PROFILES, SRGB
 
 INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -47,7 +48,8 @@ class Preprocessing:
 
     size: side of the square input. resize: the length that the side named by `mode` is resized to, before the
     crop: the 'shorter' side, 'both' (stretched), or the 'longer' side (padded with `mean` to `size`); None
-    stretches to `size` without a crop. mean, std: RGB, of pixels in [0, 1].
+    stretches to `size` without a crop. mean, std: RGB, of pixels in [0, 1]. profiles: what is done with ICC
+    profiles when a file is decoded, see `decode_image`; stored encoders that do not say it ignore them.
     """
 
     size: int
@@ -56,9 +58,11 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     mode: str = "shorter"
+    profiles: str = SRGB
 
     def __post_init__(self) -> None:
-        for what, known in (("interpolation", tuple(INTERPOLATIONS)), ("mode", MODES)):
+        choices = (("interpolation", tuple(INTERPOLATIONS)), ("mode", MODES), ("profiles", PROFILES))
+        for what, known in choices:
             if getattr(self, what) not in known:
                 raise InvalidInputError(
                     f"the {what} {getattr(self, what)!r} is not known", hint=f"use one of {', '.join(known)}"
@@ -149,7 +153,7 @@ class Preprocessing:
         try:
             fields = json.loads(text)
             mean, std = _triple(fields.pop("mean")), _triple(fields.pop("std"))
-            return cls(**fields, mean=mean, std=std)
+            return cls(**{"profiles": IGNORE} | fields, mean=mean, std=std)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidInputError(
                 f"this is no preprocessing: {error}", hint="export the encoder again"

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from ...runtime.decode import crop_image
 from .config import CustomizeConfig
 
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
@@ -59,7 +60,7 @@ def _crop_centre(image: Image.Image) -> Image.Image:
     """The largest centred square."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+    return crop_image(image, (left, top, left + side, top + side))
 
 
 def _to_tensor(image: Image.Image) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import BadImageError, decode_image
+from ...runtime.decode import stored_pixel_limit
 from ...store import Store
 from ...store.errors import InvalidInputError
 from ...store.lookup import FEW, is_in
@@ -71,12 +72,12 @@ class Captions:
         assert self._captioner is not None
         captions: dict[str, str] = {}
         images: dict[str, Image.Image] = {}
-        blobs = self.store.blobs(table, "bytes", ids)
+        blobs, pixel_limit = self.store.blobs(table, "bytes", ids), stored_pixel_limit(self.store)
         while chunk := list(islice(blobs, BATCH)):
             images.clear()
             for item, data in chunk:
                 with suppress(BadImageError):  # embedding it records why
-                    images[item] = decode_image(data or b"")
+                    images[item] = decode_image(data or b"", pixel_limit)
             if images:
                 captions |= zip(images, self._captioner(list(images.values())), strict=True)
         return captions

@@ -73,7 +73,7 @@ class ImageDecoder:
 
     def read(self, source: Any) -> tuple[Image.Image, bool]:
         """The RGB image of `source`, here its bytes, and whether the file holds more frames or pages."""
-        return decode_first_frame(source, self.pixel_limit)
+        return decode_first_frame(source, self.pixel_limit, profiles=self.preprocessing.profiles)
 
     def _resize(self, image: Image.Image, out: Pixels) -> None:
         if not self.compiled:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from time import monotonic
 
-from ...runtime import PIXEL_LIMIT, MapperPair
+from ...runtime import MapperPair
+from ...runtime.decode import stored_pixel_limit
 from ...runtime.mapper import fill_column, mapper_names
 from ...store import Job, Step, Store, mapped_column
 from ...store.schema import ITEM_TABLES
@@ -31,7 +32,7 @@ def embed(
     shard_size: int | None = None,
     where: str | None = None,
     retry_failed: bool = False,
-    pixel_limit: int = PIXEL_LIMIT,
+    pixel_limit: int | None = None,
     devices: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Embed what is not embedded yet, one committed shard at a time.
@@ -52,7 +53,8 @@ def embed(
         where: SQL condition on columns of `images` or `samples`: only what satisfies it. A table that lacks
             a column of it is left out.
         retry_failed: try again what failed before.
-        pixel_limit: refuse images with more pixels, before decoding them.
+        pixel_limit: refuse images with more pixels, before decoding them; by default `PIXEL_LIMIT`, or what
+            the largest image has that ingest let in.
         devices: numbers of the GPUs to use, -1 for the CPU; by default all GPUs there are, else the CPU.
 
     Raises:
@@ -68,7 +70,8 @@ def embed(
     run = EmbeddingRun.plan(target, shard_size or default_shard(networks))
     yield Step(target.stage, run.done, run.total)
     if run.left:
-        decoder = ImageDecoder(networks[0].preprocessing, pixel_limit, compiled=run.left > FEW_IMAGES)
+        limit = pixel_limit or stored_pixel_limit(store)
+        decoder = ImageDecoder(networks[0].preprocessing, limit, compiled=run.left > FEW_IMAGES)
         captions = Captions(store) if networks[0].captions else None
         workers = default_workers(run.left, gpu=on_gpu(networks)) if workers is None else workers
         batch = batch or default_batch(run.left, networks)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from ...runtime import PIXEL_LIMIT
+from ...runtime.decode import crop_image, stored_pixel_limit
 from ...runtime.mapper import vector_array
 from ...store import Shard, Step, Store
 from ...store.schema import ITEM_TABLES
@@ -60,7 +60,7 @@ def embed_views(
         return
     captions = Captions(store) if networks[0].captions else None
     images = views * (job.total_items - done)
-    decoder = ViewDecoder(networks[0].preprocessing, PIXEL_LIMIT, seed=seed)
+    decoder = ViewDecoder(networks[0].preprocessing, stored_pixel_limit(store), seed=seed)
     batch = batch or default_batch(images, networks)
     workers = default_workers(images, gpu=on_gpu(networks)) if workers is None else workers
     with (
@@ -96,7 +96,7 @@ def augment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     width = min(image.width, max(1, round(image.width * math.sqrt(area * stretch))))
     height = min(image.height, max(1, round(image.height * math.sqrt(area / stretch))))
     left, top = round(across * (image.width - width)), round(down * (image.height - height))
-    window = image.crop((left, top, left + width, top + height))
+    window = crop_image(image, (left, top, left + width, top + height))
     return ImageOps.mirror(window) if flip else window
 
 

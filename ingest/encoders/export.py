@@ -9,9 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from ...runtime import OnnxEncoder
+from ...runtime import OnnxEncoder, Preprocessing
+from ...runtime.color_profiles import IGNORE
 from ...store import Store
 from ...store.errors import InvalidInputError
+from ...store.lookup import quote
 from .onnx_files import OnnxFiles, import_onnx, write_row
 from .parity import MIN_COSINE, Example, Parity, compare, stored_examples
 from .registry import encoder_name, get_encoder
@@ -52,7 +54,8 @@ def ensure_encoder(
     if weights is not None or changes or not store.existing("encoders", [base]):
         examples = stored_examples(store, EXAMPLES)
         images, captions = [one.image for one in examples], [one.caption for one in examples]
-        export_encoder(store, get_encoder(source, changes), weights, images, captions)
+        spec = get_encoder(source, {**_kept(store, base), **(changes or {})})
+        export_encoder(store, spec, weights, images, captions)
     if variant != base and not is_current(store, variant, base):
         export_variant(store, base, chosen)
     return variant
@@ -104,6 +107,17 @@ def export_encoder(
             )
         write_row(store, _row(spec, weights, files, parity) | {"dim": encoder.dim}, files, extra_files)
     return parity
+
+
+def _kept(store: Store, name: str) -> dict[str, str]:
+    """What stays of the preprocessing of an encoder of the store: of vectors made before, profiles too.
+
+    Encoders of earlier versions and of the authors' release have ignored embedded profiles.
+    """
+    for row in store.read("encoders", ["encoder", "preprocessing"], f"encoder = {quote(name)}").to_pylist():
+        text = row["preprocessing"]
+        return {"profiles": Preprocessing.from_json(text).profiles if text else IGNORE}
+    return {}
 
 
 def _write(network: Network, spec: EncoderSpec, folder: Path) -> OnnxFiles:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...runtime import Preprocessing
 from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.model_files import EXTRA, MODEL, WEIGHTS, StoredFile, files_json
 from ...store import Store
@@ -141,7 +142,7 @@ def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: 
     Raises ConflictError when the store holds features of other weights under this name.
     """
     digest = _sha256(files.model.read_bytes())
-    check_not_mixing(store, row["encoder"], digest)
+    check_not_mixing(store, row["encoder"], digest, row.get("preprocessing"))
     folder = ("encoders", f"{safe_name(row['encoder'])}-{digest[:12]}")
     stored = [_put(store, (*folder, path.name), path.read_bytes(), WEIGHTS) for path in files.data]
     stored += [_put(store, (*folder, name), data, EXTRA) for name, data in sorted(extra_files.items())]
@@ -155,15 +156,28 @@ def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: 
     store.upsert("encoders", [row | where], update=True)
 
 
-def check_not_mixing(store: Store, name: str, digest: str) -> None:
-    """Raise ConflictError where `name` has features of another model: one table must not hold both."""
+def check_not_mixing(store: Store, name: str, digest: str, preprocessing: str | None = None) -> None:
+    """Raise ConflictError where `name` has features of another model or preprocessing: they must not mix."""
     rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
     table = vectors_table(name)
-    if rows and rows[0]["onnx_sha256"] != digest and table in store.tables() and store.count(table):
-        raise ConflictError(
-            f"the store holds features of other weights of {name}",
-            hint="embed into another store, or export under another encoder name",
-        )
+    if not rows or table not in store.tables() or not store.count(table):
+        return
+    if rows[0]["onnx_sha256"] != digest:
+        what = "weights"
+    elif not _same_preprocessing(rows[0]["preprocessing"], preprocessing):
+        what = "preprocessing"
+    else:
+        return
+    raise ConflictError(
+        f"the store holds features of other {what} of {name}",
+        hint="embed into another store, or export under another encoder name",
+    )
+
+
+def _same_preprocessing(stored: str | None, new: str | None) -> bool:
+    return None in (stored, new) or Preprocessing.from_json(stored or "") == Preprocessing.from_json(
+        new or ""
+    )
 
 
 def _put(store: Store, path: tuple[str, ...], data: bytes, role: str) -> StoredFile:

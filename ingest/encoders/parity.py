@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...runtime import BadImageError, OnnxEncoder, decode_image, normalise
+from ...runtime.decode import stored_pixel_limit
 from ...runtime.tokens import CAPTION_TOKENS, TOKENIZER_FILE, load_tokenizer
 from ...store import Store
 from ...store.lookup import quote
@@ -75,9 +76,10 @@ def _decode_first(store: Store, table: str, key: str, caption: str, count: int) 
         where += f" and {key} < {quote(format(int(16**8 * FEW / total), '08x'))}"
     rows = sorted(store.read(table, [key, caption], where).to_pylist(), key=lambda row: str(row[key]))
     texts = {row[key]: row[caption] or "" for row in rows[: READ_AHEAD * count]}
+    pixel_limit = stored_pixel_limit(store)
     for item, data in store.blobs(table, "bytes", list(texts)) if texts else ():
         try:
-            yield Example(decode_image(data or b""), texts[item])
+            yield Example(decode_image(data or b"", pixel_limit), texts[item])
         except BadImageError:
             continue
 

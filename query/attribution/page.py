@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.decode import PIXEL_LIMIT
 from ...store.errors import DataError
 from ...store.lookup import locate
 from ..thumbnails import make_thumbnail
@@ -104,19 +105,23 @@ def _side(influence: float | None, most: float) -> int:
 
 def _read_images(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, str | None]:
     """Data URIs of stored images; None for those that are only referenced, or broken."""
-    known = snapshot.finder("images", "image_id").rows(ids, [])["image_id"].to_pylist()
-    if not known:
+    found = snapshot.finder("images", "image_id").rows(ids, ["width", "height"]).to_pylist()
+    if not found:
         return {}
-    rows: Any = locate("images", snapshot.pinned.dataset("images"), "bytes", known)
-    return {item: _data_uri(data) for item, data in rows.read(known)}
+    sizes = {row["image_id"]: (row["width"] or 0) * (row["height"] or 0) for row in found}
+    rows: Any = locate("images", snapshot.pinned.dataset("images"), "bytes", list(sizes))
+    return {item: _data_uri(data, sizes[item]) for item, data in rows.read(list(sizes))}
 
 
-def _data_uri(data: bytes | None) -> str | None:
-    """An image of at most PIXELS a side as a data URI; None without bytes, or for broken ones."""
+def _data_uri(data: bytes | None, pixels: int = 0) -> str | None:
+    """An image of at most PIXELS a side as a data URI; None without bytes, or for broken ones.
+
+    `pixels`: width * height that ingest let in, which may be more than the default limit.
+    """
     if not data:
         return None
     try:
-        thumbnail, kind = make_thumbnail(data, PIXELS)
+        thumbnail, kind = make_thumbnail(data, PIXELS, max(PIXEL_LIMIT, pixels))
     except DataError:
         return None
     return f"data:{kind};base64,{base64.b64encode(thumbnail).decode()}"

@@ -93,7 +93,8 @@ def read_query_vectors(
     _map_features(snapshot, parsed, vectors, space)
     at_images = [at for at, one in enumerate(parsed) if one.data is not None]
     for start in range(0, len(at_images), BATCH):
-        images = _decode(parsed, at_images[start : start + BATCH])
+        profiles = snapshot.network(space.encoder).preprocessing.profiles
+        images = _decode(parsed, at_images[start : start + BATCH], profiles)
         if images:
             batch = list(images)
             prompts = [parsed[at].prompt for at in batch]
@@ -236,12 +237,12 @@ def _map_features(
         vectors[usable] = snapshot.pair(space.encoder, space.mapper).synth(raw)
 
 
-def _decode(parsed: list[ParsedQuestion], batch: list[int]) -> dict[int, Image.Image]:
-    """The pictures of the questions `batch` that can be decoded."""
+def _decode(parsed: list[ParsedQuestion], batch: list[int], profiles: str) -> dict[int, Image.Image]:
+    """The pictures of the questions `batch` that can be decoded, with `profiles` as its encoder has them."""
     images = {}
     for at in batch:
         try:
-            images[at] = decode_image(parsed[at].data or b"")
+            images[at] = decode_image(parsed[at].data or b"", profiles=profiles)
         except AttribaseError as error:
             parsed[at].fail(error)
     return images
