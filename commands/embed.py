@@ -34,7 +34,7 @@ def preprocessing_options(command: F) -> F:
         click.option(
             "--profiles",
             type=click.Choice(["srgb", "ignore"]),
-            help="Embedded ICC profiles: converted to sRGB, or ignored as in published code.  [default: srgb]",
+            help="ICC profiles of images: converted to sRGB, or ignored as in published code.",
         ),
     )
     for option in reversed(options):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.decode import PIXEL_LIMIT
 from ...store.errors import DataError
 from ...store.lookup import locate
 from ..thumbnails import make_thumbnail
@@ -118,6 +117,8 @@ def _data_uri(data: bytes | None, pixels: int = 0) -> str | None:
 
     `pixels`: width * height that ingest let in, which may be more than the default limit.
     """
+    from ...runtime.decode import PIXEL_LIMIT  # imported late: the runtime loads ONNX
+
     if not data:
         return None
     try:

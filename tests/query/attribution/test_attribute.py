@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from attribase.query import attribute, influence_by
+from attribase.runtime import Preprocessing
 from attribase.store import ConflictError, InvalidInputError, NotFoundError
 from PIL import Image
 
@@ -172,6 +173,8 @@ def picture(seed):
 
 class FlatEncoder:
     """Stands for an exported encoder: the first pixels are the features."""
+
+    preprocessing = Preprocessing(4, 4)
 
     def encode(self, images):
         return np.stack([np.asarray(image, np.float32).ravel()[:16] for image in images])
