@@ -104,7 +104,7 @@ def stored_pixel_limit(store: Store) -> int:
     """The limit for images of `store`: `PIXEL_LIMIT`, or the size of the largest one that ingest let in."""
     where = f"cast(width as bigint) * height > {PIXEL_LIMIT} and bytes is not null"
     rows = store.read("images", ["width", "height"], where).to_pylist()
-    return max([PIXEL_LIMIT, *(row["width"] * row["height"] for row in rows)])
+    return max([PIXEL_LIMIT, *(int(row["width"]) * int(row["height"]) for row in rows)])
 
 
 def open_image(data: bytes) -> ImageFile.ImageFile:
