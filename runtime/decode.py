@@ -42,6 +42,8 @@ _BROKEN = (
     IndexError,
     KeyError,
     TypeError,
+    ArithmeticError,
+    RuntimeError,  # the plug-ins and AVIF's decoder
     struct.error,
     zlib.error,
 )
@@ -96,8 +98,12 @@ def decode_first_frame(
         raise _too_many_pixels(str(error)) from error
     except _BROKEN as error:
         raise BadImageError(
-            f"the image cannot be decoded: {error}", reason="truncated", hint=_HINT
+            f"the image cannot be decoded: {_one_line(error)}", reason="truncated", hint=_HINT
         ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def stored_pixel_limit(store: Store) -> int:
@@ -132,7 +138,7 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
         except Image.DecompressionBombError as error:
             raise _too_many_pixels(str(error)) from error
         except _BROKEN as error:
-            message = f"the image's header is broken: {error}"
+            message = f"the image's header is broken: {_one_line(error)}"
             raise BadImageError(message, reason="truncated", hint=_HINT) from error
     raise _unknown_format(data, problem)
 

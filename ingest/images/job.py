@@ -11,7 +11,6 @@ from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
 from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, content_id
 from ...store.lookup import quote
-from ...store.removal_plan import missing_members
 from .source import ImageRecord, ImageSource, Unreadable
 from .summary import IngestSummary
 from .writer import SUBFOLDERS, ImageWriter, Incoming
@@ -90,7 +89,6 @@ def ingest_images(
         distinct=store.count("members", f"collection = {quote(collection)}"),
         subfolder=subfolder,
         unread=0 if read else len(store.failed_items(STAGE, source.location)),
-        gone=len(missing_members(store, collection, source.location)),
     )
 
 

@@ -25,7 +25,6 @@ class IngestSummary:
         distinct: different images in the collection now.
         subfolder: what names of subfolders were taken as.
         unread: items of the source that an earlier run left out, where this one had nothing to read.
-        gone: members of the collection that came from this folder and are no longer in it.
     """
 
     source: str
@@ -38,7 +37,6 @@ class IngestSummary:
     distinct: int
     subfolder: str
     unread: int = 0
-    gone: int = 0
 
     @property
     def failed(self) -> int:
@@ -47,13 +45,7 @@ class IngestSummary:
 
     def lines(self, name: str = "") -> list[str]:
         """The summary for people, totals last; the source is called `name`, or by its location."""
-        lines = [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
-        if self.gone:
-            how = (
-                f"attribase ingest remove --collection {self.collection} --missing-from {name or self.source}"
-            )
-            lines.insert(-1, f"no longer in the folder: {_count(self.gone, 'member')} ({how})")
-        return lines
+        return [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
 
     def _totals(self, name: str) -> str:
         name = name or self.source

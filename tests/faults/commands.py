@@ -27,6 +27,15 @@ class Ended:
     output: str
 
     @property
+    def explained(self) -> bool:
+        """Whether it was done, or ended with one line of error and what to do next."""
+        if "Traceback" in self.output or "panicked" in self.output:
+            return False
+        lines = self.output.splitlines()
+        errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+        return self.status == 0 or (self.status == 1 and len(errors) == 1 and errors[0] + 1 < len(lines))
+
+    @property
     def error(self) -> str:
         """Its line of error, or nothing."""
         return next((line for line in self.output.splitlines() if line.startswith("error: ")), "")
@@ -51,16 +60,26 @@ class Launcher:
         assert self._line() == "ready"
 
     def start(
-        self, argv: Sequence[object], folder: Path, patches: Patches = (), clock: int | None = None
+        self,
+        argv: Sequence[object],
+        folder: Path,
+        patches: Patches = (),
+        clock: int | None = None,
+        logs: Path | None = None,
+        file_bytes: int | None = None,
     ) -> "Command":
-        """Start `attribase ARGV` in a folder, which gets its output in a file."""
-        log = folder / f"log-{random.getrandbits(64):x}.txt"
+        """Start `attribase ARGV` in a folder, or in another one a file of which gets its output.
+
+        With `clock` the time jumps, with `file_bytes` no file that it writes can be larger.
+        """
+        log = (logs or folder) / f"log-{random.getrandbits(64):x}.txt"
         request = {
             "argv": [str(word) for word in argv],
             "cwd": str(folder),
             "log": str(log),
             "patches": list(patches),
             "clock": clock,
+            "file_bytes": file_bytes,
         }
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()

@@ -2,7 +2,8 @@
 
 It has imported what commands import, and forks. A JSON line on stdin is one command:
 
-    {"argv": [...], "cwd": PATH, "log": PATH, "patches": [[MODULE, NAME, VALUE], ...], "clock": SEED or null}
+    {"argv": [...], "cwd": PATH, "log": PATH, "patches": [[MODULE, NAME, VALUE], ...], "clock": SEED or null,
+     "file_bytes": NUMBER or null}
 
 It prints `started PID`, and `ended PID STATUS` when that process ended (as subprocess: -9 is killed).
 """
@@ -12,6 +13,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import select
 import sys
 import time
@@ -111,6 +113,8 @@ def run(request: dict) -> None:
     processes.get_context = lambda _: forked  # a spawned worker would import for seconds
     for module, name, value in request["patches"]:
         patch(importlib.import_module(module), name, value)
+    if request["file_bytes"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
     if request["clock"] is not None:
         jump(random.Random(request["clock"]))
     cli.main(request["argv"], prog_name="attribase")

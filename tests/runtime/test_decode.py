@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from attribase.runtime import BadImageError, decode_image
 from attribase.runtime.decode import decode_first_frame
+from attribase.runtime.formats import decodable
 from attribase.store.errors import DataError
 from PIL import Image
 
@@ -137,3 +138,17 @@ def test_a_picture_beside_a_photo_is_no_second_frame():
     data = encoded(photo, "MPO", save_all=True, append_images=[preview])
     assert Image.open(io.BytesIO(data)).is_animated
     assert decode_first_frame(data)[1] is False
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JXL"])
+def test_what_other_decoders_raise_on_broken_bytes_is_a_bad_image_too(kind):
+    if kind not in decodable():
+        pytest.skip(f"{kind} is not decoded in this installation")
+    out = io.BytesIO()
+    Image.effect_noise((40, 30), 50).convert("RGB").save(out, kind)
+    broken = bytearray(out.getvalue())
+    broken[len(broken) // 2 :] = bytes(len(broken) - len(broken) // 2)
+    with pytest.raises(BadImageError) as error:
+        decode_image(bytes(broken))
+    assert error.value.reason == "truncated"
+    assert "\n" not in str(error.value)
