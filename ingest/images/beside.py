@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .cells import parts_of, text_of
@@ -46,9 +47,7 @@ class Beside:
             given: part of an image -> the field that holds it; images need not all have the same fields.
             subfolder: the folder that it is in, below the source's own.
         """
-        known = {part: field for part, field in given.items() if field in self.row}
-        columns = find_columns("", list(self.row), known, (), lambda _: False) | {"image": None}
-        columns["uri"] = known.get("uri") or self._url_field()
+        columns = _columns_of(tuple(self.row), tuple(given.items()))
         texts, metadata = parts_of(self.row, columns, {})
         texts["caption"] = self.caption or texts["caption"]
         texts["category"] = self.category or texts["category"]
@@ -59,9 +58,18 @@ class Beside:
         source = text_of(self.row.get(columns["uri"])) if columns["uri"] else None
         return ImageRecord(source or uri, data, metadata=metadata, subfolder=subfolder, **texts)
 
-    def _url_field(self) -> str | None:
-        """`url` as img2dataset writes it. In other files it may be the page that many images are on."""
-        return "url" if "url" in self.row and {"key", "status"} & set(self.row) else None
+
+@lru_cache(256)
+def _columns_of(names: tuple[str, ...], given: tuple[tuple[str, str], ...]) -> dict[str, str | None]:
+    """The field of each part; the samples of a shard have the same names, so few are ever kept.
+
+    `url` is the image's as img2dataset writes it. In other files it may be the page that many images are on.
+    """
+    known = {part: field for part, field in given if field in names}
+    columns = find_columns("", names, known, (), lambda _: False) | {"image": None}
+    by_img2dataset = "url" in names and ("key" in names or "status" in names)
+    columns["uri"] = known.get("uri") or ("url" if by_img2dataset else None)
+    return columns
 
 
 def read_beside(files: Mapping[str, bytes], fields: Mapping[str, Any] | None = None) -> Beside:

@@ -27,10 +27,12 @@ class FolderSource:
     Attributes:
         folder: an absolute path.
         columns: part of an image -> the field of the metadata beside it that holds it.
+        found: what is in the folder, where it is listed already.
     """
 
     folder: Path
     columns: Mapping[str, str] = field(default_factory=dict)
+    found: Sequence[Found] | None = field(default=None, repr=False, compare=False)
 
     @property
     def location(self) -> str:
@@ -60,8 +62,8 @@ class FolderSource:
             yield item, failure or self._record(path_of(item))
 
     @cached_property
-    def _listing(self) -> list[Found]:
-        return list_folder(self.folder)
+    def _listing(self) -> Sequence[Found]:
+        return list_folder(self.folder) if self.found is None else self.found
 
     @cached_property
     def _images(self) -> dict[str, None]:

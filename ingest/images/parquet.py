@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -26,8 +27,8 @@ class ParquetRows(ForwardRows):
         except (pa.ArrowException, OSError) as error:
             raise unreadable_file(file, "a Parquet file", error) from error
         metadata = self._parquet.metadata
-        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-        self._starts = [sum(sizes[:index]) for index in range(len(sizes))]
+        self._sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+        self._starts = [0, *accumulate(self._sizes)][:-1]
         self.columns: Sequence[str] = schema.names
         self.labels = class_names(schema)
 
@@ -35,27 +36,26 @@ class ParquetRows(ForwardRows):
         """How many rows it has."""
         return int(self._parquet.metadata.num_rows)
 
-    def _nearest(self, start: int) -> int:
-        return max((first for first in self._starts if first <= start), default=0)
-
     def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
-        for group, first in enumerate(self._starts):
-            if first >= start:
-                yield from self._read_group(group, list(columns or self.columns))
+        for group, (first, size) in enumerate(zip(self._starts, self._sizes, strict=True)):
+            if start < first + size:
+                yield from self._read_group(group, max(start - first, 0), list(columns or self.columns))
 
-    def _read_group(self, group: int, columns: list[str]) -> Iterator[Row]:
-        left = self._parquet.metadata.row_group(group).num_rows
+    def _read_group(self, group: int, skipped: int, columns: list[str]) -> Iterator[Row]:
+        position, size = 0, self._sizes[group]
         try:
             for batch in self._parquet.iter_batches(
                 BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False
             ):
-                left -= batch.num_rows
-                yield from to_rows(pa.table(batch))
+                position += batch.num_rows
+                kept = min(position - skipped, batch.num_rows)
+                if kept > 0:
+                    yield from to_rows(pa.table(batch.slice(batch.num_rows - kept)))
         except (pa.ArrowException, OSError) as error:
             if self.file.filesystem is not None:  # the network: nothing is lost, the job can go on later
                 raise unreadable_file(self.file, "read to its end", error) from error
             lost = Unreadable("unreadable", f"a damaged page: {error}", "download the file again")
-            yield from (lost for _ in range(left))
+            yield from (lost for _ in range(max(position, skipped), size))
 
 
 class LanceRows:

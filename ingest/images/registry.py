@@ -120,7 +120,7 @@ def open_folder(name: str, columns: Columns) -> ImageSource:
     found = list_folder(folder)
     parts = [file for file in found if file.kind in ("table", "archive")]
     if not parts or any(file.kind == "image" for file in found):
-        return FolderSource(folder, columns)
+        return FolderSource(folder, columns, found)
     datasets = [file.path for file in parts if ending_of(file.path) == "lance"]
     if len(datasets) == len(parts):
         if len(datasets) > 1:

@@ -6,6 +6,9 @@ from typing import Any, Protocol, TypeAlias
 
 from .source import Unreadable
 
+SKIPPED_ROWS = 256
+"""How many rows are read and dropped rather than the table opened again."""
+
 Row: TypeAlias = dict[str, Any] | Unreadable
 
 
@@ -28,7 +31,7 @@ class Rows(Protocol):
 
 
 class ForwardRows:
-    """Rows of something that is only read forward; goes back, or jumps, by opening it again."""
+    """Rows of something that is only read forward; goes back, or far ahead, by opening it again."""
 
     labels: Mapping[str, Sequence[str]] = {}
 
@@ -39,15 +42,10 @@ class ForwardRows:
 
     def rows(self, start: int, count: int, columns: Sequence[str] = ()) -> Iterator[Row]:
         """Consecutive rows; with `columns` only those."""
-        nearest = self._nearest(start)
-        if (
-            self._iterator is None
-            or start < self._next
-            or nearest > self._next
-            or tuple(columns) != self._columns
-        ):
-            self._next, self._columns = nearest, tuple(columns)
-            self._iterator = self._read_from(nearest, self._columns)
+        ahead = start - self._next
+        if self._iterator is None or tuple(columns) != self._columns or not 0 <= ahead <= SKIPPED_ROWS:
+            self._next, self._columns = start, tuple(columns)
+            self._iterator = self._read_from(start, self._columns)
         for _ in islice(self._iterator, start - self._next):
             pass
         self._next = start
@@ -55,12 +53,8 @@ class ForwardRows:
             self._next += 1
             yield row
 
-    def _nearest(self, _start: int) -> int:
-        """The last row up to `start` that reading can begin at."""
-        return 0
-
     def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
-        """All rows from one that `_nearest` gave."""
+        """All rows from `start`; rows before it are skipped without being parsed, where that is possible."""
         raise NotImplementedError
 
 

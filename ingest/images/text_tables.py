@@ -59,10 +59,15 @@ class DelimitedRows(ForwardRows):
     def count(self) -> int:
         """How many rows it has; the first call reads the file once."""
         if self._count is None:
-            self._count = sum(1 for _ in self._read_from(0, ()))
+            self._count = sum(1 for _ in self._records())
         return self._count
 
-    def _read_from(self, _start: int, columns: tuple[str, ...]) -> Iterator[Row]:
+    def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
+        for record in islice(self._records(), start, None):
+            yield record if isinstance(record, Unreadable) else chosen(self._row(*record), columns)
+
+    def _records(self) -> Iterator[tuple[list[str], int] | Unreadable]:
+        """The fields of each record and the line that it ends on."""
         with self._text() as text:
             reader = csv.reader(text, delimiter=self._delimiter)
             next(reader, None)
@@ -78,7 +83,7 @@ class DelimitedRows(ForwardRows):
                 if values is None:
                     return
                 if values:
-                    yield chosen(self._row(values, reader.line_num), columns)
+                    yield values, reader.line_num
 
     def _row(self, values: Sequence[str], line: int) -> Row:
         if len(values) != len(self.columns):
@@ -119,8 +124,8 @@ class JsonLinesRows(ForwardRows):
                 names.update(dict.fromkeys(row))
         return list(names)
 
-    def _read_from(self, _start: int, columns: tuple[str, ...]) -> Iterator[Row]:
-        for number, line in self._lines():
+    def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
+        for number, line in islice(self._lines(), start, None):
             yield chosen(_json_row(number, line), columns)
 
     def _lines(self) -> Iterator[tuple[int, str]]:
