@@ -21,6 +21,7 @@ from .commands.console import print_error
 from .store import AttribaseError
 
 ingest.ingest.add_command(images.images)
+ingest.ingest.add_command(images.update)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 ingest.ingest.add_command(removal.remove)
