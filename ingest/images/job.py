@@ -11,6 +11,7 @@ from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
 from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, content_id
 from ...store.lookup import quote
+from .embedded_rights import read_embedded_rights
 from .source import ImageRecord, ImageSource, Unreadable
 from .summary import IngestSummary
 from .writer import SUBFOLDERS, ImageWriter, Incoming
@@ -23,6 +24,7 @@ REMEDIES = {
     "not-an-image": "convert it to PNG or JPEG, or take it out of the source",
     "truncated": "copy or download it again: its end is missing",
     "too-many-pixels": "ingest with a higher --pixel-limit, or make it smaller",
+    "pixel-type": "save it with 8 or 16 bits a channel, or as floats from 0 to 1",
     "unreadable": "check that it is there and may be read",
 }
 """What to do about an item that was left out, by reason."""
@@ -44,8 +46,8 @@ def ingest_images(
     of the metadata. A stored reference (a uri without bytes) gives way to its picture.
 
     An image that cannot be used is left out and recorded in `failures` with its reason: 'empty',
-    'not-an-image', 'truncated', 'too-many-pixels', 'unreadable', 'removed' (by `ingest remove`) and those of
-    the source. Its row goes when the item goes in, or is no longer in the source.
+    'not-an-image', 'truncated', 'too-many-pixels', 'pixel-type', 'unreadable', 'removed' (by `ingest remove`)
+    and those of the source. Its row goes when the item goes in, or is no longer in the source.
 
     Args:
         store: gets one row per image, keyed by its content: of two equal images the first is kept.
@@ -201,9 +203,8 @@ class _Run:
             if record.data is None or image_id in held:
                 return item, Incoming(item, image_id, record, None)
             try:
-                return item, Incoming(
-                    item, image_id, record, decode_image(record.data, self.pixel_limit).size
-                )
+                size = decode_image(record.data, self.pixel_limit).size
+                return item, Incoming(item, image_id, record, size, read_embedded_rights(record.data))
             except BadImageError as error:
                 return item, Unreadable(error.reason, str(error))
 

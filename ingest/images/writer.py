@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ...runtime.decode import decode_image
 from ...store import Failure, Store
+from .embedded_rights import METADATA_KEY, EmbeddedRights
 from .merge import (
     COLUMNS,
     MERGED_AT_ONCE,
@@ -25,12 +26,16 @@ SUBFOLDERS = ("category", "creator", "none")
 
 
 class Incoming(NamedTuple):
-    """An image of the source that can be used; `size` is None where it was not decoded."""
+    """An image of the source that can be used; `size` is None where it was not decoded.
+
+    `rights` are what its file says, which counts where nothing else says it.
+    """
 
     item: str
     image_id: str
     record: ImageRecord
     size: tuple[int, int] | None
+    rights: EmbeddedRights = EmbeddedRights()
 
 
 @dataclass
@@ -112,7 +117,8 @@ class ImageWriter:
         return failures
 
     def _row(self, image: Incoming) -> dict[str, Any]:
-        record, (width, height) = image.record, image.size or (None, None)
+        record, rights, (width, height) = image.record, image.rights, image.size or (None, None)
+        others = {METADATA_KEY: dict(rights.others)} if rights.others else {}
         taken = {self._subfolder: record.subfolder} if record.subfolder else {}
         self.counts.subfolders += any(not getattr(record, column, "none") for column in taken)
         return {
@@ -120,12 +126,12 @@ class ImageWriter:
             "uri": record.uri,
             "caption": record.caption,
             "category": record.category or taken.get("category"),
-            "creator": record.creator or taken.get("creator"),
-            "license": record.license,
+            "creator": record.creator or taken.get("creator") or rights.creator,
+            "license": record.license or rights.license,
             "width": width,
             "height": height,
             "bytes": record.data,
-            "metadata": metadata_text(record.metadata),
+            "metadata": metadata_text({**others, **record.metadata}),
         }
 
     def _use_pictures(self, rows: dict[str, dict[str, Any]]) -> set[str]:
