@@ -5,19 +5,16 @@ from typing import Any
 
 import click
 
-from .console import CommandGroup, open_store, print_left_out, run_job, say
+from .console import open_store, print_left_out, run_job, say
 
 encoder_option = click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
 )
 
 
-@click.group(cls=CommandGroup)
+@click.group()
 def train() -> None:
-    """Train mappers and calibrations on what was ingested.
-
-    Example: attribase -s my.store train mapper --name tuned
-    """
+    """Train mappers and calibrations on what was ingested."""
 
 
 @train.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..store import InvalidInputError, key_id
 from ..store.layout import write_atomically
-from .images.text import decode_text
+from .images.text import decode_text, is_unicode
 
 TOKEN = "V*"  # noqa: S105 - stands in prompts for the concept that a model was customized on
 METHODS = ("custom-diffusion", "none")
@@ -61,7 +61,7 @@ class ModelSpec:
                 raise _invalid(f"{name} is {getattr(self, name)!r}, not one of {', '.join(known)}")
         _check_seed(self.seed)
         for name in ("exemplar_ids", "training_prompts"):
-            if not all(isinstance(item, str) and item for item in getattr(self, name)):
+            if not all(isinstance(item, str) and item and is_unicode(item) for item in getattr(self, name)):
                 raise _invalid(f"{name} holds something other than non-empty text")
         if not self.exemplar_ids or len(set(self.exemplar_ids)) < len(self.exemplar_ids):
             raise _invalid("exemplar_ids must name at least one image, each once")
@@ -139,7 +139,7 @@ def _parse(path: str | Path, number: int, line: str) -> ModelSpec:
         lists = {name: tuple(_read_list(value, name)) for name in ("exemplar_ids", "training_prompts")}
         spec: ModelSpec = _build(ModelSpec, {**value, **lists, "samples": samples}, "the model")
         return spec
-    except (InvalidInputError, ValueError) as error:
+    except (InvalidInputError, ValueError, RecursionError) as error:
         hint = error.hint if isinstance(error, InvalidInputError) else _HINT
         raise InvalidInputError(f"{path}, line {number}: {error}", hint=hint) from error
 
@@ -167,6 +167,8 @@ def _check_text(spec: Any, *names: str) -> None:
     for name in names:
         if not isinstance(getattr(spec, name), str) or not getattr(spec, name).strip():
             raise _invalid(f"{name} is {getattr(spec, name)!r}, not a non-empty text")
+        if not is_unicode(getattr(spec, name)):
+            raise _invalid(f"{name} is {getattr(spec, name)!r}, which is no Unicode text")
 
 
 def _check_seed(seed: Any) -> None:

@@ -97,7 +97,7 @@ def _file_sha256(path: Path, modified: int) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", hint=_SUPPORTED) from error
     return value
 

@@ -126,6 +126,6 @@ def from_processor(path: Path) -> dict[str, Any]:
         else:
             found |= {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
         found["interpolation"] = Image.Resampling(config.get("resample", 2)).name.lower()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", hint=FLAGS) from error
     return {key: value for key, value in found.items() if key == "resize" or value is not None}

@@ -104,8 +104,8 @@ def class_names(schema: pa.Schema) -> dict[str, list[str]]:
     """By column of class numbers, the names of the classes, as Hugging Face keeps them in the schema."""
     try:
         info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = info.get("info", {}).get("features", {})
-    except (ValueError, AttributeError):
+        features = dict(info["info"]["features"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     found = {name: _names_of(feature) for name, feature in features.items()}
     return {name: names for name, names in found.items() if names}

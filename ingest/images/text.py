@@ -46,6 +46,11 @@ def text_encoding(open_file: Callable[[], BinaryIO]) -> str:
     return "utf-8"
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: JSON can spell halves of surrogate pairs."""
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
+
+
 def clean(text: str) -> str:
     """`text` as UTF-8 can hold it: halves of surrogate pairs become U+FFFD."""
     return text.encode("utf-8", "replace").decode() if text.isascii() is False else text

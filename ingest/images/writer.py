@@ -23,6 +23,7 @@ from .source import ImageRecord
 
 SUBFOLDERS = ("category", "creator", "none")
 """What the names of subfolders can be taken as."""
+REMOVED_REMEDY = "nothing, if it is to stay out"
 
 
 class Incoming(NamedTuple):

@@ -4,12 +4,24 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .commands import Launcher
 from .stages import Method
 
 LONG = os.environ.get("ATTRIBASE_FUZZ") == "long"
 """Whether this is `make fuzz`: the same tests, many more cases."""
+
+
+def cases(short: int, long: int) -> settings:
+    """How many cases hypothesis tries: always the same in the short form."""
+    return settings(
+        max_examples=long if LONG else short,
+        derandomize=not LONG,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -117,3 +117,13 @@ def test_a_line_ends_where_an_editor_ends_it_and_a_mark_is_no_text(tmp_path):
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         (tmp_path / "plan.jsonl").write_bytes(text.replace("\n", "\r\n").encode(encoding))
         assert read_specs(tmp_path / "plan.jsonl") == specs
+
+
+def test_a_line_that_is_nested_too_deeply_or_is_no_unicode_is_named(tmp_path):
+    path = tmp_path / "plan.jsonl"
+    for line in ("[" * 100_000, '{"samples":' * 100_000):
+        path.write_text("\n" + line)
+        with pytest.raises(InvalidInputError, match="line 2"):
+            read_specs(path)
+    with pytest.raises(InvalidInputError, match="no Unicode"):
+        SampleSpec("gpt", "half a pair \ud800 of V*", 0)

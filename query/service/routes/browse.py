@@ -66,7 +66,8 @@ class SampleFilter:
 @router.get("/v1/info", summary="What this store holds")
 async def info(service: ServiceDep) -> Response:
     """Its name and version, encoders with their mappers, collections, and how much there is."""
-    return json_response({**store_info(service.snapshot), "sql": service.options.sql})
+    found = await service.file_threads.run(store_info, service.snapshot)
+    return json_response({**found, "sql": service.sql is not None})
 
 
 @router.get("/v1/metrics", summary="Recall and mAP of the latest runs")
@@ -78,7 +79,7 @@ async def metrics(
 ) -> Response:
     """Rows of the view `metrics`; with `intervals` each has `{metric: [low, high]}`."""
     read = metrics_with_intervals if intervals else latest_metrics
-    return json_response({"rows": read(service.snapshot)})
+    return json_response({"rows": await service.answer_threads.run(read, service.snapshot)})
 
 
 @router.get("/v1/samples", summary="Browse stored generated images")
@@ -94,7 +95,8 @@ async def samples(
 ) -> Response:
     """Those that all of the given conditions hold for, in the order they were stored."""
     wanted = SampleFilter({"case_name": case, "split": split, "model_id": model}, scheme, q)
-    return json_response(sample_page(service.snapshot, wanted, offset, limit))
+    found = await service.file_threads.run(sample_page, service.snapshot, wanted, offset, limit)
+    return json_response(found)
 
 
 def store_info(snapshot: Snapshot) -> dict[str, Any]:

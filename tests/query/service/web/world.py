@@ -8,11 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import uvicorn
 from attribase.query import evaluate
-from attribase.query.service import ServiceOptions
+from attribase.query.service import ServiceOptions, create_app
 from attribase.store import Store
 from PIL import Image
-
-from ..conftest import app_in_process
 
 DIM = 16
 HOSTILE = "<img src=x onerror=document.title='gone'>"
@@ -82,7 +80,7 @@ def _image(number, name, data):
 @contextmanager
 def served(uri, token=None):
     """The address of the service, in a thread of this process."""
-    app = app_in_process(uri, ServiceOptions(sql=False, token=token))
+    app = create_app(uri, ServiceOptions(sql=False, threads=2, token=token))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
