@@ -16,6 +16,9 @@ from ..search.topk import Positions
 
 Cosines: TypeAlias = Callable[["NDArray[np.int64]"], "NDArray[np.float32]"]
 
+COSINES_AT_ONCE = 1 << 24
+"""Cosines in memory at once, 64 MB: however many groups are asked for among however many images."""
+
 ROUNDING = 1e-6
 """How far below 1 the cosine of a vector with itself may come out."""
 
@@ -31,9 +34,11 @@ def group_near_duplicates(cosines: Cosines, count: int, threshold: float, most: 
         most: groups to find.
     """
     free = np.ones(count, bool)
+    at_once = max(1, COSINES_AT_ONCE // max(1, count))
     groups: list[Positions] = []
     while len(groups) < most and free.any():
-        heads = np.flatnonzero(free)[: most - len(groups)]  # one product for all that may head a group
+        # one product for many that may head a group
+        heads = np.flatnonzero(free)[: min(at_once, most - len(groups))]
         for head, similar in zip(heads, cosines(heads) >= threshold - ROUNDING, strict=True):
             if free[head]:
                 similar[head] = True

@@ -110,7 +110,17 @@ def uses_index(task: RetrievalTask) -> bool:
 
 
 def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedImages]:
-    """Compare the questions (questions, dim) with every image of the pool.
+    """Compare the questions (questions, dim) with every image of the pool."""
+    coverage = measure_coverage(task.pool, "exact", task.pool.size, True, 0.0)
+    for queries, rows, similarities in scan_similarities(task, vectors):
+        _rescore_near_ties(task, queries, rows, similarities)
+        for line in similarities:
+            shares = influence_shares(line, task.calibration) if task.calibration else None
+            yield _rank(task, rows, line, shares, coverage)
+
+
+def scan_similarities(task: RetrievalTask, vectors: Floats) -> Iterator[tuple[Floats, Positions, Floats]]:
+    """Some questions (n, dim), the rows of the pool, and similarities (n, rows) of the scan.
 
     The pool is scanned once for as many questions as fit SIMILARITY_BYTES.
     """
@@ -118,16 +128,12 @@ def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedIma
     at_once = max(1, SIMILARITY_BYTES // (4 * size))
     for start in range(0, len(vectors), at_once):
         queries = vectors[start : start + at_once]
-        coverage = measure_coverage(task.pool, "exact", size, True, 0.0)
         rows, similarities, at = np.empty(size, np.int64), np.empty((len(queries), size), np.float32), 0
         for mine, values in task.space.scan(queries, task.pool):
             rows[at : at + len(mine)] = mine
             similarities[:, at : at + len(mine)] = values
             at += len(mine)
-        _rescore_near_ties(task, queries, rows, similarities)
-        for line in similarities:
-            shares = influence_shares(line, task.calibration) if task.calibration else None
-            yield _rank(task, rows, line, shares, coverage)
+        yield queries, rows, similarities
 
 
 def _rescore_near_ties(task: RetrievalTask, queries: Floats, rows: Positions, similarities: Floats) -> None:

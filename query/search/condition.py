@@ -1,115 +1,25 @@
-"""A user's condition on rows: parsed, validated, and evaluated to image ids.
-
-A condition may come from an untrusted client. So it is parsed first, and refused unless it is one expression
-made of columns, constants, comparisons and allowed functions: no subqueries, no settings, nothing that reads
-files. Then it runs on a connection that could not do any of that either, within a time limit. Lance evaluates
-conditions on its own tables; it gets text generated from the parsed tree (`lance_filter`).
-"""
+"""A condition over images and collections, evaluated to image ids."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from threading import Timer
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from ...store.errors import InvalidInputError
+from ..conditions import matching_rows, parse_condition
+from ..conditions.evaluate import SECONDS
 from ..sql_dataset import SqlDataset
 
 if TYPE_CHECKING:
-    import duckdb
-
     from ..features import Pinned
 
-Node: TypeAlias = dict[str, Any]
-"""One expression as DuckDB serializes it: its `class`, `type` and parts."""
-
-SECONDS = 30.0
-MAX_CHARACTERS = 10_000
-SETTINGS = {
-    "memory_limit": "'1GB'",
-    "enable_progress_bar": "false",
-    "python_enable_replacements": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "temp_directory": "''",
-    "enable_external_access": "false",
-    "lock_configuration": "true",
-}
-CLASS_NAMES = "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION OPERATOR TYPE"
-CLASSES = frozenset(CLASS_NAMES.split())
-FUNCTION_NAMES = """
-+ - * / // % ** ^ || -> ->> ~ !~ ~* !~* ~~ !~~ ~~* !~~* ~~~ ^@
-like_escape not_like_escape ilike_escape not_ilike_escape
-lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right replace
-contains starts_with ends_with prefix suffix instr strpos position split_part concat concat_ws
-regexp_matches regexp_full_match regexp_extract strip_accents levenshtein
-abs round floor ceil ceiling sign sqrt ln log log10 log2 power pow mod greatest least
-ifnull isnan isinf list_value list_contains list_has array_contains
-json_extract json_extract_string json_extract_path json_extract_path_text json_exists json_valid
-json_contains json_array_length json_type json_value
-"""
-FUNCTIONS = frozenset(FUNCTION_NAMES.split())
-HINT = (
-    "a condition is written like creator = 'someone' and license <> 'CC0'; it may name the columns "
-    "of images, and collection"
-)
-PREFIX = "select 1 where (\n"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One expression whose parts are all of CLASSES. `columns`: those it names, in lower case."""
-
-    text: str
-    tree: Node
-    columns: frozenset[str]
-
-    def is_double_quoted(self, node: Node) -> bool:
-        """Whether a column reference is written in double quotes."""
-        return (PREFIX + self.text).encode()[node["query_location"]] == ord('"')
-
-
-def parse_condition(text: str, *, max_characters: int = MAX_CHARACTERS) -> Condition:
-    """Parse `text`. Nothing is evaluated.
-
-    Raises InvalidInputError for what is not one expression, is too long or too deep, or has a part that is
-    not of CLASSES, such as a subquery.
-    """
-    import duckdb
-
-    if len(text) > max_characters:
-        raise InvalidInputError(f"the condition is longer than {max_characters} characters", hint=HINT)
-    if not text.strip():
-        raise invalid_condition(text, "it is empty")
-    try:
-        duckdb.SQLExpression(text)  # raises unless it is one expression, which cannot close the bracket below
-        with _parser().cursor() as cursor:
-            rows = cursor.execute("select json_serialize_sql(?::varchar)", [f"{PREFIX}{text}\n)"]).fetchall()
-        statement = json.loads(rows[0][0])
-        if statement.get("error", True) or len(statement["statements"]) != 1:
-            raise invalid_condition(text, statement.get("error_message", "it is not one expression"))
-        query = statement["statements"][0]["node"]
-        columns = frozenset(name for node in _nodes(query) for name in _column_names(text, node))
-    except RecursionError as error:
-        raise invalid_condition(text, "it is nested too deeply") from error
-    except duckdb.Error as error:
-        raise invalid_condition(text, _reason(error)) from error
-    return Condition(text, query["where_clause"], columns)
-
-
-def check_functions(condition: Condition, allowed: frozenset[str], hint: str = HINT) -> None:
-    """Raise InvalidInputError for a function that is not in `allowed`, or is named with a schema."""
-    for node in _nodes(condition.tree):
-        if node["class"] != "FUNCTION":
-            continue
-        if node["function_name"] not in allowed or len(node["qualified_name"]["path"]) > 1:
-            name = node["function_name"][:100]
-            raise invalid_condition(condition.text, f"the function {name} is not allowed", hint)
+COLLECTION = "collection"
+KEY = "image_id"
 
 
 def matching_image_ids(pinned: Pinned, where: str, *, seconds: float = SECONDS) -> pa.Array:
@@ -118,74 +28,65 @@ def matching_image_ids(pinned: Pinned, where: str, *, seconds: float = SECONDS) 
     Columns are those of `images` and, as `collection`, each collection that an image is in: an image in
     several matches when it matches in one of them.
 
-    Raises InvalidInputError for what is no condition over these columns, or takes longer than `seconds`.
+    Raises:
+        InvalidInputError: what is no condition over these columns, fails on the data, or takes longer than
+            `seconds`.
+        LimitError: a condition that takes too much memory.
     """
-    import duckdb  # imported late: `import attribase.query` stays light
-
     condition = parse_condition(where)
-    check_functions(condition, FUNCTIONS)
-    with duckdb.connect() as con:
-        try:
-            joined = "collection" in condition.columns
-            con.from_arrow(SqlDataset(pinned.dataset("images"))).create_view("images")
-            candidates = con.view("images")
-            if joined:
-                con.from_arrow(SqlDataset(pinned.dataset("members"))).create_view("members")
-                candidates = con.sql("from images left join members using (image_id)")
-            for name, value in SETTINGS.items():
-                con.execute(f"set {name} = {value}")
-            found = candidates.filter(duckdb.SQLExpression(where)).select("image_id")
-            return _run(con, found.distinct() if joined else found, seconds)
-        except duckdb.InterruptException as error:
-            raise invalid_condition(where, f"it took longer than {seconds:g} seconds") from error
-        except (duckdb.Error, OSError) as error:  # Arrow raises DuckDB's errors as OSError
-            raise invalid_condition(where, _reason(error)) from error
+    images = SqlDataset(pinned.dataset("images"))
+    condition.check_columns([*images.schema.names, COLLECTION])
+    columns = [name for name in images.schema.names if name.lower() in condition.columns or name == KEY]
+    schema = pa.schema([images.schema.field(name) for name in columns])
+    batches: Iterator[pa.RecordBatch] = images.scanner(columns=columns, scan_in_order=True).to_batches()
+    if COLLECTION in condition.columns:
+        schema = schema.append(pa.field(COLLECTION, pa.string()))
+        batches = Collections.read(pinned).join(batches)
+    found = matching_rows(condition, batches, schema, [KEY], seconds=seconds)[KEY]
+    return pc.unique(found) if COLLECTION in condition.columns else found.combine_chunks()
 
 
-def _run(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, seconds: float) -> pa.Array:
-    timer = Timer(seconds, con.interrupt)
-    timer.start()
-    try:
-        return relation.to_arrow_table()["image_id"].combine_chunks()
-    finally:
-        timer.cancel()
+@dataclass(frozen=True)
+class Collections:
+    """The collections of all images: row r of `images` is in `names[rows[starts[r]:starts[r + 1]]]`."""
+
+    names: pa.Array
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, pinned: Pinned) -> Collections:
+        """Those of all images, in the order of the table."""
+        ids = _column(pinned.dataset("images"), KEY)
+        members = pinned.read("members", [COLLECTION, KEY])
+        images = pc.index_in(members[KEY], value_set=ids).combine_chunks()
+        known = np.flatnonzero(np.asarray(images.is_valid()))
+        places = images.drop_null().to_numpy().astype(np.int64)
+        pa.default_memory_pool().release_unused()  # the hash table of a million ids
+        order = np.argsort(places, kind="stable")
+        starts = np.searchsorted(places[order], np.arange(len(ids) + 1))
+        return cls(members[COLLECTION].combine_chunks(), known[order], starts)
+
+    def join(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches of all images, a row for each collection of an image, with the column `collection`.
+
+        An image that is in none has one row, where it is null.
+        """
+        first = 0
+        for batch in batches:
+            starts = self.starts[first : first + batch.num_rows + 1]
+            counts = np.diff(starts)
+            lengths = np.maximum(counts, 1)
+            images = np.repeat(np.arange(batch.num_rows), lengths)
+            offset = np.arange(len(images)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            has_one = np.repeat(counts > 0, lengths)
+            places = np.where(has_one, np.repeat(starts[:-1], lengths) + offset, 0)
+            rows = self.rows[places] if len(self.rows) else places
+            names = self.names.take(pa.array(rows, mask=~has_one))
+            joined = batch.take(pa.array(images))
+            yield pa.RecordBatch.from_arrays([*joined.columns, names], [*batch.schema.names, COLLECTION])
+            first += batch.num_rows
 
 
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    """A connection that only parses: opening one takes 25 ms."""
-    import duckdb
-
-    return duckdb.connect()
-
-
-def _nodes(tree: Any) -> Iterator[Node]:
-    """Every expression of a parsed statement."""
-    if isinstance(tree, dict):
-        if "class" in tree:
-            yield tree
-        for part in tree.values():
-            yield from _nodes(part)
-    elif isinstance(tree, list):
-        for part in tree:
-            yield from _nodes(part)
-
-
-def _column_names(text: str, node: Node) -> Iterator[str]:
-    """The column that this expression is, if it is one. InvalidInputError for a class that is not allowed."""
-    kind = node["class"]
-    if kind not in CLASSES:
-        raise invalid_condition(text, f"{kind.lower().replace('_', ' ')} expressions are not allowed")
-    if kind == "COLUMN_REF":
-        yield str(node["column_names"][-1]).lower()
-
-
-def invalid_condition(text: str, reason: str, hint: str = HINT) -> InvalidInputError:
-    """The error for a condition that cannot be used, with its text shortened."""
-    shown = text if len(text) <= 200 else text[:200] + "..."
-    return InvalidInputError(f"the condition {shown!r} cannot be used: {reason}", hint=hint)
-
-
-def _reason(error: Exception) -> str:
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return first.partition("Error: ")[2] or first
+def _column(dataset: Any, name: str) -> pa.Array:
+    return dataset.scanner(columns=[name], scan_in_order=True).to_table()[name].combine_chunks()

@@ -236,6 +236,19 @@ class SearchSpace:
         vectors[known] = normalise(self._features.raw_at(self._sample_positions[positions[known]]))
         return vectors
 
+    @property
+    def item_ids(self) -> pa.Array:
+        """Ids of all images and samples, in the order of the vector table."""
+        return self._features.ids
+
+    def are_images(self, places: Positions) -> bool:
+        """Whether all items at these places of the vector table are images."""
+        return not np.isin(places, self._sample_positions).any()
+
+    def item_vectors(self, places: Positions) -> Floats:
+        """(n, dim) unit vectors of images and samples by their places in the vector table."""
+        return normalise(self._features.raw_at(places))
+
     def open_index(self) -> ApproximateIndex:
         """The index, opened on first use."""
         with self._lock:

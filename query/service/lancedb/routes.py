@@ -12,7 +12,8 @@ from ....store.tags import list_tags
 from ..responses import ARROW_FILE, arrow_response, json_response
 from ..schemas import openapi_body, parse_json
 from ..service import Service, ServiceDep, open_dataset
-from .rows import read_rows, validate_filter
+from .rows import count_rows as count_matching
+from .rows import read_rows
 from .schemas import CountBody, QueryBody, TagBody, Versioned, readable_schema, schema_json
 from .search import search
 
@@ -78,8 +79,7 @@ async def count_rows(request: Request, service: ServiceDep, name: TableName) -> 
     body, snapshot = parse_json(CountBody, await _read_body(request)), service.snapshot
 
     def count() -> int:
-        dataset = _dataset(snapshot, name, body.version)
-        return int(dataset.count_rows(validate_filter(dataset, body.predicate)))
+        return count_matching(_dataset(snapshot, name, body.version), body.predicate)
 
     return json_response(await service.answer_threads.run(count))
 

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from ....store.errors import InvalidInputError, TooLargeError
-from ...search.condition import Condition
-from ...search.lance_filter import lance_filter, parse_lance_filter
 from ..options import ServiceOptions
+from .filter import ROW_ID, FilteredRows, filter_rows, parse_filter
 from .schemas import QueryBody, readable_schema
 
 BATCH_ROWS = 1024
-FILTER_HINT = "filters are written like item_kind = 'image' and item_id in ('a', 'b')"
 
 
-def validate_filter(dataset: Any, condition: Condition | str | None) -> str | None:
-    """The filter as Lance evaluates it on `dataset`; None where it is empty.
-
-    Raises InvalidInputError for a function that is not allowed, a filter that is too long or deep, or one
-    that does not fit the columns of the table.
-    """
-    if isinstance(condition, str) and condition.strip():
-        condition = parse_lance_filter(condition)
-    if not isinstance(condition, Condition):
-        return None
-    text = lance_filter(condition, dataset.schema.names)
-    try:
-        dataset.scanner(columns=[], filter=text, with_row_id=True).explain_plan()
-    except (pa.ArrowException, ValueError, TypeError, OSError, RuntimeError) as error:
-        raise InvalidInputError(f"the filter cannot be used: {_reason(error)}", hint=FILTER_HINT) from error
-    return text
+def count_rows(dataset: Any, text: str | None) -> int:
+    """How many rows a filter holds for; all where it is empty. Errors as for `filter_rows`."""
+    condition = parse_filter(text)
+    return int(dataset.count_rows()) if condition is None else len(filter_rows(dataset, condition).places)
 
 
 def select_columns(
@@ -60,42 +46,67 @@ def read_rows(dataset: Any, body: QueryBody, limits: ServiceOptions) -> pa.Table
     Raises InvalidInputError for a filter or columns that do not fit, TooLargeError for more than `limits`.
     """
     columns = select_columns(body.columns, readable_schema(dataset).names)
-    where = validate_filter(dataset, body.filter)
+    condition, start = parse_filter(body.filter), body.offset or 0
+    if condition is None:
+        count = _row_count(int(dataset.count_rows()) - start, body, limits)
+        batches = _scan(dataset, columns, body, count, start)
+    else:
+        found = filter_rows(dataset, condition)
+        count = _row_count(len(found.places) - start, body, limits)
+        batches = _take(dataset, columns, body, found, slice(start, start + count))
+    kept, size = [], 0
+    for batch in batches:
+        size += sum(batch[name].nbytes for name in columns.values())
+        check_answer_bytes(size, limits)
+        kept.append(batch)
+    names = list(dict.fromkeys(columns.values()))
+    schema = pa.schema([dataset.schema.field(name) for name in names])
+    if body.with_row_id:
+        schema = schema.append(pa.field(ROW_ID, pa.uint64()))
+        columns = {**columns, ROW_ID: ROW_ID}
+    table = pa.Table.from_batches(kept, kept[0].schema if kept else schema)
+    return pa.table({new: table[old] for new, old in columns.items()})
+
+
+def check_answer_bytes(size: int, limits: ServiceOptions) -> None:
+    """Raise TooLargeError where an answer of so many bytes is over the limit."""
+    if size > limits.answer_bytes:
+        raise TooLargeError(
+            f"more than {limits.answer_bytes >> 20} MB in one answer",
+            hint="ask for fewer rows or columns",
+        )
+
+
+def _scan(
+    dataset: Any, columns: Mapping[str, str], body: QueryBody, count: int, start: int
+) -> Iterator[pa.RecordBatch]:
     scanner = dataset.scanner(
         columns=list(dict.fromkeys(columns.values())),
-        filter=where,
-        limit=_row_count(dataset, where, body, limits),
-        offset=body.offset or 0,
+        limit=count,
+        offset=start,
         with_row_id=bool(body.with_row_id),
         batch_size=BATCH_ROWS,
         scan_in_order=True,
     )
-    batches, size = [], 0
-    for batch in scanner.to_batches():
-        size += batch.nbytes
-        if size > limits.answer_bytes:
-            raise TooLargeError(
-                f"more than {limits.answer_bytes >> 20} MB in one answer",
-                hint="ask for fewer rows or columns",
-            )
-        batches.append(batch)
-    table = pa.Table.from_batches(batches, scanner.projected_schema)
-    if body.with_row_id:
-        columns = {**columns, "_rowid": "_rowid"}
-    return pa.table({new: table[old] for new, old in columns.items()})
+    yield from scanner.to_batches()
 
 
-def _row_count(dataset: Any, where: str | None, body: QueryBody, limits: ServiceOptions) -> int:
-    """How many rows to read. LanceDB's client sends a huge `k` for all: then they are counted first."""
-    if body.k <= limits.rows:
-        return body.k
-    there = int(dataset.count_rows(where)) - (body.offset or 0)
+def _take(
+    dataset: Any, columns: Mapping[str, str], body: QueryBody, found: FilteredRows, rows: slice
+) -> Iterator[pa.RecordBatch]:
+    places, row_ids = found.places[rows], found.row_ids[rows]
+    names = list(dict.fromkeys(columns.values()))
+    for first in range(0, len(places), BATCH_ROWS):
+        part = slice(first, first + BATCH_ROWS)
+        taken = dataset.take(places[part].tolist(), columns=names)
+        if body.with_row_id:
+            taken = taken.append_column(ROW_ID, pa.array(row_ids[part]))
+        yield from taken.combine_chunks().to_batches()
+
+
+def _row_count(there: int, body: QueryBody, limits: ServiceOptions) -> int:
+    """How many of the rows that there are to read. LanceDB's client sends a huge `k` for all."""
     count = min(body.k, max(0, there))
     if count > limits.rows:
         raise TooLargeError(f"{count:,} rows in one answer", hint=f"set a limit of at most {limits.rows:,}")
     return count
-
-
-def _reason(error: Exception) -> str:
-    """Lance's message without the location in its source."""
-    return str(error).partition(", /")[0].splitlines()[0][:300]

@@ -24,15 +24,18 @@ from ...attribution.retrieval import (
     retrieve_through_index,
     uses_index,
 )
+from ...features import is_among
 from ...search import Pool
-from ...search.lance_filter import parse_lance_filter
 from ..options import ServiceOptions
 from ..service import open_dataset
-from .rows import select_columns, validate_filter
+from .bounded import DistanceBounds, nearest_images, nearest_items
+from .filter import filter_rows, parse_filter
+from .rows import check_answer_bytes, select_columns
 from .schemas import QueryBody, readable_schema
 
 if TYPE_CHECKING:
     from ...search import SearchSpace
+    from ...search.topk import Positions
     from ...session import Snapshot
 
 ITEM_COLUMNS = {"item_id", "item_kind"}
@@ -81,14 +84,14 @@ def search(snapshot: Snapshot, table: str, body: QueryBody, limits: ServiceOptio
     _check_counts(body, limits)
     space = snapshot.space(encoder, mapper)
     vectors = _unit_queries(body, space.dim)
-    dataset = open_dataset(snapshot, table)
-    item_filter, image_filter = _split_filter(dataset, body.filter)
-    if item_filter is not None and dataset.count_rows(f"({item_filter}) and item_kind <> 'image'"):
-        found = [_search_items(dataset, column, vector, item_filter, body) for vector in vectors]
+    places = _filtered_places(open_dataset(snapshot, table), body.filter)
+    if places is not None and not space.are_images(places):
+        found = _search_items(space, vectors, body, places)
     else:
-        pool = space.pool("all", image_filter)
-        if item_filter is not None:
-            pool = _narrow(snapshot, space, pool, item_filter)
+        # A filter that names no column of the vector table is a condition over images and collections.
+        pool = space.pool("all", body.filter if places is None and body.filter else None)
+        if places is not None:
+            pool = _narrow(space, pool, places, body.filter)
         found = _search_images(snapshot, space, vectors, body, pool)
     start = body.offset or 0
     page = [_slice(hits, start, body.k) for hits in found]
@@ -149,23 +152,19 @@ def _unit_queries(body: QueryBody, dim: int) -> NDArray[np.float32]:
     return normalise(vectors)
 
 
-def _split_filter(dataset: Any, text: str | None) -> tuple[str | None, str | None]:
-    """The filter as (one over the vector table, one over `images` and `members`): one or both are None."""
-    if text is None or not text.strip():
-        return None, None
-    condition = parse_lance_filter(text)
-    if ITEM_COLUMNS & condition.columns:
-        return validate_filter(dataset, condition), None
-    return None, text
+def _filtered_places(dataset: Any, text: str | None) -> Positions | None:
+    """(n,) the rows of the vector table that a filter over its columns holds for; None for another filter."""
+    condition = parse_filter(text)
+    if condition is None or not ITEM_COLUMNS & condition.columns:
+        return None
+    return filter_rows(dataset, condition).places
 
 
-def _narrow(snapshot: Snapshot, space: SearchSpace, pool: Pool, item_filter: str) -> Pool:
-    """Those images of the pool that a filter over the vector table holds for."""
-    dataset = open_dataset(snapshot, vectors_table(space.encoder))
-    ids = dataset.scanner(columns=["item_id"], filter=item_filter).to_table()["item_id"]
-    mask = pool.mask & np.asarray(pc.is_in(space.ids, value_set=ids.combine_chunks()))
+def _narrow(space: SearchSpace, pool: Pool, places: Positions, text: str | None) -> Pool:
+    """Those images of the pool that are at some places of the vector table; `text` is the filter."""
+    mask = pool.mask & is_among(space.ids, space.item_ids.take(pa.array(places)))
     # The filter cannot be asked of images without a row, so all of these count as missing.
-    return Pool(mask, int(np.count_nonzero(mask)), pool.missing, pool.name, item_filter)
+    return Pool(mask, int(np.count_nonzero(mask)), pool.missing, pool.name, text)
 
 
 def _search_images(
@@ -179,56 +178,42 @@ def _search_images(
     if not pool.size:
         coverage = measure_coverage(pool, "exact", 0, True, 0.0)
         return [Hits(pa.array([], pa.string()), np.zeros(0, np.float32), None, coverage) for _ in vectors]
-    bounded = body.lower_bound is not None or body.upper_bound is not None
-    method = "exact" if body.bypass_vector_index or bounded else "auto"
-    # A lower bound excludes the nearest: rank everything, then drop what is too near.
-    count = pool.size if body.lower_bound is not None else body.k + (body.offset or 0)
+    bounds = DistanceBounds(body.lower_bound, body.upper_bound)
+    count = body.k + (body.offset or 0)
+    method = "exact" if body.bypass_vector_index or bounds.exist else "auto"
     request = Request(encoder=space.encoder, mapper=space.mapper, k=count, method=method)
     task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
-    retrieve = retrieve_through_index if uses_index(task) else retrieve_exactly
-    return [_hits(space, ranking, filtered, body) for ranking in retrieve(task, vectors)]
+    if bounds.exist:
+        ranked = nearest_images(task, vectors, bounds, filtered.mask, count)
+    else:
+        ranked = (retrieve_through_index if uses_index(task) else retrieve_exactly)(task, vectors)
+    return [_hits(space, ranking, filtered) for ranking in ranked]
 
 
-def _hits(space: SearchSpace, ranking: RankedImages, filtered: Pool, body: QueryBody) -> Hits:
-    """The images of a ranking that are in `filtered` and within the bounds of distance."""
-    distances = (1 - ranking.similarities).astype(np.float32)
-    keep = filtered.mask[ranking.rows] & _within_bounds(distances, body)
+def _hits(space: SearchSpace, ranking: RankedImages, filtered: Pool) -> Hits:
+    """The images of a ranking that are in `filtered`."""
+    keep = filtered.mask[ranking.rows]
     influence = None if ranking.influence is None else ranking.influence[keep]
     ids = space.ids.take(pa.array(ranking.rows[keep]))
-    return Hits(ids, distances[keep], influence, ranking.coverage)
-
-
-def _within_bounds(distances: NDArray[np.float32], body: QueryBody) -> NDArray[np.bool_]:
-    """Whether each distance is at least the lower bound and below the upper one, as in LanceDB."""
-    inside = np.ones(len(distances), bool)
-    if body.lower_bound is not None:
-        inside &= distances >= np.float32(body.lower_bound)
-    if body.upper_bound is not None:
-        inside &= distances < np.float32(body.upper_bound)
-    return inside
+    return Hits(ids, _distances(ranking.similarities[keep]), influence, ranking.coverage)
 
 
 def _search_items(
-    dataset: Any, column: str, vector: NDArray[np.float32], item_filter: str, body: QueryBody
-) -> Hits:
-    """Images and samples nearest to a query, found by comparing all rows; they have no influence."""
-    nearest = {
-        "column": column,
-        "q": vector,
-        "k": body.k + (body.offset or 0),
-        "metric": "cosine",
-        "use_index": False,
-    }
-    if body.lower_bound is not None or body.upper_bound is not None:
-        nearest["distance_range"] = (body.lower_bound, body.upper_bound)
-    found = dataset.scanner(
-        columns=["item_id", "_distance"],
-        nearest=nearest,
-        filter=item_filter,
-        prefilter=body.prefilter is not False,
-    ).to_table()
-    ids = found["item_id"].combine_chunks()
-    return Hits(ids, found["_distance"].to_numpy().astype(np.float32), None)
+    space: SearchSpace, vectors: NDArray[np.float32], body: QueryBody, places: Positions
+) -> list[Hits]:
+    """Images and samples nearest to each query, found by comparing all rows; they have no influence."""
+    bounds = DistanceBounds(body.lower_bound, body.upper_bound)
+    among = places if body.prefilter is not False else np.arange(len(space.item_ids))
+    hits = []
+    for rows, similarities in nearest_items(space, among, vectors, bounds, body.k + (body.offset or 0)):
+        keep = np.isin(rows, places)
+        ids = space.item_ids.take(pa.array(rows[keep]))
+        hits.append(Hits(ids, _distances(similarities[keep]), None))
+    return hits
+
+
+def _distances(similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (1 - similarities).astype(np.float32)
 
 
 def _slice(hits: Hits, start: int, count: int) -> Hits:
@@ -248,11 +233,7 @@ def _to_table(
     row_bytes = sum(
         _value_bytes(dataset.schema.field(name).type) for name in columns.values() if name in stored
     )
-    if len(ids) * row_bytes > limits.answer_bytes:
-        raise TooLargeError(
-            f"more than {limits.answer_bytes >> 20} MB in one answer",
-            hint="select fewer columns, or fewer rows",
-        )
+    check_answer_bytes(len(ids) * row_bytes, limits)
     result: dict[str, Any] = {}
     if body.is_batch:
         counts = [len(hits.ids) for hits in found]
@@ -262,6 +243,7 @@ def _to_table(
     images = _read_items(snapshot, "images", "image_id", ids, of_images) if of_images else None
     for new, old in columns.items():
         result[new] = items[old] if old in stored or images is None else images[old]
+    check_answer_bytes(sum(result[new].nbytes for new in columns), limits)
     result["_distance"] = pa.array(np.concatenate([hits.distances for hits in found]), pa.float32())
     result["influence"] = _influence_column(found)
     coverage = json.dumps([_coverage_json(hits.coverage) for hits in found])
