@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..store import InvalidInputError
 from .console import explain_write_errors, open_store, print_error, print_rows, refuse_binary_on_terminal, say
 
 if TYPE_CHECKING:
     from ..query import Answer, FailedQuestion, Snapshot
 
-FIELDS = ("creator", "license", "collection", "category")
 SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
+
+
+def _check_field(value: str | None) -> str | None:
+    """The field, if influence can be summed by it; else wrong usage."""
+    from ..query.attribution.request import check_owner_field
+
+    try:
+        if value is not None:
+            check_owner_field(value)
+    except InvalidInputError as error:
+        raise click.BadParameter(f"{error}; {error.hint}") from error
+    return value
 
 
 @click.command()
@@ -32,7 +44,12 @@ SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "ur
     help="The gallery and every exemplar, or the gallery alone.",
 )
 @click.option("--where", metavar="SQL", help="Only images that fulfil a condition over images and members.")
-@click.option("--by", type=click.Choice(FIELDS), help="Also sum influence per owner, over the whole pool.")
+@click.option(
+    "--by",
+    metavar="FIELD",
+    callback=lambda _ctx, _param, value: _check_field(value),
+    help="Also sum influence per owner: creator, license, collection, category or metadata.NAME.",
+)
 @click.option(
     "--dedup",
     type=click.FloatRange(0, 1, min_open=True),

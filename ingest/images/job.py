@@ -1,10 +1,10 @@
 """The job that ingests the images of a source into a collection, shard by shard, and records failures."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
@@ -18,7 +18,8 @@ from .writer import SUBFOLDERS, ImageWriter, Incoming
 
 STAGE = "images"
 COMMIT_BYTES = 64 << 20
-READ_AHEAD = 64
+READ_BYTES = 32 << 20
+READ_ITEMS = 512
 REMEDIES = {
     "empty": "copy or download it again: it has no bytes",
     "not-an-image": "convert it to PNG or JPEG, or take it out of the source",
@@ -160,12 +161,12 @@ class _Run:
         self._failed_before = (before - gone) | self.store.failed_items(STAGE)
 
     def _write(self, items: Sequence[str], pool: ThreadPoolExecutor) -> None:
-        """Write the images of some items and their failures. Holds about COMMIT_BYTES, at least one image."""
+        """Write the images of some items and their failures. Holds about COMMIT_BYTES and READ_BYTES."""
         images: list[Incoming] = []
         failures: list[Failure] = []
         held = 0
         records = self.source.read(items)
-        while ahead := list(islice(records, READ_AHEAD)):
+        for ahead in _batches(records):
             for item, result in self._check(ahead, pool):
                 if isinstance(result, Unreadable):
                     remedy = result.remedy or REMEDIES.get(result.reason, "")
@@ -209,6 +210,22 @@ class _Run:
                 return item, Unreadable(error.reason, str(error))
 
         return pool.map(check, zip(ahead, ids, strict=True))
+
+
+def _batches(
+    records: Iterable[tuple[str, ImageRecord | Unreadable]],
+) -> Iterator[list[tuple[str, ImageRecord | Unreadable]]]:
+    """The records in order, some at a time: up to READ_ITEMS, and no further one beyond READ_BYTES."""
+    batch: list[tuple[str, ImageRecord | Unreadable]] = []
+    size = 0
+    for item, record in records:
+        batch.append((item, record))
+        size += len(record.data or b"") if isinstance(record, ImageRecord) else 0
+        if size > READ_BYTES or len(batch) == READ_ITEMS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _image_id(record: ImageRecord | Unreadable) -> str:

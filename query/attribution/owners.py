@@ -1,4 +1,4 @@
-"""Influence per owner: summed by the creator, license, category or collection of the images."""
+"""Influence per owner: summed by creator, license, category, collection or a field of the metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...store.errors import ConflictError
 from ...store.ids import vectors_table
 from .answer import Answer, OwnerShare
-from .request import check_owner_field
+from .request import METADATA_FIELD, check_owner_field
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -49,7 +49,9 @@ class Owners:
 
 
 def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[OwnerShare]:  # noqa: ARG001
-    """Influence over the whole pool, summed by creator, license, category or collection; largest first.
+    """Influence over the whole pool, summed by creator, license, category, collection or `metadata.NAME`.
+
+    Largest first.
 
     Names are those at the versions of the answer. An image in several collections counts in each, so only the
     shares of collections can sum above 1. Empty where nothing is calibrated.
@@ -84,9 +86,11 @@ def read_owners(snapshot: Snapshot, space: SearchSpace, by: str) -> Owners:
 
 
 def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners:
-    labels = snapshot.pinned.read(table, ["image_id", by])
+    column = "metadata" if by.startswith(METADATA_FIELD) else by
+    labels = snapshot.pinned.read(table, ["image_id", column])
     found = pc.index_in(labels["image_id"], value_set=space.ids).combine_chunks()
-    coded = pc.dictionary_encode(labels[by].combine_chunks())
+    values = labels[column].combine_chunks()
+    coded = pc.dictionary_encode(values if column == by else _metadata_field(values, by))
     known = pc.and_(found.is_valid(), coded.indices.is_valid())
     pa.default_memory_pool().release_unused()  # the hash table of a million ids
     rows = found.filter(known).to_numpy().astype(np.int64)
@@ -96,3 +100,13 @@ def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners
     order = np.argsort(rows, kind="stable")
     starts = np.searchsorted(rows[order], np.arange(len(space.ids) + 1))
     return Owners([None, *coded.dictionary.to_pylist()], codes[order], starts)
+
+
+def _metadata_field(texts: pa.StringArray, by: str) -> pa.StringArray:
+    """(texts,) a field of JSON objects as text; null where there is none."""
+    import polars as pl
+
+    name = by.removeprefix(METADATA_FIELD)
+    mark = "'" if '"' in name else '"'
+    found = pl.Series(pl.from_arrow(texts)).str.json_path_match(f"$[{mark}{name}{mark}]")
+    return found.to_arrow().cast(pa.string())

@@ -14,6 +14,8 @@ from ...store.errors import InvalidInputError
 from ..search import METHODS, POOLS
 
 OWNER_FIELDS = ("creator", "license", "category", "collection")
+METADATA_FIELD = "metadata."
+"""Before the name of a field of the images' metadata that influence is summed by."""
 """What influence can be summed by."""
 
 DEFAULT_LIMIT = 10_000
@@ -48,7 +50,7 @@ class Request:
         k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.
         where: a condition over `images` and `members` that narrows the pool: `creator = 'x'`.
-        by: also sum influence by creator, license, category or collection.
+        by: also sum influence by creator, license, category, collection or `metadata.NAME`.
         dedup: images whose cosine is at least this are near-duplicates and share a place.
         method: `exact` compares with every image of the pool, `index` searches the index; `auto` takes the
             index where there is one and the pool is broad.
@@ -84,9 +86,11 @@ class Request:
 
 def check_owner_field(by: str) -> None:
     """Raise InvalidInputError for what influence cannot be summed by."""
-    if by not in OWNER_FIELDS:
+    field = by.removeprefix(METADATA_FIELD)
+    if by not in OWNER_FIELDS and (field in (by, "") or {"'", '"'} <= set(field)):
         raise InvalidInputError(
-            f"influence cannot be summed by {by!r}", hint=f"use {', '.join(OWNER_FIELDS)}"
+            f"influence cannot be summed by {by!r}",
+            hint=f"use {', '.join(OWNER_FIELDS)}, or {METADATA_FIELD}NAME for a field of the metadata",
         )
 
 

@@ -78,7 +78,9 @@ def test_conditions_and_methods_reach_the_search(run):
     assert "attribase -s STORE index" in refused.stderr
 
 
-@pytest.mark.parametrize("wrong", [["-k", "0"], ["--dedup", "2"], ["--by", "shoe"], ["--limit", "0"], []])
+@pytest.mark.parametrize(
+    "wrong", [["-k", "0"], ["--dedup", "2"], ["--by", "shoe"], ["--by", "metadata."], ["--limit", "0"], []]
+)
 def test_wrong_usage_exits_2(run, wrong):
     assert run(*(["m0-s0", *wrong] if wrong else [])).exit_code == 2
 

@@ -2,7 +2,7 @@
 
 import pytest
 from attribase.query import attribute, attribute_many, influence_by
-from attribase.store import ConflictError
+from attribase.store import ConflictError, InvalidInputError
 
 SAMPLES = [f"m{model}-s{sample}" for model in range(4) for sample in range(3)]
 
@@ -35,3 +35,30 @@ def test_answers_to_many_questions_say_that_they_forgot_what_they_do_not_list(sm
     with pytest.raises(ConflictError, match="no influence of images that it does not list") as raised:
         influence_by(small.store, answer, "creator")
     assert "by='creator'" in raised.value.hint
+
+
+def test_influence_is_summed_by_a_field_of_the_metadata(small):
+    small.calibrate(0.3, 0.0)
+    ids = small.store.read("images", ["image_id"])["image_id"].to_pylist()
+    rows = [
+        {
+            "image_id": name,
+            "bytes": b"?",
+            "metadata": [None, '{"agency": "X", "a b": 1}', '{"agency": 7}', "[1]"][n % 4],
+        }
+        for n, name in enumerate(ids)
+    ]
+    small.store.upsert("images", rows, update=True)
+    agency = {name: (None, "X", "7", None)[n % 4] for n, name in enumerate(ids)}
+    answer = attribute(small.store, "m1-s0", k=500, by="metadata.agency")
+    sums = dict.fromkeys((None, "X", "7"), 0.0)
+    for result in answer.results:
+        sums[agency[result.image_id]] += result.influence
+    assert {share.name: share.influence for share in answer.shares} == pytest.approx(sums)
+    assert {s.name for s in attribute(small.store, "m1-s0", by="metadata.a b").shares} == {None, "1"}
+
+
+@pytest.mark.parametrize("by", ["metadata", "metadata.", "uri", "metadata.'\""])
+def test_what_influence_cannot_be_summed_by_is_an_error(small, by):
+    with pytest.raises(InvalidInputError, match="cannot be summed by"):
+        attribute(small.store, "m1-s0", by=by)
