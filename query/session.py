@@ -140,16 +140,26 @@ class Snapshot:
 
     def network(self, encoder: str) -> OnnxEncoder:
         """The encoder itself, loaded once for all snapshots that have the same model file."""
-        rows = self.cached(
-            ("models of encoders",),
-            lambda: self.pinned.read("encoders", ["encoder", "onnx_sha256"]).to_pylist(),
-            "encoders",
-        )
-        sha256 = next((row["onnx_sha256"] for row in rows if row["encoder"] == encoder), None)
-        key = ("network", encoder, sha256)
+        key = ("network", encoder, self._encoder_row(encoder).get("onnx_sha256"))
         network: OnnxEncoder = self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
         self.register_warmup(key[:2], lambda new: new.network(encoder))
         return network
+
+    def profiles(self, encoder: str) -> str:
+        """What `encoder` does with ICC profiles, as `decode_image` takes it; known without its network."""
+        from ..runtime.color_profiles import IGNORE  # imported late: the runtime loads ONNX
+        from ..runtime.preprocess import Preprocessing
+
+        text = self._encoder_row(encoder).get("preprocessing")
+        return Preprocessing.from_json(text).profiles if text else IGNORE
+
+    def _encoder_row(self, encoder: str) -> dict[str, Any]:
+        """Its row of `encoders`, in part; empty where there is none."""
+        columns = ["encoder", "onnx_sha256", "preprocessing"]
+        rows = self.cached(
+            ("rows of encoders",), lambda: self.pinned.read("encoders", columns).to_pylist(), "encoders"
+        )
+        return next((row for row in rows if row["encoder"] == encoder), {})
 
     def finder(self, table: str, column: str) -> RowFinder:
         """A reader of the rows of `table` by the text in `column`."""

@@ -93,8 +93,7 @@ def read_query_vectors(
     _map_features(snapshot, parsed, vectors, space)
     at_images = [at for at, one in enumerate(parsed) if one.data is not None]
     for start in range(0, len(at_images), BATCH):
-        profiles = snapshot.network(space.encoder).preprocessing.profiles
-        images = _decode(parsed, at_images[start : start + BATCH], profiles)
+        images = _decode(parsed, at_images[start : start + BATCH], snapshot.profiles(space.encoder))
         if images:
             batch = list(images)
             prompts = [parsed[at].prompt for at in batch]

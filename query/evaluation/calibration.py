@@ -46,6 +46,7 @@ class SampleInfluence:
     mapper: str
     case_name: str
     split: str
+    left_out: int  # samples without a vector or without exemplars
     samples: tuple[str, ...]
     models: tuple[str, ...]
     schemes: tuple[str, ...]
@@ -56,13 +57,14 @@ class SampleInfluence:
 
 @dataclass(frozen=True)
 class InfluenceRow:
-    """Means over the samples of one case and split."""
+    """Means over the samples of one case and split; `left_out` more have no vector or no exemplars."""
 
     encoder: str
     mapper: str
     case_name: str
     split: str
     samples: int
+    left_out: int
     chance: float
     influence_before: float
     influence_after: float | None
@@ -127,12 +129,18 @@ def sample_influence(
             load_pools(samples[start : start + SHARD], features, gallery)
             for start in range(0, len(samples), SHARD)
         ]
-        results.append(_case_influence(evaluated.name, split, shards, gallery, calibrated))
+        left_out = len(evaluated.samples) - len(samples)
+        results.append(_case_influence(evaluated.name, split, shards, gallery, calibrated, left_out))
     return results
 
 
 def _case_influence(
-    name: str, split: str, shards: list[SamplePools], gallery: ImageSet, calibrated: Calibration | None
+    name: str,
+    split: str,
+    shards: list[SamplePools],
+    gallery: ImageSet,
+    calibrated: Calibration | None,
+    left_out: int,
 ) -> SampleInfluence:
     chance = [shard.exemplar_counts / shard.sizes(len(gallery)) for shard in shards]
     samples = [sample for shard in shards for sample in shard.samples]
@@ -143,6 +151,7 @@ def _case_influence(
         mapper=gallery.features.mapper,
         case_name=name,
         split=split,
+        left_out=left_out,
         samples=tuple(sample.sample_id for sample in samples),
         models=tuple(sample.model_id for sample in samples),
         schemes=tuple(sample.scheme for sample in samples),
@@ -205,6 +214,7 @@ def _mean_row(influence: SampleInfluence) -> InfluenceRow:
         case_name=influence.case_name,
         split=influence.split,
         samples=len(influence.samples),
+        left_out=influence.left_out,
         chance=float(influence.chance.mean()),
         influence_before=float(influence.before.share.mean()),
         influence_after=float(after.share.mean()) if after else None,

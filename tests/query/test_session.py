@@ -5,6 +5,7 @@ from threading import Barrier
 
 import pytest
 from attribase.query import Request, Session, answer_all
+from attribase.runtime import Preprocessing
 from attribase.store import NotFoundError
 
 
@@ -86,3 +87,10 @@ def test_unknown_names_leave_nothing_behind(small):
         with pytest.raises(NotFoundError):
             snapshot.space("enc", name)
     assert (len(snapshot._cache), len(snapshot._warmups)) == (kept[0] + 1, kept[1])
+
+
+def test_what_an_encoder_does_with_profiles_is_known_without_its_network(small):
+    assert Session(small.store).snapshot().profiles("enc") == "ignore"  # vectors of an earlier version
+    how = Preprocessing(4, 4).to_json()
+    small.store.upsert("encoders", [{"encoder": "enc", "dim": 16, "preprocessing": how}], update=True)
+    assert Session(small.store).snapshot().profiles("enc") == "srgb"

@@ -89,3 +89,11 @@ def test_encoder_mapper_and_calibration_are_of_the_versions_that_are_read(small,
 
     monkeypatch.setattr(module, "Pinned", Interrupted)
     assert influence_table(small.store) == expected
+
+
+def test_samples_without_a_vector_are_counted_as_left_out(small):
+    before = {row.case_name: row for row in influence_table(small.store)}
+    small.store.upsert("samples", [{"sample_id": "m2-new", "model_id": "m2", "scheme": "gpt"}])
+    after = {row.case_name: row for row in influence_table(small.store)}
+    assert [(row.left_out, after[case].left_out) for case, row in sorted(before.items())] == [(0, 0), (0, 1)]
+    assert after["other"].samples == before["other"].samples

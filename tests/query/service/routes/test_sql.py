@@ -185,3 +185,18 @@ def test_a_statement_is_stopped_when_its_client_disconnects(world, statement, ta
     said, pieces = run(main())
     assert said.get("rows") == [[1]]
     assert pieces >= taken
+
+
+def test_types_that_arrow_or_json_do_not_have_come_as_text(asking):
+    statement = (
+        f"select {2**128 - 1}::uhugeint as a, interval 1 day as a, date 'infinity' as c, "
+        "timetz '12:34:56+02' as d, '101'::bit as e, {'x': 1}::variant as f, time '24:00:00' as g"
+    )
+    said = ask(asking, statement).json()
+    assert said["columns"] == ["a", "a", "c", "d", "e", "f", "g"]
+    assert said["rows"] == [
+        [str(2**128 - 1), "1 day", "infinity", "12:34:56+02", "101", '{"x":1}', "24:00:00"]
+    ]
+    several = ask(asking, "select 1; select 2")
+    assert several.status_code == 400
+    assert "only one SELECT statement can be run here; there are 2" in several.json()["error"]["message"]
