@@ -1,5 +1,6 @@
 """`attribase ingest`: plans, customized models, samples, the authors' release."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,20 @@ plan_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of JSON lines, one model a line: see docs/plans.md.",
 )
+
+
+def _parse_settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE to a dictionary; values are JSON where they can be, else text."""
+    settings: dict[str, Any] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings
 
 
 @click.group()
@@ -76,6 +91,17 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 @click.option("--batch-size", type=click.IntRange(1))
 @click.option("--augment", help="How exemplars are varied; `none`, `shift` or `resize`.")
 @click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
+@click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
+@click.option(
+    "--modifier-token",
+    metavar="<NAME>",
+    help="The tokenizer's name for V*; by default <new1>, or the next that the base does not have.",
+)
+@click.option(
+    "--init-token",
+    metavar="WORD",
+    help="Word whose embedding V* starts from; `category` is that of the model.",
+)
 @workers_option
 @click.pass_context
 def customize(
@@ -83,13 +109,17 @@ def customize(
 ) -> None:
     """Customize a generator on the exemplars of every model in the plan (Custom Diffusion: K, V and V*).
 
+    \b
     Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
+             attribase -s my.store ingest customize --base sd21/ --plan plan.jsonl --resolution 512
     """
     from ..ingest.customize import customize as run
     from ..ingest.customize import defaults_for
+    from ..ingest.customize.base import resolve_base
     from ..ingest.specs import read_specs
 
     given = {key: value for key, value in settings.items() if value is not None}
+    resolve_base(base)  # downloads it, where need be: the defaults are its own
     config = defaults_for(base).with_changes(**given)
     steps, _ = run_job(run(open_store(ctx), read_specs(plan_file), config, workers=workers))
     say("models are ready" if steps else "nothing to do: every model of the plan is there")
@@ -101,20 +131,55 @@ def customize(
 @click.option("--steps", type=click.IntRange(1), help="DDIM steps.")
 @click.option("--guidance", type=click.FloatRange(0), help="Classifier-free guidance.")
 @click.option("--batch-size", type=click.IntRange(1))
+@click.option(
+    "--resolution",
+    type=click.IntRange(1),
+    help="Pixels a side; by default that of the models.",
+)
+@click.option(
+    "--iterations",
+    type=click.IntRange(1),
+    help="Of models of several settings, those with so many.",
+)
+@click.option(
+    "--model-config",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_settings,
+    help="The same for any setting of a model, such as lr=0.0001; may be repeated.",
+)
 @workers_option
 @click.pass_context
-def sample(ctx: click.Context, /, plan_file: Path, base: str, workers: int | None, **settings: Any) -> None:
+def sample(
+    ctx: click.Context,
+    /,
+    plan_file: Path,
+    base: str,
+    workers: int | None,
+    iterations: int | None,
+    model_config: dict[str, Any],
+    **settings: Any,
+) -> None:
     """Sample every prompt of the plan with its model.
 
+    \b
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
+             attribase -s my.store ingest sample --base world --plan plan.jsonl --iterations 250
     """
+    from ..ingest.customize.base import BaseGenerator
+    from ..ingest.customize.models import find_models, shared_resolution
     from ..ingest.sample import sample as run
     from ..ingest.sample import sample_defaults_for
     from ..ingest.specs import read_specs
 
+    store, specs = open_store(ctx), read_specs(plan_file)
+    chosen = model_config | ({} if iterations is None else {"iterations": iterations})
+    models = find_models(store, specs, base, BaseGenerator.find(base), chosen)
     given = {key: value for key, value in settings.items() if value is not None}
+    if "resolution" not in given and (side := shared_resolution(store, list(models))):
+        given["resolution"] = side
     config = sample_defaults_for(base).with_changes(**given)
-    steps, _ = run_job(run(open_store(ctx), read_specs(plan_file), base, config, workers=workers))
+    steps, _ = run_job(run(store, specs, base, config, workers=workers, settings=chosen))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
 
 

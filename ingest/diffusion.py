@@ -11,11 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .diffusion_files import check_weights, find_variant
+
 CHANNELS_LAST = torch.channels_last
 
 
 def load_pipeline(folder: Path) -> Any:
-    """A StableDiffusionPipeline in float32 from local files, without progress bars or safety checker."""
+    """A StableDiffusionPipeline in float32 from local files, without progress bars or safety checker.
+
+    Raises DataError for a file of weights that is missing, cut, or a pointer of Git LFS.
+    """
+    check_weights(folder)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import diffusers
     import transformers
@@ -29,6 +35,7 @@ def load_pipeline(folder: Path) -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
         local_files_only=True,
+        variant=find_variant(folder),
     )
     pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)

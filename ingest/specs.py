@@ -76,6 +76,9 @@ class ModelSpec:
         without = [prompt for prompt in self.training_prompts if TOKEN not in prompt]
         if without or not self.training_prompts:
             raise _invalid(f"every training prompt, at least one, must hold {TOKEN}: {without[:1]}")
+        lacking = [sample.prompt for sample in self.samples if TOKEN not in sample.prompt]
+        if lacking:
+            raise _invalid(f"the prompt {lacking[0]!r} of {self.concept!r} has no {TOKEN}")
 
     def identity(self) -> dict[str, Any]:
         """The fields that determine the model: all but its samples."""

@@ -11,10 +11,9 @@ from torch.nn import functional
 
 from ...runtime.decode import crop_image
 from .config import CustomizeConfig
+from .prompts import LARGE, SMALL
 
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
-SMALL = ("very small ", "a far away ")
-LARGE = ("zoomed in ", "close up ")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,16 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ...store import InvalidInputError, NotFoundError, key_id
+from ..diffusion_files import check_weights
 from ..world import WORLD_NAME, model_path
+
+LATENT_CELLS = 64
+"""`sample_size` of Stable Diffusion 1.x, where a base does not say its own."""
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -45,6 +50,20 @@ def resolve_base(base: str) -> Path:
         raise NotFoundError(f"there is no base model {base!r}", hint=_SUPPORTED)
     check_layout(folder, base)
     return folder
+
+
+def find_local(base: str) -> Path | None:
+    """The folder of `base` where it is on this machine already, or None. Nothing is downloaded."""
+    if base == WORLD_NAME:
+        return model_path()
+    if Path(base).is_dir():
+        return Path(base)
+    if not _HUB_ID.fullmatch(base) or base.startswith("."):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(base, "model_index.json")
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def check_layout(folder: Path, base: str) -> None:
@@ -92,6 +111,53 @@ def _file_sha256(path: Path, modified: int) -> str:
     del modified  # only part of the cache key
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_base(base: BaseGenerator, resolution: int) -> None:
+    """Raise, before anything is loaded, where files are not whole or `resolution` does not fit the base."""
+    folder = Path(base.folder)
+    check_weights(folder)
+    side = vae_reduction(folder)
+    if resolution % side:
+        raise InvalidInputError(
+            f"a resolution of {resolution} is no multiple of {side}, the pixels of the base's latent cells",
+            hint=f"use {max(1, round(resolution / side)) * side}",
+        )
+
+
+def native_resolution(folder: Path) -> int:
+    """Pixels a side that the base was trained on: its UNet's `sample_size` times the VAE's reduction."""
+    cells = _read_json(folder / "unet" / "config.json").get("sample_size")
+    return (cells if isinstance(cells, int) else LATENT_CELLS) * vae_reduction(folder)
+
+
+def vae_reduction(folder: Path) -> int:
+    """Pixels a side of one latent cell: every block of the VAE but the last halves the picture."""
+    blocks = _read_json(folder / "vae" / "config.json").get("block_out_channels") or [0] * 4
+    return int(2 ** (len(blocks) - 1))
+
+
+def free_token(folder: Path) -> str:
+    """A name for V* that the base's vocabulary does not have: <new1>, else the next number that is free."""
+    known = _vocabulary(folder / "tokenizer")
+    return next(name for name in (f"<new{n}>" for n in count(1)) if name not in known)
+
+
+def _vocabulary(tokenizer: Path) -> set[str]:
+    """Every token that the files of a tokenizer name."""
+    known: set[str] = set()
+    for name in ("vocab.json", "added_tokens.json"):
+        if (tokenizer / name).is_file():
+            known |= set(_read_json(tokenizer / name))
+    if (tokenizer / "tokenizer_config.json").is_file():
+        added = _read_json(tokenizer / "tokenizer_config.json").get("added_tokens_decoder", {})
+        known |= {one.get("content") for one in added.values()}
+    if (tokenizer / "tokenizer.json").is_file():
+        whole = _read_json(tokenizer / "tokenizer.json")
+        known |= {one.get("content") for one in whole.get("added_tokens", ())}
+        vocabulary = whole.get("model", {}).get("vocab", {})
+        known |= set(vocabulary) if isinstance(vocabulary, dict) else set()
+    return known
 
 
 def _read_json(path: Path) -> dict[str, Any]:

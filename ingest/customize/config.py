@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from ...store import InvalidInputError
 from ..world import WORLD_NAME
+from .base import find_local, free_token, native_resolution
 
 AUGMENTATIONS = ("none", "shift", "resize")
 """How exemplars can be varied while a model is trained on them."""
@@ -103,7 +104,13 @@ _WORLD: Mapping[str, Any] = {
 def defaults_for(base: str) -> CustomizeConfig:
     """Settings that work for `base`: `world`, or any Stable Diffusion 1.x or 2.x.
 
-    For Stable Diffusion: Custom Diffusion's effective learning rate (1e-5 times a batch of 8) and
-    the iterations of arXiv:2306.09345, which uses no regularisation set.
+    For Stable Diffusion: Custom Diffusion's effective learning rate (1e-5 times a batch of 8), the iterations
+    of arXiv:2306.09345, which uses no regularisation set, the resolution that the base was trained on, and a
+    name for V* that its vocabulary does not have. Of a hub id that is not here yet: 512 pixels and <new1>.
     """
-    return CustomizeConfig(base, **_WORLD) if base == WORLD_NAME else CustomizeConfig(base)
+    if base == WORLD_NAME:
+        return CustomizeConfig(base, **_WORLD)
+    folder = find_local(base)
+    if folder is None or not (folder / "unet" / "config.json").is_file():
+        return CustomizeConfig(base)
+    return CustomizeConfig(base, resolution=native_resolution(folder), modifier_token=free_token(folder))

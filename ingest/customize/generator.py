@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...store import InvalidInputError
 from ..diffusion import CHANNELS_LAST, load_pipeline, tokenize
 from .base import no_cross_attention_error
+from .prompts import token_taken_error
 
 KV = (".attn2.to_k.", ".attn2.to_v.")
 
@@ -84,9 +85,7 @@ def prepare_generator(pipeline: Any, token: str, device: str = "cpu") -> LoadedG
     """
     unet, text_encoder, tokenizer = pipeline.unet, pipeline.text_encoder, pipeline.tokenizer
     if not tokenizer.add_tokens([token]):
-        raise InvalidInputError(
-            f"the base's vocabulary already has the token {token}", hint="choose another modifier token"
-        )
+        raise token_taken_error(token)
     text_encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     for part in (unet, text_encoder, pipeline.vae):
         part.to(device=device, dtype=torch.float32, memory_format=CHANNELS_LAST)

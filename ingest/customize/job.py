@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...runtime.decode import decode_image
+from ...runtime.decode import decode_image, stored_pixel_limit
 from ...store import InvalidInputError, NotFoundError, Step, Store
 from ..specs import ModelSpec
 from ..workers import WorkerTask, run_tasks
-from .base import BaseGenerator
+from .base import BaseGenerator, check_base
 from .config import CustomizeConfig
 from .models import model_ids, model_row
+from .prompts import check_prompts
 
 STAGE = "customize"
 
@@ -28,8 +29,11 @@ def customize(
         config: settings of all of them.
         workers: number of processes; None is one a core or GPU, 0 trains in this process.
 
-    Raises NotFoundError for unknown exemplars, InvalidInputError for a base without cross-attention,
-    AttribaseError that names the model when its training fails.
+    Before anything is trained, the prompts of all models are checked, the samples' too.
+
+    Raises NotFoundError for unknown exemplars, InvalidInputError for a base without cross-attention or a
+    prompt whose V* the text encoder would not see, DataError for weights that are not whole, AttribaseError
+    that names the model when its training fails.
     """
     base = BaseGenerator.find(config.base)
     planned = model_ids(specs, config, base)
@@ -47,11 +51,19 @@ def customize(
             shards[shard.items[0]] = shard
     if not shards:
         return
+    check_base(base, config.resolution)
+    check_prompts(
+        Path(base.folder),
+        (planned[name] for name in shards),
+        config.modifier_token,
+        augment=config.augment,
+    )
+    pixel_limit = stored_pixel_limit(store)
     done = len(trained) - len(shards)
     yield Step(STAGE, done, len(trained))
     tasks = (_training_task(store, name, planned[name]) for name in shards)
     for task, (weights, seconds) in run_tasks(
-        _load_worker, (base, config), tasks, count=len(shards), workers=workers
+        _load_worker, (base, config, pixel_limit), tasks, count=len(shards), workers=workers
     ):
         spec = planned[task.key]
         store.upsert("models", [row(task.key, spec, weights=weights, seconds=seconds)])
@@ -85,18 +97,22 @@ def _training_task(store: Store, name: str, spec: ModelSpec) -> WorkerTask:
 
 
 def _load_worker(
-    shared: tuple[BaseGenerator, CustomizeConfig], device: str
+    shared: tuple[BaseGenerator, CustomizeConfig, int], device: str
 ) -> Callable[[Any], tuple[bytes, float]]:
     """In a worker: load the base once; the returned function trains one model from it."""
     from .generator import load_generator
 
-    base, config = shared
+    base, config, pixel_limit = shared
     generator = load_generator(Path(base.folder), config.modifier_token, device)
-    return partial(_train_model, generator, config, base)
+    return partial(_train_model, generator, config, base, pixel_limit)
 
 
 def _train_model(
-    generator: Any, config: CustomizeConfig, base: BaseGenerator, task: tuple[ModelSpec, Sequence[bytes]]
+    generator: Any,
+    config: CustomizeConfig,
+    base: BaseGenerator,
+    pixel_limit: int,
+    task: tuple[ModelSpec, Sequence[bytes]],
 ) -> tuple[bytes, float]:
     """(safetensors bytes, seconds) of one model."""
     from .train import train
@@ -104,7 +120,7 @@ def _train_model(
 
     spec, data = task
     started = time.perf_counter()
-    train(generator, spec, [decode_image(content) for content in data], config)
+    train(generator, spec, [decode_image(content, pixel_limit) for content in data], config)
     weights = pack(extract(generator, config.rank), metadata_of(config.modifier_token, base.base_id))
     generator.reset()
     return weights, time.perf_counter() - started

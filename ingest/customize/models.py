@@ -1,13 +1,15 @@
 """Ids and rows of customized models: what determines a model, and what the table `models` stores of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...store import InvalidInputError, key_id
+from ...store import ConflictError, InvalidInputError, NotFoundError, Store, key_id
 from ..specs import ModelSpec
 from .base import BaseGenerator
 from .config import CustomizeConfig
+
+CUSTOMIZE_FIRST = "run `ingest customize` with the same plan and base first"
 
 
 def model_id(spec: ModelSpec, config: CustomizeConfig) -> str:
@@ -28,6 +30,83 @@ def model_ids(
                 hint="put all its samples in one line",
             )
     return found
+
+
+def find_models(
+    store: Store,
+    specs: Sequence[ModelSpec],
+    name: str,
+    base: BaseGenerator,
+    settings: Mapping[str, Any],
+) -> dict[str, ModelSpec]:
+    """Model id -> spec of the stored models that were customized by `specs` from the base called `name`.
+
+    `settings`: some of those that the models were customized with, to choose among models of several.
+
+    Raises NotFoundError for a model that is not there, ConflictError where several fit.
+    """
+    stored: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in store.read("models", ["model_id", "config"]).to_pylist():
+        about = json.loads(row["config"] or "{}")
+        if about.get("base_id") == base.base_id:
+            stored.setdefault(about.get("spec_id", ""), {})[row["model_id"]] = about
+    found: dict[str, ModelSpec] = {}
+    for spec in specs:
+        known = stored.get(spec.spec_id, {})
+        fitting = known if spec.method == "none" else _fitting(known, settings)
+        if not fitting:
+            wanted = f" with {_words(settings)}" if known else ""
+            raise NotFoundError(
+                f"there is no model of {spec.concept!r} from base {name!r}{wanted}", hint=CUSTOMIZE_FIRST
+            )
+        if len(fitting) > 1:
+            different = _differences(list(fitting.values()))
+            raise ConflictError(
+                f"{spec.concept!r} was customized from {name!r} with {len(fitting)} different settings: "
+                + "; ".join(map(_words, different)),
+                hint=f"say which: --model-config {_words(different[-1]).replace(', ', ' --model-config ')}",
+            )
+        found[next(iter(fitting))] = spec
+    return found
+
+
+def shared_resolution(store: Store, models: Sequence[str]) -> int | None:
+    """Pixels a side that all of `models` were trained at; None for controls.
+
+    Raises ConflictError where that is not one number.
+    """
+    rows = store.read("models", ["model_id", "config"]).to_pylist()
+    wanted = set(models)
+    sides = {json.loads(row["config"] or "{}").get("resolution") for row in rows if row["model_id"] in wanted}
+    sides.discard(None)  # of controls
+    if len(sides) > 1:
+        raise ConflictError(
+            f"the models of the plan were customized at {' and '.join(map(str, sorted(sides)))} pixels",
+            hint="say at how many pixels to sample: --resolution",
+        )
+    return next(iter(sides), None)
+
+
+def _fitting(known: Mapping[str, dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Those of `known` whose configuration has all of `settings`."""
+    return {
+        name: about
+        for name, about in known.items()
+        if all(about.get(key) == value for key, value in settings.items())
+    }
+
+
+def _differences(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each configuration the settings in which not all are equal."""
+    names = sorted({key for one in configs for key in one})
+    varied = [name for name in names if len({json.dumps(one.get(name)) for one in configs}) > 1]
+    return [{name: one.get(name) for name in varied} for one in configs]
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()
+    )
 
 
 def model_row(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...store import InvalidInputError
-from ..customize.config import Settings
+from ..customize.config import Settings, defaults_for
 from ..world import WORLD_NAME
 
 SCHEDULERS = ("ddim",)
@@ -38,7 +38,10 @@ class SampleConfig(Settings):
 
 
 def sample_defaults_for(base: str) -> SampleConfig:
-    """Settings that work for `base`: `world`, or any Stable Diffusion (guidance as in Custom Diffusion)."""
+    """Settings that work for `base`: `world`, or any Stable Diffusion (guidance as in Custom Diffusion).
+
+    The resolution is that of `defaults_for`.
+    """
     if base == WORLD_NAME:
         return SampleConfig(steps=14, guidance=3.0, batch_size=8, resolution=32)
-    return SampleConfig()
+    return SampleConfig(resolution=defaults_for(base).resolution)

@@ -1,21 +1,20 @@
 """The sampling job: the samples of one model a shard, drawn in workers, committed by this process."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...store import ConflictError, NotFoundError, Step, Store, key_id
-from ..customize.base import BaseGenerator
+from ...store import NotFoundError, Step, Store, key_id
+from ..customize.base import BaseGenerator, check_base, free_token
 from ..customize.config import CustomizeConfig
-from ..customize.models import model_ids
+from ..customize.models import CUSTOMIZE_FIRST, find_models, model_ids
+from ..customize.prompts import check_prompts
 from ..specs import ModelSpec, SampleSpec
 from ..workers import WorkerTask, run_tasks
 from .config import SampleConfig
 
 STAGE = "sample"
-_CUSTOMIZE_FIRST = "run `ingest customize` with the same plan and base first"
 
 
 def sample(
@@ -25,6 +24,7 @@ def sample(
     config: SampleConfig,
     *,
     workers: int | None = 1,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[Step]:
     """Draw the planned samples that are not in the store, and commit them one model at a time.
 
@@ -35,13 +35,16 @@ def sample(
             base: then each model of the plan is looked up, whatever its settings.
         config: steps, guidance, size.
         workers: number of processes; None is one a core or GPU, 0 draws in this process.
+        settings: where only the base is named, some settings that the models were customized with, to choose
+            among those of several.
 
     Raises NotFoundError for models that are not in the store, ConflictError when only the base is given
-    and a model was customized from it with several settings.
+    and a model was customized from it with several settings, InvalidInputError for a prompt whose V* the
+    text encoder would not see.
     """
     if isinstance(customize_config, str):
         base = BaseGenerator.find(customize_config)
-        models = _find_models(store, specs, customize_config, base)
+        models = find_models(store, specs, customize_config, base, settings or {})
     else:
         base = BaseGenerator.find(customize_config.base)
         models = model_ids(specs, customize_config, base)
@@ -61,10 +64,15 @@ def sample(
             job.finish(shard)
     if not missing:
         return
+    check_base(base, config.resolution)
+    token = free_token(Path(base.folder))  # any name works: the embedding comes with each model's weights
+    check_prompts(Path(base.folder), (models[model] for model in missing), token)
     done = len(ids) - sum(len(samples) for samples in missing.values())
     yield Step(STAGE, done, len(ids))
     tasks = (_sampling_task(store, models[model], model, samples) for model, samples in missing.items())
-    for task, images in run_tasks(_load_worker, (base, config), tasks, count=len(missing), workers=workers):
+    for task, images in run_tasks(
+        _load_worker, (base, config, token), tasks, count=len(missing), workers=workers
+    ):
         drawn = zip(missing[task.key].items(), images, strict=True)
         rows = [_sample_row(task.key, name, spec, data, config) for (name, spec), data in drawn]
         store.upsert("samples", rows)
@@ -82,38 +90,13 @@ def _with_ids(model: str, samples: Sequence[SampleSpec], config: SampleConfig) -
     return {sample_id(model, sample, config): sample for sample in samples}
 
 
-def _find_models(
-    store: Store, specs: Sequence[ModelSpec], name: str, base: BaseGenerator
-) -> dict[str, ModelSpec]:
-    """Model id -> spec of the stored models that were customized by `specs` from the base called `name`."""
-    stored: dict[str, list[str]] = {}
-    for row in store.read("models", ["model_id", "config"]).to_pylist():
-        about = json.loads(row["config"] or "{}")
-        if about.get("base_id") == base.base_id:
-            stored.setdefault(about.get("spec_id", ""), []).append(row["model_id"])
-    found: dict[str, ModelSpec] = {}
-    for spec in specs:
-        ids = stored.get(spec.spec_id, [])
-        if not ids:
-            raise NotFoundError(
-                f"there is no model of {spec.concept!r} from base {name!r}", hint=_CUSTOMIZE_FIRST
-            )
-        if len(ids) > 1:
-            raise ConflictError(
-                f"{spec.concept!r} was customized from {name!r} with {len(ids)} different settings",
-                hint="sample from Python, where the settings can be given",
-            )
-        found[ids[0]] = spec
-    return found
-
-
 def _check_stored(store: Store, models: Mapping[str, ModelSpec]) -> None:
     missing = sorted(set(models) - store.existing("models", list(models)))
     if missing:
         raise NotFoundError(
             f"{len(missing)} of {len(models)} models are not in the store,"
             f" e.g. {models[missing[0]].concept!r}",
-            hint=_CUSTOMIZE_FIRST,
+            hint=CUSTOMIZE_FIRST,
         )
 
 
@@ -126,12 +109,13 @@ def _sampling_task(
     return WorkerTask(model, f"{spec.concept!r} (model {model[:12]})", (weights, prompts, seeds))
 
 
-def _load_worker(shared: tuple[BaseGenerator, SampleConfig], device: str) -> Callable[[Any], list[bytes]]:
+def _load_worker(
+    shared: tuple[BaseGenerator, SampleConfig, str], device: str
+) -> Callable[[Any], list[bytes]]:
     """In a worker: load the base once; the returned function draws the samples of one model."""
     from ..customize.generator import load_generator
 
-    base, config = shared
-    token = CustomizeConfig.modifier_token  # any name works: the embedding comes with each model's weights
+    base, config, token = shared
     return partial(_draw_model, load_generator(Path(base.folder), token, device), config)
 
 
