@@ -16,11 +16,12 @@ from .diffusion_files import check_weights, find_variant
 CHANNELS_LAST = torch.channels_last
 
 
-def load_pipeline(folder: Path) -> Any:
+def load_pipeline(folder: Path | str) -> Any:
     """A StableDiffusionPipeline in float32 from local files, without progress bars or safety checker.
 
     Raises DataError for a file of weights that is missing, cut, or a pointer of Git LFS.
     """
+    folder = Path(folder)
     check_weights(folder)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import diffusers
