@@ -36,13 +36,15 @@ from .console import open_or_create_store, run_to_result, say
 def images(
     ctx: click.Context, /, source: str, collection: str, columns: tuple[str, ...], **settings: Any
 ) -> None:
-    """Ingest SOURCE: a folder, a Parquet or Lance file, `world:gallery` or `world:exemplars`.
+    """Ingest SOURCE: a folder of pictures, or one; a Parquet, Lance, CSV or JSON table, a tar or zip, or a
+    folder of these; `hf://datasets/USER/NAME`; `world:gallery` or `world:exemplars`.
 
     Images that are stored already get what SOURCE says of them where nothing is stored yet.
 
     \b
     Example: attribase -s my.store ingest images photos/ --collection gallery
              attribase -s my.store ingest images art/ --collection exemplars --subfolder creator
+             attribase -s my.store ingest images a.parquet --collection gallery --column image=img
     """
     from ..ingest.images import ingest_images, list_items, open_source, parse_columns
     from ..query.catalog import GALLERY

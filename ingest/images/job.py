@@ -9,6 +9,7 @@ from typing import Any
 
 from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
+from ...runtime.formats import EXTRA
 from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, content_id
 from ...store.lookup import quote
 from .embedded_rights import read_embedded_rights
@@ -23,6 +24,7 @@ READ_ITEMS = 512
 REMEDIES = {
     "empty": "copy or download it again: it has no bytes",
     "not-an-image": "convert it to PNG or JPEG, or take it out of the source",
+    "unsupported-format": f"{EXTRA}, or convert it to PNG",
     "truncated": "copy or download it again: its end is missing",
     "too-many-pixels": "ingest with a higher --pixel-limit, or make it smaller",
     "pixel-type": "save it with 8 or 16 bits a channel, or as floats from 0 to 1",
