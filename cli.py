@@ -17,10 +17,11 @@ from .commands import query as report
 from .commands import remove as removal
 from .commands import store as maintain
 from .commands import store as tag
-from .commands.console import print_error
+from .commands.console import CommandGroup, print_error
 from .store import AttribaseError
 
 ingest.ingest.add_command(images.images)
+ingest.ingest.add_command(images.update)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 ingest.ingest.add_command(removal.remove)
@@ -31,7 +32,7 @@ query.query.add_command(serve.serve)
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
 
 
-class ErrorsAsExits(click.Group):
+class ErrorsAsExits(CommandGroup):
     """Turns the project's errors and an interrupt into one or two lines on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -59,14 +60,14 @@ class ErrorsAsExits(click.Group):
 @click.version_option(__version__, prog_name="attribase")
 @click.pass_context
 def cli(ctx: click.Context, store: str | None) -> None:
-    r"""Which training images made this picture, how much did each contribute, and can that be trusted.
+    """Which training images made this picture, how much did each contribute, and can that be trusted.
 
     \b
     Example: attribase demo
              attribase -s my.store init
              attribase -s my.store ingest images photos/ --collection gallery
              attribase -s my.store query attribute picture.png -k 5
-    """
+    """  # noqa: D301 - click takes "\b" for itself only unescaped
     ctx.obj = store
 
 

@@ -23,6 +23,18 @@ from ..store.lookup import quote
 
 Result = TypeVar("Result")
 
+
+class CommandGroup(click.Group):
+    """A group whose help has the first sentence of each command in full, where click cuts it off."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, wrapped to the width of the terminal."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 FORMATS = click.Choice(["table", "json"])
 format_option = click.option(
     "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."

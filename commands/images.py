@@ -1,10 +1,20 @@
-"""`attribase ingest images`: real images of a folder or table into a collection."""
+"""`attribase ingest images` and `update`: real images into a collection, and what is known of them."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from .console import open_or_create_store, run_to_result, say
+from .console import open_or_create_store, open_store, run_to_result, say
+
+METADATA_HELP = "A table of owners, a row an image: CSV, xlsx, Parquet or JSON."
+metadata_file = click.Path(dir_okay=False, path_type=Path)
+match_option = click.option(
+    "--match", metavar="COLUMN", help="The column of FILE that names the images, by file name, uri or sha256."
+)
+update_option = click.option(
+    "--update", is_flag=True, help="Replace stored values that differ; without, only fill empty ones."
+)
 
 
 @click.command()
@@ -19,9 +29,9 @@ from .console import open_or_create_store, run_to_result, say
     show_default=True,
     help="What the names of subfolders are.",
 )
-@click.option(
-    "--update", is_flag=True, help="Replace stored values that differ; without, only fill empty ones."
-)
+@click.option("--metadata", type=metadata_file, metavar="FILE", help=METADATA_HELP)
+@match_option
+@update_option
 @click.option(
     "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
 )
@@ -34,7 +44,14 @@ from .console import open_or_create_store, run_to_result, say
 )
 @click.pass_context
 def images(
-    ctx: click.Context, /, source: str, collection: str, columns: tuple[str, ...], **settings: Any
+    ctx: click.Context,
+    /,
+    source: str,
+    collection: str,
+    columns: tuple[str, ...],
+    metadata: Path | None,
+    match: str | None,
+    **settings: Any,
 ) -> None:
     """Ingest SOURCE: a folder of pictures, or one; a Parquet, Lance, CSV or JSON table, a tar or zip, or a
     folder of these; `hf://datasets/USER/NAME`; `world:gallery` or `world:exemplars`.
@@ -45,18 +62,60 @@ def images(
     Example: attribase -s my.store ingest images photos/ --collection gallery
              attribase -s my.store ingest images art/ --collection exemplars --subfolder creator
              attribase -s my.store ingest images a.parquet --collection gallery --column image=img
+             attribase -s my.store ingest images photos/ --collection gallery --metadata owners.csv
     """
-    from ..ingest.images import ingest_images, list_items, open_source, parse_columns
+    from ..ingest.images import (
+        OwnedSource,
+        ingest_images,
+        list_items,
+        open_source,
+        parse_columns,
+        read_owners,
+    )
     from ..query.catalog import GALLERY
 
-    opened = open_source(source, parse_columns(columns))
-    store = open_or_create_store(ctx, lambda: list_items(opened))
-    given = {name: value for name, value in settings.items() if value is not None}
-    summary = run_to_result(ingest_images(store, opened, collection, **given))
+    given = parse_columns(columns)
+    opened = open_source(source, given)
+    owned = OwnedSource(opened, read_owners(metadata, match=match, columns=given)) if metadata else None
+    chosen = owned or opened
+    store = open_or_create_store(ctx, lambda: list_items(chosen))
+    options = {name: value for name, value in settings.items() if value is not None}
+    summary = run_to_result(ingest_images(store, chosen, collection, **options))
     if collection != GALLERY:
         say(
             f"only the collection {GALLERY!r} is compared as a whole; images of {collection!r} are compared "
             f"once a model was customized on them (ingest plan --collection {collection})"
         )
-    for line in summary.lines(source):
+    for line in (*(owned.lines() if owned else ()), *summary.lines(source)):
+        say(line)
+
+
+@click.command()
+@click.option("--metadata", required=True, type=metadata_file, metavar="FILE", help=METADATA_HELP)
+@click.option("--collection", metavar="NAME", help="Only its images; left out, all.")
+@match_option
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="PART=COLUMN",
+    help="Which column holds caption, category, creator or license: creator=artist. Repeatable.",
+)
+@update_option
+@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@click.pass_context
+def update(
+    ctx: click.Context, /, metadata: Path, match: str | None, columns: tuple[str, ...], **given: Any
+) -> None:
+    """Bring what a table says of stored images into the store: creators, licences, captions and the like.
+
+    What is empty is filled, what differs is counted. All other columns go into `metadata`.
+
+    \b
+    Example: attribase -s my.store ingest update --metadata owners.xlsx --collection gallery --dry-run
+    """
+    from ..ingest.images import parse_columns, read_owners, update_images
+
+    table = read_owners(metadata, match=match, columns=parse_columns(columns))
+    for line in run_to_result(update_images(open_store(ctx), table, **given)).lines():
         say(line)

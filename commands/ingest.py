@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..store.lookup import quote
-from .console import draw_progress, open_store, run_job, say, store_uri
+from .console import CommandGroup, draw_progress, open_store, run_job, say, store_uri
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
@@ -35,9 +35,12 @@ def _parse_settings(_ctx: click.Context, _param: click.Parameter, values: tuple[
     return settings
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def ingest() -> None:
-    """Write rows: real images, customized models, their samples, and embeddings of both."""
+    """Write rows: real images, customized models, their samples, and embeddings of both.
+
+    Example: attribase -s my.store ingest images photos/ --collection gallery
+    """
 
 
 @ingest.command()
@@ -57,7 +60,7 @@ def ingest() -> None:
 @click.option(
     "--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same split of the models.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
@@ -88,7 +91,7 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 @click.option("--iterations", type=click.IntRange(1), help="Optimiser steps a model.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of the K and V projections.")
 @click.option("--token-lr", type=click.FloatRange(0, min_open=True), help="Of the token V*.")
-@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
 @click.option("--augment", help="How exemplars are varied; `none`, `shift` or `resize`.")
 @click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
 @click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
@@ -130,7 +133,7 @@ def customize(
 @click.option("--base", required=True, help="The base that the models were customized from.")
 @click.option("--steps", type=click.IntRange(1), help="DDIM steps.")
 @click.option("--guidance", type=click.FloatRange(0), help="Classifier-free guidance.")
-@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
 @click.option(
     "--resolution",
     type=click.IntRange(1),

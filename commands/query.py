@@ -13,6 +13,7 @@ from ..store import InvalidInputError
 from .attribute import attribute
 from .console import (
     BINARY_FORMATS,
+    CommandGroup,
     explain_write_errors,
     format_option,
     open_store,
@@ -27,9 +28,12 @@ from .console import (
 SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def query() -> None:
-    """Query the store: metrics, attribution, SQL."""
+    """Query the store: metrics, attribution, SQL.
+
+    Example: attribase -s my.store query attribute picture.png -k 5
+    """
 
 
 query.add_command(attribute)
@@ -125,7 +129,14 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str)
     help="Bind VALUE to $NAME, cast to the type needed there.",
 )
 @click.option("--at", metavar="TAG|TIMESTAMP", help="Read the store as it was at a tag or a moment.")
-@click.option("--format", "fmt", type=click.Choice(SQL_FORMATS), default="table", show_default=True)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(SQL_FORMATS),
+    default="table",
+    show_default=True,
+    help="Of the rows; all but `table` are complete.",
+)
 @click.option(
     "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
 )
@@ -148,7 +159,7 @@ def sql(
     \b
     Example: attribase -s my.store query sql "from metrics"
              attribase -s my.store query sql "from ranks" --format parquet -o ranks.parquet
-             attribase -s my.store query sql "from metrics where case_name = $case" --param case=bamfg --at v1
+             attribase -s my.store query sql "from metrics where split = $s" --param s=test --at v1
     """
     from ..query.sql.formats import write_rows
     from ..query.sql.runner import stream_sql

@@ -1,6 +1,7 @@
 """`attribase query serve`: the HTTP service and its web page."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,10 +42,20 @@ from .console import say, store_uri
     show_default=True,
     help="Seconds until new data is seen.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Processes that answer, each one request at a time.",
+)
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Of all processes together, for example 4GB.  [default: 2GB, or what the store needs]",
+)
 @click.pass_context
-def serve(
-    ctx: click.Context, host: str, port: int, token_file: Path | None, sql: bool, refresh: float
-) -> None:
+def serve(ctx: click.Context, /, host: str, port: int, token_file: Path | None, **settings: Any) -> None:
     """Answer over HTTP until stopped: attribution, SQL, LanceDB's remote protocol, and a page.
 
     Example: attribase -s my.store query serve --port 8765
@@ -53,7 +64,7 @@ def serve(
     from ..query.service.server import serve as run
 
     token = None if token_file is None else _token(token_file)
-    options = ServiceOptions(token=token, sql=sql, refresh=refresh)
+    options = ServiceOptions(token=token, **settings)
     run(store_uri(ctx), options, host, port, ready=lambda url: say(f"serving at {url}"))
 
 
@@ -65,7 +76,9 @@ def _token(path: Path) -> str:
         raise InvalidInputError(
             f"cannot read the token in {path}: {error}", hint="it is a line of text"
         ) from error
-    if len(token) < 8 or not token.isascii() or not token.isprintable() or " " in token:
+    from ..query.service.options import is_usable_token
+
+    if not is_usable_token(token):
         raise InvalidInputError(
             f"{path} holds no usable token",
             hint="write 8 or more letters and digits into it, such as `openssl rand -hex 32` prints",

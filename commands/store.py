@@ -82,13 +82,16 @@ def tag(ctx: click.Context, name: str, delete: bool) -> None:
              attribase -s my.store query sql "from metrics" --at before_cleaning
              attribase -s my.store query sql "from before_cleaning.metrics"
     """
+    from ..query.sql.statements import schema_name
+
     store = open_store(ctx)
     if delete:
         delete_tag(store, name)
         say(f"deleted the tag {name}")
     else:
         created = create_tag(store, name)
-        say(f"tagged {len(created.versions)} tables: query sql ... --at {name}, or `from {name}.metrics`")
+        schema = schema_name(name)
+        say(f"tagged {len(created.versions)} tables: query sql ... --at {name}, or `from {schema}.metrics`")
 
 
 @click.command()

@@ -5,16 +5,19 @@ from typing import Any
 
 import click
 
-from .console import open_store, print_left_out, run_job, say
+from .console import CommandGroup, open_store, print_left_out, run_job, say
 
 encoder_option = click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def train() -> None:
-    """Train mappers and calibrations on what was ingested."""
+    """Train mappers and calibrations on what was ingested.
+
+    Example: attribase -s my.store train mapper --name tuned
+    """
 
 
 @train.command()

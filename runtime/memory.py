@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -41,6 +42,16 @@ def reuse_freed_memory() -> Iterator[None]:
     finally:
         _set(libc, DEFAULT)
         libc.malloc_trim(0)
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back to the system: that of the C library and that of Arrow."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
 
 
 def _set(libc: Any, options: Mapping[int, int]) -> None:

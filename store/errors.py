@@ -6,11 +6,11 @@
     ├── NotFoundError                  404   1     a store, table, version, encoder or row that is not there
     ├── ConflictError                  409   1     stale or ambiguous state, a commit that lost every race
     ├── DataError                      422   1     truncated images, wrong hashes, broken files
-    ├── LimitError                     413   1     SQL that needs too much memory or returns too many rows
+    ├── LimitError                     413   1     a statement or request that needs too much memory
     │   └── TooLargeError              413   -     a request of too many bytes, queries or pixels
-    ├── TimeLimitError                 408   1     SQL that ran too long or was cancelled
+    ├── TimeLimitError                 408   1     a statement or request that ran too long
     │   └── RequestTimeoutError        408   -     a request that did not arrive in time
-    ├── BusyError                      503   1     SQL while every worker is taken
+    ├── BusyError                      503   1     a statement or request that found no worker
     │   ├── OverloadedError            503   -     a request while too many others wait
     │   └── NotReadyError              503   -     a request while the service starts or stops
     └── RequestError                   500   -     base of what is wrong with the HTTP request itself

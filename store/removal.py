@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .columns import utc_now
 from .errors import ConflictError, NotFoundError
-from .jobs import DONE, Step
+from .jobs import Step
 from .lookup import FEW, is_in, quote
 from .removal_plan import RemovalPlan
 from .retries import with_retries
@@ -26,7 +26,6 @@ from .tombstones import (
 )
 
 STAGE = "remove"
-INGEST_KIND = "images"  # of the jobs that ingest sources
 BYTES_LAST = ("ranks", "failures", "members", "samples", "models", "images")
 """The order in which tables are purged after the vectors: rows go before what they name."""
 
@@ -95,8 +94,8 @@ def purge(store: Store) -> Iterator[Step]:
 def readmit(store: Store, names: Sequence[str]) -> list[str]:
     """Let removed images come back with their next ingest: delete the tombstones of these image ids or uris.
 
-    The tombstones of models and samples that were made from no other removed image go with them. Ingesting
-    a source that was ingested before reads it again. Nothing is brought back by this itself.
+    The tombstones of models and samples that were made from no other removed image go with them. Nothing is
+    brought back by this itself: a source that was ingested before is read again once tombstones have changed.
 
     Returns the image ids. Raises NotFoundError for a name of no removed image.
     """
@@ -114,13 +113,5 @@ def readmit(store: Store, names: Sequence[str]) -> list[str]:
     derived = [
         one for one, stone in found.by_id.items() if stone.made_from and left.isdisjoint(stone.made_from)
     ]
-    with_retries("deleting jobs", lambda: _forget_done_ingests(store))
     delete_rows(store, "tombstones", "item_id", [*derived, *images])
     return images
-
-
-def _forget_done_ingests(store: Store) -> None:
-    """A source whose job is done is not read again: let the next ingest of each plan it anew."""
-    where = f"kind = {quote(INGEST_KIND)} AND state = {quote(DONE)}"
-    if store.count("jobs", where):
-        store.dataset("jobs").delete(where)

@@ -1,8 +1,10 @@
 """Which images, models and samples a removal takes out of a store, chosen before anything is written."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -114,23 +116,36 @@ def missing_members(store: Store, collection: str, folder: str | Path) -> list[t
     """(image_id, uri) of the members of `collection` that came from `folder` and are no longer in it.
 
     Their file is gone, or another picture has its name now: where several members share a uri, the file is
-    compared with their ids.
+    compared with their ids. Members of an archive in the folder are not looked for.
     """
-    root = Path(folder).expanduser().absolute()
-    prefix = f"{root}/"
+    prefix = f"{Path(_path_of(str(folder))).expanduser().absolute()}/"
     members = store.read("members", ["image_id"], f"collection = {quote(collection)}")["image_id"]
-    by_uri: dict[str, list[str]] = {}
+    by_path: dict[str, list[tuple[str, str]]] = {}
     for batch in store.scan("images", ["image_id", "uri"], batch_rows=SCAN_ROWS):
-        mine = batch.filter(pc.fill_null(pc.starts_with(batch["uri"], prefix), False))
-        mine = mine.filter(pc.is_in(mine["image_id"], members.combine_chunks()))
+        mine = batch.filter(pc.is_in(batch["image_id"], members.combine_chunks()))
         for image, uri in zip(mine["image_id"].to_pylist(), mine["uri"].to_pylist(), strict=True):
-            by_uri.setdefault(uri, []).append(image)
+            path = _path_of(uri or "")
+            if path.startswith(prefix):
+                by_path.setdefault(path, []).append((image, uri))
     missing = []
-    for uri, images in sorted(by_uri.items()):
-        there = Path(uri).is_file()
-        held = content_id(Path(uri).read_bytes()) if there and len(images) > 1 else None
-        missing += [(image, uri) for image in images if not there or held not in (None, image)]
+    for path, images in sorted(by_path.items()):
+        there = Path(path).is_file()
+        if not there and _is_in_archive(path, prefix):
+            continue
+        held = content_id(Path(path).read_bytes()) if there and len(images) > 1 else None
+        missing += [one for one in images if not there or held not in (None, one[0])]
     return missing
+
+
+def _path_of(uri: str) -> str:
+    """The path that a uri is or names; names that are no UTF-8 are percent-escaped in `file://` uris."""
+    return os.fsdecode(unquote_to_bytes(uri[7:])) if uri.startswith("file://") else uri
+
+
+def _is_in_archive(path: str, prefix: str) -> bool:
+    """Whether a part of the path below the folder is a file: of an archive, or of a table (`x.parquet#3`)."""
+    above = Path(path.partition("#")[0])
+    return any(str(one).startswith(prefix) and one.is_file() for one in (above, *above.parents))
 
 
 def _with_derived(

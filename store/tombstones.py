@@ -51,6 +51,16 @@ class Tombstone:
     erase: bool = False
     erased_at: datetime | None = None
 
+    @property
+    def story(self) -> str:
+        """When and why it was removed."""
+        return f"removed on {self.removed_at:%Y-%m-%d}" + (f": {self.reason}" if self.reason else "")
+
+    @property
+    def remedy(self) -> str:
+        """How it may come back."""
+        return "nothing, if that is right; else `attribase ingest readmit` with its id or uri"
+
 
 @dataclass(frozen=True)
 class Tombstones:

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ..runtime.influence import influence_terms
-from ..store import NotFoundError, Step, Store, key_id, vectors_table
+from ..store import NotFoundError, Step, Store, key_id
 from ..store.columns import utc_now
 from .config import CalibrationConfig
+from .data import encoder_table
 from .losses import calibration_loss
 from .provenance import input_versions, read_trained_row, same_inputs
 from .similarities import Similarities, load_similarities
@@ -44,7 +45,7 @@ def train_calibration(
     settings = json.dumps(asdict(config), sort_keys=True)
     if _is_current(store, encoder, mapper, settings):
         return
-    versions = input_versions(store, vectors_table(encoder), "mappers")
+    versions = input_versions(store, encoder_table(store, encoder), "mappers")
     similarities = load_similarities(store, encoder, mapper, config)
     history: list[dict[str, Any]] = []
     for record in calibrate(similarities, config):

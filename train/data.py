@@ -32,14 +32,14 @@ class FeatureMatrix:
 
 def embedded_items(store: Store, encoder: str) -> set[str]:
     """The ids of all items that have a vector. NotFoundError when the encoder has no table yet."""
-    return set(store.read(_table(store, encoder), ["item_id"])["item_id"].to_pylist())
+    return set(store.read(encoder_table(store, encoder), ["item_id"])["item_id"].to_pylist())
 
 
 def load_features(store: Store, encoder: str, items: set[str], column: str = "base") -> FeatureMatrix:
     """The vectors of `items`; those that have none are left out."""
     index: dict[str, int] = {}
     blocks: list[NDArray[np.float32]] = []
-    for batch in store.scan(_table(store, encoder), ["item_id", column], batch_rows=4096):
+    for batch in store.scan(encoder_table(store, encoder), ["item_id", column], batch_rows=4096):
         ids = batch["item_id"].to_pylist()
         picked = [row for row, item in enumerate(ids) if item in items]
         if not picked:
@@ -52,7 +52,7 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
         for row in picked:
             index[ids[row]] = len(index)
         blocks.append(to_rows(vectors))
-    dim = store.schema(_table(store, encoder)).field(column).type.list_size
+    dim = store.schema(encoder_table(store, encoder)).field(column).type.list_size
     rows = np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
     return FeatureMatrix(index, torch.from_numpy(rows))
 
@@ -84,7 +84,8 @@ def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) 
     return stacked
 
 
-def _table(store: Store, encoder: str) -> str:
+def encoder_table(store: Store, encoder: str) -> str:
+    """The table of its vectors. Raises NotFoundError when nothing is embedded."""
     table = vectors_table(encoder)
     if table not in store.tables():
         raise NotFoundError(

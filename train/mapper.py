@@ -9,10 +9,10 @@ from typing import Any
 
 from ..runtime import MapperPair
 from ..runtime.mapper import column_is_full, fill_column
-from ..store import Step, Store, key_id, vectors_table, views_table
+from ..store import Step, Store, key_id, views_table
 from ..store.columns import utc_now
 from .config import MapperConfig
-from .data import load_data
+from .data import encoder_table, load_data
 from .fit import fit, start_maps
 from .provenance import input_versions, read_trained_row, same_inputs
 
@@ -34,7 +34,7 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     if _is_current(store, encoder, config.name, settings):
         return
     versions = input_versions(
-        store, vectors_table(encoder), *([views_table(encoder)] if config.views else [])
+        store, encoder_table(store, encoder), *([views_table(encoder)] if config.views else [])
     )
     data = load_data(store, encoder, config)
     real, synth = start_maps(data, config)

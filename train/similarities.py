@@ -15,7 +15,7 @@ from ..runtime.mapper import RAW, to_rows
 from ..store import Store, mapped_column, vectors_table
 from ..store.errors import InvalidInputError
 from .config import CalibrationConfig
-from .data import embedded_items, load_features
+from .data import embedded_items, encoder_table, load_features
 from .pairs import load_models
 
 BLOCK = 4096
@@ -91,7 +91,7 @@ def load_similarities(store: Store, encoder: str, mapper: str, config: Calibrati
         InvalidInputError: no embedded model in the split, an empty gallery, or a mapper that was not applied.
     """
     column = "base" if mapper == RAW else mapped_column(mapper)
-    if column not in store.schema(vectors_table(encoder)).names:
+    if column not in store.schema(encoder_table(store, encoder)).names:
         raise InvalidInputError(f"{encoder} has no mapper {mapper!r}", hint="train the mapper first")
     held_out = _load_held_out(store, encoder, column, config)
     members = store.read("members", ["collection", "image_id"])

@@ -15,7 +15,7 @@ from ...store import Store
 from ...store.errors import InvalidInputError
 from ...store.lookup import quote
 from .onnx_files import OnnxFiles, import_onnx, write_row
-from .parity import MIN_COSINE, Example, Parity, compare, stored_examples
+from .parity import MIN_COSINE, Example, Parity, check_repeatable, compare, stored_examples
 from .registry import encoder_name, get_encoder
 from .spec import FP32, EncoderSpec, Network, RebuiltOnnx, split_name, variant_name
 from .variants import export_variant, is_current
@@ -81,7 +81,8 @@ def export_encoder(
         How far they differ; None for an ONNX file that is stored as it is.
 
     Raises:
-        InvalidInputError: no images, weights that do not fit, or parity below `MIN_COSINE`.
+        InvalidInputError: no images, weights that do not fit, parity below `MIN_COSINE`, or a network that
+            answers the same picture differently.
         ConflictError: the store holds features of other weights under this name.
     """
     if not images:
@@ -99,6 +100,7 @@ def export_encoder(
             raise InvalidInputError(
                 f"{spec.name} returns {encoder.dim} dimensions, not {spec.dim}", hint="check the weights file"
             )
+        check_repeatable(encoder, spec.name, examples)
         parity = compare(network, encoder, examples)
         if parity and not parity.min_cosine >= MIN_COSINE:  # also when it is NaN
             raise InvalidInputError(

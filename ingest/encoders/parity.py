@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ...runtime import BadImageError, OnnxEncoder, decode_image, normalise
 from ...runtime.decode import stored_pixel_limit
 from ...runtime.tokens import CAPTION_TOKENS, TOKENIZER_FILE, load_tokenizer
 from ...store import Store
+from ...store.errors import InvalidInputError
 from ...store.lookup import quote
 from ...store.schema import ITEM_TABLES
 from .spec import RebuiltOnnx
@@ -33,6 +34,16 @@ FEW = 20_000
 BATCH = 8
 MIN_COSINE = 0.9999
 """The least cosine between a feature of the ONNX export and the one of its source."""
+
+REPEATED = 4
+"""Pictures that are run several times."""
+
+REPEATED_COSINE = 0.99999
+"""The least cosine between two features of one picture.
+
+Batches of other sizes may take other kernels, whose sums differ in the last digits of a float; refused is a
+difference of about 0.5% of a feature's length.
+"""
 
 Original = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.float32]]
 """Pixels (images, 3, size, size) and tokens (images, 77) to features (images, dim)."""
@@ -106,6 +117,45 @@ def compare(network: Network, encoder: OnnxEncoder, examples: Sequence[Example])
         max_abs = float(np.max([max_abs, np.abs(expected - found).max()]))
         min_cosine = float(np.min([min_cosine, cosine.min()]))
     return Parity(max_abs, min_cosine)
+
+
+def check_repeatable(encoder: OnnxEncoder, name: str, examples: Sequence[Example]) -> None:
+    """Compare the features of the same pictures asked again, at other places of a batch, and alone.
+
+    Raises InvalidInputError where a picture has features whose cosine is below REPEATED_COSINE: they would
+    depend on what else is embedded with it, or on chance.
+    """
+    few = list(examples[:REPEATED])
+    if len(few) == 1:  # beside another picture
+        few.append(Example(ImageOps.invert(few[0].image), few[0].caption))
+    pixels, tokens = inputs(encoder, few)
+    order = np.arange(len(few))
+
+    def run(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return encoder.run(pixels[rows], None if tokens is None else tokens[rows])
+
+    first = run(order)
+    others = {
+        "when it is asked again": run(order),
+        "at another place of a batch": run(order[::-1])[::-1],
+        "in a batch of another size": np.concatenate([run(order[at : at + 1]) for at in order]),
+    }
+    for when, again in others.items():
+        cosine = _least_cosine(first, again)
+        if not cosine >= REPEATED_COSINE:  # also when it is NaN
+            raise InvalidInputError(
+                f"{name} answers the same picture differently {when}: cosine {cosine:.6f}, "
+                f"least {REPEATED_COSINE}",
+                hint="export it for inference: without dropout, noise or statistics of the batch",
+            )
+
+
+def _least_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The least cosine between rows of the same number, in float64; 1 for rows that are equal."""
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    return float(np.min(np.where((a == b).all(axis=1), 1.0, cosine)))
 
 
 def _original(network: Network) -> Original | None:

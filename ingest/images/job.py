@@ -12,6 +12,7 @@ from ...runtime.devices import core_count
 from ...runtime.formats import EXTRA
 from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, content_id
 from ...store.lookup import quote
+from ...store.removal_plan import missing_members
 from .embedded_rights import read_embedded_rights
 from .source import ImageRecord, ImageSource, Unreadable
 from .summary import IngestSummary
@@ -94,6 +95,7 @@ def ingest_images(
         distinct=store.count("members", f"collection = {quote(collection)}"),
         subfolder=subfolder,
         unread=0 if read else len(store.failed_items(STAGE, source.location)),
+        gone=len(missing_members(store, collection, source.location)),
     )
 
 

@@ -134,7 +134,7 @@ def merge_row(stored: Values, given: Values, counts: MergeCounts, *, update: boo
 
 def _pick(uri: str, column: str, stored: Any, given: Any, counts: MergeCounts, *, update: bool) -> Any:
     """The value that stays."""
-    if given in (None, "") or given == stored:
+    if given in (None, "") or given == stored or str(given) == str(stored):  # '7' of a CSV file is 7
         return stored
     if stored in (None, ""):
         counts.filled_columns[column] += 1

@@ -25,6 +25,7 @@ class IngestSummary:
         distinct: different images in the collection now.
         subfolder: what names of subfolders were taken as.
         unread: items of the source that an earlier run left out, where this one had nothing to read.
+        gone: members of the collection that came from this folder and are no longer in it.
     """
 
     source: str
@@ -37,6 +38,7 @@ class IngestSummary:
     distinct: int
     subfolder: str
     unread: int = 0
+    gone: int = 0
 
     @property
     def failed(self) -> int:
@@ -45,7 +47,13 @@ class IngestSummary:
 
     def lines(self, name: str = "") -> list[str]:
         """The summary for people, totals last; the source is called `name`, or by its location."""
-        return [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
+        lines = [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
+        if self.gone:
+            how = (
+                f"attribase ingest remove --collection {self.collection} --missing-from {name or self.source}"
+            )
+            lines.insert(-1, f"no longer in the folder: {_count(self.gone, 'member')} ({how})")
+        return lines
 
     def _totals(self, name: str) -> str:
         name = name or self.source

@@ -23,7 +23,6 @@ from .source import ImageRecord
 
 SUBFOLDERS = ("category", "creator", "none")
 """What the names of subfolders can be taken as."""
-REMOVED_REMEDY = "nothing, if it is to stay out"
 
 
 class Incoming(NamedTuple):
@@ -95,7 +94,7 @@ class ImageWriter:
 
     def write(self, images: Sequence[Incoming]) -> list[Failure]:
         """Store some images and their memberships. Returns those that were removed and may not come back."""
-        kept, failures = images, list[Failure]()
+        kept, failures = self._leave_out_removed(images)
         rows: dict[str, dict[str, Any]] = {}
         for image in kept:
             row = self._row(image)
@@ -116,6 +115,17 @@ class ImageWriter:
             self.counts.references_kept += stay
             self.counts.references_replaced += len(replaced) - stay
         return failures
+
+    def _leave_out_removed(self, images: Sequence[Incoming]) -> tuple[list[Incoming], list[Failure]]:
+        """The images that were not removed from the store, and failures of those that were."""
+        rows = [{"image_id": one.image_id, "uri": one.record.uri, "bytes": one.record.data} for one in images]
+        removed = self._store.removed(rows)
+        failures = [
+            Failure(one.item, "removed", removed[one.image_id].story, removed[one.image_id].remedy)
+            for one in images
+            if one.image_id in removed
+        ]
+        return [one for one in images if one.image_id not in removed], failures
 
     def _row(self, image: Incoming) -> dict[str, Any]:
         record, rights, (width, height) = image.record, image.rights, image.size or (None, None)

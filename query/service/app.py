@@ -1,92 +1,66 @@
-"""The FastAPI application: all routes, the middleware around them, and their OpenAPI description."""
+"""The application that holds the port: it answers the page, health and metrics; workers answer the rest."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from dataclasses import replace
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
-from . import lancedb
+from ...store import Store
+from ..workers import WorkerPool
+from .answering import ROUTERS, answer_requests
 from .errors import install_error_handlers
-from .lancedb.schemas import CountBody, QueryBody
+from .front import Front
+from .methods import HeadAsGet
 from .options import ServiceOptions
-from .routes import attribute, browse, images, site, sql
-from .schemas import SCHEMA_REF, AttributeBody, SqlBody
+from .relay import HEAVY, Relay
+from .routes import site
 from .security import AccessControl, SecurityHeaders
-from .service import Service
-from .size_limits import SizeLimits
 from .telemetry import TelemetryMiddleware
 
-DESCRIPTION = (
-    "Which training images made this picture, how much did each contribute, and can that be trusted."
-)
-BODIES = (AttributeBody, SqlBody, CountBody, QueryBody)
-"""Bodies that routes read themselves, so that FastAPI does not describe them."""
 
-
-def create_app(uri: str, options: ServiceOptions | None = None) -> FastAPI:
+def create_app(uri: str, options: ServiceOptions | None = None, pool: WorkerPool | None = None) -> FastAPI:
     """The service of the store at `uri`.
+
+    Its workers are started when the application starts, and ended when it ends; `app.state.front.open()`
+    starts them before. `pool`: other workers than those that `make_pool` makes.
 
     Raises NotFoundError when there is no store.
     """
     options = options or ServiceOptions()
-    service = Service(uri, options)
+    front = Front(options, pool or make_pool(uri, options))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
+        async with front.running():
             yield
 
-    app = FastAPI(
-        title="Attribase",
-        version=_version(),
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-    )
-    app.state.service = service
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.front = front
     install_error_handlers(app)
-    for part in (attribute, browse, images, sql, lancedb, site):
-        app.include_router(part.router)
+    app.include_router(site.router)
     site.mount_pages(app)
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
+    routes = [route for router in ROUTERS for route in router.routes]
+    app.router.default = Relay(front.pool, front.bodies, options, routes)
     # The last one added is the outermost.
     app.add_middleware(AccessControl, options=options)
-    app.add_middleware(SizeLimits, options=options)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(TelemetryMiddleware, telemetry=service.telemetry)
+    app.add_middleware(TelemetryMiddleware, telemetry=front.telemetry)
+    app.add_middleware(HeadAsGet)
     return app
 
 
-def _version() -> str:
-    try:
-        return version("attribase")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0+unknown"
-
-
-def _describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description, made once, with BODIES and how to send the token."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        components = document.setdefault("components", {})
-        schemas = components.setdefault("schemas", {})
-        for model in BODIES:
-            schema = model.model_json_schema(ref_template=SCHEMA_REF)
-            schemas |= schema.pop("$defs", {})
-            schemas[model.__name__] = schema
-        components["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-        }
-        document["security"] = [{"bearer": []}, {"key": []}]
-        app.openapi_schema = document
-    return app.openapi_schema
+def make_pool(uri: str, options: ServiceOptions) -> WorkerPool:
+    """The workers of a service, not yet started. Raises NotFoundError when there is no store."""
+    return WorkerPool(
+        answer_requests,
+        (Store.open(uri).uri, replace(options, token=None)),
+        workers=options.workers,
+        waiting=options.waiting,
+        wait=options.wait_seconds,
+        lanes={HEAVY: max(1, options.workers - 1)},
+        idle=options.refresh,
+        idle_request={},
+    )

@@ -21,18 +21,6 @@ log = logging.getLogger("attribase.service")
 SHOWN_VALIDATION_ERRORS = 3
 
 
-class AbortedResponseError(Exception):
-    """A response that was begun and cannot be finished: no handler answers it. Base of the two below."""
-
-
-class TruncatedResponseError(AbortedResponseError):
-    """The rest of a response cannot be made. What was sent cannot be taken back: the connection is closed."""
-
-
-class ResponseMemoryError(AbortedResponseError):
-    """Too many large responses are being sent. Nothing of this one was sent yet, so it becomes a 503."""
-
-
 def error_response(error: AttribaseError) -> Response:
     """The response for one of our errors. Status 500 is a fault of the service, so it is logged."""
     if error.status == 500:
@@ -86,6 +74,5 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def handle_unexpected(request: Request, error: Exception) -> Response:
-        if not isinstance(error, AbortedResponseError):
-            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return json_error(500, "the service failed to answer", "its log says why; please report it")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...runtime.devices import core_count
+from ...store.errors import InvalidInputError
+from ..workers import MB
 
-MB = 1 << 20
+MIN_TOKEN = 8
+"""The fewest characters of a token."""
 
 
 @dataclass(frozen=True)
@@ -18,38 +20,48 @@ class ServiceOptions:
         sql: whether POST /v1/sql answers.
         refresh: seconds until new data is seen.
         hosts: Host headers that are accepted without a token, beside those of loopback.
-        threads: that answer requests, and as many that read files.
-        waiting: requests that may wait for a thread; one more gets 503.
+        workers: processes that answer, each one request at a time.
+        memory: of all processes together, as `2GB`. Left out, 2 GB, or more where what the workers keep of
+            the store leaves less than `least_memory` for each request.
+        least_memory: bytes of memory that a request may take at the least.
+        waiting: requests that may wait for a worker; one more gets 503.
+        wait_seconds: that a request waits for a worker; then it gets 503.
+        seconds: that a worker may take for a request.
+        sql_seconds: that a statement may take.
         body_bytes: of one request.
-        all_bodies_bytes: of all requests in flight.
-        all_answers_bytes: of all large responses that clients have not taken yet.
+        all_bodies_bytes: of all requests that have not ended.
+        all_answers_bytes: of all answers that clients have not taken yet.
         head_seconds: until the headers of a request have arrived.
         body_seconds: until its body has arrived, from the headers on.
         send_seconds: until the client takes more of a response (a quarter of a megabyte).
+        send_rate: bytes a second that a client must take of an answer after `send_seconds`.
         stop_seconds: that requests in flight get to end when the service is asked to stop.
         pixels: of one image; 25 million are about 75 MB decoded.
         images: named in one answer.
         candidates: images that a search by index, or for near-duplicates, may look at.
         queries: in one request.
         rows: of one SQL or table response.
-        answer_bytes: of one table response.
-        sql_workers: processes that run SQL, each one statement at a time.
-        sql_seconds: that a statement may take.
-        sql_memory: that a statement may take.
+        answer_bytes: of one answer.
     """
 
     token: str | None = field(default=None, repr=False)
     sql: bool = True
     refresh: float = 5.0
     hosts: tuple[str, ...] = ()
-    threads: int = max(2, min(16, core_count()))
+    workers: int = 2
+    memory: str | None = None
+    least_memory: int = 256 * MB
     waiting: int = 256
+    wait_seconds: float = 30.0
+    seconds: float = 20.0
+    sql_seconds: float = 30.0
     body_bytes: int = 32 * MB
     all_bodies_bytes: int = 256 * MB
-    all_answers_bytes: int = 256 * MB
+    all_answers_bytes: int = 512 * MB
     head_seconds: float = 10.0
     body_seconds: float = 30.0
     send_seconds: float = 60.0
+    send_rate: int = 64 << 10
     stop_seconds: float = 15.0
     pixels: int = 25_000_000
     images: int = 10_000
@@ -57,6 +69,17 @@ class ServiceOptions:
     queries: int = 1000
     rows: int = 100_000
     answer_bytes: int = 64 * MB
-    sql_workers: int = 2
-    sql_seconds: float = 30.0
-    sql_memory: str = "1GB"
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not is_usable_token(self.token):
+            raise InvalidInputError(
+                "this is no usable token",
+                hint=f"use {MIN_TOKEN} or more letters and digits, or None for no token",
+            )
+        if self.workers < 1:
+            raise InvalidInputError("there must be a worker", hint="set workers to 1 or more")
+
+
+def is_usable_token(token: str) -> bool:
+    """Whether a token is long enough and consists of visible ASCII characters, as an HTTP header may hold."""
+    return len(token) >= MIN_TOKEN and token.isascii() and token.isprintable() and " " not in token

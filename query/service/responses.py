@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from ...store.errors import NotAcceptableError
+from ...store.errors import AttribaseError, NotAcceptableError
 from ..json_values import json_bytes
+from .errors import error_response
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -43,3 +47,29 @@ def arrow_response(table: pa.Table, media_type: str = ARROW) -> Response:
     with new(sink, table.schema) as writer:
         writer.write_table(table)
     return Response(sink.getvalue(), media_type=media_type)
+
+
+class SlicedResponse(Response):
+    """A response in slices, made one after the other.
+
+    An error after the first one begins the response again: what was sent before is dropped by the process
+    that holds the port, which passes on complete answers only.
+    """
+
+    def __init__(self, slices: Generator[bytes, None, None], media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        self._slices = slices
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make and send the slices."""
+        with closing(self._slices) as slices:
+            first = next(slices, b"")
+            start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            await send(start)
+            try:
+                await send({"type": "http.response.body", "body": first, "more_body": True})
+                for data in slices:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            except AttribaseError as error:
+                await error_response(error)(scope, receive, send)

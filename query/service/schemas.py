@@ -14,10 +14,16 @@ from fastapi import Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from ...store.errors import InvalidInputError, UnsupportedMediaTypeError
+from ...store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
 from .errors import format_validation_errors
 
 SCHEMA_REF = "#/components/schemas/{model}"
+
+MAX_ITEMS = 2_000_000
+"""Commas and opening brackets of a JSON body: about its numbers and texts."""
+
+MAX_FIELDS = 20_000
+"""Colons of a JSON body: about the fields of its objects. Validation remembers each that does not fit."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Condition = Annotated[str, Field(max_length=10_000)]
@@ -28,7 +34,7 @@ SampleName = Annotated[
     Field(description="A stored sample's id or uri."),
 ]
 RawFeature = Annotated[
-    Annotated[list[FiniteFloat], Field(min_length=1, max_length=65_536)] | None,
+    Annotated[list[FiniteFloat], Field(min_length=1, max_length=65_536, fail_fast=True)] | None,
     Field(
         description="A generated image's raw feature as its encoder gives it, neither mapped nor normalised."
     ),
@@ -82,7 +88,7 @@ class AttributeBody(AttributeOptions):
     image: EncodedImage = None
     sample: SampleName = None
     vector: RawFeature = None
-    queries: Annotated[list[Query], Field(min_length=1)] | None = None
+    queries: Annotated[list[Query], Field(min_length=1, fail_fast=True)] | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> AttributeBody:
@@ -126,11 +132,27 @@ def media_type(request: Request) -> str:
 
 
 def parse_json(model: type[M], body: bytes) -> M:
-    """JSON text as `model`. Raises InvalidInputError."""
+    """JSON text as `model`. Raises InvalidInputError, TooLargeError for more items or fields than fit."""
+    check_json_size(body)
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def check_json_size(body: bytes) -> None:
+    """Raise TooLargeError for JSON of too many items or fields, counted without parsing it.
+
+    What is in texts counts too, so this is an upper bound.
+    """
+    items = body.count(b",") + body.count(b"[") + body.count(b"{")
+    fields = body.count(b":")
+    if items > MAX_ITEMS:
+        raise TooLargeError(f"JSON of {items:,} items", hint=f"it may have {MAX_ITEMS:,}: send fewer at once")
+    if fields > MAX_FIELDS:
+        raise TooLargeError(
+            f"JSON of {fields:,} fields", hint=f"it may have {MAX_FIELDS:,}: send fewer at once"
+        )
 
 
 def invalid_request(error: ValidationError) -> InvalidInputError:

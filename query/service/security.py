@@ -8,7 +8,7 @@ cross-site request (seen in the Origin header).
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
+import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,7 @@ from ...store.errors import AttribaseError, ForbiddenError, UnauthorizedError
 from .errors import error_response
 from .options import ServiceOptions
 
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 PUBLIC_PATHS = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico")
@@ -59,13 +60,8 @@ class AccessControl:
     def check(self, scope: Scope) -> None:
         """Raises UnauthorizedError or ForbiddenError for a request that is not allowed."""
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc.lower() != host.lower():
-            raise ForbiddenError(
-                "pages of other sites may not send requests to this service",
-                hint="use its own page, or a program that is no browser",
-            )
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
         if self._token is None:
             if _host_name(host) not in self._hosts:
                 raise ForbiddenError(
@@ -76,6 +72,11 @@ class AccessControl:
             raise UnauthorizedError(
                 "the token is wrong" if _request_token(headers) else "a token is needed",
                 hint="send `Authorization: Bearer TOKEN` or `x-api-key: TOKEN`",
+            )
+        if origin and origin not in (f"http://{host}", f"https://{host}"):
+            raise ForbiddenError(
+                "pages of other sites may not send requests to this service",
+                hint="use its own page, or a program that is no browser",
             )
 
 
@@ -120,8 +121,10 @@ def _request_token(headers: dict[bytes, bytes]) -> bytes:
 
 
 def _host_name(host: str) -> str:
-    """A Host header without its port, in lower case; empty where it cannot be read."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+    """A Host header in lower case without its port; empty where it is anything but a name and a port.
+
+    It is not read as a part of an address: there, `127.0.0.1/.evil.example` and `evil.example@127.0.0.1` name
+    this machine.
+    """
+    found = HOST.fullmatch(host)
+    return found[1].strip("[]") if found else ""

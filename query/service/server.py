@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http
 import ipaddress
 import signal
 import socket
@@ -12,16 +14,22 @@ from typing import Any
 
 import h11
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ...store.errors import InvalidInputError
+from ...store.errors import AttribaseError, InvalidInputError, OverloadedError
 from .app import create_app
+from .errors import error_response
+from .front import Front
 from .options import ServiceOptions
+from .security import COMMON_HEADERS
 
 CONNECTIONS = 1000
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 HEADER_BYTES = 64 << 10
+STOP_SHARE = 0.8
+"""Of `stop_seconds`: then requests in flight are answered 503, and the rest is for those answers."""
 
 
 class TimeoutH11Protocol(H11Protocol):
@@ -38,13 +46,34 @@ class TimeoutH11Protocol(H11Protocol):
     send_seconds = 60.0
     """Until a client takes more of a response that does not fit into the send buffer."""
 
+    max_connections = 1000
+    """Beyond these, a connection is answered 503 and closed."""
+
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the headers of the first request."""
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self._refuse(OverloadedError("too many connections", hint="try again in a second"))
+            return
         self._start_receive_timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as every other error is answered."""
+        self._refuse(InvalidInputError(msg.rstrip("."), hint="send HTTP/1.1"))
+
+    def _refuse(self, error: AttribaseError) -> None:
+        """Answer with an error, before any application, and close the connection."""
+        response = error_response(error)
+        reason = http.HTTPStatus(error.status).phrase.encode()
+        headers = [*response.raw_headers, *COMMON_HEADERS, (b"connection", b"close")]
+        start = h11.Response(status_code=error.status, headers=headers, reason=reason)
+        for event in (start, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+            with contextlib.suppress(h11.LocalProtocolError):  # an answer was begun already
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Stop the timer once the headers are complete; a part of them does not start it anew."""
@@ -93,7 +122,26 @@ class TimeoutH11Protocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but SIGTERM and SIGINT end the process with exit code 0 once it has stopped."""
+    """uvicorn's server, but SIGTERM and SIGINT end the process with exit code 0 once it has stopped.
+
+    What has not ended some time after the signal is answered 503: then the workers are killed.
+    """
+
+    def __init__(self, config: uvicorn.Config, front: Front, stop_seconds: float) -> None:
+        super().__init__(config)
+        self._front, self._stop_seconds = front, stop_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end, for a while."""
+        stopping = asyncio.create_task(self._stop_later())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            stopping.cancel()
+
+    async def _stop_later(self) -> None:
+        await asyncio.sleep(self._stop_seconds)
+        await self._front.stop()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -160,19 +208,27 @@ def serve(
             f"{host} can be reached from other machines, and there is no token",
             hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
         )
+    app = create_app(uri, options)
+    front: Front = app.state.front
     listener = open_listener(host, port)
     try:
-        server = Server(_config(uri, options))
+        front.open()
+        server = Server(_config(app, options), front, STOP_SHARE * options.stop_seconds)
         ready(_url(host, listener))
         server.run(sockets=[listener])
     finally:
         listener.close()
+        front.pool.close()
 
 
-def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
-    timeouts = {"head_seconds": options.head_seconds, "send_seconds": options.send_seconds}
+def _config(app: FastAPI, options: ServiceOptions) -> uvicorn.Config:
+    timeouts = {
+        "head_seconds": options.head_seconds,
+        "send_seconds": options.send_seconds,
+        "max_connections": CONNECTIONS,
+    }
     return uvicorn.Config(
-        create_app(uri, options),
+        app,
         http=type("ConfiguredH11Protocol", (TimeoutH11Protocol,), timeouts),
         ws="none",
         lifespan="on",
@@ -180,9 +236,8 @@ def _config(uri: str, options: ServiceOptions) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(options.stop_seconds),
+        timeout_graceful_shutdown=max(1, round(options.stop_seconds)),
         h11_max_incomplete_event_size=HEADER_BYTES,
     )
 

@@ -1,150 +1,106 @@
-"""State that all routes share: the open store, its newest snapshot, thread pools and SQL workers."""
+"""What the routes of one worker share: the open store, its newest snapshot, and the sandbox of SQL."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from functools import partial
-from threading import Lock
-from time import time
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeAlias, TypeVar
+from time import monotonic, time
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from fastapi import Depends, Request
+import numpy as np
+from fastapi import Depends
+from fastapi import Request as HttpRequest
+from PIL import Image
 
 from ...store import Store
-from ...store.errors import NotReadyError, OverloadedError
+from ...store.errors import AttribaseError
+from ..attribution.attribute import answer_all
+from ..attribution.request import Request
 from ..cache import SharedCache
 from ..session import Session, Snapshot
+from ..workers import MB
 from .options import ServiceOptions
-from .telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from ..sql.sandbox import SqlPool
+    from ..sql.sandbox import Sandbox
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-THUMBNAIL_BYTES = 64 << 20
+THUMBNAIL_BYTES = 16 * MB
+SQL_SHARE = 0.6
+"""Of a worker's memory that DuckDB may take; the rest is for Arrow, the answer and Python."""
 
 log = logging.getLogger("attribase.service")
 
 
-class Threads:
-    """A thread pool with a bounded queue.
-
-    A call counts until its function returns, also when the client that it was made for has disconnected.
-    That is why this is no anyio.CapacityLimiter: it gives its token back when the waiting task is cancelled,
-    while the thread is still computing.
-    """
-
-    def __init__(self, count: int, waiting: int, name: str) -> None:
-        """`count` threads, and at most `waiting` calls that wait for one."""
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"attribase-{name}")
-        self._limit, self._lock = count + waiting, Lock()
-        self.busy = 0
-        """Calls that run or wait."""
-
-    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(*args, **kwargs)` in a thread. Raises OverloadedError when too many calls wait."""
-        with self._lock:
-            if self.busy >= self._limit:
-                raise OverloadedError("the service is busy", hint="try again in a second")
-            self.busy += 1
-        try:
-            future = self._pool.submit(function, *args, **kwargs)
-        except BaseException:
-            self._finish(None)
-            raise
-        future.add_done_callback(self._finish)
-        return await asyncio.wrap_future(future)
-
-    def _finish(self, _: Future[T] | None) -> None:
-        with self._lock:
-            self.busy -= 1
-
-    def close(self) -> None:
-        """Wait for calls that run; drop those that wait for a thread."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
 class Service:
-    """One store, served. `running` opens what it needs and closes it."""
+    """One store, and what this process has read of it. It answers one request at a time."""
 
     def __init__(self, uri: str, options: ServiceOptions) -> None:
-        """Opens the store, so that a wrong URI fails before anything is served. Raises NotFoundError."""
-        self.store, self.options, self.telemetry = Store.open(uri), options, Telemetry()
-        # Only `_refresh_forever` asks the session for a snapshot; requests never wait for that.
+        """Opens the store. Raises NotFoundError."""
+        self.store, self.options = Store.open(uri), options
         self._session = Session(self.store, refresh=0.0)
-        self._snapshot: Snapshot | None = None
-        self.answer_threads = Threads(options.threads, options.waiting, "answers")
-        self.file_threads = Threads(options.threads, options.waiting, "files")
-        self.sql_threads = Threads(options.sql_workers, options.waiting, "sql")
-        self.sql: SqlPool | None = None
+        self.snapshot: Snapshot = self._session.snapshot()
+        """The newest versions of all tables; a request uses no other."""
+        self.checked = time()
+        """When new versions were looked for, in seconds since 1970."""
+        self._refreshed = monotonic()
+        self.deadline = float("inf")
+        self.sandbox: Sandbox | None = None
         self.thumbnails = thumbnail_cache()
-        self._threads = {"answers": self.answer_threads, "files": self.file_threads, "sql": self.sql_threads}
-        for name, threads in self._threads.items():
-            self.telemetry.calls.labels(name).set_function(partial(getattr, threads, "busy"))
 
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest versions; a request takes it once and uses no other. Raises NotReadyError."""
-        if self._snapshot is None:
-            raise NotReadyError("the service is starting", hint="try again in a second")
-        return self._snapshot
+    def begin(self, seconds: float) -> None:
+        """Begin a request, which may take so many seconds."""
+        self.deadline = monotonic() + seconds
+        if self.sandbox is not None:
+            self.sandbox.reset()
+        if monotonic() - self._refreshed >= self.options.refresh:
+            self._refresh()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Take the first snapshot, start SQL workers and refreshing; stop and close everything at the end."""
-        await self._refresh()
-        if self.options.sql:
-            self.sql = await asyncio.to_thread(self._start_sql)
-        refreshing = asyncio.create_task(self._refresh_forever())
+    def seconds_left(self) -> float:
+        """Seconds that the request may still take."""
+        return max(0.01, self.deadline - monotonic())
+
+    def _refresh(self) -> None:
+        """Look for new versions; where that fails, go on with the newest there is."""
         try:
-            yield
-        finally:
-            refreshing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await refreshing
-            await asyncio.to_thread(self._close)
+            self.snapshot = self._session.snapshot()
+            self.checked = time()
+        except Exception as error:  # the store may be unreachable for a moment: try again
+            log.warning("cannot look for new data: %s", error)
+        self._refreshed = monotonic()
 
-    def _start_sql(self) -> SqlPool:
-        from ..sql.sandbox import SqlPool
+    def warm_up(self) -> None:
+        """Read what most requests need, so that the first one need not wait, and memory is known."""
+        try:
+            space = self.snapshot.space()
+            space.pool("all")
+            space.load_vectors()
+            answer_all(
+                self.snapshot, [np.ones(self.snapshot.dim(space.encoder), np.float32)], Request(files=False)
+            )
+            self.snapshot.network(space.encoder).encode([Image.new("RGB", (8, 8))])
+        except (AttribaseError, ImportError) as error:  # raised again to the request that needs it
+            log.info("cannot prepare: %s", error)
+        self.open_sandbox(self.options.least_memory)
 
-        options = self.options
-        return SqlPool(
-            self.store.uri,
-            workers=options.sql_workers,
-            memory=options.sql_memory,
-            seconds=options.sql_seconds,
-            max_rows=options.rows,
-            refresh=options.refresh,
+    def open_sandbox(self, memory: int) -> None:
+        """Be ready for SQL, which may take a part of `memory` bytes."""
+        if not self.options.sql:
+            return
+        from ..sql.sandbox import Sandbox, SandboxLimits
+
+        limits = SandboxLimits(
+            memory=int(SQL_SHARE * memory),
+            seconds=self.options.sql_seconds,
+            max_rows=self.options.rows,
+            max_bytes=self.options.answer_bytes,
         )
+        self.sandbox = Sandbox(self.store, limits, self.options.refresh)
+        with self.sandbox.run("select 1", None, 1, self.options.sql_seconds) as rows:
+            list(rows.batches)
 
-    def _close(self) -> None:
-        if self.sql is not None:
-            self.sql.close()
-        for threads in self._threads.values():
-            threads.close()
-
-    async def _refresh_forever(self) -> None:
-        """Look for new versions; where that fails, log it and go on serving the newest snapshot."""
-        while True:
-            await asyncio.sleep(self.options.refresh)
-            try:
-                await self._refresh()
-            except Exception as error:  # the store may be unreachable for a moment: try again
-                log.warning("cannot look for new data: %s", error)
-
-    async def _refresh(self) -> None:
-        newest = await asyncio.to_thread(self._session.snapshot)
-        if newest is not self._snapshot:
-            self._snapshot = newest
-            self.telemetry.set_snapshot(newest.version)
-        self.telemetry.refreshed.set(time())
+    def cancel(self) -> None:
+        """Stop a statement that runs. For other threads."""
+        if self.sandbox is not None:
+            self.sandbox.cancel()
 
 
 def thumbnail_cache(max_bytes: int = THUMBNAIL_BYTES) -> SharedCache[tuple[bytes, str]]:
@@ -157,7 +113,7 @@ def open_dataset(snapshot: Snapshot, table: str) -> Any:
     return snapshot.cached(("dataset", table), lambda: snapshot.pinned.dataset(table), table)
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: HttpRequest) -> Service:
     """The service of the application that a request came to."""
     service: Service = request.app.state.service
     return service

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the service: requests by route and status, latency, threads, the snapshot served."""
+"""Prometheus metrics of the service: requests by route and status, latency, workers, the snapshot served."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..workers import WorkerPool
+from ..workers.memory import resident_bytes
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 COUNTED_METHODS = ("GET", "POST", "HEAD")
@@ -30,11 +33,17 @@ class Telemetry:
         self.requests_in_flight = Gauge(
             "attribase_requests_in_flight", "Requests being answered.", registry=self.registry
         )
-        self.calls = Gauge(
-            "attribase_calls",
-            "Calls that run in a thread or wait for one.",
-            ("threads",),
-            registry=self.registry,
+        self.waiting = Gauge(
+            "attribase_requests_waiting", "Requests that wait for a worker.", registry=self.registry
+        )
+        self.working = Gauge(
+            "attribase_requests_working", "Requests that a worker answers.", registry=self.registry
+        )
+        self.resident = Gauge(
+            "attribase_resident_bytes", "Resident memory of all processes.", registry=self.registry
+        )
+        self.memory_limit = Gauge(
+            "attribase_memory_limit_bytes", "What all processes together may take.", registry=self.registry
         )
         self.snapshot_info = Gauge(
             "attribase_snapshot_info",
@@ -47,6 +56,17 @@ class Telemetry:
             "When the store was last checked for new versions.",
             registry=self.registry,
         )
+
+    def watch(self, pool: WorkerPool) -> None:
+        """Report the queue and the memory of these workers."""
+
+        def resident() -> float:
+            pids = [worker.process.pid for worker in pool.processes if worker is not None]
+            return sum((resident_bytes(pid) or 0 for pid in pids), float(resident_bytes() or 0))
+
+        self.waiting.set_function(lambda: len(pool.queue))
+        self.working.set_function(lambda: pool.queue.running)
+        self.resident.set_function(resident)
 
     def set_snapshot(self, version: str) -> None:
         """Report `version` as the one that is served, and no other."""

@@ -49,6 +49,18 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def schema_name(name: str) -> str:
+    """The name of a schema as a statement takes it: quoted where it is a word of SQL, such as `select`."""
+    import duckdb  # imported late: `import attribase` stays light
+
+    with duckdb.connect() as con:
+        try:
+            con.extract_statements(f"from {name}.metrics")
+        except duckdb.ParserException:
+            return quote_name(name)
+    return name
+
+
 @cache
 def published() -> pa.Table:
     """Tables 3 and 4 of arXiv:2306.09345: a row each encoder, mapper, case and scheme.

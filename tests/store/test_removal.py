@@ -1,14 +1,16 @@
 import signal
+from datetime import timedelta
 
 import pytest
 from attribase.store import Store, content_id
 from attribase.store.checks import check
+from attribase.store.erasure import erase
 from attribase.store.errors import ConflictError, NotFoundError
 from attribase.store.removal import purge, readmit, remove
 from attribase.store.removal_plan import plan_removal
 from attribase.store.tombstones import item_columns, read_tombstones
 
-from .gallery import COUNT, EXEMPLAR, IDS, PICTURES, SHARED, VECTORS, fill, vector_row
+from .gallery import COUNT, EXEMPLAR, IDS, PICTURES, SHARED, VECTORS, files_holding, fill, vector_row
 from .writer import payload
 
 
@@ -110,14 +112,6 @@ def test_a_model_of_two_removed_images_comes_back_with_the_last(gallery):
     assert gallery.upsert("models", [pair]) == 1
 
 
-def test_a_source_is_read_again_after_an_image_of_it_was_readmitted(gallery):
-    job = gallery.jobs.plan("images", {"source": "x"}, ["a", "b"], 2)
-    job.finish(job.pending()[0])
-    list(remove(gallery, plan_removal(gallery, ids=[IDS[3]])))
-    readmit(gallery, [IDS[3]])
-    assert len(gallery.jobs.plan("images", {"source": "x"}, ["a", "b"], 2).pending()) == 1
-
-
 def test_no_row_comes_back_from_a_writer_at_the_same_time(tmp_path, start):
     count, removed = 40, 12
     store = Store.create(tmp_path / "store")
@@ -126,14 +120,17 @@ def test_no_row_comes_back_from_a_writer_at_the_same_time(tmp_path, start):
     ids = [content_id(payload(n)) for n in range(count)]
     assert set(store.read("images", ["image_id"])["image_id"].to_pylist()) == set(ids[removed:])
     assert set(read_tombstones(store).by_id) == set(ids[:removed])
+    list(erase(store, grace=timedelta(0)))
+    for n in range(removed):
+        assert files_holding(store, payload(n)[1000:1064]) == []
+    assert files_holding(store, payload(removed)[1000:1064])
 
 
 @pytest.mark.parametrize("lines", [1, 5, 9])
 def test_a_removal_killed_leaves_no_bytes_without_a_record_and_goes_on(tmp_path, start, lines):
     store = Store.create(tmp_path / "store")
     ids = [content_id(payload(n)) for n in range(6)]
-    rows = [{"image_id": one, "bytes": payload(n)} for n, one in enumerate(ids)]
-    store.upsert("images", rows)
+    store.upsert("images", [{"image_id": one, "bytes": payload(n)} for n, one in enumerate(ids)])
     (child,) = start(store.uri, ("take_out", 3))
     for _ in range(lines):
         child.stdout.readline()
@@ -144,7 +141,22 @@ def test_a_removal_killed_leaves_no_bytes_without_a_record_and_goes_on(tmp_path,
     (child,) = start(store.uri, ("take_out", 3))
     assert child.communicate(timeout=60)[0].endswith("removed\n")
     assert set(store.read("images", ["image_id"])["image_id"].to_pylist()) == set(ids[3:])
-    assert all(one.erased_at for one in read_tombstones(store).by_id.values())
+
+
+@pytest.mark.parametrize("lines", [1, 3, 5])
+def test_an_erasure_killed_loses_nothing_and_goes_on(tmp_path, start, lines):
+    store = fill(Store.create(tmp_path / "store"))
+    list(remove(store, plan_removal(store, ids=[IDS[3]]), erase=True))
+    (child,) = start(store.uri, ("clean",))
+    for _ in range(lines):
+        child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    child.wait(60)
+    assert dict(store.blobs("images", "bytes", [IDS[4]])) == {IDS[4]: PICTURES[4]}
+    list(erase(store, grace=timedelta(0)))
+    assert files_holding(store, PICTURES[3][1000:1064]) == []
+    assert dict(store.blobs("images", "bytes", [IDS[4]])) == {IDS[4]: PICTURES[4]}
+    assert check(store, read_bytes=False) == []
 
 
 def test_a_writer_of_vectors_does_not_bring_one_back(gallery):

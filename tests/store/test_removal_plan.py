@@ -1,3 +1,6 @@
+import os
+from urllib.parse import quote
+
 import pytest
 from attribase.store.errors import InvalidInputError
 from attribase.store.removal_plan import missing_members, plan_removal
@@ -91,3 +94,15 @@ def test_members_whose_file_is_gone_or_has_other_bytes_are_missing(gallery, tmp_
     assert sorted(image for image, _ in found) == ["changed", "gone"]
     assert plan_removal(gallery, collection="mine", missing_from=folder).images.keys() == {"changed", "gone"}
     assert missing_members(gallery, "gallery", folder / "deeper") == []
+
+
+def test_members_inside_of_archives_and_tables_are_not_taken_for_missing(gallery, tmp_path):
+    (tmp_path / "a.tar").touch()
+    (tmp_path / "t.parquet").touch()
+    odd = tmp_path / os.fsdecode(b"\xe9.png")
+    odd.touch()
+    escaped = "file://" + quote(os.fsencode(odd))
+    uris = [f"{tmp_path}/a.tar/1.png", f"{tmp_path}/t.parquet#3", escaped, f"{tmp_path}/gone#3.png"]
+    gallery.upsert("images", [{"image_id": uri[-6:], "uri": uri} for uri in uris])
+    gallery.upsert("members", [{"collection": "mine", "image_id": uri[-6:]} for uri in uris])
+    assert [uri for _, uri in missing_members(gallery, "mine", tmp_path)] == [uris[-1]]

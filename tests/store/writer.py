@@ -123,19 +123,23 @@ def tidy(uri: str, rounds: str, _: str) -> object:
     return sum(len(list(compact(store))) for _ in range(int(rounds)))
 
 
-def take_out(uri: str, count: str, number: str) -> object:
-    """Remove and erase the first images, one removal each, from wherever the table is by then."""
+def take_out(uri: str, count: str, _: str) -> object:
+    """Remove the first images, one removal each; nothing is erased while others write."""
     store = Store.open(uri)
     for n in range(int(count)):
-        plan = RemovalPlan({content_id(payload(n)): f"image-{n}"})
-        for step in remove(store, plan, reason=number, erase=True):
+        for step in remove(store, RemovalPlan({content_id(payload(n)): f"image-{n}"}), erase=True):
             say(step.note)
-    for step in erase(store):
-        say(step.note)
     return "removed"
 
 
-ACTIONS = (create, images, ranks, replace, finish, work, fill, append, tidy, take_out)
+def clean(uri: str, _: str) -> object:
+    """Erase what was removed."""
+    for step in erase(Store.open(uri)):
+        say(step.note)
+    return "erased"
+
+
+ACTIONS = (create, images, ranks, replace, finish, work, fill, append, tidy, take_out, clean)
 
 
 def main() -> None:

@@ -56,17 +56,15 @@ async def list_namespaces(namespace: TableName) -> Response:
 async def describe(request: Request, service: ServiceDep, name: TableName) -> Response:
     """As LanceDB's client reads it."""
     body, snapshot = parse_json(Versioned, await _read_body(request)), service.snapshot
-
-    def read() -> dict[str, Any]:
-        dataset = _dataset(snapshot, name, body.version)
-        return {
+    dataset = _dataset(snapshot, name, body.version)
+    return json_response(
+        {
             "table": name,
             "version": int(dataset.version),
             "schema": schema_json(readable_schema(dataset)),
             "stats": {"num_rows": dataset.count_rows()},
         }
-
-    return json_response(await service.file_threads.run(read))
+    )
 
 
 @router.post(
@@ -77,11 +75,8 @@ async def describe(request: Request, service: ServiceDep, name: TableName) -> Re
 async def count_rows(request: Request, service: ServiceDep, name: TableName) -> Response:
     """A number."""
     body, snapshot = parse_json(CountBody, await _read_body(request)), service.snapshot
-
-    def count() -> int:
-        return count_matching(_dataset(snapshot, name, body.version), body.predicate)
-
-    return json_response(await service.answer_threads.run(count))
+    found = count_matching(_dataset(snapshot, name, body.version), body.predicate)
+    return json_response(found)
 
 
 @router.post(
@@ -92,28 +87,24 @@ async def count_rows(request: Request, service: ServiceDep, name: TableName) -> 
 async def query(request: Request, service: ServiceDep, name: TableName) -> Response:
     """An Arrow file. A vector search has the columns `_distance` (1 - cosine) and `influence`."""
     body, snapshot = parse_json(QueryBody, await _read_body(request)), service.snapshot
-
-    def respond() -> Response:
-        if not body.vector:
-            found = read_rows(_dataset(snapshot, name, body.version), body, service.options)
-        else:
-            dataset = _dataset(snapshot, name)
-            if body.version not in (None, int(dataset.version)):
-                raise InvalidInputError(
-                    f"{name} is searched at version {dataset.version}, not {body.version}",
-                    hint="checkout_latest(), or read rows without a vector",
-                )
-            found = search(snapshot, name, body, service.options)
-        return arrow_response(found, ARROW_FILE)
-
-    return await service.answer_threads.run(respond)
+    if not body.vector:
+        found = read_rows(_dataset(snapshot, name, body.version), body, service.options)
+    else:
+        dataset = _dataset(snapshot, name)
+        if body.version not in (None, int(dataset.version)):
+            raise InvalidInputError(
+                f"{name} is searched at version {dataset.version}, not {body.version}",
+                hint="checkout_latest(), or read rows without a vector",
+            )
+        found = search(snapshot, name, body, service.options)
+    return arrow_response(found, ARROW_FILE)
 
 
 @router.post("/v1/table/{name}/index/list/", summary="The indexes that vectors are searched by")
 async def list_indexes(request: Request, service: ServiceDep, name: TableName) -> Response:
     """One for each column that has one."""
     parse_json(Versioned, await _read_body(request))
-    rows = await service.file_threads.run(_indexes, service.snapshot, name)
+    rows = _indexes(service.snapshot, name)
     return json_response({"indexes": [_index_json(row) for row in rows]})
 
 
@@ -122,50 +113,44 @@ async def index_stats(request: Request, service: ServiceDep, name: TableName, in
     """404 where there is no index of this name."""
     parse_json(Versioned, await _read_body(request))
     snapshot = service.snapshot
-
-    def read() -> dict[str, Any]:
-        for row in _indexes(snapshot, name):
-            if row["index_name"] == index:
-                return {
+    for row in _indexes(snapshot, name):
+        if row["index_name"] == index:
+            return json_response(
+                {
                     "num_indexed_rows": row["rows"],
                     "num_unindexed_rows": max(0, _dataset(snapshot, name).count_rows() - row["rows"]),
                     "index_type": row["kind"],
                     "distance_type": row["metric"],
                 }
-        raise NotFoundError(f"{name} has no index {index!r}", hint="list them: table.list_indices()")
-
-    return json_response(await service.file_threads.run(read))
+            )
+    raise NotFoundError(f"{name} has no index {index!r}", hint="list them: table.list_indices()")
 
 
 @router.post("/v1/table/{name}/version/list/", summary="The versions of a table")
 async def list_versions(service: ServiceDep, name: TableName) -> Response:
     """Oldest first."""
-    snapshot = service.snapshot
-
-    def read() -> list[dict[str, Any]]:
-        return [
-            {
-                "version": one["version"],
-                "timestamp": one["timestamp"].astimezone().isoformat(),
-                "metadata": {key: str(value) for key, value in (one.get("metadata") or {}).items()},
-            }
-            for one in _dataset(snapshot, name).versions()
-        ]
-
-    return json_response({"versions": await service.file_threads.run(read)})
+    versions = [
+        {
+            "version": one["version"],
+            "timestamp": one["timestamp"].astimezone().isoformat(),
+            "metadata": {key: str(value) for key, value in (one.get("metadata") or {}).items()},
+        }
+        for one in _dataset(service.snapshot, name).versions()
+    ]
+    return json_response({"versions": versions})
 
 
 @router.post("/v1/table/{name}/tags/list/", summary="The store's tags")
 async def tags(service: ServiceDep, name: TableName) -> Response:
     """Of each, the version of this table."""
-    return json_response(await service.file_threads.run(_tags, service, name))
+    return json_response(_tags(service, name))
 
 
 @router.post("/v1/table/{name}/tags/version/", summary="The version of this table at a tag")
 async def tag_version(request: Request, service: ServiceDep, name: TableName) -> Response:
     """400 where there is no such tag: the client takes any 404 to be about the table."""
     body = parse_json(TagBody, await _read_body(request))
-    found = await service.file_threads.run(_tags, service, name)
+    found = _tags(service, name)
     if body.tag not in found:
         raise InvalidInputError(
             f"there is no tag {body.tag!r}", hint=f"there are {', '.join(found) or 'none'}"

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from ...sql_dataset import SqlDataset
 
-Vector = Annotated[list[FiniteFloat], Field(max_length=65_536)]
+Vector = Annotated[list[FiniteFloat], Field(max_length=65_536, fail_fast=True)]
+Vectors = Annotated[list[Annotated[Vector, Field(min_length=1)]], Field(max_length=1000, fail_fast=True)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 INDEX_HINTS = (
@@ -70,12 +71,12 @@ class QueryBody(Versioned):
 
     model_config = ConfigDict(extra="allow")
 
-    vector: Vector | Annotated[list[Annotated[Vector, Field(min_length=1)]], Field(max_length=1000)] = []
+    vector: Vector | Vectors = []
     k: Count = 10
     offset: Count | None = None
     vector_column: Annotated[str, Field(max_length=200)] | None = None
     distance_type: Annotated[str, Field(max_length=20)] | None = None
-    columns: list[str] | dict[str, str] | None = None
+    columns: Annotated[list[str], Field(fail_fast=True)] | dict[str, str] | None = None
     filter: Annotated[str, Field(max_length=10_000)] | None = None
     prefilter: bool | None = True
     lower_bound: FiniteFloat | None = None

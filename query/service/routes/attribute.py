@@ -17,6 +17,7 @@ from ...attribution.attribute import answer_all, answer_each
 from ...attribution.request import Question, Request
 from ...session import Snapshot
 from ..options import ServiceOptions
+from ..pictures import check_image_size
 from ..responses import ARROW, arrow_response, json_response, negotiate_format
 from ..schemas import (
     AttributeBody,
@@ -30,7 +31,6 @@ from ..schemas import (
     read_json,
 )
 from ..service import ServiceDep
-from ..size_limits import check_image_size
 
 router = APIRouter()
 
@@ -52,15 +52,11 @@ async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     snapshot = service.snapshot
     queries, options, several = await _read_queries(request)
     _check_counts(len(queries), options, service.options)
-
-    def respond() -> Response:
-        answers = _answer(snapshot, queries, options, service.options, several)
-        if fmt == ARROW:
-            return arrow_response(flat_table(answers))
-        values = [answer.to_dict() for answer in answers]
-        return json_response({"answers": values} if several else values[0])
-
-    return await service.answer_threads.run(respond)
+    answers = _answer(snapshot, queries, options, service.options, several)
+    if fmt == ARROW:
+        return arrow_response(flat_table(answers))
+    values = [answer.to_dict() for answer in answers]
+    return json_response({"answers": values} if several else values[0])
 
 
 async def _read_queries(request: HttpRequest) -> tuple[list[Query | bytes], AttributeOptions, bool]:

@@ -66,8 +66,7 @@ class SampleFilter:
 @router.get("/v1/info", summary="What this store holds")
 async def info(service: ServiceDep) -> Response:
     """Its name and version, encoders with their mappers, collections, and how much there is."""
-    found = await service.file_threads.run(store_info, service.snapshot)
-    return json_response({**found, "sql": service.sql is not None})
+    return json_response({**store_info(service.snapshot), "sql": service.options.sql})
 
 
 @router.get("/v1/metrics", summary="Recall and mAP of the latest runs")
@@ -79,7 +78,7 @@ async def metrics(
 ) -> Response:
     """Rows of the view `metrics`; with `intervals` each has `{metric: [low, high]}`."""
     read = metrics_with_intervals if intervals else latest_metrics
-    return json_response({"rows": await service.answer_threads.run(read, service.snapshot)})
+    return json_response({"rows": read(service.snapshot)})
 
 
 @router.get("/v1/samples", summary="Browse stored generated images")
@@ -95,8 +94,7 @@ async def samples(
 ) -> Response:
     """Those that all of the given conditions hold for, in the order they were stored."""
     wanted = SampleFilter({"case_name": case, "split": split, "model_id": model}, scheme, q)
-    found = await service.file_threads.run(sample_page, service.snapshot, wanted, offset, limit)
-    return json_response(found)
+    return json_response(sample_page(service.snapshot, wanted, offset, limit))
 
 
 def store_info(snapshot: Snapshot) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from ....store.lookup import locate
 from ....store.schema import ITEM_TABLES
 from ...session import Snapshot
 from ...thumbnails import make_thumbnail
+from ..pictures import check_image_size
 from ..responses import json_response
 from ..service import Service, ServiceDep, open_dataset
-from ..size_limits import check_image_size
 
 router = APIRouter()
 
@@ -46,8 +46,8 @@ async def image(
 ) -> Response:
     """Its bytes as they were stored, a thumbnail, or its row. 404 where it is only referenced."""
     if format == "json":
-        return await _row_response(service, "images", image_id)
-    return await _image_response(request, service, "images", image_id, size)
+        return _row_response(service, "images", image_id)
+    return _image_response(request, service, "images", image_id, size)
 
 
 @router.get("/v1/samples/{sample_id}", summary="A stored generated image")
@@ -60,15 +60,15 @@ async def sample(
 ) -> Response:
     """Its bytes as they were stored, a thumbnail, or its row. 404 where there are no bytes."""
     if format == "json":
-        return await _row_response(service, "samples", sample_id)
-    return await _image_response(request, service, "samples", sample_id, size)
+        return _row_response(service, "samples", sample_id)
+    return _image_response(request, service, "samples", sample_id, size)
 
 
-async def _row_response(service: Service, table: str, item_id: str) -> Response:
-    return json_response(await service.file_threads.run(read_row, service.snapshot, table, item_id))
+def _row_response(service: Service, table: str, item_id: str) -> Response:
+    return json_response(read_row(service.snapshot, table, item_id))
 
 
-async def _image_response(
+def _image_response(
     request: Request, service: Service, table: str, item_id: str, size: int | None
 ) -> Response:
     snapshot = service.snapshot
@@ -77,12 +77,12 @@ async def _image_response(
     etag = f'"{name}-{size or "whole"}"'
     headers = {"etag": etag, "cache-control": "private, max-age=31536000, immutable"}
     if etag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]:
-        await service.file_threads.run(read_row, snapshot, table, item_id)  # 404 where it was removed
+        read_row(snapshot, table, item_id)  # 404 where it was removed
         return Response(status_code=304, headers=headers)
     if size is None:
-        data, kind = await service.file_threads.run(_read_image, snapshot, table, item_id)
+        data, kind = _read_image(snapshot, table, item_id)
     else:
-        data, kind = await service.file_threads.run(_thumbnail, service, snapshot, (table, item_id, size))
+        data, kind = _thumbnail(service, snapshot, (table, item_id, size))
     if kind == OPAQUE:
         headers["content-disposition"] = "attachment"
     return Response(data, headers=headers, media_type=kind)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from ..front import Front
 from ..responses import json_response
-from ..service import ServiceDep
 
 SERVICE_FOLDER = Path(__file__).parents[1]
 WEB, REFERENCE = SERVICE_FOLDER / "web", SERVICE_FOLDER / "reference"
@@ -28,15 +28,17 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", summary="Whether questions can be answered")
-async def readyz(service: ServiceDep) -> Response:
-    """Once there is a snapshot; 503 before, and after the service was asked to stop."""
-    return json_response({"status": "ready", "version": service.snapshot.version})
+async def readyz(request: Request) -> Response:
+    """Once the workers are ready; 503 before, and when the service stops."""
+    front: Front = request.app.state.front
+    return json_response({"status": "ready", "version": front.check_ready()})
 
 
 @router.get("/metrics", summary="Numbers for Prometheus")
-async def prometheus(service: ServiceDep) -> Response:
-    """Requests, latencies by route, what is in flight, which snapshot is served."""
-    return Response(service.telemetry.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+async def prometheus(request: Request) -> Response:
+    """Requests, latencies by route, what is in flight, memory, which snapshot is served."""
+    front: Front = request.app.state.front
+    return Response(front.telemetry.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 @page_router.get("/")

@@ -1,10 +1,9 @@
-"""POST /v1/sql: one read-only statement, its rows sent as they come, stopped when the client disconnects."""
+"""POST /v1/sql: one read-only statement, stopped when the client disconnects."""
 
 from __future__ import annotations
 
 import io
 import math
-import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ....store.errors import ForbiddenError, InvalidInputError
-from ...json_values import json_bytes
-from ...sql.python_values import python_rows
-from ..responses import ARROW, JSON, negotiate_format
+from ..json_rows import write_json
+from ..responses import ARROW, JSON, SlicedResponse, negotiate_format
 from ..schemas import SqlBody, openapi_body, read_json
 from ..service import ServiceDep
-from ..streaming import stream_response
 
 if TYPE_CHECKING:
-    from ...sql.sandbox import SqlRows
+    from ...sql.sandbox import LimitedRows
 
 router = APIRouter()
-
-CHUNK_BYTES = 64 << 10
-"""JSON is sent in chunks of at least this size."""
 
 
 @router.post(
@@ -35,23 +29,24 @@ CHUNK_BYTES = 64 << 10
 async def sql(request: Request, service: ServiceDep) -> Response:
     """`{columns, types, rows, truncated}`, or an Arrow stream by `Accept`.
 
-    In an Arrow stream that was cut, the last batch is empty and its metadata says `truncated`. A statement
-    that fails after rows were sent ends the answer in the middle.
+    In an Arrow stream that was cut, the last batch is empty and its metadata says `truncated`.
     """
-    pool = service.sql
-    if pool is None:
+    sandbox = service.sandbox
+    if sandbox is None:
         raise ForbiddenError("this service answers no SQL", hint="it was started with --no-sql")
     fmt = negotiate_format(request)
     body = await read_json(request, SqlBody)
     if not _all_finite(body.params):
         raise InvalidInputError("a parameter is NaN or infinite", hint="send null, or text and a cast")
-    write = _write_arrow if fmt == ARROW else _write_json
 
-    def run_statement(disconnected: threading.Event) -> Generator[bytes, None, None]:
-        with pool.run(body.sql, body.params, max_rows=body.max_rows, cancelled=disconnected.is_set) as rows:
-            yield from write(rows)
+    def run_statement() -> Generator[bytes, None, None]:
+        with sandbox.run(body.sql, body.params, body.max_rows, service.seconds_left()) as rows:
+            if fmt == ARROW:
+                yield from _write_arrow(rows)
+            else:
+                yield from write_json(rows, service.options.answer_bytes)
 
-    return await stream_response(request, service.sql_threads, run_statement, ARROW if fmt == ARROW else JSON)
+    return SlicedResponse(run_statement(), ARROW if fmt == ARROW else JSON)
 
 
 def _all_finite(value: Any) -> bool:
@@ -63,23 +58,7 @@ def _all_finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _write_json(rows: SqlRows) -> Generator[bytes, None, None]:
-    """The JSON object in chunks."""
-    head = {"columns": rows.schema.names, "types": [str(field.type) for field in rows.schema]}
-    buffer = [json_bytes(head)[:-1] + b',"rows":[']
-    size, first = 0, True
-    for batch in rows:
-        for row in python_rows(batch):
-            buffer.append(json_bytes(row) if first else b"," + json_bytes(row))
-            first, size = False, size + len(buffer[-1])
-            if size >= CHUNK_BYTES:
-                yield b"".join(buffer)
-                buffer, size = [], 0
-    buffer.append(b'],"truncated":' + (b"true}" if rows.truncated else b"false}"))
-    yield b"".join(buffer)
-
-
-def _write_arrow(rows: SqlRows) -> Generator[bytes, None, None]:
+def _write_arrow(rows: LimitedRows) -> Generator[bytes, None, None]:
     """An Arrow stream, a chunk a batch."""
     sink = io.BytesIO()
 
@@ -90,7 +69,7 @@ def _write_arrow(rows: SqlRows) -> Generator[bytes, None, None]:
         return chunk
 
     with pa.ipc.new_stream(sink, rows.schema) as writer:
-        for batch in rows:
+        for batch in rows.batches:
             writer.write_batch(batch)
             yield drain()
         if rows.truncated:

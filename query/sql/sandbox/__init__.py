@@ -2,11 +2,11 @@
 
 Three defences stand behind each other: the statement is validated as DuckDB parsed it (statement.py,
 allowlist.py), its connection is locked and its transaction read-only (lockdown.py), and its process has
-bounded memory and may be killed (worker.py, process.py, pool.py).
+bounded memory and may be killed (../../workers/).
 """
 
+from .execution import LimitedRows, Sandbox
 from .limits import SandboxLimits
-from .pool import SqlPool
-from .process import SqlRows
+from .pool import SqlPool, SqlRows
 
-__all__ = ["SandboxLimits", "SqlPool", "SqlRows"]
+__all__ = ["LimitedRows", "Sandbox", "SandboxLimits", "SqlPool", "SqlRows"]

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
-from ....store.errors import InvalidInputError, LimitError, TimeLimitError
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+from ....store.errors import LimitError, TimeLimitError
 
 OVERHEAD = 2**29
 """Bytes beside DuckDB's own limit: Arrow batches being sent, Lance's readers, stacks of threads."""
-UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 @dataclass(frozen=True)
@@ -50,14 +42,6 @@ def time_error(seconds: float) -> TimeLimitError:
         f"the statement took more than {seconds:g} seconds",
         hint="ask for less at once: filter earlier, join on keys, or add a limit",
     )
-
-
-def parse_size(text: str) -> int:
-    """Bytes of `1GB`, `512 MiB`. Raises InvalidInputError."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?b)\s*", text.lower())
-    if found is None or found[2] not in UNITS:
-        raise InvalidInputError(f"{text!r} is not an amount of memory", hint="for example 1GB or 512MiB")
-    return int(float(found[1]) * UNITS[found[2]])
 
 
 class RowLimiter:
@@ -99,38 +83,3 @@ class RowLimiter:
                     f"a value of column {name} has {largest:,} bytes; the limit is {self.cell_bytes:,}",
                     hint="select a part of it, for example left(column, 1000)",
                 )
-
-
-def resident_bytes(process: int | str = "self") -> int | None:
-    """Resident memory of a process in bytes; None where the system does not report it (not Linux)."""
-    return _proc_status(process, "VmRSS")
-
-
-def private_bytes(process: int | str = "self") -> int | None:
-    """Private writable memory of a process in bytes, touched or not; None where it is not reported."""
-    return _proc_status(process, "VmData")
-
-
-def limit_private_memory(more: int) -> None:
-    """Let this process grow by `more` bytes of private memory and no further, where the system supports it.
-
-    RLIMIT_DATA counts private writable memory only (Linux 4.7), so address space that libraries reserve
-    and never touch costs nothing, which RLIMIT_AS would count.
-    """
-    now = private_bytes()
-    if resource is None or now is None:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = now + more
-    if hard == resource.RLIM_INFINITY or wanted < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted))
-
-
-def _proc_status(process: int | str, name: str) -> int | None:
-    try:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None

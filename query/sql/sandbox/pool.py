@@ -1,21 +1,38 @@
-"""A pool of worker processes that run untrusted statements, watched and replaced when they are killed."""
+"""A pool of worker processes that run untrusted statements."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ....store import Store
-from ....store.errors import BusyError, InvalidInputError
-from .limits import SandboxLimits, parse_size
-from .process import SqlRows, WorkerProcess
+import pyarrow as pa
 
-WATCH_SECONDS = 0.1  # between checks of the time and memory of the workers
+from ....store import Store
+from ....store.errors import ClientDisconnectedError, TimeLimitError
+from ...workers import Collected, WorkerPool, WorkerRequest, parse_size
+from .limits import OVERHEAD, SandboxLimits
+from .worker import read_batches, serve_statements
+
 WAIT_SECONDS = 5.0  # that a statement waits for a worker
+GRACE_SECONDS = 2.0  # over its time that a statement may take to stop by itself
 Params = Mapping[str, Any] | Sequence[Any] | None
+
+
+@dataclass(frozen=True)
+class SqlRows:
+    """The record batches of an answer, and whether rows were left out."""
+
+    schema: pa.Schema
+    batches: list[pa.RecordBatch]
+    truncated: bool
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return iter(self.batches)
+
+    def table(self) -> pa.Table:
+        """All rows."""
+        return pa.Table.from_batches(self.batches, self.schema)
 
 
 class SqlPool:
@@ -28,7 +45,7 @@ class SqlPool:
         uri: the store.
         workers: how many statements can run at once.
         memory: of each, as `1GB`.
-        seconds: from start to last row, reading it included.
+        seconds: from start to last row.
         max_rows: of an answer; one with more rows is cut and `truncated`.
         max_cell_bytes: of one value.
         refresh: seconds after which a worker checks for new data.
@@ -49,15 +66,15 @@ class SqlPool:
     ) -> None:
         self.uri = Store.open(uri).uri  # fails here, not in a worker
         self.limits = SandboxLimits(parse_size(memory), seconds, max_rows, max_cell_bytes)
-        self.refresh = refresh
-        self.wait = wait
-        self._closed = threading.Event()
-        self._idle: queue.Queue[WorkerProcess] = queue.Queue()
-        self._all: set[WorkerProcess] = set()
-        self._lock = threading.Lock()
-        self.workers = workers
-        self._fill_up()
-        threading.Thread(target=self._watch, daemon=True, name="attribase-sql-watch").start()
+        self.workers = WorkerPool(
+            serve_statements,
+            (self.uri, self.limits, refresh),
+            workers=workers,
+            wait=wait,
+            name="attribase-sql",
+        )
+        self.workers.open()
+        self.workers.run(self.limits.memory + OVERHEAD)
 
     def run(
         self,
@@ -68,7 +85,7 @@ class SqlPool:
         seconds: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> SqlRows:
-        """Run one SELECT. Returns when the first rows are there; read them from the answer.
+        """Run one SELECT. Returns when all rows are there.
 
         Args:
             statement: DuckDB SQL.
@@ -83,92 +100,30 @@ class SqlPool:
             TimeLimitError: it took too long, or was cancelled.
             BusyError: every worker is busy.
         """
-        rows = self.limits.max_rows if max_rows is None else min(max(0, max_rows), self.limits.max_rows)
+        fields = {
+            "statement": statement,
+            "params": dict(params) if isinstance(params, Mapping) else params,
+            "max_rows": max_rows,
+        }
         time = self.limits.seconds if seconds is None else min(max(0.01, seconds), self.limits.seconds)
-        if isinstance(params, Mapping):
-            params = dict(params)
-        worker = self._take()
+        answer = Collected()
+        request = WorkerRequest(fields, answer, time, overrun=GRACE_SECONDS)
+        if cancelled is not None:
+            request.cancelled = cancelled
+        self.workers.submit(request)
         try:
-            worker.ask(statement, params, rows, time)
-        except (TypeError, ValueError) as error:
-            self._release(worker, True)
-            raise InvalidInputError(
-                f"these parameters cannot be sent: {error}", hint="use JSON's types only"
-            ) from error
-        except (EOFError, OSError) as error:
-            self._release(worker, False)
-            raise worker.death_error() from error
-        except BaseException:
-            self._release(worker, False)
-            raise
-        return SqlRows(worker, self._release, cancelled)
+            result = request.ended.result()
+        except ClientDisconnectedError as error:
+            raise TimeLimitError("the statement was cancelled") from error
+        schema, batches = read_batches(b"".join(answer.parts), result["sizes"])
+        return SqlRows(schema, batches, bool(result["truncated"]))
 
     def close(self) -> None:
         """End all workers, and what they run. Safe to call again."""
-        self._closed.set()
-        with self._lock:
-            workers, self._all = self._all, set()
-        for worker in workers:
-            worker.kill("closed")
-        for worker in workers:
-            worker.process.join()
+        self.workers.close()
 
     def __enter__(self) -> SqlPool:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _fill_up(self) -> None:
-        """Start as many workers as are missing."""
-        while not self._closed.is_set() and len(self._all) < self.workers:
-            worker = WorkerProcess(self.uri, self.limits, self.refresh)
-            with self._lock:
-                self._all.add(worker)
-            self._idle.put(worker)
-            if self._closed.is_set():  # meanwhile: then `close` did not see it
-                worker.kill("closed")
-
-    def _take(self) -> WorkerProcess:
-        if self._closed.is_set():
-            raise BusyError("SQL is shut down", hint="open another pool")
-        while True:
-            try:
-                worker = self._idle.get(timeout=self.wait)
-            except queue.Empty:
-                raise BusyError(
-                    "all workers are busy with other statements", hint="try again in some seconds"
-                ) from None
-            with self._lock:
-                known = worker in self._all  # else it was killed while it waited here
-            if known and worker.process.alive():
-                return worker
-            self._release(worker, False)
-
-    def _release(self, worker: WorkerProcess, healthy: bool) -> None:
-        """Take a worker back, or end it; `_watch` starts another one in its place."""
-        worker.deadline = float("inf")
-        healthy = healthy and not worker.keeps_too_much()
-        with self._lock:
-            known = worker in self._all
-            if known and not healthy:
-                self._all.remove(worker)
-        if not known:
-            return  # replaced already, or the pool is closed
-        if healthy:
-            self._idle.put(worker)
-        else:
-            worker.kill()
-
-    def _watch(self) -> None:
-        """Kill workers that exceed their limits, also while no answer is read; replace those that ended."""
-        while not self._closed.wait(WATCH_SECONDS):
-            with suppress(OSError):  # a process that cannot be started now is started later
-                self._fill_up()
-            with self._lock:
-                workers = list(self._all)
-            for worker in workers:
-                reason = worker.exceeded()
-                if reason:
-                    worker.kill(reason)
-                    self._release(worker, False)

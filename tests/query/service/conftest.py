@@ -10,18 +10,24 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
 import pytest
 from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service.answering import RequestHandler
+from attribase.query.workers import WorkerRequest
+from attribase.query.workers.request import RequestQueue
 from attribase.store import Store
+from attribase.store.errors import AttribaseError
 from fastapi.testclient import TestClient
 from PIL import Image
 
 HOME = "http://127.0.0.1:8765"
 TOKEN = "a-token-of-tests"
-LIMITS = {"body_bytes": 1 << 20, "pixels": 1_000_000, "images": 2000, "queries": 20, "threads": 2}
+LIMITS = {"body_bytes": 1 << 20, "pixels": 1_000_000, "images": 2000, "queries": 20}
+MEMORY = 2 << 30
 
 
 def png(colour=(200, 30, 30), size=(40, 30)):
@@ -39,9 +45,13 @@ def picture(seed, size=(8, 8)):
 
 
 def run(main):
-    """What a coroutine returns, in a thread: in this one a browser's event loop may be running."""
+    """What a coroutine, or a function that makes one, returns. In a thread: a browser's loop may run here."""
+
+    async def await_it():
+        return await (main() if callable(main) else main)
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, main).result()
+        return thread.submit(asyncio.run, await_it()).result()
 
 
 async def until(condition):
@@ -60,6 +70,58 @@ class Pixels:
 
     def encode(self, images):
         return np.stack([np.asarray(image, np.float32).ravel()[:16] for image in images])
+
+
+class SameProcess:
+    """Stands for a pool of workers: its handler answers in a thread of this process, which tests patch."""
+
+    def __init__(self, uri, options):
+        self.uri, self.options = uri, options
+        self.queue, self.processes, self.closed = RequestQueue(9, {}), [], False
+        self.on_result = lambda _: None
+
+    def open(self):
+        self.handler = RequestHandler(self.uri, self.options)
+        self.thread = ThreadPoolExecutor(1)
+        self.on_result(self.handler.describe())
+        return [SimpleNamespace(base=0)]
+
+    def run(self, _):
+        self.thread.submit(self.handler.limit, MEMORY).result()
+
+    def submit(self, request: WorkerRequest):
+        self.thread.submit(self._answer, request)
+
+    def _answer(self, request):
+        out, fields = Written(request.answer), request.fields | {"seconds": request.seconds}
+        try:
+            result = self.handler.answer(fields, b"".join(request.body), out)
+            self.on_result(result)
+            request.ended.set_result(result)
+        except AttribaseError as error:
+            request.fail(error)
+
+    def close(self):
+        self.closed = True
+        self.thread.shutdown()
+
+
+class Written:
+    """Stands for a worker's output."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def begin(self, **head):
+        self.answer.begin(head)
+
+    def write(self, data):
+        self.answer.write(data)
+
+
+def app_in_process(uri, options):
+    """The service with workers that are no processes."""
+    return create_app(uri, options, SameProcess(uri, options))
 
 
 @dataclass(frozen=True)
@@ -118,7 +180,7 @@ def world(made_once, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def app(world):
-    return create_app(world.uri, ServiceOptions(sql=False, **LIMITS))
+    return app_in_process(world.uri, ServiceOptions(sql=False, **LIMITS))
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +202,7 @@ from attribase.query.service.server import serve
 limits = dict(stop_seconds=5.0, refresh=0.5)
 if sys.argv[3] == "impatient":
     limits |= dict(head_seconds=1.0, body_seconds=1.5, send_seconds=1.5)
-options = ServiceOptions(token=sys.argv[2] or None, sql=False, threads=2, **limits)
+options = ServiceOptions(token=sys.argv[2] or None, sql=False, workers=2, **limits)
 serve(sys.argv[1], options, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
 """
 

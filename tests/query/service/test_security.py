@@ -1,15 +1,15 @@
 """Which requests are let in: tokens, Host and Origin headers."""
 
 import pytest
-from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service import ServiceOptions
 from fastapi.testclient import TestClient
 
-from .conftest import HOME, TOKEN
+from .conftest import HOME, TOKEN, app_in_process
 
 
 @pytest.fixture(scope="module")
 def guarded(world):
-    app = create_app(world.uri, ServiceOptions(token=TOKEN, sql=False))
+    app = app_in_process(world.uri, ServiceOptions(token=TOKEN, sql=False))
     with TestClient(app, base_url="http://attribase.example:9") as client:
         yield client
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .conftest import png, run
+from .conftest import app_in_process, png, run
 
 JSON = {"content-type": "application/json"}
 
@@ -217,9 +217,9 @@ def test_a_hundred_large_requests_at_once_stay_within_memory(world):
     import asyncio
 
     import httpx
-    from attribase.query.service import ServiceOptions, create_app
+    from attribase.query.service import ServiceOptions
 
-    app = create_app(world.uri, ServiceOptions(sql=False, body_bytes=4 << 20, all_bodies_bytes=16 << 20))
+    app = app_in_process(world.uri, ServiceOptions(sql=False, body_bytes=4 << 20, all_bodies_bytes=16 << 20))
 
     async def body(go):
         yield b'{"sample": "'

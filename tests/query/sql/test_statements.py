@@ -8,7 +8,7 @@ import attribase
 import duckdb
 import pytest
 from attribase.query.sql.macros import MACROS
-from attribase.query.sql.statements import SQL_DIR, load_sql, quote_name, statement_names
+from attribase.query.sql.statements import SQL_DIR, load_sql, quote_name, schema_name, statement_names
 from attribase.store import NotFoundError
 
 
@@ -96,3 +96,7 @@ def test_only_statements_that_take_no_parameters_are_built_from_strings():
         for path in (root / layer).rglob("*.py"):
             for text in built_statements(path):
                 assert text.startswith(("set ", "create schema ")), (path, text)
+
+
+def test_a_schema_named_by_a_word_of_sql_is_quoted():
+    assert [schema_name(name) for name in ("before", "select", "v1")] == ["before", '"select"', "v1"]

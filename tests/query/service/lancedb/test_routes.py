@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from attribase.store import Store
 
-from ..conftest import HOME, TOKEN
+from ..conftest import HOME, TOKEN, app_in_process
 
 ONCE = {"retry_config": {"retries": 0, "connect_retries": 0, "read_retries": 0}}
 
@@ -177,10 +177,10 @@ def test_what_cannot_be_answered_reaches_the_user_of_the_client(vectors, asked, 
 
 
 def test_an_answer_of_too_many_bytes_is_refused_before_it_is_read(world):
-    from attribase.query.service import ServiceOptions, create_app
+    from attribase.query.service import ServiceOptions
     from fastapi.testclient import TestClient
 
-    app = create_app(world.uri, ServiceOptions(sql=False, answer_bytes=4096))
+    app = app_in_process(world.uri, ServiceOptions(sql=False, answer_bytes=4096))
     body = {"vector": [1.0] * 16, "k": 100}
     with TestClient(app, base_url=HOME) as client:
         for asked in (body, body | {"vector": []}):
@@ -199,14 +199,14 @@ def test_a_missing_table_and_a_wrong_key_are_what_the_client_expects(db, live):
 
 
 def test_versions_and_tags_of_a_table_can_be_read(small):
-    from attribase.query.service import ServiceOptions, create_app
+    from attribase.query.service import ServiceOptions
     from fastapi.testclient import TestClient
 
     small.store.tag("before")
     then = small.store.dataset("images").version
     before = small.store.count("images")
     small.images(["new1", "new2"], "gallery")
-    with TestClient(create_app(small.store.uri, ServiceOptions(sql=False)), base_url=HOME) as client:
+    with TestClient(app_in_process(small.store.uri, ServiceOptions(sql=False)), base_url=HOME) as client:
 
         def asked(path, **body):
             return client.post(f"/v1/table/images/{path}/", json=body).json()

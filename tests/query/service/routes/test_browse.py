@@ -4,10 +4,10 @@ import re
 
 import pytest
 from attribase.query import connect, evaluate
-from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service import ServiceOptions
 from fastapi.testclient import TestClient
 
-from ..conftest import HOME
+from ..conftest import HOME, app_in_process
 
 
 def test_info_describes_the_store(client, world):
@@ -56,7 +56,7 @@ def test_pages_of_samples_add_up(client):
 
 def test_metrics_are_those_of_the_view_with_intervals_where_asked(small):
     list(evaluate(small.store))
-    app = create_app(small.store.uri, ServiceOptions(sql=False))
+    app = app_in_process(small.store.uri, ServiceOptions(sql=False))
     with TestClient(app, base_url=HOME) as client:
         rows = client.get("/v1/metrics").json()["rows"]
         with_intervals = client.get("/v1/metrics?intervals=true").json()["rows"]
@@ -70,7 +70,7 @@ def test_metrics_are_those_of_the_view_with_intervals_where_asked(small):
 def test_an_empty_store_is_served_too(tmp_path):
     from attribase.store import Store
 
-    app = create_app(Store.create(tmp_path / "empty.store").uri, ServiceOptions(sql=False))
+    app = app_in_process(Store.create(tmp_path / "empty.store").uri, ServiceOptions(sql=False))
     with TestClient(app, base_url=HOME) as client:
         assert client.get("/v1/info").json()["encoders"] == []
         assert client.get("/v1/samples").json() == {"total": 0, "samples": []}

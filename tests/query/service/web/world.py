@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import uvicorn
 from attribase.query import evaluate
-from attribase.query.service import ServiceOptions, create_app
+from attribase.query.service import ServiceOptions
 from attribase.store import Store
 from PIL import Image
+
+from ..conftest import app_in_process
 
 DIM = 16
 HOSTILE = "<img src=x onerror=document.title='gone'>"
@@ -80,7 +82,7 @@ def _image(number, name, data):
 @contextmanager
 def served(uri, token=None):
     """The address of the service, in a thread of this process."""
-    app = create_app(uri, ServiceOptions(sql=False, threads=2, token=token))
+    app = app_in_process(uri, ServiceOptions(sql=False, token=token))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -5,8 +5,9 @@ import contextlib
 import duckdb
 import pyarrow as pa
 import pytest
-from attribase.query.sql.sandbox.limits import SandboxLimits, parse_size
+from attribase.query.sql.sandbox.limits import SandboxLimits
 from attribase.query.sql.sandbox.lockdown import BEGIN, lock
+from attribase.query.workers import parse_size
 from attribase.store.errors import InvalidInputError
 
 from .attempts import READS, SETTINGS, WRITES

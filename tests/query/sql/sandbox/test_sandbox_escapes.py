@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 from attribase.query.sql.sandbox import SqlPool
-from attribase.query.sql.sandbox.limits import OVERHEAD, resident_bytes
+from attribase.query.sql.sandbox.limits import OVERHEAD
+from attribase.query.workers.memory import resident_bytes
 from attribase.store import Store
 from attribase.store.errors import InvalidInputError, LimitError, TimeLimitError
 
@@ -46,8 +47,8 @@ def alive(pool):
 
 def worker(pool):
     """The process of the only worker, which may just be being replaced."""
-    pool.run("select 1").close()
-    return next(iter(pool._all)).process
+    pool.run("select 1")
+    return pool.workers.processes[0].process
 
 
 @contextmanager

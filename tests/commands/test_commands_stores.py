@@ -1,0 +1,95 @@
+"""Every command on a store that is empty, missing, or no store: what failed and what to do, no traceback."""
+
+import click
+import pytest
+from attribase.cli import cli
+from attribase.store import Store
+from click.testing import CliRunner
+from PIL import Image
+
+
+def leaves(command, path=()):
+    """(path, command) of every command that is no group."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name, child in command.commands.items():
+        yield from leaves(child, (*path, name))
+
+
+def has_option(command, name):
+    """Whether the command takes the option."""
+    return any(one.name == name for one in command.params)
+
+
+COMMANDS = {" ".join(path): command for path, command in leaves(cli)}
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """What each command needs beside the store, with real files."""
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "photos" / "red.png")
+    (tmp_path / "plan.jsonl").write_text('{"concept": "cat"}\n')
+    picture, plan = str(tmp_path / "photos" / "red.png"), ["--plan", str(tmp_path / "plan.jsonl")]
+    return {
+        "demo": [str(tmp_path / "demo")],
+        "ingest customize": ["--base", "world", *plan],
+        "ingest images": [str(tmp_path / "photos"), "--collection", "gallery"],
+        "ingest plan": ["--kind", "object", str(tmp_path / "new.jsonl")],
+        "ingest release": [str(tmp_path / "photos")],
+        "ingest sample": ["--base", "world", *plan],
+        "query attribute": [picture],
+        "query report": [str(tmp_path / "report")],
+        "query sql": ["from images"],
+        "tag": ["before"],
+    }
+
+
+def invoke(name, store, arguments):
+    return CliRunner().invoke(cli, ["-s", str(store), *name.split(), *arguments.get(name, [])])
+
+
+def check_error(result):
+    """Exit 1 with the lines `error: ...` and `next: ...` at the end, or wrong usage."""
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert "Traceback" not in result.stderr
+    if result.exit_code != 2:
+        assert result.exit_code == 1
+        lines = result.stderr.splitlines()
+        assert [line[:7] for line in lines[-2:]] == ["error: ", "next:  "]
+        assert min(map(len, lines[-2:])) > 12
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo", "init", "ingest images"}))
+def test_a_store_that_is_missing_is_an_error(name, tmp_path, arguments):
+    result = invoke(name, tmp_path / "no.store", arguments)
+    check_error(result)
+    assert not (tmp_path / "no.store").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo"}))
+def test_a_file_is_no_store(name, tmp_path, arguments):
+    (tmp_path / "file").write_text("x")
+    result = invoke(name, tmp_path / "file", arguments)
+    check_error(result)
+    assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo", "query serve", "query report"}))
+def test_an_empty_store_is_answered_or_an_error(name, tmp_path, arguments):
+    result = invoke(name, Store.create(tmp_path / "empty.store").uri, arguments)
+    if result.exit_code:
+        check_error(result)
+    else:
+        assert result.exception is None
+
+
+@pytest.mark.parametrize("name", [name for name, one in COMMANDS.items() if has_option(one, "encoder")])
+def test_an_unknown_encoder_is_an_error_that_names_it(name, fake, arguments):
+    fake.images(["a", "b"], "gallery")
+    fake.model("m", ["a"])
+    result = invoke(name, fake.store.uri, {name: [*arguments.get(name, []), "--encoder", "nosuch"]})
+    check_error(result)
+    assert result.exit_code == 1
+    assert "nosuch" in result.stderr

@@ -1,0 +1,96 @@
+"""Tables of owners for images that are stored already."""
+
+import pytest
+from attribase.ingest.images import merge, read_owners, update_images
+from attribase.store import InvalidInputError
+from attribase.store.row_updates import RowUpdate
+
+URIS = {"1": "/p/x/a.png", "2": "/p/y/a.png", "3": "/p/b.png", "4": "https://e.x/p/c%20d.png?w=1", "5": None}
+
+
+@pytest.fixture
+def filled(store):
+    rows = [
+        {"image_id": name, "uri": uri, "license": "MIT" if name == "3" else None}
+        for name, uri in URIS.items()
+    ]
+    store.upsert("images", rows)
+    store.upsert("members", [{"collection": "gallery", "image_id": name} for name in "124"])
+    return store
+
+
+@pytest.fixture
+def update(filled, tmp_path):
+    def run(text, *given, **options):
+        (tmp_path / "o.csv").write_text(text)
+        steps = update_images(filled, read_owners(tmp_path / "o.csv"), *given, **options)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stopped:
+                return stopped.value
+
+    return run
+
+
+def creators(store):
+    rows = store.read("images", ["image_id", "creator"]).to_pylist()
+    return {row["image_id"]: row["creator"] for row in rows if row["creator"]}
+
+
+def test_rows_are_found_by_path_by_name_and_by_the_path_of_a_url(update, filled):
+    summary = update("path,artist\nx/a.png,Ann\nb.png,Bob\nc d.png,Cleo\na.png,Eve\n")
+    assert creators(filled) == {"1": "Ann", "3": "Bob", "4": "Cleo"}
+    assert list(summary.matches.ambiguous) == ["a.png"]
+    assert list(summary.lines())[-1] == "3 of 5 images are in the table: updated 3"
+
+
+def test_only_the_collection_counts_when_one_is_named(update, filled):
+    update("path,artist\nb.png,Bob\nc d.png,Cleo\n", "gallery")
+    assert creators(filled) == {"4": "Cleo"}
+
+
+def test_a_dry_run_says_what_would_change_and_writes_nothing(update, filled):
+    before = filled.versions()
+    summary = update("path,artist,license\nb.png,Bob,CC0\n", dry_run=True)
+    assert filled.versions() == before
+    said = list(summary.lines())
+    assert "would be filled in 1 known image where there was nothing: creator 1" in said
+    assert any("license of /p/b.png is 'MIT', not 'CC0'" in line and "--update" in line for line in said)
+    assert said[-1] == "1 of 5 images are in the table: would be updated 1"
+
+
+def test_update_replaces_and_running_it_again_changes_nothing(update, filled):
+    text = "path,license,year\nb.png,CC0,1999\n"
+    assert update(text, update=True).merged.replaced_columns == {"license": 1}
+    before = filled.versions()
+    again = update(text, update=True).merged
+    assert (again.filled, again.replaced, filled.versions()) == (0, 0, before)
+
+
+def test_a_table_of_other_images_and_an_empty_collection_are_errors(update):
+    with pytest.raises(InvalidInputError, match="no row of"):
+        update("path,artist\nz.png,Ann\n")
+    with pytest.raises(InvalidInputError, match="no images in collection 'none'"):
+        update("path,artist\nz.png,Ann\n", "none")
+
+
+def test_a_run_that_is_killed_between_commits_is_completed_by_the_next(update, filled, monkeypatch):
+    text = "path,artist\nx/a.png,Ann\ny/a.png,Bob\nb.png,Cleo\n"
+    monkeypatch.setattr("attribase.ingest.images.update.MERGED_AT_ONCE", 1)
+    original, runs = RowUpdate.run, []
+
+    def run(self):
+        if runs:
+            raise KeyboardInterrupt
+        runs.append(1)
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RowUpdate, "run", run)
+        with pytest.raises(KeyboardInterrupt):
+            update(text)
+    assert creators(filled) == {"1": "Ann"}
+    assert update(text).merged.filled == 2
+    assert creators(filled) == {"1": "Ann", "2": "Bob", "3": "Cleo"}
+    assert merge.MERGED_AT_ONCE > 1
