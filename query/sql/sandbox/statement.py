@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ....store.errors import InvalidInputError
@@ -18,10 +19,8 @@ from .allowlist import (
     NODES,
     PARTS,
     REFERENCES,
-    REFUSED_FUNCTIONS,
-    REFUSED_PREFIXES,
-    TABLE_FUNCTIONS,
 )
+from .functions import FUNCTIONS, SHOWN, TABLE_FUNCTIONS
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,17 +111,33 @@ def _validate_node(node: Tree) -> None:
         _validate_table_function(str(node["function"].get("function_name", "")).lower())
     elif kind == "BASE_TABLE":
         _validate_table(node)
+    elif kind == "SHOW_REF":
+        _validate_show(node)
 
 
 def _validate_function(name: str) -> None:
-    if name in REFUSED_FUNCTIONS or name.startswith(REFUSED_PREFIXES):
-        raise InvalidInputError(f"the function {name} cannot be called here", hint=FILES)
+    if name not in FUNCTIONS and name not in TABLE_FUNCTIONS:  # those in `from` are calls, too
+        close = get_close_matches(name, FUNCTIONS)
+        suggestion = f"is it {' or '.join(close)}? " if close else ""
+        raise InvalidInputError(
+            f"the function {name[:100]} cannot be called here",
+            hint=f"{suggestion}docs/sql.md lists the functions that can, under SQL of other people",
+        )
 
 
 def _validate_table_function(name: str) -> None:
     if name not in TABLE_FUNCTIONS:
         known = ", ".join(sorted(TABLE_FUNCTIONS))
         raise InvalidInputError(f"the table function {name} cannot be called here", hint=f"there are {known}")
+
+
+def _validate_show(node: Tree) -> None:
+    name = str(node.get("table_name", "")).strip('"').lower()
+    special = node.get("show_type") == "SHOW_SPECIAL"
+    if node.get("show_type") == "SHOW" or (special and name not in SHOWN):
+        raise InvalidInputError(
+            f"show {name[:100]} cannot be answered here", hint="show tables, describe TABLE, summarize TABLE"
+        )
 
 
 def _validate_table(node: Tree) -> None:
