@@ -16,6 +16,8 @@ NETWORKS = ("text_encoder", "unet", "vae")
 """The parts of a base that have weights."""
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
+DOWNLOAD_AGAIN = "download the file again"
+
 POINTER_BYTES = 1024
 """A pointer is smaller than this."""
 
@@ -67,7 +69,7 @@ def check_file(path: Path, name: str) -> None:
     if path.suffix == ".safetensors":
         _check_safetensors(path, name, size)
     elif path.suffix == ".bin" and head.startswith(b"PK") and not zipfile.is_zipfile(path):
-        raise _cut(f"{name} is cut off after {size:,} bytes")
+        raise DataError(f"{name} is cut off after {size:,} bytes", hint=DOWNLOAD_AGAIN)
     elif _INDEX.search(path.name):
         missing = [shard for shard in _shards(path, name) if not (path.parent / shard).is_file()]
         if missing:
@@ -81,29 +83,27 @@ def _check_safetensors(path: Path, name: str, size: int) -> None:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 + length or length > 100_000_000:
-            raise _cut(f"{name} is cut off after {size:,} bytes, or no safetensors file")
+            raise DataError(
+                f"{name} is cut off after {size:,} bytes, or no safetensors file", hint=DOWNLOAD_AGAIN
+            )
         try:
             header = json.loads(file.read(length))
             ends = [one["data_offsets"][1] for key, one in header.items() if key != "__metadata__"]
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise _cut(f"{name} is no safetensors file: {error}") from error
+            raise DataError(f"{name} is no safetensors file: {error}", hint=DOWNLOAD_AGAIN) from error
     whole = 8 + length + max(ends, default=0)
     if size != whole:
-        raise _cut(f"{name} is cut off: it has {size:,} of {whole:,} bytes")
+        raise DataError(f"{name} is cut off: it has {size:,} of {whole:,} bytes", hint=DOWNLOAD_AGAIN)
 
 
 def _shards(path: Path, name: str) -> Iterator[str]:
     try:
         yield from sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _cut(f"{name} is no index of weights: {error}") from error
+        raise DataError(f"{name} is no index of weights: {error}", hint=DOWNLOAD_AGAIN) from error
 
 
 def _variants(folder: Path) -> set[str | None]:
     """The variants that the part in `folder` has weights in, None for plain names."""
     matches = [_NAME.fullmatch(path.name) for path in folder.iterdir()]
     return {match["variant"] or match["sharded"] for match in matches if match}
-
-
-def _cut(message: str) -> DataError:
-    return DataError(message, hint="download the file again")

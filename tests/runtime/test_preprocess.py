@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from attribase.runtime import Preprocessing
@@ -72,3 +75,11 @@ def test_other_json_is_refused(text):
 def test_impossible_settings_are_refused(fields):
     with pytest.raises(InvalidInputError):
         Preprocessing(*fields)
+
+
+def test_stored_settings_without_profiles_ignore_them():
+    """Those of encoders that were exported before profiles were converted."""
+    how = Preprocessing(224, 256)
+    assert how.profiles == "srgb"
+    before = {name: value for name, value in json.loads(how.to_json()).items() if name != "profiles"}
+    assert Preprocessing.from_json(json.dumps(before)) == replace(how, profiles="ignore")

@@ -260,3 +260,40 @@ def test_the_packaged_encoder_recognises_what_is_in_a_picture(tmp_path):
     assert (features >= 0).all()  # after a relu6
     unit = features / np.linalg.norm(features, axis=1)[:, None]
     assert unit[0] @ unit[1] > unit[0] @ unit[2]
+
+
+def test_an_encoder_of_the_store_keeps_what_it_does_with_profiles(monkeypatch, tmp_path):
+    """Of one exported before profiles were converted, and of the authors' release: they are ignored."""
+    store, asked = Store.create(tmp_path / "store"), []
+
+    def get_encoder(name, changes):
+        asked.append((name, changes))
+        raise InvalidInputError("enough")
+
+    monkeypatch.setattr(export, "get_encoder", get_encoder)
+    before = json.loads(Preprocessing(8, 8).to_json())
+    del before["profiles"]
+    rows = [("old", json.dumps(before)), ("new", Preprocessing(8, 8).to_json()), ("released", None)]
+    store.upsert("encoders", [{"encoder": name, "dim": 2, "preprocessing": text} for name, text in rows])
+    for name in ("old", "new", "released", "absent"):
+        with pytest.raises(InvalidInputError):
+            ensure_encoder(store, name, tmp_path / "weights", changes={"resize": 9})
+    with pytest.raises(InvalidInputError):
+        ensure_encoder(store, "old", changes={"profiles": "srgb"})
+    assert [changes.get("profiles") for _, changes in asked] == ["ignore", "srgb", "ignore", None, "srgb"]
+
+
+def test_vectors_of_two_preprocessings_do_not_share_a_table(tmp_path):
+    store = Store.create(tmp_path / "store")
+    how = Preprocessing(8, 8)
+    row = {"encoder": "e", "dim": 2, "preprocessing": how.to_json(), "onnx_sha256": "0"}
+    store.upsert("encoders", [row])
+    ignoring = replace(how, profiles="ignore").to_json()
+    onnx_files.check_not_mixing(store, "e", "0", ignoring)  # nothing is embedded yet
+    vector = {"item_id": "a", "item_kind": "image", "base": [1.0, 2.0]}
+    store.upsert(store.ensure_vectors("e", 2), [vector])
+    onnx_files.check_not_mixing(store, "e", "0", how.to_json())
+    with pytest.raises(ConflictError, match="features of other preprocessing of e"):
+        onnx_files.check_not_mixing(store, "e", "0", ignoring)
+    with pytest.raises(ConflictError, match="features of other weights of e"):
+        onnx_files.check_not_mixing(store, "e", "1", how.to_json())
