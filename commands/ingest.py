@@ -87,7 +87,9 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 
 @ingest.command()
 @plan_option
-@click.option("--base", required=True, help="`world`, a diffusers folder, or a hub id.")
+@click.option(
+    "--base", required=True, help="`world`, a diffusers folder, a single .safetensors file, or a hub id."
+)
 @click.option("--iterations", type=click.IntRange(1), help="Optimiser steps a model.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of the K and V projections.")
 @click.option("--token-lr", type=click.FloatRange(0, min_open=True), help="Of the token V*.")

@@ -23,13 +23,9 @@ def load_pipeline(folder: Path | str) -> Any:
     """
     folder = Path(folder)
     check_weights(folder)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    silence_diffusers()
     import diffusers
-    import transformers
 
-    for logging in (diffusers.utils.logging, transformers.utils.logging):
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
     pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
         folder,
         safety_checker=None,
@@ -41,6 +37,17 @@ def load_pipeline(folder: Path | str) -> Any:
     pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def silence_diffusers() -> None:
+    """Neither progress bars nor warnings of diffusers, transformers and tokenizers."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import diffusers
+    import transformers
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
 
 
 def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:

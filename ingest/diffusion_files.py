@@ -68,7 +68,7 @@ def check_file(path: Path, name: str) -> None:
         )
     if path.suffix == ".safetensors":
         _check_safetensors(path, name, size)
-    elif path.suffix == ".bin" and head.startswith(b"PK") and not zipfile.is_zipfile(path):
+    elif path.suffix in (".bin", ".ckpt") and head.startswith(b"PK") and not zipfile.is_zipfile(path):
         raise DataError(f"{name} is cut off after {size:,} bytes", hint=DOWNLOAD_AGAIN)
     elif _INDEX.search(path.name):
         missing = [shard for shard in _shards(path, name) if not (path.parent / shard).is_file()]

@@ -12,13 +12,14 @@ from typing import Any
 from ...store import InvalidInputError, NotFoundError, key_id
 from ..diffusion_files import check_weights
 from ..world import WORLD_NAME, model_path
+from .single_file import convert_single_file, is_single_file, single_file_id
 
 LATENT_CELLS = 64
 """`sample_size` of Stable Diffusion 1.x, where a base does not say its own."""
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_SUPPORTED = "use a Stable Diffusion 1.x or 2.x pipeline in diffusers' layout, or `world`"
+_SUPPORTED = "use a Stable Diffusion 1.x or 2.x pipeline in diffusers' layout, a single file, or `world`"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class BaseGenerator:
     def find(cls, base: str) -> "BaseGenerator":
         """The base called `base`, see `resolve_base` for names and errors."""
         folder = resolve_base(base)
-        return cls(str(folder), fingerprint(folder))
+        base_id = single_file_id(Path(base)) if is_single_file(base) else fingerprint(folder)
+        return cls(str(folder), base_id)
 
 
 def resolve_base(base: str) -> Path:
-    """The folder of `base`: the embedded world, a local folder, or a hub id (downloaded once).
+    """The folder of `base`: the embedded world, a local folder, a single file (converted once) or a hub id
+    (downloaded once).
 
     Raises NotFoundError when there is no such base, InvalidInputError when it cannot be customized.
     """
@@ -44,6 +47,8 @@ def resolve_base(base: str) -> Path:
         folder = model_path()
     elif Path(base).is_dir():
         folder = Path(base)
+    elif is_single_file(base):
+        folder = convert_single_file(Path(base))
     elif _HUB_ID.fullmatch(base) and not base.startswith("."):
         folder = _download(base)
     else:
@@ -58,6 +63,8 @@ def find_local(base: str) -> Path | None:
         return model_path()
     if Path(base).is_dir():
         return Path(base)
+    if is_single_file(base):
+        return convert_single_file(Path(base))
     if not _HUB_ID.fullmatch(base) or base.startswith("."):
         return None
     from huggingface_hub import try_to_load_from_cache

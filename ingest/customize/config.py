@@ -43,7 +43,7 @@ class CustomizeConfig(Settings):
     """Settings of Custom Diffusion (arXiv:2212.04488): K and V of cross-attention, and V*, are trained.
 
     Attributes:
-        base: `world`, a folder in diffusers' layout, or a hub id.
+        base: `world`, a folder in diffusers' layout, a single file, or a hub id.
         iterations: optimiser steps a model.
         lr: learning rate of K and V.
         token_lr: learning rate of the embedding of V*.
