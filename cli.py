@@ -19,6 +19,7 @@ from .commands import store as maintain
 from .commands import store as tag
 from .commands.console import CommandGroup, print_error
 from .store import AttribaseError
+from .store.damage import explain
 
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
@@ -36,17 +37,23 @@ class ErrorsAsExits(CommandGroup):
     """Turns the project's errors and an interrupt into one or two lines on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; every AttribaseError ends as exit 1 with its hint."""
+        """Run the command; every AttribaseError and every unusable store ends as exit 1 with its hint."""
         try:
             return super().invoke(ctx)
-        except AttribaseError as error:
-            print_error(error)
-            ctx.exit(1)
+        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, SystemExit):
+            raise
         except KeyboardInterrupt:
             click.echo(
                 "\ninterrupted: what was committed is kept; the same command goes on from there", err=True
             )
             ctx.exit(130)
+        except BaseException as error:  # a panic of Lance is no Exception
+            shown = explain(error, str(ctx.find_root().obj or ""))
+            shown = shown or (error if isinstance(error, AttribaseError) else None)
+            if shown is None:
+                raise
+            print_error(shown)
+            ctx.exit(1)
 
 
 @click.group(cls=ErrorsAsExits, context_settings={"help_option_names": ["-h", "--help"]})

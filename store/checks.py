@@ -1,58 +1,71 @@
 """Consistency checks of a store: each names what is wrong, how often, a few examples and what to do."""
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .ids import content_id, mapped_column, vectors_table
+from .content_checks import image_bytes, onnx_files, removals, vector_values
+from .damage import Damage, find_damage
+from .errors import NotFoundError
+from .ids import mapped_column, vectors_table
 from .lookup import quote
+from .problems import Problem, problem
 from .schema import ITEM_TABLES
+from .storage_errors import first_line, is_storage_error
 from .store import Store
 from .vectors import encoder_of
-
-EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Problem:
-    """`count` rows of `table` that are wrong; `examples` are up to five of their ids."""
-
-    check: str
-    table: str
-    count: int
-    examples: tuple[str, ...]
-    message: str
-    hint: str
 
 
 def check(store: Store, *, read_bytes: bool = True) -> list[Problem]:
     """All problems in the newest versions of the tables; none in a sound store.
 
+    What rows say of each other is not checked of tables whose files are damaged.
+
     Args:
         store: the store.
-        read_bytes: also compare the hash of every image with its id: the only slow check.
+        read_bytes: also read every file, and compare the hash of every image with its id: the slow part.
     """
-    return list(_problems(store, read_bytes))
+    damaged = find_damage(store, read=read_bytes)
+    problems = [_damage_problem(damage) for damage in damaged]
+    for checked in _checks(store, read_bytes):
+        try:
+            problems += checked
+        except BaseException as error:
+            if not is_storage_error(error) and not isinstance(error, NotFoundError):
+                raise
+            if not damaged:
+                problems.append(_unreadable(error))
+    return problems
 
 
-def _problems(store: Store, read_bytes: bool) -> Iterator[Problem]:
-    yield from _references(store)
-    yield from _exemplars(store)
+def _checks(store: Store, read_bytes: bool) -> Iterator[Iterator[Problem]]:
+    """Every check, each an iterator of its own: one that meets a damaged table does not end the others."""
+    for reference in REFERENCES:
+        yield _references(store, reference)
+    yield _exemplars(store)
     for table in store.tables():
         if table.startswith(("vectors_", "views_")):
-            yield from _vectors_without_item(store, table)
-    for encoder in store.read("encoders").sort_by("encoder").to_pylist():
-        yield from _missing_vectors(store, encoder["encoder"])
-        yield from _unmapped(store, encoder["encoder"])
-        yield from _onnx(store, encoder)
+            yield _vectors_without_item(store, table)
+    yield _encoders(store)
     if read_bytes:
-        yield from _bytes(store)
-    yield from _jobs(store)
+        yield image_bytes(store)
+        for table in store.tables():
+            if table.startswith(("vectors_", "views_")):
+                yield vector_values(store, table)
+    yield _jobs(store)
+    yield removals(store)
+
+
+def _damage_problem(damage: Damage) -> Problem:
+    message = f"{damage.file} {damage.what}"
+    return Problem("damaged-file", damage.table, 1, (damage.file,), message, damage.remedy)
+
+
+def _unreadable(error: BaseException) -> Problem:
+    message = f"the store cannot be read: {first_line(error)}"
+    return Problem("unreadable", "", 1, (), message, "restore it from a backup")
 
 
 REFERENCES = (
@@ -67,19 +80,19 @@ REFERENCES = (
 _RUN_AGAIN = "run `attribase query eval` again, or delete them: attribase query prune --unfinished"
 
 
-def _references(store: Store) -> Iterator[Problem]:
+def _references(store: Store, reference: tuple[str, str, str, str, str]) -> Iterator[Problem]:
     """Rows that name a missing row of another table."""
-    for name, table, column, target, shown in REFERENCES:
-        rows = store.read(table, list(dict.fromkeys([column, shown])))
-        keys = _keys(store, target, column)
-        lost = rows.filter(pc.invert(pc.is_in(rows[column], keys)))
-        yield from _problem(
-            name,
-            table,
-            lost[shown].to_pylist(),
-            f"{table}.{column} names what {target} does not hold",
-            _RUN_AGAIN if target == "runs" else f"ingest the {target} again",
-        )
+    name, table, column, target, shown = reference
+    rows = store.read(table, list(dict.fromkeys([column, shown])))
+    keys = _keys(store, target, column)
+    lost = rows.filter(pc.invert(pc.is_in(rows[column], keys)))
+    yield from problem(
+        name,
+        table,
+        lost[shown].to_pylist(),
+        f"{table}.{column} names what {target} does not hold",
+        _RUN_AGAIN if target == "runs" else f"ingest the {target} again",
+    )
 
 
 def _exemplars(store: Store) -> Iterator[Problem]:
@@ -90,7 +103,7 @@ def _exemplars(store: Store) -> Iterator[Problem]:
     for model, ids in zip(models["model_id"].to_pylist(), models["exemplar_ids"].to_pylist(), strict=True):
         if not pc.all(pc.is_in(pa.array(ids, pa.string()), images), min_count=0).as_py():
             lost.add(model)
-    yield from _problem(
+    yield from problem(
         "model-without-exemplar",
         "models",
         sorted(lost),
@@ -103,13 +116,20 @@ def _vectors_without_item(store: Store, table: str) -> Iterator[Problem]:
     known = pa.concat_arrays([_keys(store, items.table, items.key) for items in ITEM_TABLES.values()])
     ids = store.read(table, ["item_id"])["item_id"]
     lost = ids.filter(pc.invert(pc.is_in(ids, known)))
-    yield from _problem(
+    yield from problem(
         "vector-without-item",
         table,
         lost.unique().to_pylist(),
         "vectors whose item is neither an image nor a sample",
         "ingest those images or samples again",
     )
+
+
+def _encoders(store: Store) -> Iterator[Problem]:
+    for encoder in store.read("encoders").sort_by("encoder").to_pylist():
+        yield from _missing_vectors(store, encoder["encoder"])
+        yield from _unmapped(store, encoder["encoder"])
+        yield from onnx_files(store, encoder)
 
 
 def _missing_vectors(store: Store, encoder: str) -> Iterator[Problem]:
@@ -123,7 +143,7 @@ def _missing_vectors(store: Store, encoder: str) -> Iterator[Problem]:
     for items in ITEM_TABLES.values():
         ids = store.read(items.table, [items.key], "bytes IS NOT NULL")[items.key]
         missing += ids.filter(pc.invert(pc.is_in(ids, there))).to_pylist()
-    yield from _problem(
+    yield from problem(
         "missing-vector",
         table,
         missing,
@@ -144,51 +164,20 @@ def _unmapped(store: Store, encoder: str) -> Iterator[Problem]:
     for column, mappers in columns.items():
         absent = column not in store.schema(table).names
         where = None if absent else f"{column} IS NULL"
-        yield from _problem(
+        yield from problem(
             "unmapped-vector",
             table,
             store.read(table, ["item_id"], where)["item_id"].to_pylist(),
             f"vectors that the mapper {mappers[0]!r} has not mapped",
             f"attribase train mapper --encoder {encoder} --name {mappers[0]}",
         )
-        yield from _problem(
+        yield from problem(
             "shared-column",
             table,
             mappers if len(mappers) > 1 else [],
             f"mappers that are all kept in {column}",
             "train all but one again under other names",
         )
-
-
-def _onnx(store: Store, encoder: dict[str, Any]) -> Iterator[Problem]:
-    """The files of an exported encoder: the model, its weights, its tokenizer."""
-    if not encoder["onnx_file"] or not store.layout.local:
-        return
-    name, hint = encoder["encoder"], "export the encoder again"
-    for file in json.loads(encoder["files"]):
-        path = store.file(*file["file"].split("/"))
-        if not path.is_file():
-            yield from _problem("onnx-missing", "encoders", [name], f"there is no file {path}", hint)
-            continue
-        with path.open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != file["sha256"]:
-                yield from _problem("onnx-changed", "encoders", [name], f"{path} has another hash", hint)
-
-
-def _bytes(store: Store) -> Iterator[Problem]:
-    wrong = [
-        image
-        for batch in store.scan("images", ["image_id", "bytes"], "bytes IS NOT NULL")
-        for image, data in zip(batch["image_id"].to_pylist(), batch["bytes"].to_pylist(), strict=True)
-        if content_id(data) != image
-    ]
-    yield from _problem(
-        "wrong-hash",
-        "images",
-        wrong,
-        "images whose id is not the hash of their bytes",
-        "restore them from a backup, or ingest their source into a new store",
-    )
 
 
 def _jobs(store: Store) -> Iterator[Problem]:
@@ -202,9 +191,3 @@ def _jobs(store: Store) -> Iterator[Problem]:
 def _keys(store: Store, table: str, column: str) -> pa.Array:
     keys = store.read(table, [column])[column].combine_chunks()
     return keys if isinstance(keys, pa.Array) else pa.concat_arrays(keys.chunks)
-
-
-def _problem(name: str, table: str, items: Sequence[str], message: str, hint: str) -> Iterator[Problem]:
-    """One problem, unless there are no `items`."""
-    if items:
-        yield Problem(name, table, len(items), tuple(items[:EXAMPLES]), message, hint)

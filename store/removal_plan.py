@@ -91,6 +91,7 @@ def _selected(store: Store, where: str | None) -> set[str]:
     except (ValueError, OSError, RuntimeError) as error:  # Lance's, for a bad filter
         if where is None:
             raise
+        store.read("images", ["image_id"])  # raises again where it is the table that cannot be read
         reason = str(error).splitlines()[0].split(", /")[0]
         raise InvalidInputError(
             f"images cannot be selected by {where!r}: {reason}",

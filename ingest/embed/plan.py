@@ -118,6 +118,7 @@ def selected_kinds(target: Target) -> list[str]:
         try:
             next(target.store.scan(table, [key], _condition(target.where), batch_rows=1), None)
         except (ValueError, OSError, RuntimeError) as error:  # Lance's, for a bad filter
+            next(target.store.scan(table, [key], batch_rows=1), None)  # raises where the table is unreadable
             refused[kind] = str(error).splitlines()[0].split(", /")[0]
     if len(refused) == len(ITEM_TABLES):
         columns = {table: ", ".join(target.store.schema(table).names) for table, *_ in ITEM_TABLES.values()}

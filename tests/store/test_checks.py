@@ -25,7 +25,7 @@ BREAKS = {
     "rank-without-run": ("ranks", {"run_id": "lost", "sample_id": "s", "image_id": IMAGE, "rank": 1}, "lost"),
     "vector-without-item": (
         "vectors_e",
-        {"item_id": "lost", "item_kind": "image", "base": [1, 1], "mapped_tuned": [1, 1]},
+        {"item_id": "lost", "item_kind": "image", "base": [1, 1], "mapped_tuned": [0.6, 0.8]},
         "lost",
     ),
     "missing-vector": ("samples", {"sample_id": "q", "model_id": "m", "bytes": b"y"}, "q"),
