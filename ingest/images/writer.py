@@ -1,7 +1,7 @@
 """Writes the images of a source: new rows, memberships, values of stored images, pictures for references."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -104,7 +104,7 @@ class ImageWriter:
                 rows[image.image_id] = row
         members = self._use_pictures(rows)
         replaced = self._merge_references(rows)
-        inserted = self._insert(rows)
+        inserted = self._insert(rows, {image.image_id: image.rights for image in kept})
         members |= set(rows)
         joined = [{"collection": self._collection, "image_id": image_id} for image_id in sorted(members)]
         self.counts.joined += self._store.upsert("members", joined) if joined else 0
@@ -128,8 +128,8 @@ class ImageWriter:
         return [one for one in images if one.image_id not in removed], failures
 
     def _row(self, image: Incoming) -> dict[str, Any]:
-        record, rights, (width, height) = image.record, image.rights, image.size or (None, None)
-        others = {METADATA_KEY: dict(rights.others)} if rights.others else {}
+        """What the source says of an image; what its file says comes last, where nothing else does."""
+        record, (width, height) = image.record, image.size or (None, None)
         taken = {self._subfolder: record.subfolder} if record.subfolder else {}
         self.counts.subfolders += any(not getattr(record, column, "none") for column in taken)
         return {
@@ -137,12 +137,12 @@ class ImageWriter:
             "uri": record.uri,
             "caption": record.caption,
             "category": record.category or taken.get("category"),
-            "creator": record.creator or taken.get("creator") or rights.creator,
-            "license": record.license or rights.license,
+            "creator": record.creator or taken.get("creator"),
+            "license": record.license,
             "width": width,
             "height": height,
             "bytes": record.data,
-            "metadata": metadata_text({**others, **record.metadata}),
+            "metadata": metadata_text(record.metadata),
         }
 
     def _use_pictures(self, rows: dict[str, dict[str, Any]]) -> set[str]:
@@ -173,18 +173,29 @@ class ImageWriter:
             replaced[reference["image_id"]] = pictures[uri]
         return replaced
 
-    def _insert(self, rows: dict[str, dict[str, Any]]) -> int:
+    def _insert(self, rows: dict[str, dict[str, Any]], rights: Mapping[str, EmbeddedRights]) -> int:
         """Insert the rows that are new, and note what the others say. Returns how many were new."""
         held = self.held(list(rows))
         fresh = [row for image_id, row in rows.items() if image_id not in held]
         for row in fresh:
             if row["bytes"] is not None and row["width"] is None:  # it was stored a moment ago
                 row["width"], row["height"] = decode_image(row["bytes"], sys.maxsize).size
-        inserted = self._store.upsert("images", fresh) if fresh else 0
+        stated = [_with_rights(row, rights[row["image_id"]]) for row in fresh]
+        inserted = self._store.upsert("images", stated) if fresh else 0
         for image_id, row in rows.items():
             if image_id in held or inserted < len(fresh):  # another process stored some of them first
                 self._merge.add(image_id, given_values(row))
         return inserted
+
+
+def _with_rights(row: dict[str, Any], rights: EmbeddedRights) -> dict[str, Any]:
+    """A new row with what the file itself says where nothing else does."""
+    others = {METADATA_KEY: dict(rights.others)} if rights.others else {}
+    return row | {
+        "creator": row["creator"] or rights.creator,
+        "license": row["license"] or rights.license,
+        "metadata": metadata_text({**others, **(parse_metadata(row["metadata"]) or {})}),
+    }
 
 
 def given_values(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a second source says of stored images: it fills what is empty, and never replaces unasked."""
 
+import io
 import json
 
 import pyarrow as pa
@@ -8,6 +9,8 @@ import pytest
 from attribase.ingest.images import ingest_images, open_source
 from attribase.store import Job, content_id
 from attribase.store.row_updates import RowUpdate
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 COLUMNS = ["caption", "category", "creator", "license"]
 
@@ -163,3 +166,18 @@ def test_metadata_that_is_no_json_object_is_left_alone(store, table, make_pictur
     store.upsert("images", [{"image_id": content_id(picture), "bytes": picture, "metadata": "[1]"}])
     run(store, table("a.parquet", [1], year=[1999]))
     assert json.loads(stored(store, picture)["metadata"]) == [1]
+
+
+def test_what_a_file_says_of_itself_fills_and_never_contradicts(store, tmp_path):
+    info = PngInfo()
+    info.add_text("Author", "Studio")
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG", pnginfo=info)
+    picture = buffer.getvalue()
+    columns = {"image": [picture, picture], "creator": ["Ann", None]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    pq.write_table(pa.table({"image": [picture], "other": [1]}), tmp_path / "q.parquet")
+    for name, update in (("p", False), ("q", False), ("q", True)):
+        summary = run(store, tmp_path / f"{name}.parquet", update=update)
+        assert stored(store, picture)["creator"] == "Ann"
+        assert (summary.merged.differing, summary.merged.replaced) == (0, 0)
