@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import posixpath
 import tarfile
 import zipfile
 import zlib
@@ -206,6 +207,7 @@ class OpenTar:
     def members(self) -> tuple[dict[str, Member], str]:
         """Every whole file by name, and what is wrong with the end of the tar."""
         found: dict[str, Member] = {}
+        links: dict[str, str] = {}
         plain = cast(BinaryIO, self._tar.fileobj)
         try:
             end = plain.seek(0, 2)
@@ -215,13 +217,19 @@ class OpenTar:
         try:
             while (info := self._tar.next()) is not None:
                 self._tar.members = []  # type: ignore[attr-defined]  # tarfile keeps all of them else
-                if not info.isfile() or _is_rubbish(info.name):
+                if _is_rubbish(info.name) or not (info.isfile() or info.islnk() or info.issym()):
+                    continue
+                if not info.isfile():
+                    below = posixpath.dirname(info.name) if info.issym() else ""
+                    links[info.name] = posixpath.normpath(posixpath.join(below, info.linkname))
                     continue
                 if 0 <= end < info.offset_data + info.size:
                     return found, f"ends in the middle of {readable_name(info.name)}"
                 found[info.name] = Member(info.name, info.offset_data, info.size)
         except _BROKEN as error:
             return self._whole(found), f"is damaged: {error}"
+        by_path = {posixpath.normpath(name): member for name, member in found.items()} if links else {}
+        found |= {name: by_path[target] for name, target in links.items() if target in by_path}
         if end < 0:
             return self._whole(found), "ends too early"
         plain.seek(max(end - 512, 0))

@@ -32,8 +32,19 @@ def pictures_of(value: Any) -> list[Cell]:
     if isinstance(value, Sequence):
         if value and all(type(part) is int and 0 <= part < 256 for part in value):
             return [bytes(value)]
+        if _is_array(value):
+            remedy = "write the table with the bytes of PNG or JPEG files"
+            return [Unreadable("not-an-image", "an array of raw pixels is not read", remedy)]
         return [picture for part in value for picture in pictures_of(part)]
     return [Unreadable("not-an-image", f"a value of type {type(value).__name__} is no picture")]
+
+
+def _is_array(value: Sequence[Any]) -> bool:
+    """Whether lists of numbers lie in a list: pixels, not files."""
+    return any(
+        isinstance(part, list | tuple) and bool(part) and isinstance(part[0], int | float | list | tuple)
+        for part in value[:1]
+    )
 
 
 def path_in(value: Any) -> str | None:

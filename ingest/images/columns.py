@@ -77,7 +77,8 @@ def find_columns(
             found["image"] = next(iter(unfilled), None)
     for part in COLUMN_NAMES:
         if found[part] is None and part != "image":
-            known = (name for name in _recognised(part, free) if name != found["image"])
+            taken = {found["image"]} | ({"image"} if found["image"] else set())  # else it may hold paths
+            known = (name for name in _recognised(part, free) if name not in taken)
             found[part] = next(known, None)
     return found
 

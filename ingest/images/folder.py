@@ -48,11 +48,12 @@ class FolderSource:
     def items(self) -> Sequence[str]:
         """Images and what is no image, sorted by path.
 
-        Raises InvalidInputError when there is no image.
+        Raises InvalidInputError when there is no image, or no metadata with a column that was given.
         """
         if not self._images:
             hint = f"files must end in {', '.join(f'.{ending}' for ending in ENDINGS)}, or begin as images do"
             raise InvalidInputError(f"there are no images in {readable_name(str(self.folder))}", hint=hint)
+        self._check_columns()
         return sorted([*map(item_of, self._images), *self._failures])
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
@@ -60,6 +61,21 @@ class FolderSource:
         for item in items:
             failure = self._failures.get(item)
             yield item, failure or self._record(path_of(item))
+
+    def _check_columns(self) -> None:
+        """Refuse a given column that no table has; what the `.json` beside each image has is seen later."""
+        if any("json" in files for files in self._beside.values()):
+            return
+        tables = [table for table in self._metadata.values() if isinstance(table, MetadataFile)]
+        known = list(dict.fromkeys(name for table in tables for name in table.columns))
+        for part, column in self.columns.items():
+            if column not in known:
+                raise InvalidInputError(
+                    f"the metadata in {readable_name(str(self.folder))} have no column {column!r} for {part}",
+                    hint=f"the columns are {', '.join(known)}"
+                    if known
+                    else "there is no metadata.jsonl or .csv",
+                )
 
     @cached_property
     def _listing(self) -> Sequence[Found]:
@@ -90,7 +106,7 @@ class FolderSource:
                 continue
             data = DataFile(item_of(file.path), str(self.folder / file.path))
             try:
-                found[file.path] = MetadataFile(data, file.path.rpartition("/")[0], self.columns)
+                found[file.path] = MetadataFile(data, file.path.rpartition("/")[0])
             except AttribaseError as error:
                 found[file.path] = Unreadable("bad-metadata", str(error), error.hint)
         return found

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from ...runtime.formats import ENDINGS, HEAD_BYTES, recognise
-from .names import ending_of
+from ...store import InvalidInputError
+from .names import ending_of, readable_name
 
 Kind = Literal["image", "table", "archive", "text", "other", "unreadable"]
 
-TABLE_ENDINGS = ("parquet", "pq", "lance", "csv", "tsv", "jsonl", "ndjson", "json")
+TABLE_ENDINGS = ("parquet", "pq", "lance", "csv", "tsv", "jsonl", "ndjson", "json", "arrow")
 """Endings of tables, plain or with one of `COMPRESSED` behind them."""
 
 ARCHIVE_ENDINGS = ("tar", "tgz", "zip")
@@ -61,7 +62,22 @@ OTHER_FORMATS = (
     ),
     *("avi", "mkv", "webm", "mp3", "wav", "ttf", "otf"),
 )
-RUBBISH = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin", "__macosx"})
+# The last three are of Spark and Dask, beside parts.
+RUBBISH = frozenset(
+    {
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "$recycle.bin",
+        "__macosx",
+        "_success",
+        "_metadata",
+        "_common_metadata",
+    }
+)
+STORE_FILES = {"store.json", "images.lance"}
+"""What every store of Attribase has: it changes with every ingest, and holds no pictures to ingest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +102,10 @@ class Found:
 def list_folder(folder: Path) -> list[Found]:
     """Every file below `folder` but hidden ones and what systems leave behind, sorted by path.
 
-    Links to folders are followed; a folder that is reached twice is listed once, under its own path when it
-    is inside.
+    Stores of Attribase are left out, too. Links to folders are followed; a folder that is reached twice is
+    listed once, under its own path when it is inside.
+
+    Raises InvalidInputError when `folder` itself cannot be listed.
     """
     root = os.fspath(folder)
     seen: set[tuple[int, int]] = set()
@@ -103,7 +121,13 @@ def list_folder(folder: Path) -> list[Found]:
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
         except OSError as error:
+            if not below:
+                raise InvalidInputError(
+                    f"{readable_name(root)} cannot be listed: {error.strerror}", hint="make it readable"
+                ) from error
             found.append(Found(f"{below}/", "unreadable", problem=error.strerror or str(error)))
+            continue
+        if below and {entry.name for entry in entries} >= STORE_FILES:
             continue
         prefix = f"{below}/" if below else ""
         for entry in entries:

@@ -1,14 +1,13 @@
 """Tables beside images that describe them by file name: Hugging Face's `metadata.jsonl` or `.csv`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from ...store import InvalidInputError
 from .cells import text_of, with_names
-from .columns import find_columns
 from .files import DataFile
 from .names import local_path, stem_of
 from .rows import Rows
@@ -28,7 +27,7 @@ class MetadataFile:
     Rows are kept as JSON text in Arrow: 10^6 of them are hundreds of megabytes, not gigabytes.
     """
 
-    def __init__(self, file: DataFile, folder: str, columns: Mapping[str, str]) -> None:
+    def __init__(self, file: DataFile, folder: str) -> None:
         from .open_table import open_rows
 
         rows = open_rows(file)
@@ -39,7 +38,7 @@ class MetadataFile:
                 f"{file.name} has no column of file names: {', '.join(rows.columns)}",
                 hint="call it `file_name`, with paths relative to the table",
             )
-        find_columns(file.name, rows.columns, columns, (), lambda _: False)  # refuses those that it lacks
+        self.columns = rows.columns
         self.problems: list[tuple[int, Unreadable]] = []
         self._rows: dict[str, int] = {}
         prefix = f"{folder}/" if folder else ""

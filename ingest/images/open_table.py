@@ -7,7 +7,7 @@ from .text_tables import open_text_table
 
 
 def open_rows(file: DataFile) -> Rows:
-    """The rows of a Parquet, CSV, TSV, JSON-lines or JSON file.
+    """The rows of a Parquet, Arrow, CSV, TSV, JSON-lines or JSON file.
 
     Raises InvalidInputError for a file that is not what its ending says.
     """
@@ -15,4 +15,8 @@ def open_rows(file: DataFile) -> Rows:
         from .parquet import ParquetRows
 
         return ParquetRows(file)
+    if ending_of(file.path) == "arrow":
+        from .parquet import ArrowRows
+
+        return ArrowRows(file)
     return open_text_table(file)

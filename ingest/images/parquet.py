@@ -1,9 +1,9 @@
-"""The rows of Parquet files and Lance datasets, for `TableSource`."""
+"""The rows of Parquet and Arrow files and Lance datasets, for `TableSource`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,6 +56,49 @@ class ParquetRows(ForwardRows):
                 raise unreadable_file(self.file, "read to its end", error) from error
             lost = Unreadable("unreadable", f"a damaged page: {error}", "download the file again")
             yield from (lost for _ in range(max(position, skipped), size))
+
+
+class ArrowRows(ForwardRows):
+    """A file of Arrow batches, such as those that `save_to_disk` of Hugging Face datasets writes."""
+
+    def __init__(self, file: DataFile) -> None:
+        super().__init__()
+        self.file = file
+        try:
+            with file.open() as opened:
+                schema, batches = _batches(opened)
+                self._count: int = sum(batch.num_rows for batch in batches)
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable_file(file, "an Arrow file", error) from error
+        self.columns: Sequence[str] = schema.names
+        self.labels = class_names(schema)
+
+    def count(self) -> int:
+        """How many rows it has."""
+        return self._count
+
+    def _read_from(self, start: int, columns: tuple[str, ...]) -> Iterator[Row]:
+        position = 0
+        with self.file.open() as opened:
+            try:
+                for batch in _batches(opened)[1]:
+                    first = max(start - position, 0)
+                    position += batch.num_rows
+                    for at in range(first, batch.num_rows, BATCH_ROWS):
+                        table = pa.table(batch.slice(at, BATCH_ROWS))
+                        yield from to_rows(table.select(list(columns or self.columns)))
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable_file(self.file, "read to its end", error) from error
+
+
+def _batches(opened: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The batches of a stream, or of Arrow's file format, which has them with an index."""
+    if opened.read(6) == b"ARROW1":
+        reader = pa.ipc.open_file(opened)
+        return reader.schema, map(reader.get_batch, range(reader.num_record_batches))
+    opened.seek(0)
+    stream = pa.ipc.open_stream(opened)
+    return stream.schema, iter(stream)
 
 
 class LanceRows:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ...store import AttribaseError, InvalidInputError, key_id
+from .names import item_of
 from .source import ImageRecord, ImageSource, Unreadable, absolute
 
 
@@ -25,7 +26,7 @@ class PartsSource:
     A part that cannot be opened is an item by its own name, which is never readable.
 
     Attributes:
-        name: of the whole, in errors.
+        name: path or address of the whole.
         parts: the parts, in order.
         others: files beside them that are no parts, and why they are not read.
     """
@@ -42,7 +43,7 @@ class PartsSource:
     def describe(self) -> Mapping[str, Any]:
         """The states of the parts, and what lies beside them."""
         states = [(name, dict(state)) for name, state, _ in self._listed]
-        return {"parts": self.name, "files": key_id(states), "others": key_id(sorted(self.others))}
+        return {"parts": item_of(self.name), "files": key_id(states), "others": key_id(sorted(self.others))}
 
     def items(self) -> Sequence[str]:
         """The items of every part.
@@ -51,7 +52,9 @@ class PartsSource:
         """
         found = [item for _, _, items in self._listed for item in items]
         if not found:
-            raise InvalidInputError(f"there are no images in {self.name}", hint="its tables have no rows")
+            raise InvalidInputError(
+                f"there are no images in {item_of(self.name)}", hint="its tables have no rows"
+            )
         return [*found, *self.others]
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:

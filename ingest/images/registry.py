@@ -24,6 +24,10 @@ WORLD_ROLES = {"world:gallery": ("gallery",), "world:exemplars": ("object", "sty
 """By name of a source, the roles of the world's images that are in it."""
 
 
+BOOKKEEPING = ("_stats.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+"""Ends of the names of files that img2dataset and Hugging Face datasets write beside their parts."""
+
+
 @dataclass(frozen=True)
 class SourceSpec:
     """A kind of source: the names it accepts, in words and as a test, and how it opens one."""
@@ -74,7 +78,7 @@ def open_lance(name: str, columns: Columns) -> ImageSource:
     from .table import TableSource
 
     rows, path = LanceRows(name), None if "://" in name else Path(name)
-    return TableSource(name, rows, {"version": rows.version}, columns=columns, path=path)
+    return TableSource(item_of(name), rows, {"version": rows.version}, columns=columns, path=path)
 
 
 def open_remote(name: str, columns: Columns) -> ImageSource:
@@ -118,15 +122,16 @@ def open_folder(name: str, columns: Columns) -> ImageSource:
     """The image files of a folder; where it has none, its tables and archives."""
     folder = Path(name).resolve()
     found = list_folder(folder)
-    parts = [file for file in found if file.kind in ("table", "archive")]
+    tables = [file for file in found if file.kind in ("table", "archive")]
+    parts = [file for file in tables if not file.path.endswith(BOOKKEEPING)]
     if not parts or any(file.kind == "image" for file in found):
         return FolderSource(folder, columns, found)
     datasets = [file.path for file in parts if ending_of(file.path) == "lance"]
     if len(datasets) == len(parts):
         if len(datasets) > 1:
-            tables = ", ".join(f"{name.rstrip('/')}/{dataset}" for dataset in datasets)
+            names = ", ".join(f"{item_of(name).rstrip('/')}/{dataset}" for dataset in datasets)
             raise InvalidInputError(
-                f"{name} holds {len(datasets)} tables of Lance", hint=f"name one: {tables}"
+                f"{item_of(name)} holds {len(datasets)} tables of Lance", hint=f"name one: {names}"
             )
         return open_lance(str(folder / datasets[0]), columns)
     return _open_parts(name.rstrip("/"), found, columns)
@@ -139,7 +144,7 @@ def _open_parts(name: str, found: list[Found], columns: Columns) -> ImageSource:
     others: dict[str, Unreadable] = {}
     for file in found:
         data = DataFile(item_of(f"{name}/{file.path}"), f"{name}/{file.path}")
-        if file.path.endswith("_stats.json"):
+        if file.path.endswith(BOOKKEEPING):
             continue
         if file.kind == "unreadable":
             others[data.name] = Unreadable("unreadable", file.problem, "make it readable, or remove it")
@@ -191,7 +196,7 @@ SOURCES = (  # in the order in which they are tried
     ),
     SourceSpec(
         "file",
-        "a .parquet, .csv, .tsv, .jsonl, .json, .tar or .zip file",
+        "a .parquet, .arrow, .csv, .tsv, .jsonl, .json, .tar or .zip file",
         _is_table_or_archive,
         open_local_file,
     ),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from .names import uri_of
+
 
 @dataclass(frozen=True)
 class ImageRecord:
@@ -61,9 +63,12 @@ class ImageSource(Protocol):
 
 
 def absolute(name: str) -> str:
-    """`name` as an absolute path where there is such a file or folder, else as it is: an address."""
+    """`name` as an absolute path where there is such a file or folder, else as it is: an address.
+
+    Where the path is no UTF-8, a `file://` uri.
+    """
     path = Path(name)
-    return str(path.resolve()) if path.exists() else name
+    return uri_of(path.resolve()) if path.exists() else name
 
 
 def file_state(path: Path) -> dict[str, int]:

@@ -47,6 +47,11 @@ class TableSource:
 
     def __post_init__(self) -> None:
         names = self.table.columns
+        doubled = sorted({name for name in names if list(names).count(name) > 1})
+        if doubled:
+            raise InvalidInputError(
+                f"{self.name} has two columns called {doubled[0]!r}", hint="rename one of them"
+            )
         self._files = FileLookup.beside(self.path)
         peeked = islice(self.table.rows(0, PEEKED_ROWS), PEEKED_ROWS)
         first = [row for row in peeked if isinstance(row, dict)]

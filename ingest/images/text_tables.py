@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import lzma
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -30,6 +32,9 @@ DIFFUSIONDB: Mapping[str, str] = {
 }
 """The fields of the JSON beside a part of DiffusionDB, by their short names."""
 
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What reading a file raises that cannot be read, or not be decompressed."""
+
 _FIX = "correct this line of the file"
 
 
@@ -47,7 +52,7 @@ class DelimitedRows(ForwardRows):
                 self._delimiter = "\t" if "\t" in head else max(",;|", key=head.count)
                 text.seek(0)
                 header = next(csv.reader(text, delimiter=self._delimiter), [])
-        except (OSError, csv.Error, EOFError) as error:
+        except (*DAMAGED, csv.Error) as error:
             raise unreadable_file(file, "a CSV file", error) from error
         self.columns: Sequence[str] = [name.strip() for name in header]
         doubled = {name for name in self.columns if self.columns.count(name) > 1}
@@ -77,7 +82,7 @@ class DelimitedRows(ForwardRows):
                 except csv.Error as error:
                     yield Unreadable("bad-row", f"line {reader.line_num}: {error}", _FIX)
                     continue
-                except (OSError, EOFError) as error:
+                except DAMAGED as error:
                     yield Unreadable("truncated", f"the file ends too early: {error}", "download it again")
                     return
                 if values is None:
@@ -104,7 +109,7 @@ class JsonLinesRows(ForwardRows):
         try:
             self._encoding = text_encoding(file.open_plain)
             self.columns: Sequence[str] = self._names()
-        except (OSError, EOFError) as error:
+        except DAMAGED as error:
             raise unreadable_file(file, "a file of JSON lines", error) from error
         if not self.columns:
             raise unreadable_file(file, "a file of JSON lines", ValueError("no line is a JSON object"))
@@ -147,7 +152,7 @@ class JsonRows:
             with file.open_plain() as opened:
                 document = json.loads(decode_text(opened.read())[0])
             self._rows = _rows_of(document)
-        except (OSError, EOFError, ValueError, RecursionError) as error:
+        except (*DAMAGED, ValueError, RecursionError) as error:
             raise unreadable_file(file, "a JSON table", error) from error
         objects = (row for row in self._rows if isinstance(row, dict))
         self.columns: Sequence[str] = list(dict.fromkeys(name for row in objects for name in row))
@@ -180,7 +185,7 @@ def _is_lines(file: DataFile) -> bool:
         with file.open_plain() as opened:
             first = decode_text(opened.readline())[0].strip()
             return first.startswith("{") and isinstance(json.loads(first), dict) and bool(opened.read(1))
-    except (OSError, EOFError, ValueError, RecursionError):
+    except (*DAMAGED, ValueError, RecursionError):
         return False
 
 

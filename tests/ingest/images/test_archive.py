@@ -129,3 +129,24 @@ def test_given_columns_name_fields_of_the_samples(tmp_path, make_picture):
     write_tar(tmp_path / "x.tar", files)
     (record,) = read_all(tmp_path / "x.tar", {"creator": "by", "uri": "page"}).values()
     assert (record.creator, record.uri) == ("Ann", "https://e.x")
+
+
+def test_links_in_a_tar_are_the_files_that_they_lead_to(tmp_path, make_picture):
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        info = tarfile.TarInfo("d/a.png")
+        info.size = len(make_picture(1))
+        tar.addfile(info, io.BytesIO(make_picture(1)))
+        for name, kind, target in (
+            ("hard.png", tarfile.LNKTYPE, "d/a.png"),
+            ("d/soft.png", tarfile.SYMTYPE, "a.png"),
+            ("out.png", tarfile.SYMTYPE, "/etc/passwd"),
+        ):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            tar.addfile(link)
+    read = read_all(tmp_path / "x.tar")
+    assert {item.partition("#")[2]: found.data for item, found in read.items()} == {
+        "d/a.png": make_picture(1),
+        "hard.png": make_picture(1),
+        "d/soft.png": make_picture(1),
+    }

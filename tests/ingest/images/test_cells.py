@@ -65,3 +65,9 @@ def test_class_numbers_become_names_and_lists_count_by_their_first():
     texts, metadata = parts_of(row, columns, {"label": names, "fine": names})
     assert texts == {"caption": "one", "category": "dog", "creator": None, "license": None}
     assert metadata == {"label": ["dog", "cat"], "captions": ["one", "two"], "fine": "cat", "n": 4}
+
+
+def test_arrays_of_raw_pixels_are_refused_as_one_picture():
+    (found,) = pictures_of([[[0, 128, 255], [1, 2, 3]], [[4, 5, 6], [7, 8, 9]]])
+    assert found.reason == "not-an-image"
+    assert found.remedy

@@ -56,7 +56,8 @@ def test_bytes_come_from_the_column_that_holds_pictures_whatever_it_is_called(tm
     pq.write_table(pa.table(table), tmp_path / "odd.parquet")
     (record,) = read_all(tmp_path / "odd.parquet").values()
     assert record.data == make_picture(1)
-    assert record.uri == "a title"
+    assert record.uri == f"{tmp_path}/odd.parquet#0"
+    assert record.metadata == {"image": "a title"}
     assert record.category == "3"
 
 
@@ -74,3 +75,18 @@ def test_columns_of_paths_are_told_from_urls_by_the_files_that_are_there(tmp_pat
     pq.write_table(pa.table(table), tmp_path / "both.parquet")
     (record,) = read_all(tmp_path / "both.parquet").values()
     assert (record.uri, record.data) == ("https://e.x/a", make_picture(1))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path, make_picture):
+    table = pa.table(
+        [pa.array([make_picture(1)]), pa.array(["a"]), pa.array(["b"])], names=["image", "t", "t"]
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InvalidInputError, match="two columns called 't'"):
+        open_source(str(tmp_path / "a.parquet"))
+
+
+def test_a_column_of_urls_or_paths_called_image_is_the_uri(tmp_path):
+    pq.write_table(pa.table({"image": ["https://e.x/a.png"], "text": ["a"]}), tmp_path / "a.parquet")
+    (record,) = read_all(tmp_path / "a.parquet").values()
+    assert (record.uri, record.data, record.caption) == ("https://e.x/a.png", None, "a")

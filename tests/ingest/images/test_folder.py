@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.ingest.images import ImageRecord, open_source
+from attribase.store import InvalidInputError, Store
 
 from .stored import failures_of, ingest, read_all, reasons
 
@@ -171,3 +172,20 @@ def test_an_unpacked_part_of_diffusiondb_has_its_prompts(folder, make_picture):
     assert record.caption == "a red frog"
     assert record.metadata == {"seed": 4183400434, "guidance": 7.0, "steps": 50, "sampler": "k_lms"}
     assert reasons(read) == {"part-000001/part-000001.json#1": "missing-file"}
+
+
+def test_a_store_in_the_folder_is_no_part_of_it(folder, make_picture):
+    (folder / "a.png").write_bytes(make_picture(1))
+    store = Store.create(str(folder / "my.store"))
+    ingest(store, folder)
+    assert (store.count("images"), store.count("failures")) == (1, 0)
+    assert ingest(store, folder) == []
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(folder, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InvalidInputError, match="cannot be listed: Permission denied"):
+        open_source(str(folder))

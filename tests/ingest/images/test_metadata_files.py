@@ -94,10 +94,14 @@ def test_changed_metadata_is_ingested_again(store, folder):
     assert set(images_of(store)) == {"a.png", "b.png", "c.png"}
 
 
-def test_a_table_that_lacks_a_given_column_is_said(folder):
+def test_a_given_column_that_no_metadata_have_is_refused(folder):
+    with pytest.raises(InvalidInputError, match="have no column 'artist' for creator") as error:
+        read_all(folder, {"creator": "artist"})
+    assert error.value.hint == "there is no metadata.jsonl or .csv"
     (folder / "metadata.csv").write_text("file_name,by\na.png,Ann\n")
-    read = read_all(folder, {"creator": "artist"})
-    assert "no column 'artist'" in read["metadata.csv"].detail
+    with pytest.raises(InvalidInputError, match="have no column 'artist' for creator") as error:
+        read_all(folder, {"creator": "artist"})
+    assert error.value.hint == "the columns are file_name, by"
 
 
 def test_coco_annotations_beside_images_describe_them(folder):

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from attribase.ingest.images import Unreadable
 from attribase.ingest.images.files import DataFile
-from attribase.ingest.images.parquet import ParquetRows
+from attribase.ingest.images.parquet import ArrowRows, ParquetRows
+from attribase.store import InvalidInputError
 
 
 @pytest.mark.parametrize("group", [1, 7, 64, 1000])
@@ -34,3 +35,24 @@ def test_rows_after_a_damaged_row_group_are_read(tmp_path):
     assert [row["n"] for row in found[:20] + found[40:]] == [*range(20), *range(40, 60)]
     assert {row.reason for row in found[20:40] if isinstance(row, Unreadable)} == {"unreadable"}
     assert sum(isinstance(row, Unreadable) for row in found) == 20
+
+
+@pytest.mark.parametrize("writer", [pa.ipc.new_stream, pa.ipc.new_file])
+def test_arrow_files_of_both_formats_are_read_by_position(tmp_path, writer):
+    table = pa.table({"n": list(range(100)), "text": [f"row {n}" for n in range(100)]})
+    with writer(str(tmp_path / "a.arrow"), table.schema) as out:
+        out.write_table(table, max_chunksize=30)
+    rows = ArrowRows(DataFile("a", str(tmp_path / "a.arrow")))
+    assert rows.count() == 100
+    for start in (0, 25, 29, 90, 3):
+        assert list(rows.rows(start, 10)) == table.slice(start, 10).to_pylist()
+
+
+def test_a_cut_arrow_file_is_refused(tmp_path):
+    table = pa.table({"n": list(range(100))})
+    with pa.ipc.new_stream(str(tmp_path / "a.arrow"), table.schema) as out:
+        out.write_table(table)
+    data = (tmp_path / "a.arrow").read_bytes()
+    (tmp_path / "a.arrow").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InvalidInputError, match="is not an Arrow file"):
+        ArrowRows(DataFile("a", str(tmp_path / "a.arrow")))

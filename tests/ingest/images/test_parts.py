@@ -1,6 +1,7 @@
 """Folders of tables and shards."""
 
 import json
+import os
 
 import lance
 import pyarrow as pa
@@ -15,7 +16,8 @@ from .test_archive import samples, write_tar
 
 def write_part(path, make_picture, seeds):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"image": [make_picture(seed) for seed in seeds]}), path)
+    with path.open("wb") as file:  # Arrow itself opens no path that is no UTF-8
+        pq.write_table(pa.table({"image": [make_picture(seed) for seed in seeds]}), file)
 
 
 def test_parts_are_read_in_order_and_a_broken_one_is_a_failure(store, tmp_path, make_picture):
@@ -80,3 +82,28 @@ def test_a_lance_table_among_images_is_not_read_and_said(tmp_path, make_picture)
     (tmp_path / "a.png").write_bytes(make_picture(1))
     lance.write_dataset(pa.table({"image": [make_picture(1)]}), str(tmp_path / "photos.lance"))
     assert reasons(read_all(tmp_path)) == {"photos.lance": "not-read"}
+
+
+def test_what_hugging_face_saved_to_disk_is_read(tmp_path, make_picture):
+    table = pa.table({"image": [{"bytes": make_picture(n), "path": None} for n in range(3)]})
+    (tmp_path / "train").mkdir()
+    with pa.ipc.new_stream(str(tmp_path / "train" / "data-00000-of-00001.arrow"), table.schema) as out:
+        out.write_table(table)
+    for name in ("dataset_dict.json", "train/state.json", "train/dataset_info.json", "_SUCCESS"):
+        (tmp_path / name).write_text("{}")
+    read = read_all(tmp_path)
+    assert [record.data for record in read.values()] == [make_picture(n) for n in range(3)]
+
+
+def test_folders_and_files_whose_names_are_no_utf8_go_into_the_store(store, tmp_path, make_picture):
+    folder = tmp_path / os.fsdecode(b"gr\xfcn")
+    write_part(folder / os.fsdecode(b"\xe9.parquet"), make_picture, [1])
+    write_tar(folder / os.fsdecode(b"\xe8.tar"), {"a.png": make_picture(2), "b.png": b""})
+    (folder / os.fsdecode(b"\xe7.parquet")).write_bytes(b"cut")
+    ingest(store, folder)
+    assert store.count("images") == 2
+    assert sorted(failures_of(store).values()) == ["empty", "unreadable"]
+    assert ingest(store, folder) == []
+    ingest(store, folder / os.fsdecode(b"\xe8.tar"))
+    ingest(store, folder / os.fsdecode(b"\xe9.parquet"))
+    assert store.count("images") == 2

@@ -111,3 +111,11 @@ def test_a_stopped_job_over_json_lines_goes_on(store, tmp_path, make_picture):
         json.loads(text)["n"] for text in store.read("images", ["metadata"])["metadata"].to_pylist()
     )
     assert found == list(range(7))
+
+
+@pytest.mark.parametrize("name", ["l.jsonl.gz", "l.csv.gz"])
+def test_a_compressed_table_that_was_cut_off_is_refused(tmp_path, name):
+    lines = "\n".join(f'{{"url": "https://e.x/{number}"}}' for number in range(1000))
+    (tmp_path / name).write_bytes(gzip.compress(lines.encode())[:-200])
+    with pytest.raises(InvalidInputError, match="is not a"):
+        open_source(str(tmp_path / name))
