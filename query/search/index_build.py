@@ -88,7 +88,8 @@ def index_space(store: Store, encoder: str, mapper: str, target: IndexTarget) ->
     index = indexes.describe(store.dataset(table), column)
     record = None if target.force else space.index
     if index and record and target.kind in ("auto", record.kind) and index.rows < MAX_GROWTH * record.rows:
-        if index.unindexed or record.target < target.recall:
+        # Another count: rows were added by a compaction, or by a run that was stopped before it measured.
+        if index.unindexed or index.rows != record.rows or record.target < target.recall:
             yield from _index_new_rows(store, space, index, target)
         return
     kinds = target.kinds(space.dim)
@@ -123,9 +124,10 @@ def _index_new_rows(
     record = space.index
     if record is None:
         raise ConflictError(f"the index {index.name} was not measured", hint=REBUILD)
-    yield Step("fold", 0, 1, f"{index.unindexed} rows that came after the index")
-    indexes.index_new_rows(store, vectors_table(space.encoder), space.column)
-    yield Step("fold", 1, 1)
+    if index.unindexed:
+        yield Step("fold", 0, 1, f"{index.unindexed} rows that came after the index")
+        indexes.index_new_rows(store, vectors_table(space.encoder), space.column)
+        yield Step("fold", 1, 1)
     first = min(record.nprobes, max(MIN_PROBES, record.partitions // 128))
     return (yield from _measure(store, space, target, first, (record.partitions, record.seconds)))
 

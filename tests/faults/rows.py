@@ -62,6 +62,23 @@ def wrong_rows(now: Rows, before: Rows, after: Rows) -> list[str]:
     return wrong
 
 
+def differences(now: Rows, wanted: Rows) -> list[str]:
+    """Where the rows of a store are not the wanted ones."""
+    found = []
+    for table in sorted(now.keys() | wanted.keys()):
+        mine, theirs = now.get(table, {}), wanted.get(table, {})
+        found += [f"no {table}: {key}" for key in theirs.keys() - mine.keys()]
+        found += [f"unknown {table}: {key}" for key in mine.keys() - theirs.keys()]
+        for key in mine.keys() & theirs.keys():
+            cells = [(name, mine[key].get(name), value) for name, value in theirs[key].items()]
+            found += [
+                f"{table}.{name} is {str(is_)[:80]}, not {str(wanted_)[:80]}: {key}"
+                for name, is_, wanted_ in cells
+                if is_ != wanted_
+            ]
+    return found
+
+
 def problems(store: Store | str) -> set[tuple[str, str]]:
     """(check, table) of what `check` finds."""
     store = Store.open(store) if isinstance(store, str) else store

@@ -116,3 +116,13 @@ def test_an_older_version_is_searched_as_it_was(indexed, queries):
     space = SearchSpace.open(old, ENCODER, "none")
     found = space.search(queries, 3, space.pool(), method="index")
     assert not any(name.startswith("late") for rows in found.rows for name in ids_of(space, rows))
+
+
+def test_rows_that_a_compaction_or_a_stopped_run_indexed_are_measured_by_the_next_run(indexed, queries):
+    indexed.add("late", queries * 5)
+    list(compact(indexed.store))
+    index = indexes.describe(indexed.store.dataset("vectors_enc"), "base")
+    assert (index.rows, index.unindexed, indexed.space.index.rows) == (4080, 0, 4060)
+    assert {step.stage for step in indexed.index()} == {"measure"}
+    assert indexed.space.index.rows == 4080
+    assert indexed.index() == []
