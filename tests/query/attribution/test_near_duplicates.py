@@ -33,3 +33,23 @@ def test_groups_are_those_of_a_loop_over_pairs(small, threshold):
     answer = attribute(small.store, "m0-s2", k=9, dedup=threshold)
     expected = list(groups.items())[:9]
     assert [(r.image_id, [r.image_id, *r.copies]) for r in answer.results] == expected
+
+
+def test_cosines_are_computed_in_blocks_of_bounded_size(monkeypatch):
+    from attribase.query.attribution import near_duplicates
+
+    rows = np.random.default_rng(5).normal(size=(400, 6)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    sizes = []
+
+    def cosines(some):
+        sizes.append(len(some))
+        return rows[some] @ rows.T
+
+    whole = near_duplicates.group_near_duplicates(cosines, 400, 0.8, 400)
+    assert max(sizes) == 400
+    sizes.clear()
+    monkeypatch.setattr(near_duplicates, "COSINES_AT_ONCE", 4000)
+    blocks = near_duplicates.group_near_duplicates(cosines, 400, 0.8, 400)
+    assert max(sizes) == 10
+    assert [group.tolist() for group in blocks] == [group.tolist() for group in whole]

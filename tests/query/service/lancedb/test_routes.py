@@ -176,6 +176,23 @@ def test_what_cannot_be_answered_reaches_the_user_of_the_client(vectors, asked, 
         asked(vectors).to_list()
 
 
+@pytest.mark.parametrize(
+    "condition",
+    ["item_id::int = 1", "1 // 0 = 1", "item_kind = date '2020-13-01'", "+".join("1" * 4900) + " = 1"],
+    ids=lambda text: text[:20],
+)
+def test_a_condition_that_fails_is_an_error_of_the_request(client, condition):
+    for path, body in (
+        ("count_rows", {"predicate": condition}),
+        ("query", {"vector": [], "k": 3, "filter": condition}),
+        ("query", {"vector": [1.0] * 16, "k": 3, "filter": f"item_id <> '' and {condition}"}),
+        ("query", {"vector": [1.0] * 16, "k": 3, "filter": condition.replace("item_id", "uri")}),
+    ):
+        refused = client.post(f"/v1/table/vectors_enc/{path}/", json=body)
+        assert refused.status_code == 400, refused.text
+        assert "cannot be used" in refused.json()["error"]["message"]
+
+
 def test_an_answer_of_too_many_bytes_is_refused_before_it_is_read(world):
     from attribase.query.service import ServiceOptions
     from fastapi.testclient import TestClient
