@@ -14,6 +14,7 @@ from ...store import Failure, InvalidInputError, Job, Shard, Step, Store, conten
 from ...store.lookup import quote
 from ...store.removal_plan import missing_members
 from .embedded_rights import read_embedded_rights
+from .merge import outdated_vectors
 from .source import ImageRecord, ImageSource, Unreadable
 from .summary import IngestSummary
 from .writer import SUBFOLDERS, ImageWriter, Incoming
@@ -95,6 +96,7 @@ def ingest_images(
         distinct=store.count("members", f"collection = {quote(collection)}"),
         subfolder=subfolder,
         unread=0 if read else len(store.failed_items(STAGE, source.location)),
+        outdated=outdated_vectors(store, writer.merged),
         gone=len(missing_members(store, collection, source.location)),
     )
 

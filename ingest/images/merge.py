@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from ...store import Store
+from ...runtime.tokens import TOKENIZER_FILE
+from ...store import Store, vectors_table
 from ...store.row_updates import RowUpdate
 
 TEXTS = ("caption", "category", "creator", "license")
@@ -145,6 +146,17 @@ def _pick(uri: str, column: str, stored: Any, given: Any, counts: MergeCounts, *
         return given
     counts.differing_columns[column] += 1
     return stored
+
+
+def outdated_vectors(store: Store, counts: MergeCounts) -> dict[str, int]:
+    """By encoder that looks at captions, how many vectors were made before the caption changed."""
+    if not counts.captions:
+        return {}
+    encoders = store.read("encoders", ["encoder", "files"]).to_pylist()
+    looking = [row["encoder"] for row in encoders if TOKENIZER_FILE in (row["files"] or "")]
+    there = {name: vectors_table(name) for name in looking if vectors_table(name) in store.tables()}
+    found = {name: len(store.held(table, counts.captions)) for name, table in there.items()}
+    return {name: number for name, number in found.items() if number}
 
 
 def parse_metadata(text: str | None) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """What one run of `ingest images` did, as values and as lines to read."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from .merge import MergeCounts
 from .writer import SUBFOLDERS, WriteCounts
@@ -25,6 +25,7 @@ class IngestSummary:
         distinct: different images in the collection now.
         subfolder: what names of subfolders were taken as.
         unread: items of the source that an earlier run left out, where this one had nothing to read.
+        outdated: by encoder, vectors that were made with an earlier caption.
         gone: members of the collection that came from this folder and are no longer in it.
     """
 
@@ -39,6 +40,7 @@ class IngestSummary:
     subfolder: str
     unread: int = 0
     gone: int = 0
+    outdated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -47,7 +49,8 @@ class IngestSummary:
 
     def lines(self, name: str = "") -> list[str]:
         """The summary for people, totals last; the source is called `name`, or by its location."""
-        lines = [*self._asides(), *merge_lines(self.merged), *self._failures(), self._totals(name)]
+        merged = [*merge_lines(self.merged), *outdated_lines(self.outdated)]
+        lines = [*self._asides(), *merged, *self._failures(), self._totals(name)]
         if self.gone:
             how = (
                 f"attribase ingest remove --collection {self.collection} --missing-from {name or self.source}"
@@ -108,6 +111,12 @@ def merge_lines(merged: MergeCounts, *, written: bool = True) -> Iterator[str]:
             + (f"; {one.column} of {one.uri} is {one.stored!r}, not {one.given!r}" if one else "")
             + "; `--update` replaces them"
         )
+
+
+def outdated_lines(outdated: Mapping[str, int]) -> Iterator[str]:
+    """What was made with captions that have changed since."""
+    for encoder, number in outdated.items():
+        yield f"{_count(number, 'vector')} of {encoder} were made with the earlier caption and stay"
 
 
 def _columns(columns: Counter[str]) -> str:

@@ -1,15 +1,15 @@
 """Bring what a table of owners says into images that are stored already."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from ...store import InvalidInputError, Step, Store
 from ...store.lookup import quote
-from .merge import MERGED_AT_ONCE, Merge, MergeCounts
+from .merge import MERGED_AT_ONCE, Merge, MergeCounts, outdated_vectors
 from .owner_match import OwnerMatches, match_exactly, match_paths
 from .owners import OwnerTable
-from .summary import merge_lines
+from .summary import merge_lines, outdated_lines
 
 STAGE = "update"
 SCAN_ROWS = 1 << 16
@@ -23,17 +23,20 @@ class UpdateSummary:
         images: that were looked at.
         matches: rows by image_id.
         merged: values that were filled, replaced, or differ.
+        outdated: by encoder, vectors that were made with an earlier caption.
     """
 
     images: int
     matches: OwnerMatches
     merged: MergeCounts
     dry_run: bool
+    outdated: Mapping[str, int]
 
     def lines(self) -> Iterator[str]:
         """The summary for people, totals last."""
         yield from self.matches.lines()
         yield from merge_lines(self.merged, written=not self.dry_run)
+        yield from outdated_lines(self.outdated)
         changed, named = self.merged.filled + self.merged.replaced, len(self.matches.rows)
         would = "would be " if self.dry_run else ""
         yield f"{named:,} of {self.images:,} images are in the table: {would}updated {changed:,}"
@@ -84,7 +87,8 @@ def update_images(
         if len(merge) >= MERGED_AT_ONCE or done == len(matches.rows):
             merge.write()
             yield Step(STAGE, done, len(matches.rows))
-    return UpdateSummary(len(uris), matches, merge.counts, dry_run)
+    outdated = outdated_vectors(store, merge.counts)
+    return UpdateSummary(len(uris), matches, merge.counts, dry_run, outdated)
 
 
 def _uris(store: Store, collection: str | None) -> dict[str, str]:

@@ -94,3 +94,13 @@ def test_a_run_that_is_killed_between_commits_is_completed_by_the_next(update, f
     assert update(text).merged.filled == 2
     assert creators(filled) == {"1": "Ann", "2": "Bob", "3": "Cleo"}
     assert merge.MERGED_AT_ONCE > 1
+
+
+def test_vectors_that_were_made_with_an_earlier_caption_are_said(update, filled):
+    for name, files in (("looks", '[{"file": "looks/tokenizer.json"}]'), ("plain", "[]")):
+        filled.upsert("encoders", [{"encoder": name, "dim": 2, "files": files}])
+        table = filled.ensure_vectors(name, 2)
+        filled.upsert(table, [{"item_id": i, "item_kind": "image", "base": [1.0, 0.0]} for i in "34"])
+    summary = update("path,caption,artist\nb.png,a cat,\nx/a.png,a dog,\nc d.png,,Ann\n")
+    assert summary.outdated == {"looks": 1}
+    assert any("1 vector of looks" in line for line in summary.lines())
