@@ -53,7 +53,7 @@ def remove(ctx: click.Context, /, fmt: str, **settings: Any) -> None:
     was removed (ingest readmit lets it in again). After a kill, run it again: it goes on.
 
     \b
-    Example: attribase -s my.store ingest remove --where "creator = 'Hokusai'" --reason opt-out --erase
+    Example: attribase -s my.store ingest remove --where "creator = 'Goya'" --reason opt-out --erase
              attribase -s my.store ingest remove --ids opt_outs.txt --dry-run
              attribase -s my.store ingest remove --collection gallery --missing-from photos/
     """
