@@ -75,8 +75,10 @@ def images(
     from ..query.catalog import GALLERY
 
     given = parse_columns(columns)
-    opened = open_source(source, given)
-    owned = OwnedSource(opened, read_owners(metadata, match=match, columns=given)) if metadata else None
+    owners = read_owners(metadata, match=match, columns=given) if metadata else None
+    others = {part: name for part, name in given.items() if not owners or part not in owners.given}
+    opened = open_source(source, others)
+    owned = OwnedSource(opened, owners) if owners else None
     chosen = owned or opened
     store = open_or_create_store(ctx, lambda: list_items(chosen))
     options = {name: value for name, value in settings.items() if value is not None}

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class OwnerTable:
         values: (rows,) what each row says: JSON of caption, category, creator, license and metadata.
         unnamed: how many further rows name no image.
         digest: of the file, and of how it is read.
+        given: those of the given columns that it has; others are of the source of the images.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class OwnerTable:
     values: pa.Array
     unnamed: int
     digest: str
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def row(self, number: int) -> dict[str, Any]:
         """What a row says, as `Values` of a merge."""
@@ -103,6 +105,7 @@ def read_owners(
         values=pa.array([values for _, values in named], pa.large_string()),
         unnamed=len(read) - len(named),
         digest=hashlib.sha256(file.read_bytes() + described.encode()).hexdigest(),
+        given=given,
     )
 
 

@@ -98,3 +98,11 @@ def test_a_folder_of_artists_makes_a_plan_of_styles(store_path, tmp_path, make_p
     assert result.exit_code == 0, result.stderr
     models = [json.loads(line) for line in (tmp_path / "plans" / "p.jsonl").read_text().splitlines()]
     assert {(model["concept"], len(model["exemplar_ids"])) for model in models} == {("ann", 6), ("bob", 5)}
+
+
+def test_a_column_that_neither_the_source_nor_the_owners_have_is_refused(store_path, folder, tmp_path):
+    (tmp_path / "o.csv").write_text("file,by\nann/a.png,Ann\n")
+    given = ("--metadata", tmp_path / "o.csv", "--column", "creator=artist")
+    result = run("-s", store_path, "ingest", "images", folder, "--collection", "gallery", *given)
+    assert result.exit_code == 1
+    assert "have no column 'artist' for creator" in result.stderr
