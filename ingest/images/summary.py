@@ -49,18 +49,25 @@ class IngestSummary:
 
     def lines(self, name: str = "") -> list[str]:
         """The summary for people, totals last; the source is called `name`, or by its location."""
-        merged = [*merge_lines(self.merged), *outdated_lines(self.outdated)]
-        lines = [*self._asides(), *merged, *self._failures(), self._totals(name)]
+        return [
+            *self._asides(),
+            *merge_lines(self.merged),
+            *outdated_lines(self.outdated),
+            *self._failures(),
+            *self._gone(name or self.source),
+            self._totals(name),
+        ]
+
+    def _gone(self, folder: str) -> Iterator[str]:
         if self.gone:
-            how = (
-                f"attribase ingest remove --collection {self.collection} --missing-from {name or self.source}"
-            )
-            lines.insert(-1, f"no longer in the folder: {_count(self.gone, 'member')} ({how})")
-        return lines
+            how = f"attribase ingest remove --collection {self.collection} --missing-from {folder}"
+            yield f"to remove what is no longer in the folder: {how}"
 
     def _totals(self, name: str) -> str:
         name = name or self.source
         there = f"{self.collection!r} has {_count(self.distinct, 'different image')} now"
+        if self.gone:
+            there += f", {self.gone:,} of them no longer in the folder"
         if not self.items:
             return f"{name}: nothing new, it was read before and has not changed; {there}"
         written = self.written

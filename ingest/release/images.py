@@ -14,6 +14,7 @@ from ...runtime.decode import PIXEL_LIMIT, BadImageError, decode_image
 from ...runtime.devices import core_count
 from ...store import Failure, Store, content_id
 from ...store.lookup import quote
+from ...store.tombstones import read_tombstones
 from ..images.source import Unreadable
 
 ENDINGS = (".png", ".jpg", ".jpeg")  # the gallery is published as PNG and, smaller, as JPEG
@@ -96,15 +97,22 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class RowWriter:
-    """Writes image and sample rows, a bounded number of bytes a commit; unusable files become failures."""
+    """Writes image and sample rows, a bounded number of bytes a commit.
+
+    Files that cannot be used become failures; so do images that were removed from the store.
+    """
 
     store: Store
     images: ImageFolder
 
-    def write(self, table: str, rows: Iterator[tuple[dict[str, Any], Unreadable | None]]) -> None:
-        """Upsert the rows, each with the reason why its file is unusable, if it is."""
+    def write(self, table: str, rows: Iterator[tuple[dict[str, Any], Unreadable | None]]) -> set[str]:
+        """Upsert the rows, each with the reason why its file is unusable, if it is.
+
+        Returns the ids of the images that were removed and are left out.
+        """
         held: list[dict[str, Any]] = []
         failures: list[Failure] = []
+        removed: set[str] = set()
         size = 0
         for row, problem in rows:
             held.append(row)
@@ -112,10 +120,29 @@ class RowWriter:
             if problem:
                 failures.append(Failure(row["uri"], problem.reason, problem.detail, REMEDY))
             if size > COMMIT_BYTES:
-                self.store.upsert(table, held)
+                removed |= self._upsert(table, held, failures)
                 held, size = [], 0
-        self.store.upsert(table, held)
+        removed |= self._upsert(table, held, failures)
         self.store.record_failures(STAGE, failures, source=str(self.images.folder.resolve()))
+        return removed
+
+    def _upsert(self, table: str, rows: list[dict[str, Any]], failures: list[Failure]) -> set[str]:
+        removed = self.store.removed(rows) if table == "images" else {}
+        kept = [row for row in rows if row.get("image_id") not in removed]
+        self.store.upsert(table, kept)
+        for row in rows:
+            if row.get("image_id") in removed:
+                stone = removed[row["image_id"]]
+                failures.append(Failure(row["uri"], "removed", stone.story, stone.remedy))
+        return set(removed)
+
+    def leave_out(self, ids: Mapping[str, str]) -> set[str]:
+        """Record the images that were removed as failures, from their ids by path. Returns their ids."""
+        stones = read_tombstones(self.store).by_id
+        removed = {path: stones[name] for path, name in ids.items() if name in stones}
+        failures = [Failure(path, "removed", one.story, one.remedy) for path, one in removed.items()]
+        self.store.record_failures(STAGE, failures, source=str(self.images.folder.resolve()))
+        return {ids[path] for path in removed}
 
 
 def image_columns(
@@ -148,22 +175,30 @@ def add_images(
             ids[path] = content_id(columns["bytes"] or path.encode())
             yield {"image_id": ids[path], **columns}, problem
 
-    if fresh:
-        writer.write("images", rows())
+    removed = writer.write("images", rows()) if fresh else set()
+    removed |= writer.leave_out(ids)
     found = [ids[path] for path in paths]
-    members = {"collection": pa.array([collection] * len(found)), "image_id": pa.array(found)}
+    joining = [one for one in found if one not in removed]
+    members = {
+        "collection": pa.array([collection] * len(joining), pa.string()),
+        "image_id": pa.array(joining, pa.string()),
+    }
     writer.store.upsert("members", pa.table(members))
     return found
 
 
 def known_images(store: Store, paths: pa.StringArray, *, aliases: bool = False) -> pa.StringArray:
-    """The image_id of each path that the store holds as a uri, null for others.
+    """The image_id of each path that is the uri of a stored or a removed image; null for others.
 
     With `aliases` a uri that differs only in its image ending matches too, unless it is one of `paths`.
     """
     rows = store.read("images", ["uri", "image_id"])
     rows = rows.filter(pc.is_valid(rows["uri"]))
-    uris, ids = rows["uri"].combine_chunks(), rows["image_id"].combine_chunks()
+    stones = list(read_tombstones(store).by_uri.items())
+    uris = pa.concat_arrays([*rows["uri"].chunks, pa.array([uri for uri, _ in stones], pa.string())])
+    ids = pa.concat_arrays(
+        [*rows["image_id"].chunks, pa.array([one.item_id for _, one in stones], pa.string())]
+    )
     found = ids.take(pc.index_in(paths, value_set=uris))
     if not aliases or not len(uris) or not found.null_count:
         return found

@@ -68,8 +68,9 @@ def test_members_that_left_their_folder_are_counted_with_the_command_that_remove
     (folder / "a.png").write_bytes(make_picture(7))
     summary = ingested(store, folder)
     assert summary.gone == 2
-    (line,) = [line for line in summary.lines() if "no longer" in line]
-    assert f"--collection gallery --missing-from {folder}" in line
+    *_, how, totals = summary.lines()
+    assert f"--collection gallery --missing-from {folder}" in how
+    assert "3 different images now, 2 of them no longer in the folder" in totals
     plan = plan_removal(store, collection="gallery", missing_from=folder)
     list(remove(store, plan))
     kept = content_id((folder / "a.png").read_bytes())
