@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ...runtime import Preprocessing
 from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.model_files import EXTRA, MODEL, WEIGHTS, StoredFile, files_json
 from ...store import Store
+from ...store.columns import utc_now
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import safe_name, vectors_table
 
@@ -151,7 +151,7 @@ def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: 
         "onnx_file": model.file,
         "onnx_sha256": model.sha256,
         "files": files_json([model, *stored]),
-        "exported_at": datetime.now(UTC).replace(tzinfo=None),
+        "exported_at": utc_now(),
     }
     store.upsert("encoders", [row | where], update=True)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ...store.columns import utc_now
 from ...store.ids import run_number
 from ...store.jobs import Step
 from ...store.schema import RANKS
@@ -97,7 +99,7 @@ class _Ranker:
         self._store, self._features, self._gallery = store, features, gallery
         self._device, self._force = device, force
         self._open = runs  # those without a row yet
-        self._started = datetime.now(UTC).replace(tzinfo=None)
+        self._started = _start_time(store)
         self._seconds: dict[str, float] = defaultdict(float)  # of each run, its samples' share of the passes
         self._rankable: Counter[str] = Counter()  # of each run, the samples that can be ranked
         self._left: list[tuple[Run, Sample]] = []
@@ -177,3 +179,10 @@ def _rank_rows(runs: list[Run], pools: SamplePools, ranks: ExemplarRanks, galler
         "exemplars": pa.array(pools.exemplar_counts.astype(np.int32)).take(owners),
     }
     return pa.table(columns).select(RANKS.names)
+
+
+def _start_time(store: Store) -> datetime:
+    """Now, or just after the newest run where the clock was set back: views read the run started last."""
+    newest: datetime | None = pc.max(store.read("runs", ["started"])["started"]).as_py()
+    now = utc_now()
+    return now if newest is None or newest < now else newest + timedelta(microseconds=1)

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.mapper import RAW
 from ...store import Step, indexes, key_id
+from ...store.columns import utc_now
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import mapped_column, vectors_table
 from ...store.indexes import Index
@@ -183,7 +183,7 @@ def _row(space: SearchSpace, index: Index, measured: list[RecallMeasurement]) ->
         "milliseconds": measured[0].milliseconds,
         "bytes": index.bytes,
         "table_version": int(space.dataset.version),
-        "created": datetime.now(UTC).replace(tzinfo=None),
+        "created": utc_now(),
     }
     for one, suffix in zip(measured, ("", "_100", "_1000"), strict=True):
         row |= {f"nprobes{suffix}": one.effort.nprobes, f"refine{suffix}": one.effort.refine}

@@ -3,11 +3,15 @@
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from attribase.query import connect, evaluate
 from attribase.query.evaluation import evaluate as evaluation
+from attribase.query.evaluation.runs import newest_rows
+from attribase.query.features import Pinned
 from attribase.store import Store
+from attribase.store.columns import utc_now
 
 
 def contents(store, *tables):
@@ -90,6 +94,8 @@ def test_tables_do_not_depend_on_block_shard_or_device(small, tmp_path, monkeypa
 KILLED = """
 import os, sys
 from attribase.query.evaluation import evaluate as evaluation
+from attribase.query.evaluation.runs import newest_rows
+from attribase.query.features import Pinned
 from attribase.store import Store
 evaluation.SHOWN_SECONDS = 0.0  # a step for every block of the gallery
 store, last = Store.open(sys.argv[1]), int(sys.argv[2])
@@ -109,3 +115,15 @@ def test_killed_and_run_again_it_ends_with_the_same_tables(small, tmp_path, last
     assert (small.store.count("ranks") > 0) == (last > 1)
     list(evaluate(small.store, shard_size=4))
     assert contents(small.store, "ranks", "runs") == contents(copy, "ranks", "runs")
+
+
+def test_a_run_after_the_clock_was_set_back_is_the_one_that_is_read(small, monkeypatch):
+    list(evaluate(small.store, "enc"))
+    first = set(small.store.read("runs", ["run_id"])["run_id"].to_pylist())
+    small.images(["late"], "gallery")
+    earlier = utc_now() - timedelta(days=30)
+    monkeypatch.setattr(evaluation, "utc_now", lambda: earlier)
+    list(evaluate(small.store, "enc"))
+    read = {row["run_id"] for row in newest_rows(Pinned.now(small.store)).values()}
+    assert read
+    assert not read & first
