@@ -13,24 +13,21 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def core_count() -> int:
     """Cores that this process may use: its CPU affinity, at most its container's CPU quota rounded up."""
-    allowed = len(_allowed_cpus())
-    try:
-        quota, period = _QUOTA.read_text().split()
-        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # not in a container, or 'max': no quota
-        return allowed
+    quotas = [quota for folder in _cgroup_folders() if (quota := _quota(folder)) is not None]
+    return max(1, min(len(_allowed_cpus()), *map(math.ceil, quotas), sys.maxsize))
 
 
 def network_threads() -> int:
@@ -120,6 +117,32 @@ def no_plugin_warning(gpu: int | None) -> Iterator[None]:
         yield
     finally:
         onnxruntime.set_default_logger_severity(2)
+
+
+def _cgroup_folders() -> list[Path]:
+    """Control groups whose CPU quota holds here: this process's own and all above it, of both versions."""
+    found = [_CGROUPS, _CGROUPS / "cpu", _CGROUPS / "cpu,cpuacct"]  # as a container sees its own
+    with contextlib.suppress(OSError):
+        for line in _OWN_CGROUP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            own = PurePosixPath(path.lstrip("/"))
+            for root in found[1:] if controllers else found[:1]:
+                found += [root / part for part in (own, *own.parents)]
+    return found
+
+
+def _quota(folder: Path) -> float | None:
+    """The cores that a control group may use; None where there is no such group, or no quota."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        return int(quota) / int(period)  # 'max' is no quota
+    with contextlib.suppress(OSError, ValueError):
+        quota = (folder / "cpu.cfs_quota_us").read_text()
+        period = (folder / "cpu.cfs_period_us").read_text()
+        return int(quota) / int(period) if int(quota) > 0 else None
+    return None
 
 
 def _allowed_cpus() -> set[int]:

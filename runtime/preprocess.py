@@ -27,13 +27,26 @@ LONGEST = 32
 """Squares in a row: a picture that would grow longer than this is not resized whole; it could fill memory."""
 
 
+PASS_PIXELS = 16_000_000
+"""The most pixels that a picture may have after the first pass, which Pillow makes of all its rows."""
+
+LONG_SIDE = 1_000_000
+"""Pixels of a side: for a longer one, Pillow's table of weights takes 32 bytes a pixel and more."""
+
+STRIP_WEIGHTS = 4_000_000
+"""Weights (8 bytes each) in one table."""
+
+SUPPORT = 3
+"""Of the widest filter, in pixels of the output where a picture is reduced."""
+
+
 @dataclass(frozen=True)
 class CropGeometry:
     """Where the square that the encoder sees lies in a picture of one size; lengths are (across, down).
 
     resized: the size that the picture is resized to. corner: the square's first pixel in it, negative where
     the square begins outside. padded: whether some of the square lies outside, where the mean fills it.
-    oversized: whether `resized` is so much larger than the picture that only the square may be computed.
+    oversized: whether Pillow would need far more memory than for an ordinary picture: see `resize_thin`.
     """
 
     resized: tuple[int, int]
@@ -94,13 +107,14 @@ class Preprocessing:
         image = image if image.mode == "RGB" else image.convert("RGB")
         found, square = self.geometry(*image.size), (self.size, self.size)
         (left, top), resized = found.corner, found.resized
-        if found.oversized:  # only the square is computed, in Pillow's order of passes
+        if found.oversized and not found.padded:
             across, down = image.width / resized[0], image.height / resized[1]
-            columns = left * across, 0, (left + self.size) * across, image.height
-            image = image.resize((self.size, image.height), filter_, box=columns)
-            rows = 0, top * down, self.size, (top + self.size) * down
-            return image.resize(square, filter_, box=rows)
-        whole = image if resized == image.size else image.resize(resized, filter_)
+            columns = left * across, (left + self.size) * across
+            return resize_thin(image, square, filter_, columns, (top * down, (top + self.size) * down))
+        if found.oversized:
+            whole = resize_thin(image, resized, filter_, (0, image.width), (0, image.height))
+        else:
+            whole = image if resized == image.size else image.resize(resized, filter_)
         if found.padded:
             filled = Image.new("RGB", square, self._fill)
             filled.paste(whole, (-left, -top))
@@ -122,11 +136,13 @@ class Preprocessing:
         else:
             shorter = min(width, height)
             wide, high = int(goal * width / shorter), int(goal * height / shorter)
+        grows = max(wide, high) > max(LONGEST * self.size, width, height)
+        widens = wide > width and wide * height > PASS_PIXELS
         return CropGeometry(
             resized=(wide, high),
             corner=(self._corner(wide), self._corner(high)),
             padded=min(wide, high) < self.size,
-            oversized=max(wide, high) > max(LONGEST * self.size, width, height),
+            oversized=grows or widens or max(width, height) > LONG_SIDE,
         )
 
     def _corner(self, side: int) -> int:
@@ -158,6 +174,45 @@ class Preprocessing:
             raise InvalidInputError(
                 f"this is no preprocessing: {error}", hint="export the encoder again"
             ) from error
+
+
+def resize_thin(
+    image: Image.Image,
+    size: tuple[int, int],
+    filter_: Image.Resampling,
+    columns: tuple[float, float],
+    rows: tuple[float, float],
+) -> Image.Image:
+    """`image.resize(size, filter_, box)` in bounded memory, for pictures of a long side or that grow much.
+
+    Each pass is made by itself, in strips: first that over the columns, as in Pillow, unless it makes too
+    many pixels. `columns` and `rows` are the sides of the box.
+    """
+    if size[0] * image.height <= PASS_PIXELS and image.height <= LONG_SIDE:
+        wide = _resize_side(image, 0, size[0], columns, filter_)
+        return _resize_side(wide, 1, size[1], rows, filter_)
+    high = _resize_side(image, 1, size[1], rows, filter_)
+    return _resize_side(high, 0, size[0], columns, filter_)
+
+
+def _resize_side(
+    image: Image.Image, side: int, count: int, span: tuple[float, float], filter_: Image.Resampling
+) -> Image.Image:
+    """The width (0) or height (1) resized: `span` of it becomes `count` pixels."""
+    if count == image.size[side] and span == (0, count):
+        return image
+    step = (span[1] - span[0]) / count
+    strip = max(1, int(STRIP_WEIGHTS / (2 * SUPPORT * max(1.0, step) + 3)))
+    size, box = list(image.size), [0.0, 0.0, float(image.width), float(image.height)]
+    size[side] = count
+    out = Image.new("RGB", (size[0], size[1]))
+    for first in range(0, count, strip):
+        last = min(count, first + strip)
+        size[side] = last - first
+        box[side], box[side + 2] = span[0] + first * step, min(span[0] + last * step, image.size[side])
+        piece = image.resize((size[0], size[1]), filter_, (box[0], box[1], box[2], box[3]))
+        out.paste(piece, (first, 0) if side == 0 else (0, first))
+    return out
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:

@@ -81,7 +81,7 @@ def test_cpu_workers_are_as_many_as_the_cores_of_the_containers_share(monkeypatc
     from attribase.runtime import devices
 
     (tmp_path / "cpu.max").write_text("100000 100000")
-    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert available_devices() == ["cpu"]

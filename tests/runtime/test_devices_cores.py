@@ -15,7 +15,30 @@ from attribase.runtime import devices
 )
 def test_a_container_gets_its_share_of_the_cores(monkeypatch, tmp_path, quota, expected):
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert devices.core_count() == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
+@pytest.mark.parametrize(
+    ("own", "files", "expected"),
+    [
+        ("0::/a/b\n", {"a/b/cpu.max": "300000 100000"}, 3),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000", "a/cpu.max": "150000 100000"}, 2),
+        ("4:cpu,cpuacct:/d\n1:name=systemd:/d\n", {"cpu/d/cpu.cfs_quota_us": "250000"}, 3),
+        ("", {"cpu/cpu.cfs_quota_us": "100000"}, 1),
+        ("", {"cpu/cpu.cfs_quota_us": "-1"}, 8),
+    ],
+)
+def test_quotas_of_nested_groups_and_of_version_1_count(monkeypatch, tmp_path, own, files, expected):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).with_name("cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(devices, "_OWN_CGROUP", tmp_path / "own")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     assert devices.core_count() == expected
 
@@ -26,7 +49,7 @@ def test_everything_that_counts_cores_keeps_to_the_quota(monkeypatch, tmp_path):
     from attribase.query.evaluation import counter
 
     (tmp_path / "cpu.max").write_text("50000 100000")
-    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     started = []
@@ -41,7 +64,9 @@ def test_cores_are_counted_in_one_place():
     tracked = subprocess.run(
         ["git", "ls-files", "*.py"], cwd=root, capture_output=True, text=True, check=True
     )
-    counts = re.compile(r"os\.(process_)?cpu_count|sched_getaffinity|multiprocessing\.cpu_count|cpu\.max")
+    counts = re.compile(
+        r"os\.(process_)?cpu_count|sched_getaffinity|multiprocessing\.cpu_count|cpu\.max|cfs_quota"
+    )
     found = [name for name in tracked.stdout.split() if counts.search((root / name).read_text())]
     assert [name for name in found if not name.startswith("tests/")] == ["runtime/devices.py"]
 
@@ -53,7 +78,7 @@ def test_hyper_threads_of_one_core_count_once(monkeypatch, tmp_path):
         topology.mkdir(parents=True)
         (topology / "thread_siblings_list").write_text(f"{cpu % 4},{cpu % 4 + 4}")
     monkeypatch.setattr(devices, "_CPUS", tmp_path)
-    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "none")
+    monkeypatch.setattr(devices, "_CGROUPS", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5, 6})
     assert (devices.core_count(), devices.network_threads()) == (5, 3)
 

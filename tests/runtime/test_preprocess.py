@@ -1,9 +1,11 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from attribase.runtime import Preprocessing
+from attribase.runtime import Preprocessing, preprocess
 from attribase.store.errors import InvalidInputError
 from PIL import Image
 
@@ -55,6 +57,57 @@ def test_a_very_long_picture_does_not_grow():
     how = Preprocessing(224, 256)
     line = Image.new("RGB", (65_000, 1), (10, 20, 30))
     assert np.asarray(how.crop(line)).reshape(-1, 3).tolist() == [[10, 20, 30]] * (224 * 224)
+
+
+THIN = """
+import resource, sys
+from attribase.runtime import Preprocessing
+from PIL import Image
+line = Image.new("RGB", (int(sys.argv[1]), int(sys.argv[2])), (10, 20, 30))
+used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (used + (64 << 20),) * 2)
+for mode in ("shorter", "both", "longer"):
+    for size in ((224, 256), (224, None)):
+        square = Preprocessing(*size, mode=mode).crop(line)
+        print(mode, square.size, (10, 20, 30) in [colour for _, colour in square.getcolors()])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+@pytest.mark.parametrize(
+    "size", [(1, 25_000_000), (25_000_000, 1), (1, 4_000_000), (2, 12_000_000), (100, 250_000)]
+)
+def test_a_thin_picture_takes_little_memory(size):
+    """Widened to 224 pixels before its rows are reduced, one of 1 x 25,000,000 pixels takes 22 GB."""
+    command = [sys.executable, "-c", THIN, *map(str, size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == [
+        f"{mode} (224, 224) True" for mode in ("shorter", "both", "longer") for _ in range(2)
+    ]
+
+
+@pytest.mark.parametrize("mode", ["shorter", "both"])
+@pytest.mark.parametrize("size", [(3, 40_000), (20, 9000)])
+def test_both_orders_of_passes_give_the_same_picture(monkeypatch, mode, size):
+    how, image = Preprocessing(64, 72, "bilinear", mode=mode), picture(*size)
+    monkeypatch.setattr(preprocess, "LONG_SIDE", 1000)
+    one = np.asarray(how.crop(image), np.int16)
+    monkeypatch.setattr(preprocess, "PASS_PIXELS", 1000)
+    other = np.asarray(how.crop(image), np.int16)
+    assert how.geometry(*size).oversized
+    assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["both", "longer", "shorter"])
+@pytest.mark.parametrize("size", [(300, 500), (900, 40), (40, 900)])
+def test_strips_give_the_same_picture(monkeypatch, mode, size):
+    how, image = Preprocessing(64, 72, "bilinear", mode=mode), picture(*size)
+    whole = np.asarray(how.crop(image), np.int16)
+    monkeypatch.setattr(preprocess, "LONG_SIDE", 1)
+    monkeypatch.setattr(preprocess, "STRIP_WEIGHTS", 200)
+    assert how.geometry(*size).oversized
+    assert np.abs(np.asarray(how.crop(image), np.int16) - whole).max() <= 1
 
 
 def test_json_says_it_all():
