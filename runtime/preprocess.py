@@ -199,7 +199,7 @@ def _resize_side(
     image: Image.Image, side: int, count: int, span: tuple[float, float], filter_: Image.Resampling
 ) -> Image.Image:
     """The width (0) or height (1) resized: `span` of it becomes `count` pixels."""
-    if count == image.size[side] and span == (0, count):
+    if count == image.size[side] == span[1] and span[0] == 0:
         return image
     step = (span[1] - span[0]) / count
     strip = max(1, int(STRIP_WEIGHTS / (2 * SUPPORT * max(1.0, step) + 3)))

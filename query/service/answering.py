@@ -59,7 +59,7 @@ class RequestHandler:
 
     def answer(self, fields: dict[str, Any], body: bytes, out: Output) -> dict[str, Any]:
         """Answer an HTTP request; without a `path`, only look for new data."""
-        self.service.begin(float(fields["seconds"]))
+        self.service.begin()
         if "path" in fields:
             self._loop.run_until_complete(self._respond(fields, body, out))
         return self.describe()

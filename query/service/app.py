@@ -13,7 +13,7 @@ from ..workers import WorkerPool
 from .answering import ROUTERS, answer_requests
 from .errors import install_error_handlers
 from .front import Front
-from .methods import HeadAsGet
+from .methods import WholeResponses
 from .options import ServiceOptions
 from .relay import HEAVY, Relay
 from .routes import site
@@ -48,7 +48,7 @@ def create_app(uri: str, options: ServiceOptions | None = None, pool: WorkerPool
     app.add_middleware(AccessControl, options=options)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(TelemetryMiddleware, telemetry=front.telemetry)
-    app.add_middleware(HeadAsGet)
+    app.add_middleware(WholeResponses)
     return app
 
 

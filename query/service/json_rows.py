@@ -39,7 +39,7 @@ def write_json(rows: LimitedRows, limit: int) -> Generator[bytes, None, None]:
     """
     head = {"columns": rows.schema.names, "types": [str(field.type) for field in rows.schema]}
     buffer = [json_bytes(head)[:-1] + b',"rows":[']
-    size, total, first, cut = 0, 0, True, False
+    size, total, first, cut = 0, len(buffer[0]) + len('],"truncated":false}'), True, False
     for row in _python_rows(rows.batches):
         text = json_bytes(row) if first else b"," + json_bytes(row)
         total += len(text)

@@ -42,21 +42,15 @@ class Service:
         self.checked = time()
         """When new versions were looked for, in seconds since 1970."""
         self._refreshed = monotonic()
-        self.deadline = float("inf")
         self.sandbox: Sandbox | None = None
         self.thumbnails = thumbnail_cache()
 
-    def begin(self, seconds: float) -> None:
-        """Begin a request, which may take so many seconds."""
-        self.deadline = monotonic() + seconds
+    def begin(self) -> None:
+        """Begin a request: look for new versions, where that was not done for some seconds."""
         if self.sandbox is not None:
             self.sandbox.reset()
         if monotonic() - self._refreshed >= self.options.refresh:
             self._refresh()
-
-    def seconds_left(self) -> float:
-        """Seconds that the request may still take."""
-        return max(0.01, self.deadline - monotonic())
 
     def _refresh(self) -> None:
         """Look for new versions; where that fails, go on with the newest there is."""

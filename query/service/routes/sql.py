@@ -40,7 +40,7 @@ async def sql(request: Request, service: ServiceDep) -> Response:
         raise InvalidInputError("a parameter is NaN or infinite", hint="send null, or text and a cast")
 
     def run_statement() -> Generator[bytes, None, None]:
-        with sandbox.run(body.sql, body.params, body.max_rows, service.seconds_left()) as rows:
+        with sandbox.run(body.sql, body.params, body.max_rows, service.options.sql_seconds) as rows:
             if fmt == ARROW:
                 yield from _write_arrow(rows)
             else:

@@ -2,6 +2,7 @@
 
 import pytest
 from attribase.query.service import ServiceOptions
+from attribase.store.errors import InvalidInputError
 from fastapi.testclient import TestClient
 
 from .conftest import HOME, TOKEN, app_in_process
@@ -84,6 +85,13 @@ def test_the_token_is_in_no_answer_and_no_text_of_the_options(guarded):
         "[::2]",
         "[",
         "localhost.evil.example",
+        "127.0.0.1/.evil.example",
+        "127.0.0.1?.evil.example",
+        "127.0.0.1#.evil.example",
+        "evil.example@127.0.0.1",
+        "127.0.0.1\t.evil.example",
+        "127.0.0.1:8765:9",
+        "127.0.0.1:x",
     ],
 )
 def test_without_a_token_only_names_of_this_machine_are_answered(client, host):
@@ -94,6 +102,20 @@ def test_without_a_token_only_names_of_this_machine_are_answered(client, host):
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8765", "[::1]:8765"])
 def test_names_of_this_machine_are_answered(client, host):
     assert client.get("/v1/info", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "\x00", "http://a@127.0.0.1:8765"])
+def test_an_origin_that_cannot_be_read_is_another_site_and_the_token_comes_first(client, guarded, origin):
+    assert client.get("/v1/info", headers={"origin": origin}).status_code == 403
+    response = guarded.get("/v1/info", headers={"origin": origin})
+    assert (response.status_code, response.json()["error"]["status"]) == (401, 401)
+    assert guarded.get("/v1/info", headers={"origin": origin, "x-api-key": TOKEN}).status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", " ", "short", "has a blank in it", "nön-ascii-letters"])
+def test_a_token_that_is_none_is_refused(token):
+    with pytest.raises(InvalidInputError, match="no usable token"):
+        ServiceOptions(token=token)
 
 
 def test_pages_of_other_sites_may_not_ask(client):
