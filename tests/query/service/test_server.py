@@ -7,53 +7,15 @@ import asyncio
 import contextlib
 import http.client
 import json
-import re
 import signal
 import socket
-import time
 
 import httpx
 import pytest
 from attribase.query.service.server import open_listener
 
-from .conftest import TOKEN, run, start
-
-STEPS = 120
-"""Of at least 0.05 seconds: what should end after 1.5 seconds has ended by then, on a loaded machine too."""
-
-
-def connected(live):
-    return socket.create_connection(("127.0.0.1", live.port), timeout=60)
-
-
-def until_closed(raw):
-    """What comes until the connection is closed; a connection that stays open is a TimeoutError."""
-    answer = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := raw.recv(65536):
-            answer += piece
-    return answer
-
-
-def metric(live, name):
-    """The value of a metric without labels."""
-    text = httpx.get(f"{live.url}/metrics", headers=live.headers, timeout=60).text
-    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
-
-
-def poll(condition):
-    """Wait for a condition: in steps, so that a loaded machine gets more time."""
-    for _ in range(STEPS):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("the condition never held")
-
-
-HEAD = (
-    f"POST /v1/attribute HTTP/1.1\r\nhost: localhost\r\nx-api-key: {TOKEN}\r\n"
-    "content-type: application/json\r\n"
-).encode()
+from .conftest import run, start
+from .connections import HEAD, STEPS, connected, metric, poll, until_closed
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET", HEAD])
@@ -156,19 +118,6 @@ def test_what_is_no_good_http_is_refused(live, data, statuses):
     assert live.ready()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"GET / HTTP/9.9 no\r\n\r\n", b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"],
-)
-def test_malformed_http_is_answered_as_every_other_error(live, data):
-    with connected(live) as raw:
-        raw.sendall(data)
-        head, _, body = until_closed(raw).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400")
-    assert b"content-type: application/json" in head.lower()
-    assert json.loads(body)["error"]["status"] == 400
-
-
 def test_hundreds_of_silent_clients_do_not_block_others(live):
     silent = [socket.create_connection(("127.0.0.1", live.port)) for _ in range(300)]
     try:
@@ -247,42 +196,6 @@ def test_new_data_is_seen_without_a_restart_and_a_stop_lets_requests_end(small):
         assert live.process.wait(60) == 0
     finally:
         live.process.kill()
-
-
-@pytest.mark.slow
-def test_a_stop_answers_what_does_not_end_by_itself(world):
-    """A body that never comes is answered 503 some seconds after the signal, not cut off."""
-    live = start(world.uri)
-    try:
-        with connected(live) as raw:
-            raw.sendall(HEAD + b'content-length: 100\r\n\r\n{"sample"')
-            poll(lambda: metric(live, "attribase_requests_in_flight") == 2)
-            live.process.send_signal(signal.SIGTERM)
-            head, _, body = until_closed(raw).partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 503")
-        assert "stopping" in json.loads(body)["error"]["message"]
-        assert live.process.wait(60) == 0
-    finally:
-        live.process.kill()
-
-
-@pytest.mark.slow
-def test_clients_that_read_slowly_hold_no_worker(live):
-    """More of them than there are workers, each with an answer that does not fit into a socket's buffer."""
-    body = json.dumps({"queries": [{"sample": "m1-s0"}] * 200, "k": 230}).encode()
-    with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            raw = stack.enter_context(socket.socket())
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            raw.connect(("127.0.0.1", live.port))
-            raw.sendall(HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body)
-            assert raw.recv(12) == b"HTTP/1.1 200"
-        assert metric(live, "attribase_requests_in_flight") == 5
-        assert metric(live, "attribase_requests_working") == 0
-        answer = httpx.post(
-            f"{live.url}/v1/attribute", headers=live.headers, json={"sample": "m1-s0", "k": 1}, timeout=60
-        )
-        assert answer.status_code == 200
 
 
 @contextlib.contextmanager
