@@ -27,10 +27,12 @@ def select_columns(
     """The columns of the response by name, and the column of the table that each one is.
 
     `selected`: names, or new names with the column of each; None selects all. Raises InvalidInputError for a
-    column that is not `known`: expressions are not evaluated.
+    column that is not `known` (expressions are not evaluated), and for none.
     """
     if selected is None:
         return {name: name for name in known}
+    if not selected:
+        raise InvalidInputError("`columns` names no column", hint=f"name some of {', '.join(known)}")
     columns = dict(selected) if isinstance(selected, Mapping) else {name: name for name in selected}
     unknown = [column for column in columns.values() if column not in known]
     if unknown:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from ..front import Front
 from ..responses import json_response
@@ -56,17 +57,33 @@ async def docs() -> Response:
 @page_router.get("/favicon.ico")
 async def favicon() -> Response:
     """The icon of the page, where browsers look for it by default."""
-    return FileResponse(WEB / "favicon.svg")
+    return _WholeFile(WEB / "favicon.svg")
 
 
 def mount_pages(app: FastAPI) -> None:
     """Serve the two pages and their files."""
     app.include_router(page_router)
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
-    app.mount("/docs", StaticFiles(directory=REFERENCE, packages=[SWAGGER_UI]), name="reference")
+    app.mount("/static", _WholeFiles(directory=WEB), name="static")
+    app.mount("/docs", _WholeFiles(directory=REFERENCE, packages=[SWAGGER_UI]), name="reference")
+
+
+def _without_range(scope: Scope) -> Scope:
+    """A request for a whole file: these are small, and Starlette answers a wrong Range in plain text."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+    return {**scope, "headers": headers}
+
+
+class _WholeFile(FileResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
+
+
+class _WholeFiles(StaticFiles):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
 
 
 def _html(folder: Path) -> Response:
-    return FileResponse(
+    return _WholeFile(
         folder / "index.html", media_type="text/html; charset=utf-8", headers={"cache-control": "no-cache"}
     )

@@ -70,6 +70,8 @@ def count(**body):
 S = {"sample": "m1-s0"}
 V = [0.5] * 16
 BAD = {
+    # what random requests found
+    "no columns": (400, table("images/query/", k=3, vector=[], columns=[])),
     # addresses
     "nothing there": (404, get("/v1/nothing")),
     "another method": (405, {"method": "DELETE", "url": "/v1/images/whole"}),
