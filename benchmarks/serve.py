@@ -122,9 +122,16 @@ async def watch_memory(result: LoadResult, process: int, until: float) -> None:
 
 
 def resident_megabytes(process: int) -> float:
-    """The resident memory of a process in MB."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+    """The resident memory of a process and its workers in MB; pages that they share count in each."""
+    total = 0.0
+    workers = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    for one in (process, *(worker for some in workers for worker in some)):
+        try:
+            lines = Path(f"/proc/{one}/status").read_text().splitlines()
+        except OSError:  # a worker that has just ended
+            continue
+        total += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+    return total
 
 
 async def run_clients(clients: int, seconds: float, address: str, process: int, samples: list[str], mapper):

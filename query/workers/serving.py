@@ -19,7 +19,7 @@ from .memory import MB, limit_private_memory, resident_bytes
 STACKS = 128 * MB
 """Private memory that counts and is never touched: stacks of threads that libraries start later."""
 
-TRIM_BYTES = 32 * MB
+TRIM_BYTES = 128 * MB
 """Growth over which freed memory is given back to the system after an answer."""
 
 log = logging.getLogger("attribase.workers")
