@@ -8,7 +8,7 @@ from typing import Any
 
 from ..store import InvalidInputError, key_id
 from ..store.layout import write_atomically
-from .images.text import decode_text, is_unicode
+from .images.sources.text import decode_text, is_unicode
 
 TOKEN = "V*"  # noqa: S105 - stands in prompts for the concept that a model was customized on
 METHODS = ("custom-diffusion", "none")

@@ -1,11 +1,9 @@
-"""Images of folders, tables and the embedded world, and what tables of owners say of them."""
+"""Real images into the store: the job that merges them with what is there, their owners and their rights."""
 
-from .columns import parse_columns
 from .job import ingest_images, list_items
 from .owned_source import OwnedSource
 from .owners import OwnerTable, read_owners
-from .registry import SOURCES, open_source
-from .source import ImageRecord, ImageSource, Unreadable
+from .sources import SOURCES, ImageRecord, ImageSource, Unreadable, open_source, parse_columns
 from .summary import IngestSummary
 from .update import UpdateSummary, update_images
 

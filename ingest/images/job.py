@@ -15,7 +15,7 @@ from ...store.lookup import quote
 from ...store.removal_plan import missing_members
 from .embedded_rights import read_embedded_rights
 from .merge import outdated_vectors
-from .source import ImageRecord, ImageSource, Unreadable
+from .sources.source import ImageRecord, ImageSource, Unreadable
 from .summary import IngestSummary
 from .writer import SUBFOLDERS, ImageWriter, Incoming
 

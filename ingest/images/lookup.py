@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .names import local_path, stem_of
+from .sources.names import local_path, stem_of
 
 
 @dataclass(frozen=True)

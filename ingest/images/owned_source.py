@@ -10,7 +10,7 @@ from ...store import InvalidInputError, content_id
 from .merge import TEXTS
 from .owner_match import OwnerMatches, match_exactly, match_paths
 from .owners import OwnerTable
-from .source import ImageRecord, ImageSource, Unreadable
+from .sources.source import ImageRecord, ImageSource, Unreadable
 
 ROW = re.compile(r"#\d+(\.\d+)?$")
 """The end of an item that is a row of a table."""

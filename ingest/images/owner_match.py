@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...runtime.formats import ENDINGS
-from .names import ending_of, local_path, stem_of
 from .owners import OwnerTable
+from .sources.names import ending_of, local_path, stem_of
 
 SHOWN = 3
 

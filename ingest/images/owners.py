@@ -11,15 +11,15 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from ...store import InvalidInputError, NotFoundError
-from .cells import parts_of, text_of
-from .columns import find_columns
-from .files import DataFile, first_line
 from .merge import TEXTS
-from .metadata_files import FILE_COLUMNS
-from .names import ending_of
-from .open_table import open_rows
-from .rows import Rows
-from .source import Unreadable
+from .sources.cells import parts_of, text_of
+from .sources.columns import find_columns
+from .sources.files import DataFile, first_line
+from .sources.metadata_files import FILE_COLUMNS
+from .sources.names import ending_of
+from .sources.open_table import open_rows
+from .sources.rows import Rows
+from .sources.source import Unreadable
 
 HASH_COLUMNS = ("image_id", "sha256", "hash", "content_hash")
 URI_COLUMNS = ("uri", "url", "image_url")

@@ -19,7 +19,7 @@ from .merge import (
     parse_metadata,
 )
 from .references import PictureUris, replace_references, stored_references
-from .source import ImageRecord
+from .sources.source import ImageRecord
 
 SUBFOLDERS = ("category", "creator", "none")
 """What the names of subfolders can be taken as."""

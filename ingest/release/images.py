@@ -15,7 +15,7 @@ from ...runtime.devices import core_count
 from ...store import Failure, Store, content_id
 from ...store.lookup import quote
 from ...store.tombstones import read_tombstones
-from ..images.source import Unreadable
+from ..images.sources.source import Unreadable
 
 ENDINGS = (".png", ".jpg", ".jpeg")  # the gallery is published as PNG and, smaller, as JPEG
 GALLERY_FOLDERS = ("dataset/laion_subset_jpeg", "dataset/laion_subset")

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ...store import Store
 from ...store.lookup import quote
-from ..images.source import Unreadable
+from ..images.sources.source import Unreadable
 from .images import RowWriter, add_images, image_columns, known_images
 from .listing import Listing, sample_id
 from .stored import model_config

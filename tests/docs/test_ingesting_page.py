@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.cli import cli
-from attribase.ingest.images.columns import COLUMN_NAMES
+from attribase.ingest.images.sources.columns import COLUMN_NAMES
 from attribase.store import Store
 from click.testing import CliRunner
 from PIL import Image

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...store import InvalidInputError
+from ....store import InvalidInputError
 from .cells import holds_picture, is_url, pictures_of
 
 COLUMN_NAMES: Mapping[str, Sequence[str]] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...store import InvalidInputError
+from ....store import InvalidInputError
 from .cells import text_of, with_names
 from .files import DataFile
 from .names import local_path, stem_of

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.ingest.images import Unreadable
-from attribase.ingest.images.files import DataFile
-from attribase.ingest.images.parquet import ArrowRows, ParquetRows
+from attribase.ingest.images.sources.files import DataFile
+from attribase.ingest.images.sources.parquet import ArrowRows, ParquetRows
 from attribase.store import InvalidInputError
 
 

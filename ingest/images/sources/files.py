@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ...store import InvalidInputError
+from ....store import InvalidInputError
 from .names import ending_of
 
 _DECOMPRESS: Mapping[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}

@@ -8,7 +8,7 @@ import pytest
 from attribase.ingest.images import open_source
 from attribase.store import InvalidInputError
 
-from .stored import ingest, read_all, reasons
+from ..stored import ingest, read_all, reasons
 
 
 @pytest.fixture

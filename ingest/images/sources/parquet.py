@@ -105,7 +105,7 @@ class LanceRows:
     """A Lance dataset."""
 
     def __init__(self, name: str) -> None:
-        from ...store.tables import ExternalDataset
+        from ....store.tables import ExternalDataset
 
         self._dataset = ExternalDataset(name)
         self.columns: Sequence[str] = self._dataset.schema.names

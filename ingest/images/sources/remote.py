@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...store import InvalidInputError, NotFoundError
+from ....store import InvalidInputError, NotFoundError
 from .files import DataFile, first_line
 from .listing import kind_of
 

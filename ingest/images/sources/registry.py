@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...runtime.formats import HEAD_BYTES, recognise
-from ...store import InvalidInputError, NotFoundError
+from ....runtime.formats import HEAD_BYTES, recognise
+from ....store import InvalidInputError, NotFoundError
 from .columns import check_parts
 from .files import DataFile
 from .folder import FolderSource, failed_downloads
@@ -61,7 +61,7 @@ def open_source(name: str, columns: Columns | None = None) -> ImageSource:
 
 def open_world(name: str, columns: Columns) -> ImageSource:
     """The embedded world's gallery, or its exemplars."""
-    from ..world import images_path
+    from ...world import images_path
     from .parquet import ParquetRows
     from .table import TableSource
 

@@ -2,7 +2,7 @@
 
 import json
 
-from .stored import read_all, reasons
+from ..stored import read_all, reasons
 
 DOCUMENT = {
     "info": {"year": 2017},

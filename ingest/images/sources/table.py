@@ -6,10 +6,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from ...store import InvalidInputError
+from ....store import InvalidInputError
+from ..lookup import FileLookup
 from .cells import is_url, parts_of, path_in, pictures_of, text_of
 from .columns import find_columns
-from .lookup import FileLookup
 from .names import uri_of
 from .rows import Row, Rows
 from .source import ImageRecord, Unreadable, absolute

@@ -10,7 +10,7 @@ import pytest
 from attribase.ingest.images import ImageRecord, ingest_images, open_source
 from attribase.store import InvalidInputError
 
-from .stored import failures_of, ingest, read_all, reasons
+from ..stored import failures_of, ingest, read_all, reasons
 
 
 def write_tar(path, files, mode="w"):

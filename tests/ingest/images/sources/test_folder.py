@@ -9,7 +9,7 @@ import pytest
 from attribase.ingest.images import ImageRecord, open_source
 from attribase.store import InvalidInputError, Store
 
-from .stored import failures_of, ingest, read_all, reasons
+from ..stored import failures_of, ingest, read_all, reasons
 
 LATIN = os.fsdecode(b"caf\xe9.png")
 

@@ -6,7 +6,7 @@ import pytest
 from attribase.ingest.images import open_source
 from attribase.store import InvalidInputError
 
-from .stored import failures_of, images_of, ingest
+from ..stored import failures_of, images_of, ingest
 
 
 @pytest.mark.parametrize("name", ["a.png", "A.JPG", "noending"])

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...runtime.formats import ENDINGS
-from ...store import AttribaseError, InvalidInputError, key_id
+from ....runtime.formats import ENDINGS
+from ....store import AttribaseError, InvalidInputError, key_id
 from .beside import BESIDE_ENDINGS, read_beside
 from .files import DataFile
 from .listing import Found, list_folder

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...runtime.formats import ENDINGS, HEAD_BYTES, recognise
-from ...store import InvalidInputError
+from ....runtime.formats import ENDINGS, HEAD_BYTES, recognise
+from ....store import InvalidInputError
 from .names import ending_of, readable_name
 
 Kind = Literal["image", "table", "archive", "text", "other", "unreadable"]

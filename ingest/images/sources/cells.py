@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ...runtime.formats import HEAD_BYTES, recognise
+from ....runtime.formats import HEAD_BYTES, recognise
 from .source import Unreadable
 from .text import clean, json_object
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from attribase.ingest.images.names import (
+from attribase.ingest.images.sources.names import (
     ending_of,
     item_of,
     local_path,

@@ -9,7 +9,7 @@ import pytest
 from attribase.ingest.images import open_source
 from attribase.store import InvalidInputError, content_id
 
-from .stored import failures_of, images_of, ingest, read_all, reasons
+from ..stored import failures_of, images_of, ingest, read_all, reasons
 
 
 def table_of(make_picture, rows=5):

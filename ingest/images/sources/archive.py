@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
-from ...runtime.formats import HEAD_BYTES, recognise
+from ....runtime.formats import HEAD_BYTES, recognise
 from .beside import CAPTION_ENDINGS, Beside, read_beside
 from .files import DataFile, unreadable_file
 from .listing import RUBBISH, kind_of

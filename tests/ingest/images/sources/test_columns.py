@@ -6,7 +6,7 @@ import pytest
 from attribase.ingest.images import ingest_images, open_source, parse_columns
 from attribase.store import InvalidInputError
 
-from .stored import read_all
+from ..stored import read_all
 
 
 @pytest.mark.parametrize(

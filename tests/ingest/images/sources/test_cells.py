@@ -4,7 +4,14 @@ import base64
 
 import pytest
 from attribase.ingest.images import Unreadable
-from attribase.ingest.images.cells import holds_picture, is_url, parts_of, pictures_of, text_of, with_names
+from attribase.ingest.images.sources.cells import (
+    holds_picture,
+    is_url,
+    parts_of,
+    pictures_of,
+    text_of,
+    with_names,
+)
 
 
 def test_every_way_to_write_a_picture_gives_its_bytes(make_picture):

@@ -8,7 +8,7 @@ import pytest
 from attribase.ingest.images import ImageRecord, open_source
 from attribase.store import InvalidInputError
 
-from .stored import images_of, ingest, read_all, reasons
+from ..stored import images_of, ingest, read_all, reasons
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from ...store import AttribaseError, InvalidInputError, key_id
+from ....store import AttribaseError, InvalidInputError, key_id
 from .names import item_of
 from .source import ImageRecord, ImageSource, Unreadable, absolute
 

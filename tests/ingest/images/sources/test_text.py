@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from attribase.ingest.images.text import clean, decode_text, json_object, text_encoding
+from attribase.ingest.images.sources.text import clean, decode_text, json_object, text_encoding
 
 TEXT = "Ein gr\u00fcner Frosch"
 

@@ -9,7 +9,7 @@ import pytest
 from attribase.ingest.images import open_source
 from attribase.store import InvalidInputError, NotFoundError
 
-from .stored import ingest, read_all
+from ..stored import ingest, read_all
 from .test_archive import samples, write_tar
 
 
