@@ -22,7 +22,7 @@ class IngestSummary:
         written: new and known images, memberships and references.
         merged: values of stored images that were filled or replaced, or differ.
         failures: items left out by this run, by (reason, remedy).
-        distinct: different images in the collection now.
+        distinct: images in the collection now, each counted once.
         subfolder: what names of subfolders were taken as.
         unread: items of the source that an earlier run left out, where this one had nothing to read.
         outdated: by encoder, vectors that were made with an earlier caption.
@@ -65,7 +65,7 @@ class IngestSummary:
 
     def _totals(self, name: str) -> str:
         name = name or self.source
-        there = f"{self.collection!r} has {_count(self.distinct, 'different image')} now"
+        there = f"{self.collection!r} has {_count(self.distinct, 'distinct image')} now"
         if self.gone:
             there += f", {self.gone:,} of them no longer in the folder"
         if not self.items:

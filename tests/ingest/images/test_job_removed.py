@@ -70,7 +70,7 @@ def test_members_that_left_their_folder_are_counted_with_the_command_that_remove
     assert summary.gone == 2
     *_, how, totals = summary.lines()
     assert f"--collection gallery --missing-from {folder}" in how
-    assert "3 different images now, 2 of them no longer in the folder" in totals
+    assert "3 distinct images now, 2 of them no longer in the folder" in totals
     plan = plan_removal(store, collection="gallery", missing_from=folder)
     list(remove(store, plan))
     kept = content_id((folder / "a.png").read_bytes())
