@@ -13,9 +13,10 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Message, Scope
 
 from ...store.errors import AttribaseError, TooLargeError
+from ...store.storage_errors import is_storage_error
 from ..workers import MB, Output, serve
 from . import lancedb
-from .errors import error_response, install_error_handlers
+from .errors import error_response, install_error_handlers, storage_error
 from .lancedb.schemas import CountBody, QueryBody
 from .options import ServiceOptions
 from .routes import attribute, browse, images, site, sql
@@ -79,6 +80,10 @@ class RequestHandler:
         except Exception:  # the application has answered with 500, and logged it
             if not sender.begun:
                 raise
+        except BaseException as panic:  # Lance panics on some damaged files
+            if not is_storage_error(panic):
+                raise
+            await storage_error(panic, self.service.store.uri)(scope, receive, sender.send)
         if sender.refused is not None:
             error, sender = sender.refused, _ResponseSender(out, MB)
             await error_response(error)(scope, receive, sender.send)

@@ -14,7 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ...store.damage import explain
 from ...store.errors import AttribaseError
+from ...store.storage_errors import is_storage_error
 
 log = logging.getLogger("attribase.service")
 
@@ -74,5 +76,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def handle_unexpected(request: Request, error: Exception) -> Response:
+        if is_storage_error(error):
+            return storage_error(error, request.app.state.service.store.uri)
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return json_error(500, "the service failed to answer", "its log says why; please report it")
+
+
+def storage_error(error: BaseException, uri: str) -> Response:
+    """The response where a file of the store at `uri` cannot be read. Only the log names the file."""
+    explained = explain(error, uri)
+    log.error("%s; %s", explained or error, explained.hint if explained else "")
+    return json_error(500, "the store cannot be read", "its operator finds the damaged file: attribase check")

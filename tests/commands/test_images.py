@@ -66,9 +66,7 @@ def test_the_last_line_counts_this_run_and_the_collection(store_path, folder):
         "5 items read: 3 new, 1 already known, 0 updated, 1 left out; 'gallery' has 3 distinct images now"
     )
     again = run("-s", store_path, "ingest", "images", folder, "--collection", "gallery").stderr
-    assert (
-        "nothing new, it was read before and has not changed; 'gallery' has 3 distinct images now" in again
-    )
+    assert "nothing new, it was read before and has not changed; 'gallery' has 3 distinct images now" in again
     assert "1 item of it could not be used then" in again
 
 
