@@ -59,7 +59,7 @@ def check_plan(path) -> None:
     assert all(spec.spec_id for spec in specs)
 
 
-@cases(short=300, long=20_000)
+@cases(short=300, long=5_000)
 @given(plan=st.lists(lines, min_size=1, max_size=3))
 def test_a_plan_is_read_whole_or_refused_with_its_line(tmp_path_factory, plan):
     path = tmp_path_factory.getbasetemp() / "plan.jsonl"

@@ -80,14 +80,14 @@ def check(answer) -> None:
         assert answer.json()["error"]["message"]
 
 
-@cases(short=150, long=10_000)
+@cases(short=150, long=3_000)
 @given(document=documents, given_headers=headers)
 def test_any_body_is_an_answer_or_a_4xx_with_a_reason(client, document, given_headers):  # noqa: F811
     url, body = document
     check(client.post(url, content=body, headers={"content-type": "application/json", **given_headers}))
 
 
-@cases(short=60, long=5_000)
+@cases(short=60, long=1_000)
 @given(
     fields=st.dictionaries(st.sampled_from(("image", "k", "where", "encoder", "")), texts, max_size=3),
     data=st.binary(max_size=80),
@@ -112,7 +112,7 @@ def addresses(draw: st.DrawFn, known: list[str]) -> str:
     return path + ("?" + "&".join(f"{name}={value}" for name, value in pairs.items()) if pairs else "")
 
 
-@cases(short=150, long=10_000)
+@cases(short=150, long=3_000)
 @given(
     data=st.data(),
     method=st.sampled_from(("GET", "GET", "HEAD", "POST", "PUT", "DELETE")),

@@ -56,7 +56,7 @@ def statements(draw: st.DrawFn) -> str:
     return " ".join(words)
 
 
-@cases(short=250, long=20_000)
+@cases(short=250, long=5_000)
 @given(text=st.one_of(statements(), statements(), st.text(max_size=40)))
 def test_any_statement_is_rows_or_an_error_that_says_why(pool, text):
     try:
