@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
 from attribase.store import Store
 from attribase.store.checks import check
 from attribase.store.columns import key_columns
 from attribase.store.tags import list_tags
 
-CLOCKS = frozenset({"updated", "at", "created", "exported_at", "started", "seconds", "milliseconds"})
-"""Columns that say when something happened, or how long it took."""
+CLOCKS = frozenset({"seconds", "milliseconds"})
+"""Columns that say how long something took. Of a column that says when, it counts whether it is set."""
 
 STATES = frozenset({"table_versions", "table_version", "versions"})
 """Columns that name versions of tables: a command that was killed makes more of them."""
@@ -30,6 +31,8 @@ def rows_of(store: Store | str) -> Rows:
         schema = store.schema(table)
         columns = [name for name in schema.names if name not in CLOCKS | STATES]
         rows = store.read(table, columns).to_pylist()
+        moments = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+        rows = [row | {name: "set" for name in moments if row[name] is not None} for row in rows]
         keys = [" ".join(str(row[name]) for name in key_columns(schema)) for row in rows]
         assert len(set(keys)) == len(keys), f"{table} holds a key twice"
         found[table] = dict(zip(keys, rows, strict=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from attribase.store import content_id
 from PIL import Image
 
 from .commands import POLL, Files, Launcher, Patches
@@ -46,6 +47,7 @@ EMBED = f"ingest embed --encoder {ENCODER} --workers 0"
 STAGES = (
     Stage("images of a folder", "ingest images @gallery --collection gallery"),
     Stage("images of a table", "ingest images @exemplars.parquet --collection exemplars"),
+    Stage("update", "ingest update --metadata @owners.csv --collection gallery"),
     Stage("plan", "ingest plan --kind object --samples 2 plan.jsonl"),
     Stage(
         "customize",
@@ -68,7 +70,13 @@ STAGES = (
     Stage("query prune", "query prune"),
     Stage("index more", "index --min-rows 10 --kind IVF_SQ"),
     Stage("compact", "compact"),
+    Stage("remove", "ingest remove --ids @removed.txt --reason opt-out --erase --delete-tags --yes"),
 )
+
+
+def stage(name: str) -> Stage:
+    """The stage of that name."""
+    return next(stage for stage in STAGES if stage.name == name)
 
 
 @dataclass
@@ -141,6 +149,10 @@ def write_sources(folder: Path) -> None:
         "creator": [f"creator {n % 2}" for n in range(6)],
     }
     pq.write_table(pa.table(columns), folder / "exemplars.parquet", row_group_size=3)
+    owners = [f"{seed:02d}.{'png' if seed % 2 else 'jpg'},owner {seed % 5},CC-BY\n" for seed in range(24)]
+    (folder / "owners.csv").write_text("file_name,artist,license\n" + "".join(owners))
+    removed = [content_id(picture(seed, "PNG")) for seed in (1, 5, 9, 21)]
+    (folder / "removed.txt").write_text("\n".join(removed))
     _write_network(folder / "tiny.onnx")
 
 

@@ -10,7 +10,7 @@ from .conftest import LONG
 from .stages import STAGES
 
 pytestmark = pytest.mark.slow
-CASES = 60 if LONG else 6
+CASES = 60 if LONG else 4
 SQL = ("query", "sql", "--format", "csv")
 READING = (
     (*SQL, "select image_id, caption, creator, octet_length(bytes) from images order by 1"),

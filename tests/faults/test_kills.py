@@ -18,7 +18,10 @@ KILLS = 8 if LONG else 1
 SLOW_KILLS = 5 if LONG else 1
 PAUSE = 0.02  # seconds at most between the event and the kill
 FEW = 2  # files: too few to choose a moment by
-EXPECTED = {"unfinished-job", "missing-vector", "unmapped-vector", "rank-without-run"}
+EXPECTED = {
+    *("unfinished-job", "missing-vector", "unmapped-vector", "rank-without-run"),
+    *("unfinished-removal", "unfinished-erasure"),
+}
 """What `check` says of a command that was stopped: there is work left."""
 
 kills: Counter[str] = Counter()
