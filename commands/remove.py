@@ -108,9 +108,11 @@ def _show(store: Store, plan: "RemovalPlan", fmt: str) -> None:
 
 
 def _confirm(plan: "RemovalPlan") -> None:
-    """Ask before images are removed. Raises InvalidInputError where nobody can be asked."""
+    """Ask before images are removed. Raises InvalidInputError where there is no terminal."""
     if not sys.stdin.isatty():
-        raise InvalidInputError("nobody can be asked whether to remove this", hint="add --yes, or --dry-run")
+        raise InvalidInputError(
+            "removing images needs a confirmation, and this is no terminal", hint="add --yes, or --dry-run"
+        )
     count = len(plan.images) + len(plan.memberships)
     click.confirm(f"remove {count} images?", abort=True, err=True)
 

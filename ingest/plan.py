@@ -102,7 +102,7 @@ def plan_controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
 
 
 def write_plan(store: Store, path: Path, specs: Sequence[ModelSpec], *, overwrite: bool = False) -> None:
-    """Write a plan, and note its hash in the store, so that a plan that was edited since can be told.
+    """Write a plan, and note its hash in the store, so that a plan that was edited since is recognised.
 
     Raises:
         ConflictError: another file is there that is no plan as this store wrote it; `overwrite` replaces it.

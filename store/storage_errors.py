@@ -25,7 +25,7 @@ def is_storage_error(error: BaseException) -> bool:
     """Whether `error` comes from reading or writing a store's files. Lance panics are no `Exception`."""
     if type(error).__name__ == "PanicException":
         return True
-    if isinstance(error, AttribaseError):  # of SQL, which quotes what DuckDB was told by Lance
+    if isinstance(error, AttribaseError):  # of SQL: DuckDB quotes Lance's error
         return any(mark in str(error).lower() for mark in SOURCES)
     if isinstance(error, OSError) and error.errno in (*NOT_WRITABLE, *NO_SPACE, errno.EIO):
         return True

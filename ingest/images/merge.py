@@ -68,7 +68,7 @@ class MergeCounts:
 
 
 class Merge:
-    """Collects what sources say of stored images, and writes it for many images in one commit.
+    """Collects the values that sources have for stored images, and writes those of many images in one commit.
 
     With `dry_run` everything is counted and nothing is written.
     """
@@ -82,7 +82,7 @@ class Merge:
         return len(self._given)
 
     def add(self, image_id: str, values: Values) -> None:
-        """Note what a source says of a stored image; of what is said twice the first counts, or the last."""
+        """Note the values that a source has for a stored image, whose records may be several."""
         if any(values.get(column) for column in COLUMNS):
             self._given.setdefault(image_id, []).append(values)
 

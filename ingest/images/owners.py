@@ -164,7 +164,7 @@ def _key_column(columns: Any) -> str | None:
 def _rows(
     file: Path, rows: Rows, column: str, parts: Mapping[str, str | None]
 ) -> Iterator[tuple[str | None, str]]:
-    """(name of the image, what is said of it) of each row that holds anything."""
+    """(name of the image, its record) of each row that holds anything."""
     for row in rows.rows(0, rows.count()):
         if isinstance(row, Unreadable):
             raise InvalidInputError(f"{file}: {row.detail}", hint=row.remedy or "correct the table")

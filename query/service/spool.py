@@ -77,7 +77,7 @@ class Spool:
             if not data:
                 return
             if self._closed:
-                raise AttribaseError("nobody waits for this any more")
+                raise AttribaseError("the request has ended")
             self._budget.take(len(data))
             self.size += len(data)
             if self._file is None:

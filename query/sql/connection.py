@@ -35,7 +35,7 @@ def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
     The store's tables cannot be changed through it: they are views over pinned versions, so INSERT, UPDATE
     and DELETE fail. For the rest it is a DuckDB session of the user's own: new tables and views live in
     memory until it is closed, and `COPY ... TO`, `EXPORT DATABASE`, `ATTACH` and `INSTALL` write files
-    wherever the user may. Run statements of other people in `attribase.query.sql.sandbox.SqlPool`, which
+    wherever the user may. Run untrusted statements in `attribase.query.sql.sandbox.SqlPool`, which
     allows none of these.
 
     Args:

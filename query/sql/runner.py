@@ -99,7 +99,7 @@ def open_reader(
         _check_names(statements, params)
         for statement in statements[:-1]:
             con.execute(statement, _params_of(statement, params))
-            con.complete()  # without its rows, which nobody reads
+            con.complete()  # without its rows, which are not read
         last, bound = statements[-1], _params_of(statements[-1], params)
         try:
             result = con.sql(last, params=bound)

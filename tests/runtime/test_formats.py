@@ -1,4 +1,4 @@
-"""Image formats: signatures, plug-ins, and what is said where a plug-in is missing."""
+"""Image formats: signatures, plug-ins, and the message where a plug-in is missing."""
 
 import io
 

@@ -39,7 +39,7 @@ class Beside:
     def record(
         self, uri: str, data: bytes, given: Mapping[str, str], subfolder: str | None = None
     ) -> ImageRecord:
-        """The image with all that is said of it; a file of its own counts more than a field.
+        """The image with all its metadata; a file of its own counts more than a field.
 
         Args:
             uri: of the image, unless the fields have the URL that img2dataset got it from.

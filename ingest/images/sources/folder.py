@@ -57,7 +57,7 @@ class FolderSource:
         return sorted([*map(item_of, self._images), *self._failures])
 
     def read(self, items: Sequence[str]) -> Iterator[tuple[str, ImageRecord | Unreadable]]:
-        """Each file's bytes, with what is said of it beside it."""
+        """Each file's bytes, with the metadata beside it."""
         for item in items:
             failure = self._failures.get(item)
             yield item, failure or self._record(path_of(item))

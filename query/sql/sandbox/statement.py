@@ -121,7 +121,7 @@ def _validate_function(name: str) -> None:
         suggestion = f"is it {' or '.join(close)}? " if close else ""
         raise InvalidInputError(
             f"the function {name[:100]} cannot be called here",
-            hint=f"{suggestion}docs/sql.md lists the functions that can, under SQL of other people",
+            hint=f"{suggestion}docs/sql.md lists the functions that can, under Untrusted SQL",
         )
 
 

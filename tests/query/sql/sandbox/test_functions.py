@@ -1,4 +1,4 @@
-"""The functions that statements of other people may call, against DuckDB's catalogue."""
+"""The functions that untrusted statements may call, against DuckDB's catalogue."""
 
 import re
 from pathlib import Path
