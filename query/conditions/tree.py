@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
 from typing import TypeAlias
@@ -14,10 +15,10 @@ Value: TypeAlias = str | int | float | Decimal | bool | None
 class Node:
     """Base of all expressions."""
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Node, ...]:
-        """The expressions that this one is made of."""
-        return ()
+        """The expressions that this one is made of, in the order of its fields."""
+        return tuple(_nodes(tuple(getattr(self, field.name) for field in fields(self))))
 
     @cached_property
     def depth(self) -> int:
@@ -58,11 +59,6 @@ class Comparison(Node):
     left: Node
     right: Node
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """Both sides."""
-        return (self.left, self.right)
-
 
 @dataclass(frozen=True)
 class Logic(Node):
@@ -71,22 +67,12 @@ class Logic(Node):
     operator: str
     terms: tuple[Node, ...]
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The terms."""
-        return self.terms
-
 
 @dataclass(frozen=True)
 class Not(Node):
     """`not operand`."""
 
     operand: Node
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand."""
-        return (self.operand,)
 
 
 @dataclass(frozen=True)
@@ -97,11 +83,6 @@ class Is(Node):
     value: bool | None
     negated: bool
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand."""
-        return (self.operand,)
-
 
 @dataclass(frozen=True)
 class In(Node):
@@ -111,11 +92,6 @@ class In(Node):
     values: tuple[Value, ...]
     others: tuple[Node, ...]
     negated: bool
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand and the expressions of the list that are not constants."""
-        return (self.operand, *self.others)
 
     @property
     def repeated(self) -> Node:
@@ -131,11 +107,6 @@ class Between(Node):
     low: Node
     high: Node
     negated: bool
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand and its bounds."""
-        return (self.operand, self.low, self.high)
 
     @property
     def repeated(self) -> Node:
@@ -155,11 +126,6 @@ class Like(Node):
     fold_case: bool
     negated: bool
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand."""
-        return (self.operand,)
-
 
 @dataclass(frozen=True)
 class Arithmetic(Node):
@@ -169,22 +135,12 @@ class Arithmetic(Node):
     left: Node
     right: Node
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """Both sides."""
-        return (self.left, self.right)
-
 
 @dataclass(frozen=True)
 class Negative(Node):
     """`- operand`."""
 
     operand: Node
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand."""
-        return (self.operand,)
 
 
 @dataclass(frozen=True)
@@ -193,11 +149,6 @@ class Call(Node):
 
     name: str
     arguments: tuple[Node, ...]
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The arguments."""
-        return self.arguments
 
     @property
     def repeated(self) -> Node | None:
@@ -213,11 +164,6 @@ class Cast(Node):
     kind: str
     lenient: bool = False
 
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        """The operand."""
-        return (self.operand,)
-
 
 @dataclass(frozen=True)
 class Case(Node):
@@ -228,12 +174,15 @@ class Case(Node):
     otherwise: Node | None
 
     @property
-    def parts(self) -> tuple[Node, ...]:
-        """The subject, every condition and result, and the last result."""
-        inside = [part for branch in self.branches for part in branch]
-        return tuple(part for part in (self.subject, *inside, self.otherwise) if part is not None)
-
-    @property
     def repeated(self) -> Node | None:
         """The subject."""
         return self.subject
+
+
+def _nodes(values: tuple[object, ...]) -> Iterator[Node]:
+    """The expressions among `values`, also those in tuples."""
+    for value in values:
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _nodes(value)
