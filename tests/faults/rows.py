@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+from attribase.ingest.plan import STAGE
 from attribase.store import Store
 from attribase.store.checks import check
 from attribase.store.columns import key_columns
@@ -31,6 +32,7 @@ def rows_of(store: Store | str) -> Rows:
         schema = store.schema(table)
         columns = [name for name in schema.names if name not in CLOCKS | STATES]
         rows = store.read(table, columns).to_pylist()
+        rows = [row for row in rows if table != "jobs" or row["kind"] != STAGE]  # names the plan's folder
         moments = [field.name for field in schema if pa.types.is_timestamp(field.type)]
         rows = [row | {name: "set" for name in moments if row[name] is not None} for row in rows]
         keys = [" ".join(str(row[name]) for name in key_columns(schema)) for row in rows]
