@@ -13,6 +13,7 @@ Verified with Lance 14 (tests/store/test_upsert_commit.py):
 """
 
 from functools import partial
+from pathlib import Path
 
 import lance
 import pyarrow as pa
@@ -21,6 +22,7 @@ from lance import LanceOperation
 from lance.fragment import FragmentMetadata, write_fragments
 
 from .columns import key_columns
+from .errors import AttribaseError
 from .known_keys import known_keys
 from .retries import with_retries
 from .rows import unique_by_key
@@ -79,8 +81,23 @@ class _Insertion:
     def _write(self, dataset: lance.LanceDataset, held: pa.BooleanArray) -> list[FragmentMetadata]:
         """Files with the rows that are not `held`; no version names them yet."""
         if self._written is None or not self._written[0].equals(held):
-            self._written = held, write_fragments(self._batch.filter(pc.invert(held)), dataset, mode="append")
+            written = write_fragments(self._batch.filter(pc.invert(held)), dataset, mode="append")
+            _check_files(self._uri, written)
+            self._written = held, written
         return self._written[1]
+
+
+def _check_files(uri: str, fragments: list[FragmentMetadata]) -> None:
+    """Raise AttribaseError for a file that is not whole: Lance can overlook that its end was not written."""
+    if "://" in uri:
+        return
+    for file in (file for fragment in fragments for file in fragment.files):
+        size = Path(uri, "data", file.path).stat().st_size
+        if file.file_size_bytes not in (None, size):
+            raise AttribaseError(
+                f"only {size} of {file.file_size_bytes} bytes of a file of {uri} were written",
+                hint="is the disk full? free some, then run the same command again: nothing was lost",
+            )
 
 
 def _replace(uri: str, rows: pa.Table) -> int:

@@ -29,7 +29,7 @@ class Ended:
     @property
     def explained(self) -> bool:
         """Whether it was done, or ended with one line of error and what to do next."""
-        if "Traceback" in self.output or "panicked" in self.output:
+        if "Traceback" in self.output:
             return False
         lines = self.output.splitlines()
         errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]

@@ -1,12 +1,14 @@
 """What an upsert reads, and how its commit meets those of other writers."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import lance
 import pyarrow as pa
 import pytest
-from attribase.store import mapped_column
+from attribase.store import AttribaseError, mapped_column
 from attribase.store import upsert as upsert_module
+from lance.fragment import write_fragments
 
 from .sample_rows import images, ranks
 
@@ -133,3 +135,19 @@ def test_an_insert_leaves_the_first_fragment_in_an_index(store):
     (index,) = dataset.describe_indices()
     assert index.num_rows_indexed == 1
     assert dataset.to_table(["image_id"], filter="image_id = 'b'").num_rows == 1
+
+
+def test_a_file_whose_end_was_not_written_is_never_committed(store, monkeypatch):
+    def cut(rows, dataset, **options):
+        written = write_fragments(rows, dataset, **options)
+        path = Path(dataset.uri, "data", written[0].files[0].path)
+        path.write_bytes(path.read_bytes()[:-10])
+        return written
+
+    store.upsert("images", [{"image_id": "a"}])
+    monkeypatch.setattr(upsert_module, "write_fragments", cut)
+    with pytest.raises(AttribaseError, match="were written"):
+        store.upsert("images", [{"image_id": "b"}])
+    monkeypatch.undo()
+    assert store.upsert("images", [{"image_id": "b"}]) == 1
+    assert store.count("images") == 2
