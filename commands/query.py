@@ -66,14 +66,14 @@ def evaluate_command(
 
     Example: attribase -s my.store query eval --case object_unseen
     """
-    from ..query import connect, evaluate, left_out, load_sql
+    from ..query import connect, count_left_out, evaluate, load_sql
 
     store = open_store(ctx)
     chosen = None if device == "auto" else device
     steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
         say("ranks are up to date: nothing that they depend on has changed (--force computes again)")
-    print_left_out(note for one in left_out(store, encoder, case_name) for note in one.notes())
+    print_left_out(note for one in count_left_out(store, encoder, case_name) for note in one.notes())
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
     rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
     print_rows(rows.to_arrow_table().to_pylist(), fmt)

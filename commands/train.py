@@ -51,7 +51,7 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     Example: attribase -s my.store train mapper --name tuned
     """
     from ..ingest.embed import embed_views
-    from ..train import RECIPES, left_out, train_mapper
+    from ..train import RECIPES, count_left_out, train_mapper
 
     given = {key: value for key, value in settings.items() if value is not None}
     concept_kinds = (kinds,) if kinds != "both" else ("object", "style")
@@ -59,7 +59,7 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     store = open_store(ctx)
     run_job(embed_views(store, encoder, views=config.views))
     _, last = run_job(train_mapper(store, encoder, config))
-    print_left_out(left_out(store, encoder, ("train", "val"), config.kinds, config.gallery).notes())
+    print_left_out(count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery).notes())
     say(last.note if last else f"mapper {name!r} is up to date")
 
 
@@ -79,10 +79,10 @@ def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int |
 
     Example: attribase -s my.store train calibration --mapper tuned
     """
-    from ..train import CalibrationConfig, left_out, train_calibration
+    from ..train import CalibrationConfig, count_left_out, train_calibration
 
     config = CalibrationConfig() if steps is None else CalibrationConfig(steps=steps)
     store = open_store(ctx)
     _, last = run_job(train_calibration(store, encoder, mapper_name, config))
-    print_left_out(left_out(store, encoder, (config.split,), gallery=config.gallery).notes())
+    print_left_out(count_left_out(store, encoder, (config.split,), gallery=config.gallery).notes())
     say(last.note if last else "calibration is up to date")

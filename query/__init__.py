@@ -11,7 +11,7 @@ from .attribution.request import Question, Request
 from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
-from .evaluation.left_out import LeftOut, left_out
+from .evaluation.left_out import LeftOut, count_left_out
 from .evaluation.prune import PruneReport, prune_runs
 from .session import Session, Snapshot
 from .sql.bootstrap import Interval
@@ -40,11 +40,11 @@ __all__ = [
     "attribute_many",
     "compare_control",
     "connect",
+    "count_left_out",
     "evaluate",
     "format_table",
     "influence_by",
     "influence_table",
-    "left_out",
     "load_sql",
     "prune_runs",
     "run_sql",

@@ -110,7 +110,9 @@ class Layout:
 def not_a_store(uri: str) -> NotFoundError:
     """The error for a path without a store."""
     if Path(uri).is_file():
-        return NotFoundError(f"{uri} is a file, not a store", hint="name the folder of a store, or a new one")
+        return NotFoundError(
+            f"{uri} is a file, not a store", hint="name a folder; a new store: attribase -s FOLDER init"
+        )
     return NotFoundError(f"there is no store at {uri}", hint=f"create it: attribase -s {uri} init")
 
 

@@ -2,7 +2,7 @@
 
 from .calibration import train_calibration
 from .config import PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
-from .left_out import LeftOut, left_out
+from .left_out import LeftOut, count_left_out
 from .mapper import train_mapper
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "CalibrationConfig",
     "LeftOut",
     "MapperConfig",
-    "left_out",
+    "count_left_out",
     "train_calibration",
     "train_mapper",
 ]

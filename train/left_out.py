@@ -44,7 +44,7 @@ class LeftOut:
                 yield f"{self.encoder}: {missing:,} of {there:,} {what}"
 
 
-def left_out(
+def count_left_out(
     store: Store,
     encoder: str,
     splits: Sequence[str],

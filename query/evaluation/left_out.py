@@ -56,7 +56,7 @@ class LeftOut:
             yield f"{self.encoder}: {missing}, and ranks are among the others"
 
 
-def left_out(store: Store, encoder: str | None = None, case: str | None = None) -> list[LeftOut]:
+def count_left_out(store: Store, encoder: str | None = None, case: str | None = None) -> list[LeftOut]:
     """What `evaluate` leaves out, for each encoder, case and split; or for those that are named.
 
     Raises NotFoundError for an unknown encoder or case, ConflictError for an empty gallery.

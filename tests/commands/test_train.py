@@ -15,7 +15,7 @@ def configs(monkeypatch, *options):
 
     monkeypatch.setattr("attribase.ingest.embed.embed_views", job)
     monkeypatch.setattr("attribase.train.train_mapper", job)
-    monkeypatch.setattr("attribase.train.left_out", lambda *_: LeftOut("e", ("train",), *[0] * 8))
+    monkeypatch.setattr("attribase.train.count_left_out", lambda *_: LeftOut("e", ("train",), *[0] * 8))
     result = CliRunner().invoke(cli, ["-s", options[0], "train", "mapper", *options[1:]])
     assert result.exit_code == 0, result.stderr
     return given

@@ -90,8 +90,14 @@ def work(uri: str, count: str, shard_size: str, _: str) -> object:
         say("finish")
         job.finish(shard)
     say("column")
-    store.set_vector_column(table, mapped_column("double"), double)
+    store.set_vector_column(table, mapped_column("axis"), axis)
     return job.done_items
+
+
+def axis(batch: pa.RecordBatch) -> np.ndarray:
+    """The unit vector along the axis that the base vector's first number says."""
+    first = batch["base"].flatten().to_numpy().reshape(-1, DIM)[:, 0]
+    return np.eye(DIM, dtype=np.float32)[first.astype(int) % DIM]
 
 
 def double(batch: pa.RecordBatch) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import pytest
 from attribase.store import NotFoundError, Store
-from attribase.train import left_out
+from attribase.train import count_left_out
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def store(tmp_path):
 
 
 def test_samples_exemplars_models_and_gallery_images_without_vectors_are_counted(store):
-    found = left_out(store, "enc", ["val"])
+    found = count_left_out(store, "enc", ["val"])
     assert (found.samples, found.samples_without_vector) == (3, 2)
     assert (found.exemplars, found.exemplars_without_vector) == (3, 1)
     assert (found.models, found.models_left_out) == (2, 1)
@@ -60,7 +60,7 @@ def test_samples_exemplars_models_and_gallery_images_without_vectors_are_counted
 
 
 def test_only_models_of_the_kinds_and_splits_asked_for_count(store):
-    found = left_out(store, "enc", ["train", "val"], ["object"], gallery="none")
+    found = count_left_out(store, "enc", ["train", "val"], ["object"], gallery="none")
     assert (found.models, found.models_left_out, found.samples_without_vector) == (2, 2, 1)
     assert found.gallery == 0
 
@@ -69,9 +69,9 @@ def test_nothing_is_said_where_everything_has_a_vector(store):
     missing = {"x": "image", "y": "image", "lost": "image", "s1": "sample", "s2": "sample", "s4": "sample"}
     rows = [{"item_id": one, "item_kind": kind, "base": [1.0, 0.0]} for one, kind in missing.items()]
     store.upsert("vectors_enc", rows)
-    assert list(left_out(store, "enc", ["train", "val"]).notes()) == []
+    assert list(count_left_out(store, "enc", ["train", "val"]).notes()) == []
 
 
 def test_an_encoder_without_vectors_is_an_error(store):
     with pytest.raises(NotFoundError, match="nothing is embedded"):
-        left_out(store, "other", ["val"])
+        count_left_out(store, "other", ["val"])

@@ -1,7 +1,7 @@
 """What an evaluation says that it leaves out for want of a vector."""
 
 import pytest
-from attribase.query import connect, evaluate, left_out
+from attribase.query import connect, count_left_out, evaluate
 from attribase.store import NotFoundError
 
 
@@ -26,11 +26,11 @@ def partial(small):
 
 
 def test_nothing_is_left_out_where_everything_has_a_vector(small):
-    assert [list(one.notes()) for one in left_out(small.store)] == [[]] * 4
+    assert [list(one.notes()) for one in count_left_out(small.store)] == [[]] * 4
 
 
 def test_samples_models_and_gallery_images_without_vectors_are_counted(partial):
-    by_part = {(one.case_name, one.split): one for one in left_out(partial.store)}
+    by_part = {(one.case_name, one.split): one for one in count_left_out(partial.store)}
     assert set(by_part) == {("case", "test"), ("case", "control"), ("other", "test"), ("other", "val")}
     other = by_part["other", "test"]
     assert (other.samples, other.samples_without_vector, other.samples_without_exemplars) == (13, 5, 1)
@@ -50,12 +50,12 @@ def test_the_counts_are_those_of_the_ranked_samples(partial):
     ((ranked,),) = (
         connect(partial.store.uri).sql("select sum(samples) from metrics where split = 'test'").fetchall()
     )
-    (other,) = [one for one in left_out(partial.store, case="other") if one.split == "test"]
+    (other,) = [one for one in count_left_out(partial.store, case="other") if one.split == "test"]
     assert ranked == other.samples - other.samples_without_vector - other.samples_without_exemplars
 
 
 def test_an_unknown_encoder_or_case_is_an_error(small):
     with pytest.raises(NotFoundError):
-        left_out(small.store, "no")
+        count_left_out(small.store, "no")
     with pytest.raises(NotFoundError):
-        left_out(small.store, case="no")
+        count_left_out(small.store, case="no")

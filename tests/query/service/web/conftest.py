@@ -43,7 +43,7 @@ def page(browser):
     """A fresh tab. Whatever the test does, nothing fails in it and nothing comes from another host."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)  # other tests may keep the machine busy
     troubles, hosts = [], set()
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda said: troubles.append(said.text) if "Content Security" in said.text else None)
