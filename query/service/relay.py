@@ -92,6 +92,7 @@ class Relay:
             body=body,
             lane=HEAVY if heavy else "",
             overrun=OVERRUN_SECONDS if of_sql else 0.0,
+            repeatable=True,
         )
 
     async def _answer(self, request: WorkerRequest, receive: Receive) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from ...store.errors import AttribaseError, BusyError, NotReadyError, OverloadedError
+from ...store.errors import AttribaseError, BusyError, LimitError, NotReadyError, OverloadedError
 from .process import WorkerProcess
 from .request import Collected, RequestQueue, WorkerRequest
 
@@ -149,11 +149,28 @@ class WorkerPool:
             result = worker.answer(request or idle)
             self.on_result(result)
         except AttribaseError as error:
+            if request is not None and self._repeat(worker, request, error):
+                return
             failure = error
         except BaseException as error:
             log.exception("a request failed")
             failure = error
         self._end(request, result, failure)
+
+    def _repeat(self, worker: WorkerProcess, request: WorkerRequest, error: AttribaseError) -> bool:
+        """Queue a request again, once, where a fresh worker has more memory for it than `worker` had.
+
+        Its answer begins anew. Returns whether it was queued.
+        """
+        if type(error) is not LimitError or not (worker.worn and request.repeatable):
+            return False
+        worker.kill()
+        worker.process.join()
+        request.repeatable = False
+        queued = self.queue.put(request, len(self.processes))
+        if queued:
+            self.queue.give_back(request)
+        return queued
 
     def _end(
         self, request: WorkerRequest | None, result: dict[str, Any], failure: BaseException | None

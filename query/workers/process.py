@@ -27,6 +27,7 @@ START_SECONDS = 120.0  # that a worker may take to become ready
 CANCEL_SECONDS = 1.0  # to wait for a cancelled request before its worker is killed
 POLL_SECONDS = 0.05  # between checks of a request's time, memory and client
 MAX_KEPT = 0.5  # of its memory limit, which a worker may keep after a request before it is replaced
+WORN = 0.1  # of its memory limit: a worker that keeps more has less for a request than a fresh one
 _numbers = count()
 
 
@@ -41,6 +42,8 @@ class WorkerProcess:
         """Resident bytes when it was ready."""
         self.memory: int | None = None
         """Bytes that it may grow by."""
+        self.worn = False
+        """Whether it kept memory of earlier requests when its latest one began."""
         self._closed = False
 
     @property
@@ -79,6 +82,7 @@ class WorkerProcess:
             AttribaseError: the handler's error, or one that says which limit was exceeded.
         """
         number = str(next(_numbers))
+        self.worn = self.memory is not None and self._grown() > WORN * self.memory
         try:
             self._send(request, number)
             return self._receive(request, time.monotonic() + request.seconds + request.overrun)
@@ -98,8 +102,11 @@ class WorkerProcess:
         """Whether it runs, and has memory left for further requests."""
         if not self.process.alive():
             return False
-        grown = (resident_bytes(self.process.pid) or 0) - self.base
-        return self.memory is None or grown <= MAX_KEPT * self.memory
+        return self.memory is None or self._grown() <= MAX_KEPT * self.memory
+
+    def _grown(self) -> int:
+        """Resident bytes beyond those that it had when it was ready."""
+        return (resident_bytes(self.process.pid) or 0) - self.base
 
     def kill(self) -> None:
         """End it now."""
@@ -154,8 +161,7 @@ class WorkerProcess:
         if time.monotonic() > deadline:
             self.kill()
             raise _StoppedError(time_error(request.seconds))
-        grown = (resident_bytes(self.process.pid) or 0) - self.base
-        if self.memory is not None and grown > self.memory:
+        if self.memory is not None and self._grown() > self.memory:
             self.kill()
             raise _StoppedError(memory_error(self.memory))
 

@@ -30,6 +30,7 @@ class Collected:
     def begin(self, head: dict[str, Any]) -> None:
         """See `Answer`."""
         self.head = head
+        self.parts.clear()
 
     def write(self, data: bytes) -> None:
         """See `Answer`."""
@@ -48,6 +49,7 @@ class WorkerRequest:
         lane: requests of one lane share a limit of how many are answered at once.
         overrun: seconds over its time that the handler may take to end by itself.
         cancelled: polled while it waits and runs; when it returns True the request is stopped.
+        repeatable: whether its answer can be begun anew, because nothing was passed on of it yet.
         queued: when it was queued, in seconds of `time.monotonic`.
         ended: done when the request has ended; its result is what the handler returned.
     """
@@ -59,6 +61,7 @@ class WorkerRequest:
     lane: str = ""
     overrun: float = 0.0
     cancelled: Callable[[], bool] = lambda: False
+    repeatable: bool = False
     queued: float = field(default_factory=monotonic)
     ended: Future[dict[str, Any]] = field(default_factory=Future)
 

@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +71,18 @@ def served(attacked, tmp_path_factory):
     token = tmp_path_factory.mktemp("token") / "token"
     token.write_text(TOKEN)
     arguments = ["-s", attacked.uri, "query", "serve", "--port", "0", "--token-file", str(token)]
-    process = subprocess.Popen([sys.executable, "-c", MAIN, *arguments], stderr=subprocess.PIPE, text=True)
-    port = int(process.stderr.readline().split()[-1].rpartition(":")[2])
+    log = token.with_name("log")  # a pipe that is not read would stop the service once it is full
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-c", MAIN, *arguments], stderr=out)
+    while not (first := log.read_text().partition("\n")[0]).startswith("serving at"):
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    port = int(first.rpartition(":")[2])
     yield process, port
     process.terminate()
     process.wait(60)
+    if path := os.environ.get("ATTRIBASE_ATTACK_LOG"):
+        Path(path).with_suffix(".service.log").write_text(log.read_text())
 
 
 @pytest.mark.slow

@@ -50,6 +50,9 @@ class Handler:
         kept = bytearray(fields["bytes"])
         out.write(str(len(kept)).encode())
 
+    def keep(self, fields, _, __):
+        self.kept = os.urandom(fields["bytes"])
+
     def creep(self, _, __, ___):
         kept = []
         while True:

@@ -39,7 +39,7 @@ def pool():
 
 def submit(pool, do, seconds=600.0, body=(), lane="", cancelled=lambda: False, **fields):
     request = WorkerRequest(
-        {"do": do, **fields}, Collected(), seconds, body=body, lane=lane, cancelled=cancelled
+        {"do": do, **fields}, Collected(), seconds, body, lane, cancelled=cancelled, repeatable=True
     )
     pool.submit(request)
     return request
@@ -85,6 +85,17 @@ def test_a_request_that_needs_too_much_memory_says_so(pool, do, fields):
     with pytest.raises(LimitError, match="memory"):
         ask(pool, do, **fields)
     assert ask(pool, "fill", bytes=MB).parts == [b"1048576"]
+
+
+@limited
+def test_a_request_that_fits_into_a_fresh_worker_is_not_refused_for_what_the_worker_kept(pool):
+    fits = 150 * MB  # of 200; not beside what was kept
+    before = ask(pool, "keep", bytes=95 * MB).head["pid"]
+    found = ask(pool, "fill", bytes=fits)
+    assert found.parts == [str(fits).encode()]
+    assert found.head["pid"] != before
+    with pytest.raises(LimitError, match="memory"):  # and no request is repeated for ever
+        ask(pool, "fill", bytes=2 << 30)
 
 
 def test_a_worker_that_dies_answering_is_an_error_and_replaced(pool):
