@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -184,13 +184,7 @@ ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 
 def flat_table(answers: Sequence[Answer | FailedQuestion]) -> pa.Table:
     """All results of all answers, in order."""
-    rows: list[dict[str, Any]] = []
-    for answer in answers:
-        if isinstance(answer, FailedQuestion):
-            rows.append(_error_row(answer))
-        else:
-            shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
-            rows += [shared | result.to_dict() for result in answer.results]
+    rows = _rows(answers, lambda answer: [result.to_dict() for result in answer.results])
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
@@ -198,18 +192,22 @@ def shares_table(answers: Sequence[Answer | FailedQuestion], by: str) -> pa.Tabl
     """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
     owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
     columns = [*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner, SCHEMA.field("error")]
+
+    def parts(answer: Answer) -> list[dict[str, Any]]:
+        return [{by: one.name, "influence": one.influence, "images": one.images} for one in answer.shares]
+
+    return pa.Table.from_pylist(_rows(answers, parts), pa.schema(columns))
+
+
+def _rows(
+    answers: Sequence[Answer | FailedQuestion], parts: Callable[[Answer], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """A row for each part of an answer, beside the answer's own columns; one row for a failed question."""
     rows: list[dict[str, Any]] = []
     for answer in answers:
         if isinstance(answer, FailedQuestion):
-            rows.append(_error_row(answer))
+            rows.append({"query": answer.query, "error": str(answer.error)})
         else:
             shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
-            rows += [
-                shared | {by: share.name, "influence": share.influence, "images": share.images}
-                for share in answer.shares
-            ]
-    return pa.Table.from_pylist(rows, pa.schema(columns))
-
-
-def _error_row(failed: FailedQuestion) -> dict[str, Any]:
-    return {"query": failed.query, "error": str(failed.error)}
+            rows += [shared | part for part in parts(answer)]
+    return rows
