@@ -45,7 +45,7 @@ def test_pictures_are_as_large_as_their_share(page, home):
 def test_a_chosen_a_dropped_and_a_pasted_picture_are_asked_about(page, home, tmp_path):
     data, _ = picture(5)  # that of the gallery image g05
     (tmp_path / "a.png").write_bytes(data)
-    page.goto(home)
+    page.goto(home, wait_until="networkidle")  # its scripts listen by then
     page.set_input_files("#file", tmp_path / "a.png")
     assert shown(page)[0].startswith("Rank 1: picture g05, ")
     for kind, carrier, seed in (("DragEvent", "dataTransfer", 6), ("ClipboardEvent", "clipboardData", 7)):
@@ -66,7 +66,7 @@ def test_a_chosen_a_dropped_and_a_pasted_picture_are_asked_about(page, home, tmp
 def test_a_file_that_is_no_image_is_an_error(page, home, tmp_path):
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "torn.png").write_bytes(picture(1)[0][:60])
-    page.goto(home)
+    page.goto(home, wait_until="networkidle")  # its scripts listen by then
     page.set_input_files("#file", tmp_path / "a.txt")
     assert "a.txt is no picture" in page.inner_text("#result .error")
     page.set_input_files("#file", tmp_path / "torn.png")
