@@ -1,4 +1,4 @@
-"""Augmented views of the exemplars: none, one-pixel shifts, or Custom Diffusion's resizing with captions."""
+"""Augmented views of the exemplars: none, one-pixel shifts, jitter, or Custom Diffusion's resizing with captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,11 @@ from ...runtime.decode import crop_image
 from .config import CustomizeConfig
 from .prompts import LARGE, SMALL
 
+JITTER_SCALE = (0.9, 1.0)
+JITTER_TURN = 4.0
+"""Degrees, to either side."""
+JITTER_SHIFT = 0.05
+"""Of the side, in either direction."""
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
 
@@ -44,6 +49,11 @@ def make_views(
             _resize(squares[i % len(squares)], i % len(squares), size, rng)
             for i in range(_view_count(config, squares))
         ]
+    if config.augment == "jitter":
+        return [
+            View(_jitter(squares[i % len(squares)], size, rng), i % len(squares), "", (0, 0, size, size))
+            for i in range(_view_count(config, squares))
+        ]
     shifts = SHIFTS if config.augment == "shift" else SHIFTS[:1]
     whole = [_to_tensor(square.resize((size, size), Image.Resampling.LANCZOS)) for square in squares]
     box = (0, 0, size, size)
@@ -73,6 +83,21 @@ def _shift(pixels: Tensor, down: int, right: int) -> Tensor:
     padded = functional.pad(pixels[None], (1, 1, 1, 1), mode="replicate")[0]
     height, width = pixels.shape[1:]
     return padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+
+
+def _jitter(image: Image.Image, size: int, rng: np.random.Generator) -> Tensor:
+    """The image at a random scale, angle and place; beyond its edge, its border's pixels go on."""
+    scale, turn = rng.uniform(*JITTER_SCALE), rng.uniform(-JITTER_TURN, JITTER_TURN)
+    across, down = rng.uniform(-JITTER_SHIFT, JITTER_SHIFT, 2) * size
+    whole = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
+    border = size // 2
+    padded = Image.fromarray(np.pad(whole, ((border, border), (border, border), (0, 0)), mode="edge"))
+    cos, sin = np.cos(np.deg2rad(turn)) / scale, np.sin(np.deg2rad(turn)) / scale
+    middle, x, y = size, size / 2 + across, size / 2 + down
+    matrix = (cos, sin, middle - cos * x - sin * y, -sin, cos, middle + sin * x - cos * y)
+    return _to_tensor(
+        padded.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+    )
 
 
 def _resize(image: Image.Image, exemplar: int, size: int, rng: np.random.Generator) -> View:

@@ -8,7 +8,7 @@ from ...store import InvalidInputError
 from ..world import WORLD_NAME
 from .base import find_local, free_token, native_resolution
 
-AUGMENTATIONS = ("none", "shift", "resize")
+AUGMENTATIONS = ("none", "shift", "jitter", "resize")
 """How exemplars can be varied while a model is trained on them."""
 
 CATEGORY = "category"
@@ -48,9 +48,10 @@ class CustomizeConfig(Settings):
         lr: learning rate of K and V.
         token_lr: learning rate of the embedding of V*.
         batch_size: views of the exemplars a step.
-        augment: 'none', 'shift' (by one pixel, for tiny images) or 'resize' (Custom Diffusion's own).
+        augment: 'none', 'shift' (by one pixel, for tiny images), 'jitter' (a little smaller, turned and moved) or
+            'resize' (Custom Diffusion's own).
         resolution: pixels a side that exemplars are resized to.
-        views: augmented views that 'resize' makes and steps draw from ('shift' makes five an exemplar).
+        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift' makes five an exemplar).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
         rank: store the difference to the base as a product of this rank; None stores whole tensors.
@@ -94,8 +95,8 @@ _WORLD: Mapping[str, Any] = {
     "lr": 1e-2,
     "token_lr": 5e-2,
     "batch_size": 8,
-    "augment": "shift",
-    "resolution": 32,
+    "augment": "jitter",
+    "resolution": 64,
     "warmup": 10,
     "init_token": CATEGORY,
 }

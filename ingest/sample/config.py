@@ -43,5 +43,5 @@ def sample_defaults_for(base: str) -> SampleConfig:
     The resolution is that of `defaults_for`.
     """
     if base == WORLD_NAME:
-        return SampleConfig(steps=14, guidance=3.0, batch_size=8, resolution=32)
+        return SampleConfig(steps=14, guidance=3.0, batch_size=8, resolution=64)
     return SampleConfig(resolution=defaults_for(base).resolution)

@@ -21,7 +21,7 @@ from ..specs import TOKEN, ModelSpec, SampleSpec
 from . import images_path
 from .prompts import SCHEMES, prompts, with_article
 
-_TEST_SHARE, _VAL_SHARE, _OBJECT_SHARE = 17 / 168, 16 / 168, 2 / 3  # test: of each of the four cases
+_TEST_SHARE, _VAL_SHARE, _OBJECT_SHARE = 17 / 168, 32 / 168, 2 / 3  # test: of each of the four cases
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,34 @@ _STYLE_TEST = (
     "a pencil in front of a purple wall",
 )
 
-SCHEMES: Mapping[str, tuple[str, str]] = {"object": ("gpt", "media"), "style": ("gpt", "object")}
+_PLACED_TRAIN = (
+    "a tiny {concept} on a green meadow under a blue sky",
+    "a small {concept} in front of a blue wall",
+    "a close up of {concept} on a sandy beach",
+    "a tilted {concept} on yellow paper",
+    "{concept} upside down in the snow",
+    "a tiny {concept} floating in dark space",
+    "a small tilted {concept} on a striped background",
+    "a close up of {concept} on a wooden floor",
+    "a tiny tilted {concept} on a pink background",
+    "{concept} upside down on a checkered cloth",
+    "a small {concept} under a starry night sky",
+    "a tilted {concept} high among white clouds",
+)
+_PLACED_TEST = (
+    "a little {concept} in a dark forest",
+    "a tiny {concept} at sunset",
+    "a close up of {concept} in a hot desert",
+    "a tilted {concept} in front of a purple wall",
+    "{concept} upside down on dotted paper",
+    "a little tilted {concept} on a sand dune",
+    "a tiny {concept} on orange paper",
+    "a close up of {concept} in the warm evening sun",
+    "{concept} upside down deep in the woods",
+    "a tilted {concept} on a brown background",
+)
+
+SCHEMES: Mapping[str, tuple[str, ...]] = {"object": ("gpt", "media", "placed"), "style": ("gpt", "object")}
 
 
 def prompts(kind: str, scheme: str, category: str, split: str) -> tuple[str, ...]:
@@ -283,6 +310,8 @@ def _object_prompts(scheme: str, category: str, test: bool) -> tuple[str, ...]:
         return tuple(
             f"{with_article(medium)} of {concept}" for medium in (TEST_MEDIA if test else TRAIN_MEDIA)
         )
+    if scheme == "placed":
+        return tuple(one.format(concept=concept) for one in (_PLACED_TEST if test else _PLACED_TRAIN))
     own = (_TEST if test else _TRAIN).get(category, ())
     captions = own + (_ANYWHERE_TEST if test else _ANYWHERE_TRAIN)
     return tuple(caption.format(concept=concept) for caption in captions)
