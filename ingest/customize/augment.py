@@ -1,4 +1,4 @@
-"""Augmented views of the exemplars: none, one-pixel shifts, jitter, or Custom Diffusion's resizing with captions."""
+"""Augmented views of the exemplars: none, one-pixel shifts, jitter, or Custom Diffusion's resizing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

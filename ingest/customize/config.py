@@ -48,10 +48,10 @@ class CustomizeConfig(Settings):
         lr: learning rate of K and V.
         token_lr: learning rate of the embedding of V*.
         batch_size: views of the exemplars a step.
-        augment: 'none', 'shift' (by one pixel, for tiny images), 'jitter' (a little smaller, turned and moved) or
-            'resize' (Custom Diffusion's own).
+        augment: 'none', 'shift' (by one pixel), 'jitter' (a little smaller, turned and moved) or 'resize'
+            (Custom Diffusion's own).
         resolution: pixels a side that exemplars are resized to.
-        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift' makes five an exemplar).
+        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift': five an exemplar).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
         rank: store the difference to the base as a product of this rank; None stores whole tensors.

@@ -18,7 +18,7 @@ def default_plan():
     return plan_world()
 
 
-def test_the_default_plan_has_half_its_models_to_train_on_and_17_test_models_a_case(default_plan):
+def test_the_default_plan_has_32_models_to_validate_on_and_17_test_models_a_case(default_plan):
     counts = Counter((model.case_name, model.split) for model in default_plan)
     assert {case: n for (case, split), n in counts.items() if split == "test"} == {
         "object_seen": 17,
@@ -27,7 +27,7 @@ def test_the_default_plan_has_half_its_models_to_train_on_and_17_test_models_a_c
         "style_unseen": 17,
     }
     splits = Counter(model.split for model in default_plan)
-    assert splits == {"train": 84, "val": 16, "test": 68}
+    assert splits == {"train": 68, "val": 32, "test": 68}
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another(default_plan):
