@@ -51,7 +51,7 @@ class CustomizeConfig(Settings):
         augment: 'none', 'shift' (by one pixel), 'jitter' (a little smaller, turned and moved) or 'resize'
             (Custom Diffusion's own).
         resolution: pixels a side that exemplars are resized to.
-        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift': five an exemplar).
+        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift' makes five).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
         rank: store the difference to the base as a product of this rank; None stores whole tensors.

@@ -68,11 +68,11 @@ def test_every_exemplar_has_a_training_prompt_that_names_it_and_the_token(defaul
         assert len(set(model.training_prompts)) == 1 or model.concept_kind == "style"
 
 
-def test_samples_are_split_evenly_over_two_schemes_and_test_prompts_are_never_train_prompts(default_plan):
+def test_there_are_equally_many_samples_of_each_scheme_and_test_prompts_are_never_train_prompts(default_plan):
     said = defaultdict(set)
     for model in default_plan:
         schemes = Counter(scheme for scheme in (sample.scheme for sample in model.samples))
-        assert sorted(schemes.values()) == [8, 8]
+        assert set(schemes.values()) == {8}
         said[model.split == "test"] |= {sample.prompt for sample in model.samples}
     assert not said[True] & said[False]
 
