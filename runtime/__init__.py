@@ -3,6 +3,7 @@
 Imports `store` only. ONNX Runtime is imported by the first call that needs it, so a query starts without it.
 """
 
+from .composed_maps import BiasedImageMapper, BiasedSampleMapper, Block, BlocksMapper
 from .decode import PIXEL_LIMIT, BadImageError, decode_image
 from .encoder import OnnxEncoder, load_encoder
 from .influence import cutoff, influence, influence_terms
@@ -13,6 +14,10 @@ from .preprocess import Preprocessing
 __all__ = [
     "PIXEL_LIMIT",
     "BadImageError",
+    "BiasedImageMapper",
+    "BiasedSampleMapper",
+    "Block",
+    "BlocksMapper",
     "ChannelMapper",
     "LinearMapper",
     "MapperPair",

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ..store.errors import DataError, InvalidInputError, NotFoundError
 from ..store.ids import key_id, mapped_column, vectors_table
 from ..store.lookup import locate
-from .mapper_kinds import Array, FeatureMap, mapper_from_state
+from .composed_maps import check_sides
+from .mapper_kinds import Array, FeatureMap, unit_rows
+from .mapper_state import mapper_from_state
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -32,9 +34,7 @@ class DatasetSource(Protocol):
 
 def normalise(features: Array) -> NDArray[np.float32]:
     """Rows of (items, dim) scaled to unit length in float64 and rounded once; a row of zeros stays zero."""
-    rows = np.asarray(features, dtype=np.float64)
-    length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(length, np.finfo(np.float64).tiny), dtype=np.float32)
+    return np.asarray(unit_rows(features), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ class MapperPair:
                 f"the maps of real images and of samples differ: {shapes[0]} and {shapes[1]}",
                 hint="both have to be of one kind and size, or their vectors cannot be compared",
             )
+        check_sides(real, synth)
 
     @property
     def kind(self) -> str:
-        """'linear', 'channel', 'mlp', or 'none' for the identity."""
+        """'linear', 'channel', 'mlp', 'blocks', 'with_bias', or 'none' for the identity."""
         return self.h_real.kind if self.h_real else RAW
 
     @property

@@ -1,12 +1,12 @@
-"""The kinds of map that h and h~ can be: linear, channel-wise, or an MLP with BatchNorm, without torch.
+"""The plain kinds of map that h and h~ can be: linear, channel-wise, or an MLP with BatchNorm, without torch.
 
-Each is read from a state dict of torch (`mapper_from_state`) and returns one (`state`). All are evaluated in
-float64, so that results rounded to float32 do not depend on how items are batched.
+Each is read from a state dict of torch (`mapper_state`) and returns one (`state`). All are evaluated in
+float64, so that results rounded to float32 do not depend on how items are batched. Maps that contain others
+are in `composed_maps`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -20,8 +20,6 @@ Array: TypeAlias = NDArray[np.floating]
 State: TypeAlias = Mapping[str, Array]
 
 BATCHNORM_EPS = 1e-5
-COUNTER = "num_batches_tracked"  # of BatchNorm; plays no part in evaluation
-NORM = ("running_mean", "running_var", "weight", "bias")
 BLOCK = 4  # an MLP layer in torch's Sequential: Linear, BatchNorm1d, ReLU, Dropout
 
 
@@ -30,7 +28,7 @@ class FeatureMap(Protocol):
 
     @property
     def kind(self) -> str:
-        """'linear', 'channel' or 'mlp'."""
+        """'linear', 'channel', 'mlp', 'blocks' or 'with_bias'."""
 
     @property
     def dim_in(self) -> int:
@@ -56,8 +54,8 @@ class LinearMapper:
     kind = "linear"
 
     def __post_init__(self) -> None:
-        _check_shape(self.weight.ndim == 2, "weight", self.weight)
-        _check_shape(self.bias.shape == self.weight.shape[:1], "bias", self.bias)
+        check_shape(self.weight.ndim == 2, "weight", self.weight)
+        check_shape(self.bias.shape == self.weight.shape[:1], "bias", self.bias)
 
     @property
     def dim_in(self) -> int:
@@ -71,7 +69,7 @@ class LinearMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim_in) to (items, dim_out)."""
-        return _as_rows(features, self.dim_in) @ self.weight.T.astype(np.float64) + self.bias
+        return as_rows(features, self.dim_in) @ self.weight.T.astype(np.float64) + self.bias
 
     def state(self) -> dict[str, Array]:
         """As torch.nn.Linear's."""
@@ -86,7 +84,7 @@ class ChannelMapper:
     kind = "channel"
 
     def __post_init__(self) -> None:
-        _check_shape(self.weights.ndim == 2 and len(self.weights) == 1, "weights", self.weights)
+        check_shape(self.weights.ndim == 2 and len(self.weights) == 1, "weights", self.weights)
 
     @property
     def dim_in(self) -> int:
@@ -100,7 +98,7 @@ class ChannelMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim) to (items, dim)."""
-        return _as_rows(features, self.dim_in) * self.weights
+        return as_rows(features, self.dim_in) * self.weights
 
     def state(self) -> dict[str, Array]:
         """As the release's channel-wise layer."""
@@ -116,12 +114,12 @@ class Layer:
     norm: Mapping[str, Array] | None = None
 
     def __post_init__(self) -> None:
-        _check_shape(self.weight.ndim == 2, "weight", self.weight)
+        check_shape(self.weight.ndim == 2, "weight", self.weight)
         parts = dict(self.norm or {}) | ({} if self.bias is None else {"linear bias": self.bias})
         for name, part in parts.items():
-            _check_shape(part.shape == self.weight.shape[:1], name, part)
+            check_shape(part.shape == self.weight.shape[:1], name, part)
         if self.norm is not None:
-            _check_shape(bool((self.norm["running_var"] >= 0).all()), "running_var", self.norm["running_var"])
+            check_shape(bool((self.norm["running_var"] >= 0).all()), "running_var", self.norm["running_var"])
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(items, in) to (items, out)."""
@@ -147,7 +145,7 @@ class MlpMapper:
 
     def __post_init__(self) -> None:
         for first, second in zip(self.layers, self.layers[1:], strict=False):
-            _check_shape(second.weight.shape[1] == first.weight.shape[0], "weight", second.weight)
+            check_shape(second.weight.shape[1] == first.weight.shape[0], "weight", second.weight)
 
     @property
     def dim_in(self) -> int:
@@ -161,7 +159,7 @@ class MlpMapper:
 
     def __call__(self, features: Array) -> NDArray[np.float64]:
         """Map (items, dim_in) to (items, dim_out)."""
-        rows = self.layers[0](_as_rows(features, self.dim_in))
+        rows = self.layers[0](as_rows(features, self.dim_in))
         for layer in self.layers[1:]:
             rows = layer(np.maximum(rows, 0.0))
         return rows
@@ -177,51 +175,8 @@ class MlpMapper:
         return found
 
 
-def mapper_from_state(state: State) -> FeatureMap:
-    """The map with this state dict, its kind recognised by the keys.
-
-    linear: `weight`, `bias`. channel: `weights`. MLP: a Sequential of Linear, BatchNorm1d, ReLU, Dropout a
-    layer, the last one without the latter two: `0.weight`, `1.running_mean`, ..., `4.weight`, ...
-
-    Raises InvalidInputError for other keys, shapes that do not fit each other, and values not finite.
-    """
-    for name, part in state.items():
-        if not np.isfinite(part).all():
-            raise InvalidInputError(f"{name} has NaN or infinite values", hint="get the weights again")
-    if set(state) == {"weight", "bias"}:
-        return LinearMapper(state["weight"], state["bias"])
-    if set(state) == {"weights"}:
-        return ChannelMapper(state["weights"])
-    return _mlp(state)
-
-
-def _mlp(state: State) -> MlpMapper:
-    modules: dict[int, dict[str, Array]] = {}
-    for name, part in state.items():
-        match = re.fullmatch(r"(\d{1,4})\.(\w+)", name)
-        known = ("weight", "bias") if match and int(match[1]) % BLOCK == 0 else (*NORM, COUNTER)
-        if not match or int(match[1]) % BLOCK > 1 or match[2] not in known:
-            raise _unknown(state)
-        modules.setdefault(int(match[1]), {})[match[2]] = part
-    count = 1 + max(modules, default=0) // BLOCK
-    layers = []
-    for place in range(0, BLOCK * count, BLOCK):
-        linear, norm = modules.get(place, {}), modules.get(place + 1)
-        if "weight" not in linear or (norm and not {"running_mean", "running_var"} <= set(norm)):
-            raise _unknown(state)
-        kept = {name: part for name, part in norm.items() if name != COUNTER} if norm else None
-        layers.append(Layer(linear["weight"], linear.get("bias"), kept))
-    return MlpMapper(tuple(layers))
-
-
-def _unknown(state: State) -> InvalidInputError:
-    return InvalidInputError(
-        f"these are no mapper's keys: {', '.join(sorted(state)) or 'none'}",
-        hint="a mapper is linear (weight, bias), channel (weights) or an MLP (0.weight, 1.running_mean, ...)",
-    )
-
-
-def _as_rows(features: Array, dim: int) -> NDArray[np.float64]:
+def as_rows(features: Array, dim: int) -> NDArray[np.float64]:
+    """Features as (items, dim) float64. InvalidInputError for another length."""
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != dim:
         raise InvalidInputError(
@@ -231,9 +186,17 @@ def _as_rows(features: Array, dim: int) -> NDArray[np.float64]:
     return rows
 
 
-def _check_shape(fits: bool, name: str, part: Array) -> None:
+def check_shape(fits: bool, name: str, part: Array) -> None:
+    """Raise InvalidInputError, naming the part of a map, unless `fits`."""
     if not fits:
         raise InvalidInputError(
             f"{name} of shape {tuple(part.shape)} does not fit the mapper's other parts",
             hint="get the weights again",
         )
+
+
+def unit_rows(rows: Array) -> NDArray[np.float64]:
+    """Rows of (items, dim) scaled to unit length; a row of zeros stays zero."""
+    wide = np.asarray(rows, dtype=np.float64)
+    length = np.linalg.norm(wide, axis=-1, keepdims=True)
+    return np.asarray(wide / np.maximum(length, np.finfo(np.float64).tiny))

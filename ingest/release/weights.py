@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import MapperPair
-from ...runtime.mapper_kinds import COUNTER, FeatureMap, mapper_from_state
+from ...runtime.mapper_kinds import FeatureMap
+from ...runtime.mapper_state import COUNTER, mapper_from_state
 from ...store import InvalidInputError
 from .entries import entry_error, format_value
 from .tensors import load_tensors

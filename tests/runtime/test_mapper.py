@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from attribase.runtime import ChannelMapper, LinearMapper, MapperPair, MlpMapper, normalise
-from attribase.runtime.mapper_kinds import mapper_from_state
+from attribase.runtime.mapper_state import mapper_from_state
 from attribase.store import Store, key_id
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 
