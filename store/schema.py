@@ -119,6 +119,20 @@ CALIBRATIONS = pa.schema(
     ]
 )
 
+GALLERY_MOMENTS = pa.schema(
+    [
+        key("moments_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        text("gallery", null=False),  # the collection
+        pa.field("count", pa.int64(), nullable=False),  # images with a vector
+        text("digest", null=False),  # of their ids
+        text("mapper_digest", null=False),  # of the mapper's weights; 'none' of raw features
+        blob("moments"),  # safetensors: mean (dim,), covariance (dim, dim), float64
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
 INDEXES = pa.schema(
     [
         key("index_id"),  # key_id(encoder, mapper)
@@ -230,6 +244,7 @@ TABLES: dict[str, pa.Schema] = {
     "encoders": ENCODERS,
     "mappers": MAPPERS,
     "calibrations": CALIBRATIONS,
+    "gallery_moments": GALLERY_MOMENTS,
     "indexes": INDEXES,
     "ranks": RANKS,
     "runs": RUNS,
@@ -243,7 +258,7 @@ Stores made by earlier versions are brought to these schemas when they are opene
 is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
 """
 
-LATER_TABLES = frozenset({"tombstones"})
+LATER_TABLES = frozenset({"tombstones", "gallery_moments"})
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 
