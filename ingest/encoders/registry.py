@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...store.errors import InvalidInputError, NotFoundError
-from . import aladin, clip, efficientnet, moco, packaged, sd_unet, sscd, timm_models, user_onnx
+from . import aladin, clip, efficientnet, moco, packaged, pixels, sd_unet, sscd, timm_models, user_onnx
 from .spec import EncoderSpec
 from .timm_models import HALF, IMAGENET
 
@@ -32,6 +32,8 @@ ENCODERS: tuple[EncoderSpec, ...] = (
         "dinov2-vit-b14-224", "vit_base_patch14_dinov2.lvd142m", 224, 256, IMAGENET, resized=True
     ),
     timm_models.named("siglip-vit-b16", "vit_base_patch16_siglip_224.webli", 224, 248, HALF),
+    pixels.thumbnail(),
+    pixels.colour_histogram(),
 )
 """Every encoder that has a name of its own."""
 

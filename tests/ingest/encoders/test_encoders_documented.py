@@ -65,8 +65,8 @@ def test_its_commands_exist_with_their_options(line):
 @pytest.fixture
 def example(tmp_path, monkeypatch):
     """The documented file as a module of the package, and its line in the registry."""
-    (code,) = (block for block in blocks("python") if "thumbnail" in block)
-    (line,) = (block for block in blocks("text") if "thumbnail" in block)
+    (code,) = (block for block in blocks("python") if "edges" in block)
+    (line,) = (block for block in blocks("text") if "edges" in block)
     name = re.match(r"# ingest/encoders/(\w+)\.py\n", code).group(1)
     (tmp_path / f"{name}.py").write_text(code)
     full = f"{encoders.__name__}.{name}"
@@ -88,8 +88,10 @@ def test_the_documented_encoder_works(tmp_path):
         Image.fromarray(array).save(buffer := io.BytesIO(), "PNG")
         rows.append({"image_id": content_id(buffer.getvalue()), "bytes": buffer.getvalue()})
     store.upsert("images", rows)
-    assert get_encoder("thumbnail").dim == 768
-    assert ensure_encoder(store, "thumbnail") == "thumbnail"
-    features = load_encoder(store, "thumbnail").encode([Image.fromarray(array) for array in pixels])
-    means = pixels.reshape(3, 16, 4, 16, 4, 3).mean((2, 4)) / 127.5 - 1
-    assert features == pytest.approx(means.transpose(0, 3, 1, 2).reshape(3, 768), abs=1e-5)
+    assert get_encoder("edges").dim == 256
+    assert ensure_encoder(store, "edges") == "edges"
+    features = load_encoder(store, "edges").encode([Image.fromarray(array) for array in pixels])
+    grey = np.pad((pixels / 127.5 - 1).mean(3), ((0, 0), (0, 1), (0, 1)), mode="edge")
+    steps = np.abs(np.diff(grey, axis=2))[:, :-1] + np.abs(np.diff(grey, axis=1))[:, :, :-1]
+    means = steps.reshape(3, 16, 4, 16, 4).mean((2, 4)).reshape(3, 256)
+    assert features == pytest.approx(means, abs=1e-5)
