@@ -57,6 +57,18 @@ def _check_field(value: str | None) -> str | None:
     help="Images at least this similar are near-duplicates: one place, their influence added.",
 )
 @click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help='Say "none of these" unless at most this share of pictures that owe nothing to the pool have a '
+    "match as good; and mark the set that holds the exemplars at this level. Needs `train abstention`.",
+)
+@click.option(
+    "--kind",
+    metavar="KIND",
+    help="Compare with validation models of this concept kind (object, style, ...), or `all`; left out, of a "
+    "stored sample's kind, else all.",
+)
+@click.option(
     "--exact/--index",
     "exact",
     default=None,
@@ -102,6 +114,7 @@ def attribute(
     \b
     Example: attribase -s my.store query attribute sunset.png -k 5
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
+             attribase -s my.store query attribute sunset.png --alpha 0.1
              attribase -s my.store query attribute *.png --format csv --html answers.html
     """
     from ..query import Answer, Request, Session, answer_all, answer_each
@@ -148,12 +161,16 @@ def _print(answers: Sequence[Answer | FailedQuestion], fmt: str, by: str | None)
 
 
 def _print_table(answer: Answer, title: str) -> None:
+    from ..query.attribution.abstention import verdict
+
     copies = any(result.copies for result in answer.results)
     rows = [
-        {name: getattr(result, name) for name in SHOWN} | ({"copies": len(result.copies)} if copies else {})
+        {name: getattr(result, name) for name in SHOWN}
+        | ({"copies": len(result.copies)} if copies else {})
+        | ({"in_set": result.in_set} if answer.alpha is not None else {})
         for result in answer.results
     ]
-    print_rows(rows, "table", title=title)
+    print_rows(rows, "table", title="\n".join(line for line in (title, *verdict(answer)) if line))
     if answer.by:
         rows = [{answer.by: s.name, "influence": s.influence, "images": s.images} for s in answer.shares]
         print_rows(rows, "table", title=f"\nby {answer.by}")

@@ -100,7 +100,7 @@ def _show(store: Store, plan: "RemovalPlan", fmt: str) -> None:
     if plan.models:
         say(f"made from these images: {len(plan.models)} models with {len(plan.samples)} samples")
     if any(table.startswith("vectors_") for table in plan.rows):
-        counts = {table: store.count(table) for table in ("runs", "mappers", "calibrations")}
+        counts = {table: store.count(table) for table in ("runs", "mappers", "calibrations", "abstentions")}
         kept = ", ".join(f"{count} {table}" for table, count in counts.items() if count)
         if kept:
             say(f"computed before this removal, and kept: {kept} (docs/removing.md says how to renew them)")

@@ -1,4 +1,4 @@
-"""`attribase train`: mappers (eq. 3 and 4) and calibrations (eq. 5 and 6)."""
+"""`attribase train`: mappers (eq. 3 and 4), calibrations (eq. 5 and 6), abstentions."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ encoder_option = click.option(
 
 @click.group(cls=CommandGroup)
 def train() -> None:
-    """Train mappers and calibrations on what was ingested.
+    """Train mappers, calibrations and abstentions on what was ingested.
 
     Example: attribase -s my.store train mapper --name tuned
     """
@@ -86,3 +86,29 @@ def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int |
     _, last = run_job(train_calibration(store, encoder, mapper_name, config))
     print_left_out(count_left_out(store, encoder, (config.split,), gallery=config.gallery).notes())
     say(last.note if last else "calibration is up to date")
+
+
+@train.command()
+@encoder_option
+@click.option(
+    "--mapper",
+    "mapper_name",
+    default="tuned",
+    show_default=True,
+    help="Which mapper, or `none` for raw features.",
+)
+@click.pass_context
+def abstention(ctx: click.Context, encoder: str, mapper_name: str) -> None:
+    """Score validation samples without their exemplars, so that answers can say "none of these".
+
+    To be run again when images come or go and when the mapper is trained again: answers say so.
+
+    Example: attribase -s my.store train abstention --mapper tuned
+    """
+    from ..train import AbstentionConfig, count_left_out, train_abstention
+
+    config = AbstentionConfig()
+    store = open_store(ctx)
+    _, last = run_job(train_abstention(store, encoder, mapper_name, config))
+    print_left_out(count_left_out(store, encoder, (config.split,), gallery=config.gallery).notes())
+    say(last.note if last else "abstention is up to date")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import runtime
 from ..runtime import MapperPair
+from ..runtime.abstention import Abstention, load_abstention
+from ..runtime.moments import GalleryMoments, load_moments
 from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, choose_encoder, choose_mapper, read_calibration
@@ -130,6 +132,23 @@ class Snapshot:
             ("calibration", encoder, mapper),
             lambda: read_calibration(self.pinned, encoder, mapper),
             "calibrations",
+        )
+
+    def abstention(self, encoder: str, mapper: str) -> tuple[Abstention | None, GalleryMoments | None]:
+        """The scores of held-out models and the gallery's moments; None where there are none.
+
+        A store of an earlier version that cannot be written has neither table.
+        """
+        tables = ("abstentions", "gallery_moments")
+        if not all(table in self.pinned.versions for table in tables):
+            return None, None
+        return self.cached(
+            ("abstention", encoder, mapper),
+            lambda: (
+                load_abstention(self.pinned, encoder, mapper),
+                load_moments(self.pinned, encoder, mapper),
+            ),
+            *tables,
         )
 
     def pair(self, encoder: str, mapper: str) -> MapperPair:

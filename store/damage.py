@@ -32,6 +32,8 @@ RECOMPUTED = {
     "indexes": "attribase index --force",
     "mappers": "attribase train mapper",
     "calibrations": "attribase train calibration",
+    "gallery_moments": "attribase train abstention",
+    "abstentions": "attribase train abstention",
     "encoders": "attribase ingest embed",
     "jobs": "the command that was not finished",
     "failures": "the ingest that had them",

@@ -67,8 +67,9 @@ def _size(path: Path) -> int:
 def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
     """Merge small fragments, add new rows to indexes and remove old versions; a step a table.
 
-    Keeps versions that are younger than `keep`, tagged, or named by runs, mappers or calibrations as what
-    they were made from. Safe beside writers; a killed compaction leaves the tables as they were.
+    Keeps versions that are younger than `keep`, tagged, or named by runs, mappers, calibrations or
+    abstentions as what they were made from. Safe beside writers; a killed compaction leaves the tables as
+    they were.
     """
     _remove_leftovers(store, keep)
     pins = pinned_versions(store)
@@ -109,9 +110,9 @@ def _remove_leftovers(store: Store, keep: timedelta) -> None:
 
 
 def pinned_versions(store: Store) -> dict[str, set[int]]:
-    """The versions of each table that runs, mappers and calibrations were made from."""
+    """The versions of each table that runs, mappers, calibrations and abstentions were made from."""
     pins: dict[str, set[int]] = {}
-    for table in ("runs", "mappers", "calibrations"):
+    for table in ("runs", "mappers", "calibrations", "abstentions"):
         for text in store.read(table, ["table_versions"])["table_versions"].to_pylist():
             for name, version in json.loads(text or "{}").items():
                 pins.setdefault(name, set()).add(int(version))

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from .columns import STRINGS, TIMESTAMP, blob, key, text
 from .ids import mapped_column
+from .trained_schema import ABSTENTIONS, CALIBRATIONS, GALLERY_MOMENTS, MAPPERS
 
 ENCODER_METADATA = b"attribase:encoder"
 
@@ -85,51 +86,6 @@ ENCODERS = pa.schema(
         pa.field("cosine_to_fp32_mean", pa.float64()),
         text("files"),  # JSON: [{"file", "sha256", "bytes", "role": model | weights | beside}]
         pa.field("exported_at", TIMESTAMP),
-    ]
-)
-
-MAPPERS = pa.schema(
-    [
-        key("mapper_id"),  # key_id(encoder, mapper)
-        text("encoder", null=False),
-        text("mapper", null=False),
-        text("kind"),
-        blob("weights"),  # safetensors: real.weight, real.bias, synth.weight, synth.bias
-        text("config"),  # JSON
-        text("history"),  # JSON
-        pa.field("best_epoch", pa.int32()),
-        text("table_versions"),  # JSON
-        pa.field("created", TIMESTAMP),
-    ]
-)
-
-CALIBRATIONS = pa.schema(
-    [
-        key("calibration_id"),  # key_id(encoder, mapper)
-        text("encoder", null=False),
-        text("mapper", null=False),  # 'none' is raw features
-        pa.field("tau", pa.float64(), nullable=False),
-        pa.field("lambda", pa.float64(), nullable=False),
-        text("config"),  # JSON
-        text("history"),  # JSON
-        pa.field("kl_before", pa.float64()),
-        pa.field("kl_after", pa.float64()),
-        text("table_versions"),  # JSON
-        pa.field("created", TIMESTAMP),
-    ]
-)
-
-GALLERY_MOMENTS = pa.schema(
-    [
-        key("moments_id"),  # key_id(encoder, mapper)
-        text("encoder", null=False),
-        text("mapper", null=False),  # 'none' is raw features
-        text("gallery", null=False),  # the collection
-        pa.field("count", pa.int64(), nullable=False),  # images with a vector
-        text("digest", null=False),  # of their ids
-        text("mapper_digest", null=False),  # of the mapper's weights; 'none' of raw features
-        blob("moments"),  # safetensors: mean (dim,), covariance (dim, dim), float64
-        pa.field("created", TIMESTAMP),
     ]
 )
 
@@ -245,6 +201,7 @@ TABLES: dict[str, pa.Schema] = {
     "mappers": MAPPERS,
     "calibrations": CALIBRATIONS,
     "gallery_moments": GALLERY_MOMENTS,
+    "abstentions": ABSTENTIONS,
     "indexes": INDEXES,
     "ranks": RANKS,
     "runs": RUNS,
@@ -258,7 +215,7 @@ Stores made by earlier versions are brought to these schemas when they are opene
 is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
 """
 
-LATER_TABLES = frozenset({"tombstones", "gallery_moments"})
+LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions"})
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 

@@ -30,6 +30,7 @@ ITEM_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "samples": ("sample_id", "model_id"),
         "ranks": ("sample_id", "image_id"),
         "failures": ("item",),
+        "abstentions": ("abstention_id", "model_ids"),  # scores of removed samples go with their whole row
     }
 )
 """The columns that name items, by table."""

@@ -1,5 +1,6 @@
-"""Train mappers (eq. 3 and 4) and calibrations (eq. 5 and 6) on the models and features of a store."""
+"""Train mappers (eq. 3 and 4), calibrations (eq. 5 and 6) and abstentions on what a store holds."""
 
+from .abstention import AbstentionConfig, train_abstention
 from .calibration import train_calibration
 from .config import PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
 from .left_out import LeftOut, count_left_out
@@ -9,10 +10,12 @@ __all__ = [
     "PAPER",
     "RECIPES",
     "WORLD",
+    "AbstentionConfig",
     "CalibrationConfig",
     "LeftOut",
     "MapperConfig",
     "count_left_out",
+    "train_abstention",
     "train_calibration",
     "train_mapper",
 ]

@@ -26,7 +26,7 @@ class Result:
     """One image, its rank and its share; `influence` is None where nothing is calibrated.
 
     Where near-duplicates are grouped, `copies` are the images that share its place, and `influence` is that
-    of all of them.
+    of all of them. `in_set`: whether it is in the set of the answer's level; None without one.
     """
 
     image_id: str
@@ -39,6 +39,7 @@ class Result:
     category: str | None = None
     caption: str | None = None
     copies: tuple[str, ...] = ()
+    in_set: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name."""
@@ -87,6 +88,13 @@ class Answer:
             than those that were compared; None where nothing is calibrated, and where images of the pool have
             no vector: nothing is known of these.
         shares: influence summed by the field `by`, largest first.
+        alpha: the level that was asked for.
+        kind: the concept kind whose models `p_none` and the set are by; None for those of all kinds.
+        p_none: how likely a picture that owes nothing to the pool has a best match as good as this; None
+            where no abstention was trained.
+        attributed: whether p_none is at most alpha: False says "none of these". None without alpha.
+        set_size: how many images of the pool are in the set that holds, on average, at least 1 - alpha of the
+            exemplars; None without alpha, and where a search through the index ended before the set did.
         influence_vector: None where nothing is calibrated, and where many questions were answered at once.
     """
 
@@ -110,6 +118,11 @@ class Answer:
     where: str | None = None
     by: str | None = None
     shares: tuple[OwnerShare, ...] = ()
+    alpha: float | None = None
+    kind: str | None = None
+    p_none: float | None = None
+    attributed: bool | None = None
+    set_size: int | None = None
     influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -162,6 +175,11 @@ SCHEMA = pa.schema(
         ("pool_size", pa.int64()),
         ("embedded", pa.int64()),
         ("searched", pa.int64()),
+        ("alpha", pa.float64()),
+        ("kind", pa.string()),
+        ("p_none", pa.float64()),
+        ("attributed", pa.bool_()),
+        ("set_size", pa.int64()),
         ("rank", pa.int64()),
         ("image_id", pa.string()),
         ("similarity", pa.float64()),
@@ -172,12 +190,13 @@ SCHEMA = pa.schema(
         ("category", pa.string()),
         ("caption", pa.string()),
         ("copies", pa.list_(pa.string())),
+        ("in_set", pa.bool_()),
         ("error", pa.string()),
     ]
 )
 """One row a result, and one for a failed question, with its `query` and `error` alone.
 
-Columns up to `searched` are the answer's, the same on each of its rows."""
+Columns before `rank` are the answer's, the same on each of its rows."""
 
 ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
-from ..search.topk import Floats
 from ..session import Session, Snapshot
+from .abstention import judge_questions
 from .answer import DETAILS, Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
 from .owners import read_owners
-from .query_vectors import read_query_vectors
+from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
 from .retrieval import (
     RankedImages,
@@ -85,7 +85,7 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     asked.raise_first()
-    return _answer_vectors(snapshot, request, space, asked.names, asked.vectors)
+    return _answer_vectors(snapshot, request, space, asked)
 
 
 def answer_each(
@@ -98,9 +98,7 @@ def answer_each(
     """
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
-    good = [at for at in range(len(questions)) if at not in asked.errors]
-    names = [asked.names[at] for at in good]
-    answers = iter(_answer_vectors(snapshot, request, space, names, asked.vectors[good]))
+    answers = iter(_answer_vectors(snapshot, request, space, asked.without_errors()))
     return [
         FailedQuestion(name, asked.errors[at]) if at in asked.errors else next(answers)
         for at, name in enumerate(asked.names)
@@ -108,14 +106,16 @@ def answer_each(
 
 
 def _answer_vectors(
-    snapshot: Snapshot, request: Request, space: SearchSpace, names: list[str], vectors: Floats
+    snapshot: Snapshot, request: Request, space: SearchSpace, asked: QueryVectors
 ) -> list[Answer]:
-    """The answers to questions whose unit rows (questions, dim) are known."""
+    """The answers to questions whose vectors are known, all of them."""
+    names = asked.names
     if not names:
         return []
     pool = space.pool(request.pool, request.where)
     task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
-    template = _template(task)
+    judgement, notes = judge_questions(snapshot, space, pool, request, asked)
+    template = _template(task, notes)
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
         return [replace(template, query=name, notes=notes) for name in names]
@@ -124,10 +124,11 @@ def _answer_vectors(
         _register_index_warmup(snapshot, space)
     retrieve = retrieve_through_index if indexed else retrieve_exactly
     whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers
-    answers = [
-        _answer(snapshot, task, replace(template, query=name), ranked, whole)
-        for name, ranked in zip(names, retrieve(task, vectors), strict=True)
-    ]
+    lines = judgement.lines if judgement else None
+    answers = []
+    for at, ranked in enumerate(retrieve(task, asked.vectors, lines)):
+        answer = _answer(snapshot, task, replace(template, query=names[at]), ranked, whole)
+        answers.append(judgement.judge(at, answer, ranked.in_set) if judgement else answer)
     return _add_details(snapshot, answers) if request.details else answers
 
 
@@ -150,10 +151,10 @@ def _scan_pays(task: RetrievalTask, questions: int) -> bool:
     return endless or 4 * task.space.dim * task.pool.size <= MAX_SCAN_BYTES
 
 
-def _template(task: RetrievalTask) -> Answer:
-    """What all answers of a task have in common. ConflictError for a pool without a vector."""
+def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:
+    """What all answers of a task have in common, with notes. ConflictError for a pool without a vector."""
     space, pool, calibration = task.space, task.pool, task.calibration
-    notes = []
+    notes = list(about)
     if not pool.size and pool.where is None:
         raise ConflictError(
             f"no image of the pool {pool.name!r} has a vector of {space.encoder}",

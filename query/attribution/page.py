@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...store.errors import DataError
 from ...store.lookup import locate
 from ..thumbnails import make_thumbnail
+from .abstention import verdict
 from .answer import Answer, FailedQuestion, Result
 
 if TYPE_CHECKING:
@@ -36,13 +37,15 @@ class ShownResult:
 class AnswerSection:
     """One answer on the page.
 
-    `picture`: the query image as a data URI, or None; `listed`: the influence of all that is shown.
+    `picture`: the query image as a data URI, or None; `listed`: the influence of all that is shown;
+    `verdict`: what the answer says at its level.
     """
 
     answer: Answer
     picture: str | None
     shown: tuple[ShownResult, ...]
     listed: float
+    verdict: tuple[str, ...]
 
 
 def answer_page(
@@ -90,9 +93,8 @@ def _section(answer: Answer, images: Mapping[str, str | None], query_image: str 
         ShownResult(result, images.get(result.image_id), _side(result.influence, most))
         for result in answer.results
     )
-    return AnswerSection(
-        answer, query_image, shown, sum(result.influence or 0.0 for result in answer.results)
-    )
+    listed = sum(result.influence or 0.0 for result in answer.results)
+    return AnswerSection(answer, query_image, shown, listed, tuple(verdict(answer)))
 
 
 def _side(influence: float | None, most: float) -> int:

@@ -53,11 +53,21 @@ class ParsedQuestion:
 
 @dataclass(frozen=True)
 class QueryVectors:
-    """Names and unit rows (questions, dim); a question with an error has no row of its own."""
+    """Names and unit rows (questions, dim); a question with an error has no row of its own.
+
+    `samples`: for each question the id or uri of the stored sample that it names, or None.
+    """
 
     names: list[str]
     vectors: NDArray[np.float32]
+    samples: list[str | None]
     errors: dict[int, AttribaseError] = field(default_factory=dict)
+
+    def without_errors(self) -> QueryVectors:
+        """The questions that have no error."""
+        good = [at for at in range(len(self.names)) if at not in self.errors]
+        names, samples = ([values[at] for at in good] for values in (self.names, self.samples))
+        return QueryVectors([str(name) for name in names], self.vectors[good], samples)
 
     def raise_first(self) -> None:
         """Raise the error of the first question that has one."""
@@ -99,13 +109,13 @@ def read_query_vectors(
             prompts = [parsed[at].prompt for at in batch]
             vectors[batch] = _encode(list(images.values()), prompts, snapshot, space)
     errors = {at: one.error for at, one in enumerate(parsed) if one.error is not None}
-    return QueryVectors([one.name for one in parsed], vectors, errors)
+    return QueryVectors([one.name for one in parsed], vectors, [one.sample for one in parsed], errors)
 
 
 def read_query_images(snapshot: Snapshot, names: Sequence[str]) -> dict[str, bytes | None]:
     """The image bytes of questions that are text: files and samples; None where there are none."""
     parsed = {name: _parse(name, files=True) for name in names}
-    ids = _sample_ids(snapshot, sorted(name for name, one in parsed.items() if one.sample is not None))
+    ids = sample_ids(snapshot, sorted(name for name, one in parsed.items() if one.sample is not None))
     rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", list(ids.values()))
     stored = dict(rows.read(list(ids.values())))
     return {name: one.data or stored.get(ids.get(name, "")) for name, one in parsed.items()}
@@ -165,7 +175,7 @@ def _read_samples(
         return
     vectors[asked] = space.sample_vectors([parsed[at].sample or "" for at in asked])
     others = [at for at in asked if not np.isfinite(vectors[at]).all()]  # uris, and samples without a vector
-    known = _sample_ids(snapshot, sorted({parsed[at].sample or "" for at in others}))
+    known = sample_ids(snapshot, sorted({parsed[at].sample or "" for at in others}))
     found = {at: known[parsed[at].sample or ""] for at in others if parsed[at].sample in known}
     for at in set(others) - set(found):
         parsed[at].fail(
@@ -181,7 +191,7 @@ def _read_samples(
         _read_sample_images(snapshot, parsed, missing, space.encoder)
 
 
-def _sample_ids(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
+def sample_ids(snapshot: Snapshot, names: list[str]) -> dict[str, str]:
     """The sample_id of each known name, an id or uri; the first by id where several share a uri."""
     if not names:
         return {}

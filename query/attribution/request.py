@@ -38,6 +38,8 @@ class RequestOptions(TypedDict, total=False):
     limit: int
     files: bool
     details: bool
+    alpha: float | None
+    kind: str | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Request:
         limit: the most images that a search through the index asks for.
         files: whether a question may name a file of this machine. False for untrusted clients.
         details: whether to read what the store knows of the listed images (uri, creator, ...).
+        alpha: the level of "none of these" and of the set that holds the exemplars, above 0 and below 1.
+        kind: the concept kind whose null scores are taken, or `all` for those of all kinds. Left out, that of
+            a stored sample's model, and all for other questions.
     """
 
     encoder: str | None = None
@@ -70,6 +75,8 @@ class Request:
     limit: int = DEFAULT_LIMIT
     files: bool = True
     details: bool = True
+    alpha: float | None = None
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         _check_count("k", self.k)
@@ -81,6 +88,10 @@ class Request:
         if self.dedup is not None and not (_is_number(self.dedup) and 0 < self.dedup <= 1):
             raise InvalidInputError(
                 f"dedup is {self.dedup!r}", hint="give a cosine above 0, up to 1: 0.95 for near-duplicates"
+            )
+        if self.alpha is not None and not (_is_number(self.alpha) and 0 < self.alpha < 1):
+            raise InvalidInputError(
+                f"alpha is {self.alpha!r}", hint="give a level between 0 and 1, such as 0.1"
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,8 @@ class RankedImages:
         influence: (n,) of each with its near-duplicates; None where nothing is calibrated.
         near_duplicates: the rows that share the place of each.
         influential: rows and influence of all images that were found to have any; None likewise.
+        in_set: how many images of the pool are at or above the question's line; None without a line, and
+            where the search ended before it.
         coverage: how much of the pool was seen.
     """
 
@@ -102,6 +104,7 @@ class RankedImages:
     near_duplicates: tuple[Positions, ...]
     influential: tuple[Positions, NDArray[np.float64]] | None
     coverage: SearchCoverage
+    in_set: int | None = None
 
 
 def uses_index(task: RetrievalTask) -> bool:
@@ -109,14 +112,21 @@ def uses_index(task: RetrievalTask) -> bool:
     return task.space.uses_index(task.pool, max(task.request.k, FIRST_DEPTH), task.request.method)
 
 
-def retrieve_exactly(task: RetrievalTask, vectors: Floats) -> Iterator[RankedImages]:
-    """Compare the questions (questions, dim) with every image of the pool."""
+def retrieve_exactly(
+    task: RetrievalTask, vectors: Floats, lines: NDArray[np.float64] | None = None
+) -> Iterator[RankedImages]:
+    """Compare the questions (questions, dim) with every image of the pool.
+
+    `lines`: (questions,) the similarity from which on images are in the set of each.
+    """
     coverage = measure_coverage(task.pool, "exact", task.pool.size, True, 0.0)
+    bounds = iter(() if lines is None else lines.tolist())
     for queries, rows, similarities in scan_similarities(task, vectors):
         _rescore_near_ties(task, queries, rows, similarities)
-        for line in similarities:
-            shares = influence_shares(line, task.calibration) if task.calibration else None
-            yield _rank(task, rows, line, shares, coverage)
+        for found in similarities:
+            shares = influence_shares(found, task.calibration) if task.calibration else None
+            in_set = None if lines is None else int(np.count_nonzero(found >= next(bounds)))
+            yield replace(_rank(task, rows, found, shares, coverage), in_set=in_set)
 
 
 def scan_similarities(task: RetrievalTask, vectors: Floats) -> Iterator[tuple[Floats, Positions, Floats]]:
@@ -145,10 +155,13 @@ def _rescore_near_ties(task: RetrievalTask, queries: Floats, rows: Positions, si
         line[some] = values
 
 
-def retrieve_through_index(task: RetrievalTask, vectors: Floats) -> Iterator[RankedImages]:
-    """Search the index for the questions (questions, dim).
+def retrieve_through_index(
+    task: RetrievalTask, vectors: Floats, lines: NDArray[np.float64] | None = None
+) -> Iterator[RankedImages]:
+    """Search the index for the questions (questions, dim), with `lines` as in `retrieve_exactly`.
 
-    Each is searched deeper until it is complete, what it leaves out is negligible, or the limit is reached.
+    Each is searched deeper until it is complete, or what it leaves out is negligible, and it has passed its
+    line; or until the limit is reached.
     """
     for start in range(0, len(vectors), QUESTIONS_AT_ONCE):
         queries = vectors[start : start + QUESTIONS_AT_ONCE]
@@ -160,7 +173,10 @@ def retrieve_through_index(task: RetrievalTask, vectors: Floats) -> Iterator[Ran
             found = task.space.search(queries[mine], depth, task.pool, method="index")
             for at, rows, similarities in zip(mine, found.rows, found.similarities, strict=True):
                 count = int(np.count_nonzero(rows >= 0))
+                line = None if lines is None else float(lines[start + at])
                 done[at], wanted = _rank_found(task, rows[:count], similarities[:count], found.recall)
+                done[at], beyond = _count_set(task, done[at], similarities[:count], line)
+                wanted = max(wanted, beyond)
                 if wanted > depth < _max_depth(task):
                     waiting.setdefault(_next_depth(task, depth, wanted), []).append(at)
         yield from (done[at] for at in range(len(queries)))
@@ -207,6 +223,20 @@ def _rank_found(
     if len(ranked.rows) < task.request.k:
         wanted = max(wanted, 4 * len(rows))
     return ranked, wanted
+
+
+def _count_set(
+    task: RetrievalTask, ranked: RankedImages, similarities: Floats, line: float | None
+) -> tuple[RankedImages, int]:
+    """The ranking with the size of its set, and how deep the search should go to know it.
+
+    `similarities` are those of what the index found, best first.
+    """
+    if line is None or line == -np.inf:  # all of the pool
+        return replace(ranked, in_set=None if line is None else task.pool.size), 0
+    if 0 < len(similarities) < task.pool.size and similarities[-1] >= line:
+        return ranked, estimate_depth(similarities, line)
+    return replace(ranked, in_set=int(np.count_nonzero(similarities >= line))), 0
 
 
 def _rank(

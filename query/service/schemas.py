@@ -79,6 +79,12 @@ class AttributeOptions(BaseModel):
         None, description="Images at least this similar are copies of one picture."
     )
     method: Literal["auto", "index", "exact"] = "auto"
+    alpha: Annotated[FiniteFloat, Field(gt=0, lt=1)] | None = Field(
+        None, description="The level of `attributed` and of the set that holds the exemplars: 0.1."
+    )
+    kind: Name | None = Field(
+        None, description="The concept kind of the picture's model, if known, or `all`: decides `p_none`."
+    )
     limit: Count = Field(10_000, description="The most candidates that a search by index looks at.")
 
 

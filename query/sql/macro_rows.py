@@ -29,6 +29,9 @@ ROWS_AT_ONCE = 500_000
 POOL_COUNTS = {"pool_size": pa.int64(), "embedded": pa.int64(), "searched": pa.int64()}
 """How many images are in the pool, have a vector, and were compared; the same on each row of an item."""
 
+ABSTENTION = {"p_none": pa.float64(), "attributed": pa.bool_(), "set_size": pa.int64()}
+"""Whether the item owes anything to the pool; the same on each row of an item."""
+
 ATTRIBUTE_FIELDS = pa.struct(
     {
         "rank": pa.int64(),
@@ -39,6 +42,8 @@ ATTRIBUTE_FIELDS = pa.struct(
         "complete": pa.bool_(),
         "remaining": pa.float64(),
         **POOL_COUNTS,
+        **ABSTENTION,
+        "in_set": pa.bool_(),
     }
 )
 SIMILAR_FIELDS = pa.struct(
@@ -63,18 +68,18 @@ INFLUENCE_FIELDS = pa.struct(
 
 
 def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
-    """The rows of ATTRIBUTE_FIELDS; options are (k, encoder, mapper). Errors as for `attribute`."""
-    k, encoder, mapper = options
-    request = Request(encoder=encoder, mapper=mapper, k=_positive(k), files=False, details=False)
+    """The rows of ATTRIBUTE_FIELDS; options are (k, encoder, mapper, alpha). Errors as for `attribute`."""
+    k, encoder, mapper, alpha = options
+    request = Request(encoder=encoder, mapper=mapper, k=_positive(k), files=False, details=False, alpha=alpha)
     lengths, columns = _no_rows(ATTRIBUTE_FIELDS)
     step = max(1, ROWS_AT_ONCE // request.k)
     for start in range(0, len(items), step):
         for answer in answer_all(snapshot, items[start : start + step], request):
             results = answer.results
             lengths.append(len(results))
-            for name in ("rank", "image_id", "similarity", "influence"):
+            for name in ("rank", "image_id", "similarity", "influence", "in_set"):
                 columns[name].extend(getattr(result, name) for result in results)
-            for name in ("exact", "complete", "remaining", *POOL_COUNTS):
+            for name in ("exact", "complete", "remaining", *POOL_COUNTS, *ABSTENTION):
                 columns[name].extend([getattr(answer, name)] * len(results))
     return lengths, columns
 

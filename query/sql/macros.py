@@ -1,7 +1,7 @@
 """The table macros `attribute`, `similar` and `influence_by`: they run attribution from SQL.
 
-A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and four
-arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null)`. The function
+A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and its
+arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null, null)`. The function
 returns a list of structs, which the macro unnests to rows. DuckDB calls a function with up to 2048 rows at
 once, so that a join over many items takes one search for each distinct set of options.
 """
@@ -73,7 +73,11 @@ class MacroFunction:
 
 FUNCTIONS = (
     MacroFunction(
-        "attribute_rows", attribute_rows, ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"), 0, ATTRIBUTE_FIELDS
+        "attribute_rows",
+        attribute_rows,
+        ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR", "DOUBLE"),
+        0,
+        ATTRIBUTE_FIELDS,
     ),
     MacroFunction(
         "similar_rows", similar_rows, ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"), 0, SIMILAR_FIELDS
@@ -112,26 +116,22 @@ def create_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
 
 
 def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) -> ArrowFunction:
-    """`function` over columns: the schema's name and four arguments."""
+    """`function` over columns: the schema's name and its arguments, four or five."""
 
     def answer_in_schema(items: list[str], options: Options) -> Columns:
         schema, *rest = options
         return function.answer(snapshots[str(schema)], items, tuple(rest))
 
-    # Spelled out, because DuckDB counts the parameters.
-    def call(
-        schema: pa.ChunkedArray,
-        a: pa.ChunkedArray,
-        b: pa.ChunkedArray,
-        c: pa.ChunkedArray,
-        d: pa.ChunkedArray,
-    ) -> pa.Array:
-        arguments = [column.to_pylist() for column in (a, b, c, d)]
+    def call(schema: pa.ChunkedArray, *columns: pa.ChunkedArray) -> pa.Array:
+        arguments = [column.to_pylist() for column in columns]
         items = arguments.pop(function.item)
         options = list(zip(schema.to_pylist(), *arguments, strict=True))
         return answer_column(items, options, answer_in_schema, function.fields)
 
-    return call
+    # Spelled out, because DuckDB counts the parameters.
+    if len(function.arguments) == 4:
+        return lambda schema, a, b, c, d: call(schema, a, b, c, d)
+    return lambda schema, a, b, c, d, e: call(schema, a, b, c, d, e)
 
 
 def answer_column(

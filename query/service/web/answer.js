@@ -49,9 +49,32 @@ function summary({ answer, seconds }) {
   return [
     el("h2", { class: "lead-line" }, lead),
     calibrated && shareBar(answer),
+    ...verdict(answer),
     el("p", { class: "state" }, badge(answer), " ", completeness(answer)),
     ...answer.notes.map((note) => el("p", { class: "soft" }, note)),
     el("p", { class: "soft" }, details(answer, seconds)),
+  ];
+}
+
+/** Whether any image may have made the picture, and the set that holds its exemplars; nothing without a level. */
+function verdict({ alpha, p_none: p, attributed, set_size: size, embedded, results }) {
+  if (p === null || p === undefined) return [];
+  const likely = `Up to ${percent(p)} of pictures that owe nothing to these images have a match as good.`;
+  if (alpha === null) return [el("p", { class: "soft" }, likely)];
+  const inside = results.filter((row) => row.in_set).length;
+  const known = size === null ? "unknown how many" : count(size);
+  return [
+    el(
+      "p",
+      { class: "verdict" },
+      el("span", { class: attributed ? "badge good" : "badge warn" }, attributed ? "Attributed" : "None of these"),
+      ` ${likely}`,
+    ),
+    el(
+      "p",
+      { class: "soft" },
+      `The set with at least ${percent(1 - alpha)} of the exemplars on average: ${known} of ${count(embedded)} images, ${count(inside)} of those below.`,
+    ),
   ];
 }
 

@@ -6,8 +6,8 @@ import { byId, choices, errorBox } from "./dom.js";
 import { showExamples } from "./examples.js";
 
 const form = byId("question");
-const SETTINGS = ["encoder", "mapper", "k", "pool", "where", "by", "dedup"];
-const OPTIONAL = ["where", "dedup"];
+const SETTINGS = ["encoder", "mapper", "k", "pool", "where", "by", "dedup", "alpha"];
+const OPTIONAL = ["where", "dedup", "alpha"];
 let info = null;
 let question = null; // {file, name, url} or {sample, row}
 let pending = null; // AbortController of the request in flight
@@ -169,7 +169,8 @@ async function ask() {
 
 function send(options, signal) {
   if (question.sample) {
-    const numbers = { k: Number(options.k), ...(options.dedup && { dedup: Number(options.dedup) }) };
+    const numbers = { k: Number(options.k) };
+    for (const name of ["dedup", "alpha"]) if (options[name]) numbers[name] = Number(options[name]);
     return postJson("v1/attribute", { ...options, ...numbers, sample: question.sample }, signal);
   }
   const body = new FormData();

@@ -1,0 +1,66 @@
+"""What a row is of the tables of what was trained or measured for an encoder and mapper."""
+
+import pyarrow as pa
+
+from .columns import STRINGS, TIMESTAMP, blob, key, text
+
+MAPPERS = pa.schema(
+    [
+        key("mapper_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),
+        text("kind"),
+        blob("weights"),  # safetensors: real.weight, real.bias, synth.weight, synth.bias
+        text("config"),  # JSON
+        text("history"),  # JSON
+        pa.field("best_epoch", pa.int32()),
+        text("table_versions"),  # JSON
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
+CALIBRATIONS = pa.schema(
+    [
+        key("calibration_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        pa.field("tau", pa.float64(), nullable=False),
+        pa.field("lambda", pa.float64(), nullable=False),
+        text("config"),  # JSON
+        text("history"),  # JSON
+        pa.field("kl_before", pa.float64()),
+        pa.field("kl_after", pa.float64()),
+        text("table_versions"),  # JSON
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
+GALLERY_MOMENTS = pa.schema(
+    [
+        key("moments_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        text("gallery", null=False),  # the collection
+        pa.field("count", pa.int64(), nullable=False),  # images with a vector
+        text("digest", null=False),  # of their ids
+        text("mapper_digest", null=False),  # of the mapper's weights; 'none' of raw features
+        blob("moments"),  # safetensors: mean (dim,), covariance (dim, dim), float64
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
+ABSTENTIONS = pa.schema(
+    [
+        key("abstention_id"),  # key_id(encoder, mapper)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        pa.field("model_ids", STRINGS, nullable=False),  # whose samples the scores are of
+        text("scores", null=False),  # JSON: a list of {kind, null, exemplars}, a model each
+        pa.field("pool_size", pa.int64(), nullable=False),  # images that these were compared with
+        text("pool_digest", null=False),  # ids_digest of these
+        text("mapper_digest", null=False),  # of the mapper's weights; 'none' of raw features
+        text("config"),  # JSON
+        text("table_versions"),  # JSON
+        pa.field("created", TIMESTAMP),
+    ]
+)
