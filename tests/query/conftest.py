@@ -62,6 +62,7 @@ class Fake:
         samples: int = 3,
         method: str = "custom-diffusion",
         near: float = 0.0,
+        kind: str | None = None,
     ) -> list[str]:
         """A model and its samples, these pulled towards the mean exemplar by `near`."""
         self.store.upsert(
@@ -73,6 +74,7 @@ class Fake:
                     "exemplar_ids": list(exemplars),
                     "case_name": case,
                     "split": split,
+                    "concept_kind": kind,
                 }
             ],
         )
@@ -115,6 +117,32 @@ def fake(tmp_path: Path) -> Fake:
 
 
 @pytest.fixture(scope="session")
+def judged_once(tmp_path_factory: pytest.TempPathFactory) -> Fake:
+    """A gallery of 150, 9 object and 4 style models to judge by, 3 test models; raw features can abstain."""
+    from attribase.train import train_abstention
+
+    fake = Fake(Store.create(tmp_path_factory.mktemp("judged") / "a.store"))
+    fake.images([f"g{i:03d}" for i in range(150)], "gallery")
+    fake.images([f"e{i:02d}" for i in range(40)], "exemplars")
+    for number in range(9):
+        fake.model(f"o{number}", [f"e{number:02d}"], split="val", near=1.0, samples=4, kind="object")
+    for number in range(4):
+        own = [f"e{20 + 3 * number + i:02d}" for i in range(3)]
+        fake.model(f"y{number}", own, split="val", near=1.5, samples=2 + number, kind="style")
+    fake.model("t0", ["e10"], near=3.0, kind="object")
+    fake.model("t1", ["e11"], near=0.0, kind="object", case="other")
+    fake.model("t2", ["e34", "e35"], near=3.0, kind="style", samples=4)
+    list(train_abstention(fake.store, fake.encoder, "none"))
+    return fake
+
+
+@pytest.fixture
+def judged(judged_once: Fake, tmp_path: Path) -> Fake:
+    """A copy of `judged_once` that a test may change."""
+    return _copy(judged_once, tmp_path)
+
+
+@pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Fake:
     """Two cases, a control, a train model, an exemplar that is in the gallery too, copies that tie."""
     fake = Fake(Store.create(tmp_path_factory.mktemp("made") / "a.store"))
@@ -140,7 +168,11 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Fake:
 @pytest.fixture
 def small(made_once: Fake, tmp_path: Path) -> Fake:
     """A copy of `made_once` that a test may change."""
-    store = Store.open(shutil.copytree(made_once.store.uri, tmp_path / "a.store"))
+    return _copy(made_once, tmp_path)
+
+
+def _copy(made: Fake, folder: Path) -> Fake:
+    store = Store.open(shutil.copytree(made.store.uri, folder / "a.store"))
     copy = object.__new__(Fake)
-    copy.__dict__.update(deepcopy({**vars(made_once), "store": store}))
+    copy.__dict__.update(deepcopy({**vars(made), "store": store}))
     return copy
