@@ -56,7 +56,8 @@ def _parse_side(_ctx: click.Context, _param: click.Parameter, value: str | None)
     "--encoder",
     default="efficientnet-lite0",
     show_default=True,
-    help="A name that `attribase encoders` lists, timm:NAME, open_clip:ARCH/TAG or onnx:FILE.",
+    help="A name that `attribase encoders` lists, timm:NAME, open_clip:ARCH/TAG or onnx:FILE; several "
+    "joined by + become one encoder.",
 )
 @click.option(
     "--weights",
@@ -99,10 +100,12 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
     \b
     Example: attribase -s my.store ingest embed --encoder efficientnet-lite0
              attribase -s my.store ingest embed --encoder vit-b16 --precision int8
+             attribase -s my.store ingest embed --encoder efficientnet-lite0+thumbnail
              attribase -s my.store ingest embed --encoder clip-vit-b16 --where "creator = 'Hokusai'"
     """
     from ..ingest.embed import embed as run
     from ..ingest.encoders import ensure_encoder
+    from ..runtime import encoder_parts
 
     store = open_store(ctx)
     settings = {key: value for key, value in given.items() if value not in (None, ())}
@@ -115,7 +118,8 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
     _, last = run_job(run(store, name, **settings))
     done = last is not None and last.note
     say(f"vectors are ready: {last.note}" if last and done else "nothing to do: everything is embedded")
-    print_failures(store, f"embed:{name}")
+    for part in encoder_parts(store, name):
+        print_failures(store, f"embed:{part.name}")
 
 
 @click.command()
@@ -148,7 +152,7 @@ def encoders(ctx: click.Context, fmt: str) -> None:
         *(["ready", "vectors"] if store else []),
     ]
     print_rows([{name: _format_cell(row[name]) for name in shown} for row in rows], fmt)
-    say(f"also {', '.join(FAMILIES)}: attribase -s STORE ingest embed --encoder NAME")
+    say(f"also {', '.join(FAMILIES)}, several as A+B: attribase -s STORE ingest embed --encoder NAME")
 
 
 def _format_cell(value: Any) -> Any:

@@ -23,7 +23,8 @@ from .key_index import RowFinder
 from .search import SearchSpace
 
 if TYPE_CHECKING:
-    from ..runtime import OnnxEncoder
+    from ..runtime import EncoderPart
+    from ..runtime.composite import ImageEncoder
     from ..store import Store
 
 
@@ -157,27 +158,49 @@ class Snapshot:
             ("pair", encoder, mapper), lambda: MapperPair.load(self.pinned, encoder, mapper), "mappers"
         )
 
-    def network(self, encoder: str) -> OnnxEncoder:
-        """The encoder itself, loaded once for all snapshots that have the same model file."""
-        key = ("network", encoder, self._encoder_row(encoder).get("onnx_sha256"))
-        network: OnnxEncoder = self._cache.get(key, lambda: runtime.load_encoder(self.store, encoder))
+    def network(self, encoder: str) -> ImageEncoder:
+        """The encoder itself, loaded once for all snapshots that have the same model file.
+
+        A composite's parts are those that are loaded for questions to the parts themselves.
+        """
+        row = self._encoder_row(encoder)
+        key = ("network", encoder, row.get("parts") or row.get("onnx_sha256"))
+        network: ImageEncoder = self._cache.get(key, lambda: self._load_network(encoder, row))
         self.register_warmup(key[:2], lambda new: new.network(encoder))
         return network
+
+    def _load_network(self, encoder: str, row: Mapping[str, Any]) -> ImageEncoder:
+        if not row.get("parts"):
+            return runtime.load_encoder(self.store, encoder)
+        return runtime.load_image_encoder(self.store, encoder, self.network)
+
+    def parts(self, encoder: str) -> list[EncoderPart]:
+        """The parts of a composite; none of an encoder that is no composite."""
+        return runtime.composite_parts(self._encoder_row(encoder))
 
     def profiles(self, encoder: str) -> str:
         """What `encoder` does with ICC profiles, as `decode_image` takes it; known without its network."""
         from ..runtime.color_profiles import IGNORE  # imported late: the runtime loads ONNX
         from ..runtime.preprocess import Preprocessing
 
-        text = self._encoder_row(encoder).get("preprocessing")
+        row = self._encoder_row(encoder)
+        if parts := self.parts(encoder):  # they agree
+            return self.profiles(parts[0].name)
+        text = row.get("preprocessing")
         return Preprocessing.from_json(text).profiles if text else IGNORE
 
     def _encoder_row(self, encoder: str) -> dict[str, Any]:
         """Its row of `encoders`, in part; empty where there is none."""
-        columns = ["encoder", "onnx_sha256", "preprocessing"]
-        rows = self.cached(
-            ("rows of encoders",), lambda: self.pinned.read("encoders", columns).to_pylist(), "encoders"
-        )
+
+        def read() -> list[dict[str, Any]]:
+            there = self.pinned.dataset("encoders").schema.names  # earlier versions had no composites
+            columns = ["encoder", "onnx_sha256", "preprocessing", "parts"]
+            rows: list[dict[str, Any]] = self.pinned.read(
+                "encoders", [name for name in columns if name in there]
+            ).to_pylist()
+            return rows
+
+        rows = self.cached(("rows of encoders",), read, "encoders")
         return next((row for row in rows if row["encoder"] == encoder), {})
 
     def finder(self, table: str, column: str) -> RowFinder:

@@ -4,6 +4,13 @@ Imports `store` only. ONNX Runtime is imported by the first call that needs it, 
 """
 
 from .composed_maps import BiasedImageMapper, BiasedSampleMapper, Block, BlocksMapper
+from .composite import (
+    CompositeEncoder,
+    EncoderPart,
+    composite_parts,
+    encoder_parts,
+    load_image_encoder,
+)
 from .decode import PIXEL_LIMIT, BadImageError, decode_image
 from .encoder import OnnxEncoder, load_encoder
 from .influence import cutoff, influence, influence_terms
@@ -19,15 +26,20 @@ __all__ = [
     "Block",
     "BlocksMapper",
     "ChannelMapper",
+    "CompositeEncoder",
+    "EncoderPart",
     "LinearMapper",
     "MapperPair",
     "MlpMapper",
     "OnnxEncoder",
     "Preprocessing",
+    "composite_parts",
     "cutoff",
     "decode_image",
+    "encoder_parts",
     "influence",
     "influence_terms",
     "load_encoder",
+    "load_image_encoder",
     "normalise",
 ]

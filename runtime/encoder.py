@@ -189,8 +189,13 @@ def load_encoder(
     Raises:
         NotFoundError: the encoder was never exported here, or a file of it is gone.
         DataError: a file is not the one that was exported, or the output has another size.
+        InvalidInputError: it is a composite, which has parts instead of a network of its own.
     """
     row = encoder_row(store, name)
+    if row["parts"]:
+        raise InvalidInputError(
+            f"{name!r} is a composite of several encoders", hint="load it with load_image_encoder"
+        )
     files = read_model(store, row)
     encoder = OnnxEncoder(
         files.model,

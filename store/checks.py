@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .composite_checks import composite_parts, parts_of
 from .content_checks import image_bytes, onnx_files, removals, vector_values
 from .damage import Damage, find_damage
 from .errors import NotFoundError
@@ -127,17 +129,19 @@ def _vectors_without_item(store: Store, table: str) -> Iterator[Problem]:
 
 def _encoders(store: Store) -> Iterator[Problem]:
     for encoder in store.read("encoders").sort_by("encoder").to_pylist():
-        yield from _missing_vectors(store, encoder["encoder"])
+        yield from _missing_vectors(store, encoder)
         yield from _unmapped(store, encoder["encoder"])
         yield from onnx_files(store, encoder)
+        yield from composite_parts(store, encoder)
 
 
-def _missing_vectors(store: Store, encoder: str) -> Iterator[Problem]:
+def _missing_vectors(store: Store, encoder: dict[str, Any]) -> Iterator[Problem]:
     """Items with bytes that are neither embedded nor recorded as impossible to embed."""
-    table = vectors_table(encoder)
+    table = vectors_table(encoder["encoder"])
     known = [_keys(store, table, "item_id")] if table in store.tables() else []
-    stage = f"embed:{encoder}"
-    known.append(store.read("failures", ["item"], f"stage = {quote(stage)}")["item"].combine_chunks())
+    for name in (encoder["encoder"], *(part["encoder"] for part in parts_of(encoder))):
+        where = f"stage = {quote(f'embed:{name}')}"  # what a part cannot embed, its composite cannot have
+        known.append(store.read("failures", ["item"], where)["item"].combine_chunks())
     there = pa.concat_arrays(known)
     missing: list[str] = []
     for items in ITEM_TABLES.values():
@@ -147,8 +151,8 @@ def _missing_vectors(store: Store, encoder: str) -> Iterator[Problem]:
         "missing-vector",
         table,
         missing,
-        f"items with bytes that {encoder!r} has not embedded",
-        f"attribase ingest embed --encoder {encoder}",
+        f"items with bytes that {encoder['encoder']!r} has not embedded",
+        f"attribase ingest embed --encoder {encoder['encoder']}",
     )
 
 

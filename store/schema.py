@@ -85,6 +85,7 @@ ENCODERS = pa.schema(
         pa.field("cosine_to_fp32_min", pa.float64()),  # of a variant, on stored images
         pa.field("cosine_to_fp32_mean", pa.float64()),
         text("files"),  # JSON: [{"file", "sha256", "bytes", "role": model | weights | beside}]
+        text("parts"),  # of a composite, JSON: [{"encoder", "dim", "onnx_sha256"}], in order
         pa.field("exported_at", TIMESTAMP),
     ]
 )

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from time import monotonic
 
 from ...runtime import MapperPair
+from ...runtime.composite import composite_parts
 from ...runtime.decode import stored_pixel_limit
 from ...runtime.mapper import fill_column, mapper_names
+from ...runtime.model_files import encoder_row
 from ...store import Job, Step, Store, mapped_column
 from ...store.schema import ITEM_TABLES
 from .captions import Captions
 from .commit import PendingItem, ShardCommitter
+from .compose import compose_vectors
 from .decode import ImageDecoder
 from .networks import FEW_IMAGES, default_batch, default_shard, default_workers, load_networks, on_gpu
 from .pipeline import EmbeddingPipeline, open_pipeline
@@ -40,7 +44,8 @@ def embed(
     An item that cannot be embedded is recorded in `failures` under the stage `embed:<encoder>` with its
     reason ('empty', 'not-an-image', 'truncated', 'too-many-pixels', 'decoder-error', 'crashed', 'nan') and
     not tried again. Of a file with several frames or pages the first is embedded, and 'animated' noted.
-    Columns of mappers that are trained already are filled.
+    Columns of mappers that are trained already are filled. Of a composite every part is embedded, with the
+    settings given, then all items that every part has are joined.
 
     Args:
         store: the store, with the encoder exported into it.
@@ -61,11 +66,23 @@ def embed(
         NotFoundError: the encoder is not exported. DataError: its file was changed.
         InvalidInputError: `where` fits neither table.
     """
+    if parts := composite_parts(encoder_row(store, encoder)):
+        part = partial(
+            embed,
+            store,
+            batch=batch,
+            workers=workers,
+            shard_size=shard_size,
+            where=where,
+            retry_failed=retry_failed,
+            pixel_limit=pixel_limit,
+            devices=devices,
+        )
+        _ensure_table(store, encoder, parts[-1].stop)
+        yield from compose_vectors(store, encoder, parts, part)
+        return
     networks = load_networks(store, encoder, devices)
-    table = store.ensure_vectors(encoder, networks[0].dim)
-    for mapper in mapper_names(store, encoder):  # one trained before there was any vector has no column
-        if mapped_column(mapper) not in store.schema(table).names:
-            fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
+    table = _ensure_table(store, encoder, networks[0].dim)
     target = Target(store, encoder, table, where, retry_failed)
     run = EmbeddingRun.plan(target, shard_size or default_shard(networks))
     yield Step(target.stage, run.done, run.total)
@@ -77,6 +94,15 @@ def embed(
         batch = batch or default_batch(run.left, networks)
         with open_pipeline(networks, decoder, _captions, batch=batch, workers=workers) as pipeline:
             yield from run.run(pipeline, captions)
+
+
+def _ensure_table(store: Store, encoder: str, dim: int) -> str:
+    """The vector table, with a column of every mapper: one trained before there was any vector has none."""
+    table = store.ensure_vectors(encoder, dim)
+    for mapper in mapper_names(store, encoder):
+        if mapped_column(mapper) not in store.schema(table).names:
+            fill_column(store, encoder, mapper, MapperPair.load(store, encoder, mapper))
+    return table
 
 
 def _captions(items: Sequence[PendingItem]) -> list[str]:

@@ -14,11 +14,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ...runtime.composite import EncoderPart, composite_parts
 from ...runtime.decode import crop_image, stored_pixel_limit
 from ...runtime.mapper import vector_array
-from ...store import Shard, Step, Store
+from ...runtime.model_files import encoder_row
+from ...store import Job, Shard, Step, Store
 from ...store.schema import ITEM_TABLES
 from .captions import Captions
+from .compose import view_rows
 from .decode import ImageDecoder
 from .networks import default_batch, default_workers, load_networks, on_gpu
 from .pipeline import Batch, open_pipeline
@@ -45,15 +48,19 @@ def embed_views(
     A view is flipped with probability 1/2 and cropped at random (see `augment`); which ones depends on
     `seed`, the item and the view's number alone. Validation and test use the centre crop, which
     `embed` stores, so their models are left out. Items that do not decode are skipped: `embed` says why.
-    `batch` and `workers` as for `embed`.
+    `batch` and `workers` as for `embed`. Of a composite the views of every part are embedded, then joined.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
     """
+    if parts := composite_parts(encoder_row(store, encoder)):
+        for part in parts:
+            yield from embed_views(store, part.name, views, seed, batch=batch, workers=workers)
+        yield from _compose_views(store, encoder, parts, views, seed)
+        return
     networks = load_networks(store, encoder, None)
     table = store.ensure_views(encoder, networks[0].dim)
-    spec = {"encoder": encoder, "views": views, "seed": seed}
-    job = store.jobs.plan(KIND, spec, _training_items(store), SHARD_SIZE)
+    job = _plan(store, encoder, views, seed)
     done, stage, shards = job.done_items, f"{KIND}:{encoder}", job.pending()
     yield Step(stage, done, job.total_items)
     if not shards:
@@ -73,6 +80,28 @@ def embed_views(
             job.finish(shard)
             done += len(shard.items)
             yield Step(stage, done, job.total_items, (captions and captions.warning) or "")
+
+
+def _plan(store: Store, encoder: str, views: int, seed: int) -> Job:
+    spec = {"encoder": encoder, "views": views, "seed": seed}
+    return store.jobs.plan(KIND, spec, _training_items(store), SHARD_SIZE)
+
+
+def _compose_views(
+    store: Store, encoder: str, parts: Sequence[EncoderPart], views: int, seed: int
+) -> Iterator[Step]:
+    """Join the views of `parts`, which are the same views: they depend on seed, item and number alone."""
+    table = store.ensure_views(encoder, parts[-1].stop)
+    job = _plan(store, encoder, views, seed)
+    done, stage = job.done_items, f"{KIND}:{encoder}"
+    yield Step(stage, done, job.total_items)
+    for shard in job.pending():
+        rows = view_rows(store, parts, [item.partition(":")[2] for item in shard.items], views)
+        if rows is not None:
+            store.upsert(table, rows, update=True)
+        job.finish(shard)
+        done += len(shard.items)
+        yield Step(stage, done, job.total_items)
 
 
 @dataclass(frozen=True)

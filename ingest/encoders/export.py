@@ -14,6 +14,7 @@ from ...runtime.color_profiles import IGNORE
 from ...store import Store
 from ...store.errors import InvalidInputError
 from ...store.lookup import quote
+from .composite import check_composite, part_names, write_composite
 from .onnx_files import OnnxFiles, import_onnx, write_row
 from .parity import MIN_COSINE, Example, Parity, check_repeatable, compare, stored_examples
 from .registry import encoder_name, get_encoder
@@ -34,11 +35,12 @@ def ensure_encoder(
 ) -> str:
     """Export the encoder `name` in `precision` where the store does not have it, or `weights` are given.
 
-    A variant is made of the fp32 encoder, which is exported first, and made again when that has changed.
+    A variant is made of the fp32 encoder, which is exported first, and made again when that has changed. Of
+    a composite, as `efficientnet-lite0+thumbnail`, every part is exported, as it is named.
 
     Args:
         store: the store, with images in it.
-        name: as `get_encoder` takes it, or a variant's, as `vit-b16@int8`.
+        name: as `get_encoder` takes it, a variant's, as `vit-b16@int8`, or several joined by `+`.
         weights: a file to load the weights from; None: where the encoder's spec says.
         precision: 'fp32', 'fp16' or 'int8'; None: that of the name, else fp32.
         changes: what to change in its preprocessing, as `get_encoder` takes it.
@@ -46,8 +48,18 @@ def ensure_encoder(
     Returns:
         The name under which the store has it.
 
-    Raises as `export_encoder` and `export_variant`.
+    Raises as `export_encoder`, `export_variant` and `write_composite`.
     """
+    parts = [] if _is_single(store, name) else part_names(name)
+    if parts:
+        if weights is not None or changes or precision not in (None, FP32):
+            raise InvalidInputError(
+                f"{name} is a composite: weights, precision and preprocessing are its parts'",
+                hint=f"embed its parts with these options first: --encoder {parts[0]}; "
+                "a part may be a variant: NAME@int8",
+            )
+        check_composite([_stored_name(part) for part in parts])  # before anything is exported
+        return write_composite(store, [ensure_encoder(store, part) for part in parts])
     source, named = split_name(name)
     base, chosen = encoder_name(source), precision or named
     variant = variant_name(base, chosen)
@@ -59,6 +71,18 @@ def ensure_encoder(
     if variant != base and not is_current(store, variant, base):
         export_variant(store, base, chosen)
     return variant
+
+
+def _is_single(store: Store, name: str) -> bool:
+    """Whether the store has an encoder of this very name that is no composite."""
+    rows = store.read("encoders", ["encoder", "parts"]).to_pylist()
+    return any(row["encoder"] == encoder_name(name) and not row["parts"] for row in rows)
+
+
+def _stored_name(name: str) -> str:
+    """The name that the store has, or will have, for an encoder that is no composite."""
+    base, precision = split_name(name)
+    return variant_name(encoder_name(base), precision)
 
 
 def export_encoder(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...runtime.composite import composite_parts
 from ...store import Store, vectors_table
 from . import aladin, packaged
 from .registry import ENCODERS
@@ -42,7 +43,7 @@ def list_encoders(store: Store | None = None) -> list[EncoderListing]:
     for row in rows:
         by_base.setdefault(row["variant_of"] or row["encoder"], []).append(row)
     known = [_registered(spec, store, by_base.pop(spec.name, [])) for spec in ENCODERS]
-    return known + [_stored(store, name, found) for name, found in sorted(by_base.items()) if store]
+    return known + [_stored(store, name, found, rows) for name, found in sorted(by_base.items()) if store]
 
 
 def weights_state(spec: EncoderSpec) -> str:
@@ -76,7 +77,9 @@ def _registered(spec: EncoderSpec, store: Store | None, rows: list[dict[str, Any
     )
 
 
-def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> EncoderListing:
+def _stored(
+    store: Store, name: str, rows: list[dict[str, Any]], all_rows: list[dict[str, Any]]
+) -> EncoderListing:
     row = next((row for row in rows if row["encoder"] == name), rows[0])
     return EncoderListing(
         encoder=name,
@@ -84,17 +87,24 @@ def _stored(store: Store | None, name: str, rows: list[dict[str, Any]]) -> Encod
         size=row["size"],
         source=row["source"] or "",
         license=row["license"] or "",
-        captions='"role": "beside"' in (row["files"] or ""),
+        captions=any('"role": "beside"' in (one["files"] or "") for one in _with_parts(row, all_rows)),
         files=(),
         weights=None,
-        ready=_ready(rows),
+        ready=_ready([one for one in rows if all(part["onnx_file"] for part in _with_parts(one, all_rows))]),
         vectors=_vectors(store, rows),
     )
 
 
+def _with_parts(row: dict[str, Any], all_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a composite's parts; of another encoder its own."""
+    names = [part.name for part in composite_parts(row)]
+    return [one for one in all_rows if one["encoder"] in names] or [row]
+
+
 def _ready(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Precisions that can embed; an encoder of a release may have features but no model."""
-    return tuple(sorted((row["precision"] or FP32 for row in rows if row["onnx_file"]), key=_fp32_first))
+    able = [row["precision"] or FP32 for row in rows if row["onnx_file"] or row["parts"]]
+    return tuple(sorted(able, key=_fp32_first))
 
 
 def _fp32_first(precision: str) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from ...runtime.composite import composite_parts
 from ...runtime.tokens import TOKENIZER_FILE
 from ...store import Store, vectors_table
 from ...store.row_updates import RowUpdate
@@ -152,8 +153,11 @@ def outdated_vectors(store: Store, counts: MergeCounts) -> dict[str, int]:
     """By encoder that looks at captions, how many vectors were made before the caption changed."""
     if not counts.captions:
         return {}
-    encoders = store.read("encoders", ["encoder", "files"]).to_pylist()
+    encoders = store.read("encoders", ["encoder", "files", "parts"]).to_pylist()
     looking = [row["encoder"] for row in encoders if TOKENIZER_FILE in (row["files"] or "")]
+    looking += [
+        row["encoder"] for row in encoders if any(part.name in looking for part in composite_parts(row))
+    ]
     there = {name: vectors_table(name) for name in looking if vectors_table(name) in store.tables()}
     found = {name: len(store.held(table, counts.captions)) for name, table in there.items()}
     return {name: number for name, number in found.items() if number}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime import decode_image
+from ...runtime.composite import scale_parts
 from ...store.errors import AttribaseError, InvalidInputError, NotFoundError
 from ...store.ids import content_id
 from ...store.lookup import locate
@@ -243,6 +244,8 @@ def _map_features(
     usable = [at for at in features if parsed[at].error is None]
     if usable:
         raw = np.stack([features[at] for at in usable])
+        if parts := snapshot.parts(space.encoder):
+            raw = scale_parts(raw, parts)
         vectors[usable] = snapshot.pair(space.encoder, space.mapper).synth(raw)
 
 
