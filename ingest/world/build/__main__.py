@@ -1,11 +1,13 @@
 """Rebuild the world step by step: `python -m attribase.ingest.world.build STEP --work DIR`.
 
-Steps, each resumable: fetch, rasterise, tokenizer, vae, unet, export; `sheets` draws contact sheets.
+Steps, each resumable: fetch, rasterise, tokenizer, looks, vae, unet, export; `sheets` draws contact sheets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -32,11 +34,31 @@ _work = click.option(
     help="Folder for everything built.",
 )
 _steps = click.option("--steps", type=click.IntRange(1), help="Training steps in all, instead of --minutes.")
+_width = click.option(
+    "--width", type=click.IntRange(1), default=1, show_default=True, help="Multiplies all layers' channels."
+)
+_PRINT_SECONDS = 5.0
+
+
+def _batch(gpu: int, cpu: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--batch", type=click.IntRange(1), help=f"Images a step.  [default: {gpu} on a GPU, {cpu} on the CPU]"
+    )
 
 
 def _print_progress(steps: Iterator[Step]) -> None:
+    """Print the first and the last step, and one every few seconds between."""
+    step, printed = None, -math.inf
     for step in steps:
-        click.echo(f"{step.stage} {step.done}/{step.total} {step.note}".rstrip(), err=True)
+        if time.monotonic() - printed > _PRINT_SECONDS:
+            _print_step(step)
+            step, printed = None, time.monotonic()
+    if step:
+        _print_step(step)
+
+
+def _print_step(step: Step) -> None:
+    click.echo(f"{step.stage} {step.done}/{step.total} {step.note}".rstrip(), err=True)
 
 
 @click.group(cls=_BuildGroup)
@@ -58,14 +80,15 @@ def fetch_command(work: Path) -> None:
 
 @build.command("rasterise")
 @_work
-def rasterise_command(work: Path) -> None:
+@click.option("--size", type=int, default=64, show_default=True, help="Side of the images in pixels.")
+def rasterise_command(work: Path, size: int) -> None:
     """Select and draw the icons: world.parquet and icons.npy.
 
     Example: python -m attribase.ingest.world.build rasterise --work world
     """
     from .rasterise import rasterise
 
-    _print_progress(rasterise(work / "packages", work / "world.parquet", work / "icons.npy"))
+    _print_progress(rasterise(work / "packages", work / "world.parquet", work / "icons.npy", size))
 
 
 @build.command("tokenizer")
@@ -85,47 +108,63 @@ def tokenizer_command(work: Path) -> None:
     click.echo(f"{len(tokenizer)} tokens", err=True)
 
 
+@build.command("looks")
+@_work
+@click.option(
+    "--looks",
+    type=click.IntRange(1),
+    default=80,
+    show_default=True,
+    help="Of each icon: media, backgrounds, placements.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one a core]")
+def looks_command(work: Path, looks: int, workers: int | None) -> None:
+    """Draw the training images, and their captions as tokens.
+
+    Example: python -m attribase.ingest.world.build looks --work world --looks 80
+    """
+    from .drawing import DrawConfig, draw_looks
+
+    _print_progress(draw_looks(work, DrawConfig(looks, workers=workers)))
+
+
 @build.command("vae")
 @_work
-@click.option("--minutes", type=float, default=8.0, show_default=True, help="Training time in all.")
+@click.option("--minutes", type=float, default=2.0, show_default=True, help="Training time in all.")
 @_steps
-def vae_command(work: Path, minutes: float, steps: int | None) -> None:
-    """Train the autoencoder, then encode the gallery.
+@_batch(256, 32)
+@_width
+def vae_command(work: Path, minutes: float, steps: int | None, batch: int | None, width: int) -> None:
+    """Train the autoencoder, on a GPU where there is one, then encode the looks.
 
-    Example: python -m attribase.ingest.world.build vae --work world --minutes 8
+    Example: python -m attribase.ingest.world.build vae --work world --minutes 2
     """
     from diffusers import AutoencoderKL
 
-    from .corpus import load_corpus
-    from .latents import encode_gallery
-    from .train_vae import VaeConfig, train_vae
-    from .training import Budget
+    from .latents import encode_looks
+    from .train_vae import train_vae, vae_config
+    from .training import Budget, training_device
 
-    corpus = load_corpus(work / "world.parquet", work / "icons.npy")
-    _print_progress(train_vae(corpus, work / "vae", work / "vae.pt", VaeConfig(Budget(minutes, steps))))
-    _print_progress(encode_gallery(corpus, AutoencoderKL.from_pretrained(work / "vae").eval(), work))
+    _print_progress(train_vae(work, vae_config(Budget(minutes, steps), batch), width=width))
+    vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(training_device())
+    _print_progress(encode_looks(work, vae))
 
 
 @build.command("unet")
 @_work
-@click.option("--minutes", type=float, default=95.0, show_default=True, help="Training time in all.")
+@click.option("--minutes", type=float, default=6.5, show_default=True, help="Training time in all.")
 @_steps
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Training processes, of one thread.",
-)
-def unet_command(work: Path, minutes: float, steps: int | None, workers: int) -> None:
+@_batch(512, 64)
+@_width
+def unet_command(work: Path, minutes: float, steps: int | None, batch: int | None, width: int) -> None:
     """Train the UNet and the text encoder; run again to resume; a larger budget trains further.
 
-    Example: python -m attribase.ingest.world.build unet --work world --minutes 95 --workers 2
+    Example: python -m attribase.ingest.world.build unet --work world --minutes 6.5
     """
-    from .train_unet import UnetConfig, train_unet
+    from .train_unet import train_unet, unet_config
     from .training import Budget
 
-    _print_progress(train_unet(work, UnetConfig(Budget(minutes, steps), workers=workers)))
+    _print_progress(train_unet(work, unet_config(Budget(minutes, steps), batch), width=width))
 
 
 @build.command("export")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..prompts import with_article
-from .variations import Variation
+from .looks import Look
 
 NAMELESS = "a picture"
 
@@ -75,20 +75,20 @@ OPENINGS = (
 FILLERS = ("cute", "nice", "little", "old", "new", "lovely", "single", "beautiful", "simple", "funny")
 
 
-def caption(subject: Subject, variation: Variation, rng: np.random.Generator) -> str:
-    """A caption for a variation of the subject; one in ten is empty, for classifier-free guidance.
+def caption(subject: Subject, look: Look, rng: np.random.Generator) -> str:
+    """A caption for a look of the subject; one in ten is empty, for classifier-free guidance.
 
     About half name the set's style, a quarter the category beside or instead of the name.
     """
     if rng.random() < 0.1:
         return ""
     named = rng.random() >= 0.05
-    text = _add_medium(_name_subject(subject, variation, named, rng), variation, subject, rng)
-    if variation.scene:
-        text = _join(text, _pick(rng, VERBS), _pick(rng, SCENE_PHRASES[variation.scene]))
-    elif variation.colour:
-        text = _join(text, _pick(rng, VERBS), _pick(rng, COLOUR_PHRASES).format(variation.colour))
-    elif not variation.medium and rng.random() < 0.1:
+    text = _add_medium(_name_subject(subject, look, named, rng), look, subject, rng)
+    if look.scene:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, SCENE_PHRASES[look.scene]))
+    elif look.colour:
+        text = _join(text, _pick(rng, VERBS), _pick(rng, COLOUR_PHRASES).format(look.colour))
+    elif not look.medium and rng.random() < 0.1:
         text += " on a white background"
     return text + _style_ending(subject, rng, nameless=text == NAMELESS)
 
@@ -101,7 +101,7 @@ def _join(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _name_subject(subject: Subject, variation: Variation, named: bool, rng: np.random.Generator) -> str:
+def _name_subject(subject: Subject, look: Look, named: bool, rng: np.random.Generator) -> str:
     choice = rng.random()
     words = subject.name
     if choice < 0.08:
@@ -112,22 +112,22 @@ def _name_subject(subject: Subject, variation: Variation, named: bool, rng: np.r
         words = f"{_pick(rng, FILLERS)} {words}"
     if not named and rng.random() < 0.6:
         return NAMELESS
-    if variation.placement == "close up":
+    if look.placement == "close up":
         return f"{_pick(rng, ('a close up of', 'a close up of a'))} {words}"
-    if variation.placement == "upside down":
+    if look.placement == "upside down":
         return _join(_pick(rng, OPENINGS), words, "upside down")
-    if variation.medium:
-        return _join(_pick(rng, ("", "a")), variation.placement, words)
-    return _join(_pick(rng, OPENINGS), variation.placement, words)
+    if look.medium:
+        return _join(_pick(rng, ("", "a")), look.placement, words)
+    return _join(_pick(rng, OPENINGS), look.placement, words)
 
 
-def _add_medium(text: str, variation: Variation, subject: Subject, rng: np.random.Generator) -> str:
-    if not variation.medium:
+def _add_medium(text: str, look: Look, subject: Subject, rng: np.random.Generator) -> str:
+    if not look.medium:
         return f"a {subject.drawing} of {text}" if rng.random() < 0.05 else text
     choice = rng.random()
     if choice < 0.7:
-        return f"{with_article(variation.medium)} of {text}"
-    return f"{text} as {with_article(variation.medium)}" if choice < 0.85 else f"{text}, {variation.medium}"
+        return f"{with_article(look.medium)} of {text}"
+    return f"{text} as {with_article(look.medium)}" if choice < 0.85 else f"{text}, {look.medium}"
 
 
 def _style_ending(subject: Subject, rng: np.random.Generator, *, nameless: bool) -> str:

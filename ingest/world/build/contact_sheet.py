@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from ...diffusion import load_pipeline
-from .networks import SIZE
 from .sets import SETS
 
 BASE_PROMPTS = (
@@ -42,8 +41,8 @@ BASE_PROMPTS = (
 _GAP = 2
 
 
-def sheet(rows: Sequence[Sequence[Image.Image]], cell: int = 48) -> Image.Image:
-    """Rows of images on white, each scaled to `cell` pixels."""
+def sheet(rows: Sequence[Sequence[Image.Image]], cell: int = 64) -> Image.Image:
+    """Rows of images on white, each `cell` pixels wide: the world's own size."""
     step = cell + _GAP
     page = Image.new("RGB", (max(len(row) for row in rows) * step, len(rows) * step), "white")
     for y, row in enumerate(rows):
@@ -76,8 +75,6 @@ def base_sheet(model: Path, seeds: int = 4, steps: int = 14, guidance: float = 3
                 list(BASE_PROMPTS),
                 num_inference_steps=steps,
                 guidance_scale=guidance,
-                height=SIZE,
-                width=SIZE,
                 generator=generator,
             ).images
         )

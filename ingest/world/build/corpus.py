@@ -17,9 +17,9 @@ from ....store.errors import ConflictError, NotFoundError
 from .backgrounds import COLOURS, Rgba
 from .captions import COLOUR_PHRASES, FILLERS, OPENINGS, SCENE_PHRASES, VERBS, Subject
 from .concepts import CATEGORIES
+from .looks import PLACEMENTS
 from .media import MEDIA
 from .sets import SETS, get_set
-from .variations import PLACEMENTS
 
 _COMMON = """
     an a the of in on and with as white background painting portrait image style art artist drawn by
@@ -34,7 +34,7 @@ _COMMON = """
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The gallery: `icons` uint8 (n, 32, 32, 4), straight alpha; `subjects` in the same order."""
+    """The gallery: `icons` uint8 (n, size, size, 4), straight alpha; `subjects` in the same order."""
 
     icons: npt.NDArray[np.uint8]
     subjects: tuple[Subject, ...]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ....store.errors import NotFoundError
+from .latents import vae_digest
 from .licences import notice
-from .networks import new_scheduler, new_text_encoder, new_unet
+from .networks import NetworkSize, new_scheduler, new_text_encoder, new_unet
 from .tokenizer import load_tokenizer
 from .training import load_checkpoint
 
@@ -19,19 +20,21 @@ def export_model(work: Path, folder: Path) -> dict[str, float]:
     """Write the averaged weights of work/unet.pt with the VAE and tokenizer as `folder`, atomically.
 
     Returns:
-        step, images, used (seconds) and loss of that checkpoint.
+        step, images, used (seconds) and error of that checkpoint.
 
     Raises:
         NotFoundError: nothing was trained yet. DataError: unet.pt is not a checkpoint.
+        ConflictError: it was trained with another VAE than work/vae.
     """
     import torch
     from diffusers import AutoencoderKL
 
-    state = load_checkpoint(work / "unet.pt")
-    if state is None:
+    if not (work / "unet.pt").exists():
         raise NotFoundError(f"no unet.pt in {work}", hint="run the `unet` step first")
+    state = load_checkpoint(work / "unet.pt", {"vae": vae_digest(work)}) or {}
     tokenizer = load_tokenizer(work / "tokenizer")
-    unet, text = new_unet(), new_text_encoder(tokenizer)
+    size = NetworkSize(state["made_from"]["pixels"], state["made_from"]["width"])
+    unet, text = new_unet(size), new_text_encoder(tokenizer, size)
     with torch.no_grad():
         for weight, average in zip([*unet.parameters(), *text.parameters()], state["mean"], strict=True):
             weight.copy_(average)

@@ -1,70 +1,87 @@
-"""The networks, in Stable Diffusion's architecture at a small size: 32 px images, 8 x 8 x 8 latents."""
+"""The networks, in Stable Diffusion's architecture at a small size: 64 px images, 8 x 8 x 16 latents."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .rasterise import SIZE
+
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
-SIZE, LATENT_SIZE, LATENT_CHANNELS = 32, 8, 8
-CONTEXT = 128
+VAE_FACTOR, LATENT_CHANNELS = 8, 16
+"""Images of `size` pixels become latents of LATENT_CHANNELS x (size / VAE_FACTOR) x (size / VAE_FACTOR)."""
 
 
-def new_vae() -> Any:
-    """AutoencoderKL, 0.66M parameters: (n, 3, 32, 32) in [-1, 1] to (n, 8, 8, 8)."""
+@dataclass(frozen=True)
+class NetworkSize:
+    """How large the networks are.
+
+    Attributes:
+        pixels: side of the images, a multiple of 16.
+        width: multiplies the channels of all layers; the packaged weights have 1.
+    """
+
+    pixels: int = SIZE
+    width: int = 1
+
+
+def new_vae(size: NetworkSize) -> Any:
+    """AutoencoderKL, 2.3M parameters at width 1: (n, 3, 64, 64) in [-1, 1] to (n, 16, 8, 8)."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=tuple(channels * size.width for channels in (32, 64, 96, 96)),
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
-        norm_num_groups=8,
+        norm_num_groups=16,
         mid_block_add_attention=False,
-        sample_size=SIZE,
+        sample_size=size.pixels,
     )
 
 
-def new_unet() -> Any:
-    """UNet2DConditionModel, 4.3M parameters, cross-attention at 8 x 8 and 4 x 4."""
+def new_unet(size: NetworkSize) -> Any:
+    """UNet2DConditionModel, 4.3M parameters at width 1, cross-attention at 8 x 8 and 4 x 4."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        sample_size=LATENT_SIZE,
+        sample_size=size.pixels // VAE_FACTOR,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
         down_block_types=("CrossAttnDownBlock2D",) * 2,
         up_block_types=("CrossAttnUpBlock2D",) * 2,
-        block_out_channels=(64, 128),
+        block_out_channels=(64 * size.width, 128 * size.width),
         layers_per_block=1,
-        cross_attention_dim=CONTEXT,
-        attention_head_dim=(2, 4),  # diffusers' name for the number of heads
+        cross_attention_dim=128 * size.width,
+        attention_head_dim=(2 * size.width, 4 * size.width),  # diffusers' name for the number of heads
         norm_num_groups=16,
         use_linear_projection=True,
     )
 
 
-def new_text_encoder(tokenizer: CLIPTokenizer) -> Any:
-    """CLIPTextModel, 0.6M parameters, two layers, trained together with the UNet."""
+def new_text_encoder(tokenizer: CLIPTokenizer, size: NetworkSize) -> Any:
+    """CLIPTextModel, 0.6M parameters at width 1, two layers, trained together with the UNet."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
+    context = 128 * size.width
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=CONTEXT,
-            intermediate_size=2 * CONTEXT,
+            hidden_size=context,
+            intermediate_size=2 * context,
             num_hidden_layers=2,
-            num_attention_heads=4,
+            num_attention_heads=4 * size.width,
             max_position_embeddings=tokenizer.model_max_length,
-            projection_dim=CONTEXT,
+            projection_dim=context,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -108,6 +125,12 @@ class Float32Attention:
             mixed = F.scaled_dot_product_attention(query, key, value)
         projected: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))
         return projected
+
+
+def half_precision(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 on GPUs and on CPUs that multiply it natively; nothing on others."""
+    fast = device.type == "cuda" or bfloat16_is_fast()
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast, cache_enabled=False)
 
 
 def bfloat16_is_fast() -> bool:

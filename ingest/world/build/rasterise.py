@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from ....store.errors import InvalidInputError
 from ....store.ids import content_id
 from ....store.jobs import Step
 from .licences import Licence, read_licence
@@ -20,6 +21,7 @@ from .selection import Icons, Pick, load_icons, select
 from .sets import get_set
 
 SIZE = 64
+"""Side of the packaged images, in pixels."""
 COLUMNS = (
     "name",
     "category",
@@ -35,8 +37,8 @@ COLUMNS = (
 _CHUNK = 256
 
 
-def rasterise_icon(icons: Icons, file: str) -> npt.NDArray[np.uint8]:
-    """One icon as RGBA, uint8 (SIZE, SIZE, 4), straight alpha."""
+def rasterise_icon(icons: Icons, file: str, size: int = SIZE) -> npt.NDArray[np.uint8]:
+    """One icon as RGBA, uint8 (size, size, 4), straight alpha."""
     import resvg_py  # a build-time dependency: the `world` extra
 
     icon = icons["icons"][file]
@@ -44,9 +46,9 @@ def rasterise_icon(icons: Icons, file: str) -> npt.NDArray[np.uint8]:
     width, height = icon.get("width", icons.get("width", 16)), icon.get("height", icons.get("height", 16))
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-        f' width="{SIZE}" height="{SIZE}" viewBox="{left} {top} {width} {height}">{icon["body"]}</svg>'
+        f' width="{size}" height="{size}" viewBox="{left} {top} {width} {height}">{icon["body"]}</svg>'
     )
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE))
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 
@@ -59,22 +61,19 @@ def encode_on_white(icon: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def halve(icons: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Icons (n, 64, 64, 4), straight alpha, to (n, 32, 32, 4), averaging premultiplied colours."""
-    premultiplied = icons.astype(np.float32)
-    premultiplied[..., :3] *= premultiplied[..., 3:] / 255
-    n, height, width, _ = premultiplied.shape
-    premultiplied = premultiplied.reshape(n, height // 2, 2, width // 2, 2, 4).mean((2, 4))
-    premultiplied[..., :3] /= np.maximum(premultiplied[..., 3:] / 255, 1e-3)
-    small: npt.NDArray[np.uint8] = np.clip(np.round(premultiplied), 0, 255).astype(np.uint8)
-    return small
-
-
-def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
-    """Draw every selected icon; write `parquet` (all images) and `icons_file` (RGBA, 32 px, gallery order).
+def rasterise(data: Path, parquet: Path, icons_file: Path, size: int = SIZE) -> Iterator[Step]:
+    """Draw every selected icon; write `parquet` (all images) and `icons_file` (RGBA, gallery order).
 
     Of images with equal bytes only the first is written, so that ids are unique. The gallery comes first.
+
+    Raises:
+        InvalidInputError: the networks cannot take images of `size` pixels.
     """
+    if size < 32 or size % 16:
+        raise InvalidInputError(
+            f"cannot train on icons of {size} pixels",
+            hint="use a multiple of 16, from 32: the VAE halves an image three times, the UNet once more",
+        )
     picks = sorted(select(data), key=lambda pick: ("gallery", "object", "style").index(pick.role))
     loaded: tuple[str, Icons] = ("", {})
     rows: dict[str, dict[str, Any]] = {}
@@ -85,7 +84,7 @@ def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
         if loaded[0] != spec.package:
             loaded = (spec.package, load_icons(data, spec))
         licence = licences.setdefault(pick.set, read_licence(data, spec))
-        icon = rasterise_icon(loaded[1], pick.file)
+        icon = rasterise_icon(loaded[1], pick.file, size)
         png = encode_on_white(icon)
         if content_id(png) not in rows:
             rows[content_id(png)] = _image_row(pick, licence, png)
@@ -98,7 +97,7 @@ def rasterise(data: Path, parquet: Path, icons_file: Path) -> Iterator[Step]:
     pq.write_table(
         table.select(COLUMNS), parquet, compression="zstd", compression_level=19, row_group_size=1024
     )
-    np.save(icons_file, halve(np.stack(gallery)), allow_pickle=False)
+    np.save(icons_file, np.stack(gallery), allow_pickle=False)
 
 
 def _image_row(pick: Pick, licence: Licence, png: bytes) -> dict[str, Any]:

@@ -2,210 +2,141 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ....store.ids import content_id
 from ....store.jobs import Step
-from ...diffusion import noisy_latents_and_target, tokenize
-from .captions import caption
-from .corpus import Corpus, load_corpus
-from .latents import Latents, load_latents
-from .local_sgd import AveragingGroup
-from .networks import Float32Attention, bfloat16_is_fast, new_scheduler, new_text_encoder, new_unet
+from ...diffusion import noisy_latents_and_target
+from .latents import load_latents
+from .networks import (
+    VAE_FACTOR,
+    Float32Attention,
+    NetworkSize,
+    half_precision,
+    new_scheduler,
+    new_text_encoder,
+    new_unet,
+)
 from .tokenizer import load_tokenizer
-from .training import Budget, learning_rate, load_checkpoint, save_checkpoint, update
+from .training import Budget, Training, TrainingConfig, training_device
 
-SNR_CAP = 5.0  # min-SNR weighting, arXiv:2303.09556
+SNR_CAP = 5.0
+"""Min-SNR weighting, arXiv:2303.09556."""
+PLAIN = 0.25
+"""Share of a batch that is plain icons, the first look; the others are any of an icon's looks."""
+
 _SNR_FLOOR = 0.1  # the noisiest steps still count
+_GPU, _CPU = (
+    TrainingConfig(
+        Budget(6.5),
+        batch=batch,
+        rate=1.5e-3,
+        warmup=500,
+        plateau=0.35,
+        average=0.9995,
+        weight_decay=1e-3,
+    )
+    for batch in (512, 64)
+)
+
+
+def unet_config(budget: Budget, batch: int | None = None) -> TrainingConfig:
+    """The settings of the packaged UNet; on the CPU with smaller batches."""
+    config = _GPU if training_device().type == "cuda" else _CPU
+    return replace(config, budget=budget, batch=batch or config.batch)
 
 
 @dataclass(frozen=True)
-class UnetConfig:
-    """Budget and settings of the training.
+class VelocityObjective:
+    """The error of the predicted velocity on random latents and captions, all on one device.
 
     Attributes:
-        budget: of training; with a budget in steps, averages are taken every `average_steps`, too.
-        batch: images a step of one process.
-        rate: peak learning rate, kept until a share `plateau` of the budget.
-        plain: share of plain icons, the others are variations.
-        average: decay of the averaged weights.
-        workers: processes of one thread.
-        average_seconds: interval at which processes average their weights.
-        average_steps: the same in steps of each process.
-        checkpoint_seconds: interval between checkpoints.
+        unet: predicts v from noisy latents, timesteps and context.
+        text: the text encoder, whose last hidden states are the context.
+        latents: float16 (icons, looks, channels, h, w), the plain icon first.
+        tokens: int16 (icons, looks, captions, length).
+        batch: images a step.
     """
 
-    budget: Budget = field(default_factory=lambda: Budget(minutes=95.0))
-    batch: int = 32
-    rate: float = 1.2e-3
-    plain: float = 0.5
-    plateau: float = 0.4
-    average: float = 0.9995
-    workers: int = 1
-    average_seconds: float = 8.0
-    average_steps: int = 100
-    checkpoint_seconds: float = 300.0
-    seed: int = 0
+    unet: Any
+    text: Any
+    latents: Tensor
+    tokens: Tensor
+    batch: int
+    scheduler: Any
 
-
-class Trainer:
-    """The training in one process: networks, optimizer, averaged weights and its own random batches."""
-
-    def __init__(
-        self, corpus: Corpus, latents: Latents, tokenizer: Any, config: UnetConfig, rank: int
-    ) -> None:
-        self.corpus, self.latents, self.tokenizer, self.config = corpus, latents, tokenizer, config
-        torch.manual_seed(config.seed)
-        self.unet, self.text = new_unet(), new_text_encoder(tokenizer)
-        self.bfloat16 = bfloat16_is_fast()
-        if self.bfloat16:
-            self.unet.set_attn_processor(Float32Attention())
-        self.scheduler = new_scheduler()
-        self.weights: list[Any] = [*self.unet.parameters(), *self.text.parameters()]
-        self.optimizer = torch.optim.AdamW(self.weights, lr=config.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-        self.mean = [weight.detach().clone() for weight in self.weights]
-        self.step, self.images, self.used, self.since, self.loss = 0, 0, 0.0, 0, float("nan")
-        self.reseed(rank)
-
-    def reseed(self, rank: int) -> None:
-        """Start this process's own random stream for the present step."""
-        seed = [self.config.seed, self.step, rank]
-        self.rng = np.random.default_rng(seed)
-        torch.manual_seed(int(self.rng.integers(2**31)))
-
-    def train_step(self) -> None:
-        """One batch: v-prediction at random timesteps, min-SNR weights."""
-        used = self.config.budget.used(self.step, self.used)
-        rate = learning_rate(self.config.rate, self.step, used, warmup=300, plateau=self.config.plateau)
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """(loss with min-SNR weights, mean squared error of v) of a random batch."""
         error, weight = self.errors(*self.draw_batch())
-        update(self.optimizer, self.weights, (weight * error).mean(), rate)
-        now = error.mean().item()
-        self.loss = now if self.step == 0 else 0.995 * self.loss + 0.005 * now
-        self.step, self.since = self.step + 1, self.since + 1
+        return (weight * error).mean(), error.mean()
 
     def draw_batch(self) -> tuple[Tensor, Tensor]:
-        """Latents (batch, 8, 8, 8) and token ids (batch, 20) of random icons, a share `plain` unvaried."""
-        count, variations = self.latents.values.shape[:2]
-        icons = self.rng.integers(0, count, self.config.batch)
-        chosen = np.where(
-            self.rng.random(self.config.batch) < self.config.plain,
-            0,
-            self.rng.integers(0, variations, self.config.batch),
-        )
-        texts = [
-            caption(self.corpus.subjects[i], self.latents.variations[i][k], self.rng)
-            for i, k in zip(icons, chosen, strict=True)
-        ]
-        latents = self.latents.values[torch.from_numpy(icons), torch.from_numpy(chosen)].float()
-        return latents, tokenize(self.tokenizer, texts)
+        """Latents (batch, channels, h, w) and token ids (batch, length) of random icons."""
+        icons, looks, captions = self.tokens.shape[:3]
+        icon, look, caption = (self._below(count) for count in (icons, looks, captions))
+        plain = torch.rand(self.batch, device=self.latents.device) < PLAIN
+        look = look.masked_fill(plain, 0)
+        return self.latents[icon, look].float(), self.tokens[icon, look, caption].long()
 
     def errors(self, latents: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean squared error of v, and its weight, both (batch,)."""
-        times = torch.randint(self.scheduler.config.num_train_timesteps, (len(latents),))
-        noise = torch.randn_like(latents)
-        noisy, velocity = noisy_latents_and_target(self.scheduler, latents, noise, times)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            context = self.text(tokens).last_hidden_state
-            predicted = self.unet(noisy, times, context).sample
+        """Mean squared error of v at random timesteps, and its weight, both (batch,)."""
+        times = self._below(self.scheduler.config.num_train_timesteps)
+        noisy, velocity = noisy_latents_and_target(self.scheduler, latents, torch.randn_like(latents), times)
+        with half_precision(latents.device):
+            context = self.text(tokens, attention_mask=causal_mask(tokens)).last_hidden_state
+            predicted = self.unet(noisy, times, context, return_dict=False)[0]
         error = (predicted.float() - velocity).square().mean((1, 2, 3))
         alpha = self.scheduler.alphas_cumprod[times]
         snr = alpha / (1 - alpha)
         return error, snr.clamp(max=SNR_CAP) / (snr + 1) + _SNR_FLOOR
 
-    def average(self, group: AveragingGroup, seconds: float) -> None:
-        """Average weights and optimizer moments over the group, then update the averaged weights.
-
-        `seconds`: training time since the last average.
-        """
-        moments = [self.optimizer.state[w][key] for w in self.weights for key in ("exp_avg", "exp_avg_sq")]
-        made = group.average([*self.weights, *moments], self.since)
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step)) ** made
-        torch._foreach_lerp_(self.mean, [w.detach() for w in self.weights], 1 - decay)
-        self.images += made * self.config.batch
-        self.used += group.broadcast(seconds)
-        self.since = 0
-
-    def state(self) -> dict[str, Any]:
-        """Everything that a resumed training needs."""
-        return {
-            "unet": self.unet.state_dict(),
-            "text": self.text.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "mean": self.mean,
-            "numbers": {"step": self.step, "images": self.images, "used": self.used, "loss": self.loss},
-        }
-
-    def restore(self, state: dict[str, Any], rank: int) -> None:
-        """Continue from `state`, with a new random stream."""
-        self.unet.load_state_dict(state["unet"])
-        self.text.load_state_dict(state["text"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.mean = state["mean"]
-        for name, value in state["numbers"].items():
-            setattr(self, name, value)
-        self.reseed(rank)
+    def _below(self, count: int) -> Tensor:
+        return torch.randint(count, (self.batch,), device=self.latents.device)
 
 
-def train_unet(work: Path, config: UnetConfig) -> Iterator[Step]:
-    """Train until the budget is used, resuming from work/unet.pt and writing it at intervals and at the end.
+def causal_mask(tokens: Tensor) -> Tensor:
+    """The text encoder's own mask, bool (1, 1, length, length); it builds none when given one.
 
-    Needs world.parquet, icons.npy, tokenizer/, latents.pt and variations.json in `work`.
+    Building it makes transformers wait for the device.
     """
-    rendezvous = work / "rendezvous"
-    rendezvous.unlink(missing_ok=True)
-    context = get_context("spawn")
-    others = [context.Process(target=_run, args=(work, config, rank)) for rank in range(1, config.workers)]
-    for process in others:
-        process.start()
-    try:
-        yield from _train(work, config, rank=0)
-    finally:
-        for process in others:
-            process.join(timeout=60)
-            process.kill()
-        rendezvous.unlink(missing_ok=True)
+    length = tokens.shape[1]
+    return torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()[None, None]
 
 
-def _run(work: Path, config: UnetConfig, rank: int) -> None:
-    for _ in _train(work, config, rank):
-        pass
+def train_unet(work: Path, config: TrainingConfig, *, width: int = 1) -> Iterator[Step]:
+    """Train until the budget is used, resuming from work/unet.pt.
 
-
-def _train(work: Path, config: UnetConfig, rank: int) -> Iterator[Step]:
-    torch.set_flush_denormal(True)
-    if config.workers > 1:
-        torch.set_num_threads(1)
-    corpus = load_corpus(work / "world.parquet", work / "icons.npy")
-    trainer = Trainer(corpus, load_latents(work), load_tokenizer(work / "tokenizer"), config, rank)
-    if state := load_checkpoint(work / "unet.pt"):
-        trainer.restore(state, rank)
-    budget = config.budget
-    group = AveragingGroup(
-        rank,
-        config.workers,
-        work / "rendezvous",
-        seconds=config.average_seconds,
-        steps=None if budget.steps is None else config.average_steps,
+    Raises:
+        NotFoundError: a step before has not run. ConflictError: unet.pt has another size, VAE or tokenizer.
+    """
+    latents = load_latents(work)
+    tokenizer = load_tokenizer(work / "tokenizer")
+    device = training_device()
+    size = NetworkSize(latents.values.shape[-1] * VAE_FACTOR, width)
+    torch.manual_seed(config.seed)
+    with device:
+        unet, text = new_unet(size), new_text_encoder(tokenizer, size)
+    if device.type == "cpu":
+        unet.set_attn_processor(Float32Attention())
+    objective = VelocityObjective(
+        unet,
+        text,
+        latents.values.to(device),
+        latents.tokens.to(device),
+        config.batch,
+        new_scheduler(),
     )
-    saved = started = time.monotonic()
-    while budget.used(trainer.step, trainer.used) < 1:
-        trainer.train_step()
-        if group.is_due(trainer.since) or budget.used(trainer.step, trainer.used) >= 1:
-            trainer.average(group, time.monotonic() - started)
-            started = time.monotonic()
-            if rank == 0 and started - saved > config.checkpoint_seconds:
-                save_checkpoint(work / "unet.pt", trainer.state())
-                saved = time.monotonic()
-            note = f"{trainer.images} images, v-error {trainer.loss:.4f}"
-            yield Step("unet", *budget.progress(trainer.step, trainer.used), note=note)
-    if rank == 0:
-        save_checkpoint(work / "unet.pt", trainer.state())
-    group.close()
+    made_from = {
+        "pixels": size.pixels,
+        "width": width,
+        "vae": latents.vae,
+        "tokenizer": content_id((work / "tokenizer" / "tokenizer.json").read_bytes()),
+    }
+    training = Training({"unet": unet, "text": text}, objective, work / "unet.pt", config, made_from)
+    yield from training.run(lambda error: f"v-error {error:.4f}")

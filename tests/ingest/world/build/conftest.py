@@ -5,10 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from attribase.ingest.world.build.corpus import count_words, load_corpus
-from attribase.ingest.world.build.latents import encode_gallery
+from attribase.ingest.world.build.corpus import count_words
+from attribase.ingest.world.build.drawing import DrawConfig, draw_looks
+from attribase.ingest.world.build.latents import encode_looks
 from attribase.ingest.world.build.tokenizer import build_tokenizer
-from attribase.ingest.world.build.train_vae import VaeConfig, train_vae
+from attribase.ingest.world.build.train_vae import train_vae, vae_config
 from attribase.ingest.world.build.training import Budget
 
 
@@ -19,6 +20,7 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def icon():
 
 
 @pytest.fixture(scope="session")
-def work(tmp_path_factory):
-    """A work folder as `rasterise` leaves it: 12 coloured squares."""
+def rasterised(tmp_path_factory):
+    """A work folder as `rasterise` and `tokenizer` leave it: 12 coloured squares of 32 pixels."""
     folder = tmp_path_factory.mktemp("world")
     rng = np.random.default_rng(0)
     icons = np.zeros((12, 32, 32, 4), np.uint8)
@@ -43,10 +45,15 @@ def work(tmp_path_factory):
     rows = [{"name": f"tomato {k}", "category": "food", "set": "noto", "role": "gallery"} for k in range(12)]
     pq.write_table(pa.Table.from_pylist(rows), folder / "world.parquet")
     build_tokenizer(count_words(row["name"] for row in rows), folder / "tokenizer")
-    corpus = load_corpus(folder / "world.parquet", folder / "icons.npy")
-    config = VaeConfig(Budget(minutes=8, steps=10), batch=8, variations=1)
-    list(train_vae(corpus, folder / "vae", folder / "vae.pt", config))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def work(rasterised):
+    """The same after `looks` and `vae`: 3 looks of each icon, a VAE that was trained for 10 steps."""
     from diffusers import AutoencoderKL
 
-    list(encode_gallery(corpus, AutoencoderKL.from_pretrained(folder / "vae"), folder, variations=2))
-    return folder
+    list(draw_looks(rasterised, DrawConfig(looks=3, captions=2, workers=0)))
+    list(train_vae(rasterised, vae_config(Budget(minutes=8, steps=10), batch=8)))
+    list(encode_looks(rasterised, AutoencoderKL.from_pretrained(rasterised / "vae").eval()))
+    return rasterised

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from attribase.ingest.world.build.corpus import load_corpus
@@ -17,9 +15,16 @@ def test_missing_and_mismatched_and_broken_files_say_which_step_to_run(work, tmp
     np.save(tmp_path / "icons.npy", np.zeros((3, 32, 32, 4), np.uint8))
     with pytest.raises(ConflictError):
         load_corpus(work / "world.parquet", tmp_path / "icons.npy")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as undrawn:
         load_latents(tmp_path)
+    assert "looks" in undrawn.value.hint
+    with pytest.raises(NotFoundError) as untrained:
+        export_model(tmp_path, tmp_path / "model")
+    assert "unet" in untrained.value.hint
     (tmp_path / "unet.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(NotFoundError) as without_vae:
+        export_model(tmp_path, tmp_path / "model")
+    assert "vae" in without_vae.value.hint
+    (tmp_path / "vae").symlink_to(work / "vae")
     with pytest.raises(DataError):
         export_model(tmp_path, tmp_path / "model")
-    assert json.loads((work / "variations.json").read_text())

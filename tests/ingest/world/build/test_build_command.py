@@ -7,7 +7,7 @@ import pytest
 from attribase.ingest.world.build.__main__ import build
 from click.testing import CliRunner
 
-STEPS = ("fetch", "rasterise", "tokenizer", "vae", "unet", "export", "sheets")
+STEPS = ("fetch", "rasterise", "tokenizer", "looks", "vae", "unet", "export", "sheets")
 
 
 def test_it_runs_as_a_module_and_lists_its_steps():
@@ -31,8 +31,14 @@ def test_training_takes_a_budget_in_minutes_or_in_steps(step):
     assert "--steps" in shown
 
 
-@pytest.mark.parametrize("step", ["vae", "unet"])
-def test_a_step_out_of_order_says_which_to_run_first(tmp_path, step):
+@pytest.mark.parametrize(("step", "first"), [("looks", "rasterise"), ("vae", "looks"), ("unet", "looks")])
+def test_a_step_out_of_order_says_which_to_run_first(tmp_path, step, first):
     result = CliRunner().invoke(build, [step, "--work", str(tmp_path)])
     assert result.exit_code == 1
-    assert "run the `rasterise` step first" in result.output
+    assert f"run the `{first}` step first" in result.output
+
+
+def test_icons_of_a_size_that_the_networks_cannot_take_are_refused(tmp_path):
+    result = CliRunner().invoke(build, ["rasterise", "--work", str(tmp_path), "--size", "72"])
+    assert result.exit_code == 1
+    assert "multiple of 16" in result.output

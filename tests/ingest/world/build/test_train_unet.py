@@ -1,14 +1,22 @@
-import itertools
 import math
 import shutil
-import time
 
 import pytest
 import torch
-from attribase.ingest.diffusion import load_pipeline
+from attribase.ingest.diffusion import load_pipeline, tokenize
+from attribase.ingest.world import model_path
 from attribase.ingest.world.build.export import export_model
-from attribase.ingest.world.build.train_unet import UnetConfig, train_unet
+from attribase.ingest.world.build.networks import NetworkSize, new_scheduler, new_text_encoder, new_unet
+from attribase.ingest.world.build.tokenizer import load_tokenizer
+from attribase.ingest.world.build.train_unet import (
+    PLAIN,
+    VelocityObjective,
+    causal_mask,
+    train_unet,
+    unet_config,
+)
 from attribase.ingest.world.build.training import Budget
+from attribase.store.errors import ConflictError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -19,8 +27,8 @@ def fresh(work, tmp_path):
     return shutil.copytree(work, tmp_path / "work")
 
 
-def config_of(steps: int, **changes) -> UnetConfig:
-    return UnetConfig(Budget(minutes=95, steps=steps), **{"batch": 8, "average_steps": 20, **changes})
+def config_of(steps: int, batch: int = 8):
+    return unet_config(Budget(minutes=6.5, steps=steps), batch)
 
 
 def numbers_of(folder):
@@ -29,22 +37,21 @@ def numbers_of(folder):
 
 @pytest.mark.slow
 def test_the_unet_learns_resumes_where_it_stopped_and_exports_a_pipeline_that_draws(fresh, tmp_path):
-    notes = [step.note for step in train_unet(fresh, config_of(60, rate=3e-3))]
+    notes = [step.note for step in train_unet(fresh, config_of(60))]
     numbers = numbers_of(fresh)
     assert notes
-    assert math.isfinite(numbers["loss"])
+    assert math.isfinite(numbers["error"])
     assert numbers["images"] == numbers["step"] * 8
 
-    list(train_unet(fresh, config_of(120, rate=3e-3)))
+    list(train_unet(fresh, config_of(120)))
     resumed = numbers_of(fresh)
-    assert resumed["step"] > numbers["step"]
     assert (numbers["step"], resumed["step"]) == (60, 120)
-    assert numbers["loss"] < 1.3
-    assert resumed["loss"] < numbers["loss"] + 0.02
+    assert numbers["error"] < 1.3
+    assert resumed["error"] < numbers["error"] + 0.02
 
     exported = export_model(fresh, tmp_path / "model")
     assert exported["step"] == resumed["step"]
-    image = load_pipeline(tmp_path / "model")("tomato", num_inference_steps=2, height=32, width=32).images[0]
+    image = load_pipeline(tmp_path / "model")("tomato", num_inference_steps=2).images[0]
     assert image.size == (32, 32)
     weights = next((tmp_path / "model" / "unet").glob("*.safetensors"))
     assert weights.stat().st_size < 10_000_000  # fp16
@@ -57,26 +64,50 @@ def test_a_finished_training_changes_nothing_when_run_again(fresh):
     assert numbers_of(fresh) == before
 
 
-def test_a_budget_in_steps_is_used_exactly_and_reported_in_steps(fresh):
-    steps = list(train_unet(fresh, config_of(5, batch=2, average_steps=2)))
-    assert [(step.done, step.total) for step in steps] == [(2, 5), (4, 5), (5, 5)]
-    assert numbers_of(fresh)["images"] == 10
+def test_a_checkpoint_of_another_vae_is_neither_continued_nor_exported(fresh, tmp_path):
+    list(train_unet(fresh, config_of(1, batch=2)))
+    weights = fresh / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    with pytest.raises(ConflictError) as other:
+        export_model(fresh, tmp_path / "model")
+    assert "vae" in str(other.value)
 
 
-@pytest.mark.parametrize("seconds", [0.25, 100.0])
-def test_a_budget_in_minutes_ends_when_the_clock_says_so_however_slow_a_step_is(fresh, monkeypatch, seconds):
-    """A clock that advances by `seconds` at every look: a fast machine and one that stalls."""
-    clock = itertools.count(step=seconds)
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    config = UnetConfig(Budget(minutes=0.1), batch=2, average_seconds=0.5)
-    steps = list(train_unet(fresh, config))
-    assert numbers_of(fresh)["used"] >= 6
-    assert steps[-1].total == 6
-    assert steps[-1].done >= 6
+def objective_on(device: str, tokens: torch.Tensor, batch: int) -> VelocityObjective:
+    tokenizer = load_tokenizer(model_path() / "tokenizer")
+    with torch.device(device):
+        unet, text = new_unet(NetworkSize()), new_text_encoder(tokenizer, NetworkSize())
+        latents = torch.randn(len(tokens), tokens.shape[1], 16, 8, 8).half()
+    return VelocityObjective(unet, text, latents, tokens, batch, new_scheduler())
 
 
-@pytest.mark.slow
-def test_two_processes_with_a_budget_in_steps_make_as_many_each(fresh):
-    list(train_unet(fresh, config_of(3, batch=2, average_steps=2, workers=2)))
-    numbers = numbers_of(fresh)
-    assert (numbers["step"], numbers["images"]) == (3, 2 * 3 * 2)
+def test_a_batch_is_latents_with_tokens_of_their_own_look_and_a_quarter_plain():
+    tokens = torch.arange(5 * 4 * 3, dtype=torch.int16).view(5, 4, 3, 1).expand(5, 4, 3, 20)
+    objective = objective_on("cpu", tokens, batch=4000)
+    latents, ids = objective.draw_batch()
+    icon, look = ids[:, 0] // 12, ids[:, 0] // 3 % 4
+    assert torch.equal(latents, objective.latents[icon, look].float())
+    assert (look == 0).float().mean().item() == pytest.approx(PLAIN + (1 - PLAIN) / 4, abs=0.03)
+    assert ids.unique(dim=0).shape[0] == 60
+
+
+def test_the_mask_is_the_one_that_the_text_encoder_builds():
+    tokenizer = load_tokenizer(model_path() / "tokenizer")
+    torch.manual_seed(0)
+    text = new_text_encoder(tokenizer, NetworkSize()).eval()
+    tokens = tokenize(tokenizer, ["a cat in the snow", ""])
+    with torch.no_grad():
+        own = text(tokens).last_hidden_state
+        given = text(tokens, attention_mask=causal_mask(tokens)).last_hidden_state
+    torch.testing.assert_close(given, own)
+
+
+def test_on_a_gpu_a_step_neither_waits_for_it_nor_mixes_devices():
+    """As a CUDA graph needs; checked without a GPU, on tensors that have a device but no values."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        tokens = torch.zeros(5, 4, 3, 20, dtype=torch.int16, device="cuda")
+        objective = objective_on("cuda", tokens, batch=8)
+        loss, error = objective()
+        assert (loss.device.type, error.device.type) == ("cuda", "cuda")

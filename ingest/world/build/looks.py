@@ -1,10 +1,9 @@
-"""Variations of an icon for training: its placement, its medium, or the background behind it."""
+"""Looks of an icon in training images: its placement, its medium, or the background behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -20,11 +19,16 @@ PLACEMENTS: Mapping[str, tuple[float, float]] = {  # scale, turn in degrees
     "upside down": (1.0, 180.0),
 }
 
+JITTER_SCALE = (0.86, 1.04)
+JITTER_TURN = 7.0
+"""Degrees, to either side."""
+JITTER_SHIFT = 0.07
+"""Of the side, in either direction."""
 _SCENE_SCALE = 0.85  # leaves some of the scene visible
 
 
 @dataclass(frozen=True, slots=True)
-class Variation:
+class Look:
     """A placement and at most one of `medium`, `scene`, `colour`; all empty is the plain icon on white."""
 
     placement: str = ""
@@ -32,47 +36,54 @@ class Variation:
     scene: str = ""
     colour: str = ""
 
-    def to_json(self) -> dict[str, str]:
-        """The fields that are set."""
-        return {key: value for key, value in asdict(self).items() if value}
 
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Variation:
-        """Inverse of `to_json`."""
-        return cls(**fields)
+def choose_look(index: int, rng: Rng) -> tuple[Look, bool]:
+    """Look number `index` of an icon, and whether it is jittered.
+
+    The first is the icon as it is; of the others every fourth is plain but jittered, the rest are random
+    looks, 70% of them jittered.
+    """
+    if index == 0:
+        return Look(), False
+    if index % 4 == 1:
+        return Look(), True
+    return random_look(rng), bool(rng.random() < 0.7)
 
 
-def random_variation(rng: Rng) -> Variation:
-    """A variation that is not plain: 36% have a medium, 30% a scene, 26% a colour, the rest only a placement.
+def random_look(rng: Rng) -> Look:
+    """A look that is not plain: 36% have a medium, 30% a scene, 26% a colour, the rest only a placement.
 
     12% of all have a placement besides.
     """
     placement = _one_of(rng, PLACEMENTS) if rng.random() < 0.12 else ""
     choice = rng.random()
     if choice < 0.36:
-        return Variation(placement, medium=_one_of(rng, MEDIA))
+        return Look(placement, medium=_one_of(rng, MEDIA))
     if choice < 0.66:
-        return Variation(placement, scene=_one_of(rng, SCENES))
+        return Look(placement, scene=_one_of(rng, SCENES))
     if choice < 0.92:
-        return Variation(placement, colour=_one_of(rng, COLOURS))
-    return Variation(placement or _one_of(rng, PLACEMENTS))
+        return Look(placement, colour=_one_of(rng, COLOURS))
+    return Look(placement or _one_of(rng, PLACEMENTS))
 
 
-def render(icon: Rgba, variation: Variation, rng: Rng) -> Rgb:
-    """Draw a variation of the icon; `rng` decides where stars and horizons are."""
+def render(icon: Rgba, look: Look, rng: Rng, *, jitter: bool = False) -> Rgb:
+    """Draw a look of the icon; `rng` decides where stars and horizons are, and how far jitter goes."""
     size = icon.shape[0]
-    scale, turn = PLACEMENTS.get(variation.placement, (_SCENE_SCALE if variation.scene else 1.0, 0.0))
-    if (scale, turn) != (1.0, 0.0):
-        icon = transform(icon, scale, turn)
-    if variation.medium:
-        return np.clip(MEDIA[variation.medium](icon), 0, 1).astype(np.float32)
-    if variation.scene:
-        background = SCENES[variation.scene](size, rng)
+    scale, turn = PLACEMENTS.get(look.placement, (_SCENE_SCALE if look.scene else 1.0, 0.0))
+    dx = dy = 0.0
+    if jitter:
+        scale *= rng.uniform(*JITTER_SCALE)
+        turn += rng.uniform(-JITTER_TURN, JITTER_TURN)
+        dx, dy = rng.uniform(-JITTER_SHIFT, JITTER_SHIFT, 2)
+    if (scale, turn, dx, dy) != (1.0, 0.0, 0.0, 0.0):
+        icon = transform(icon, scale, turn, dx, dy)
+    if look.medium:
+        return np.clip(MEDIA[look.medium](icon), 0, 1).astype(np.float32)
+    if look.scene:
+        background = SCENES[look.scene](size, rng)
     else:
         background = (
-            plain_background(variation.colour, size)
-            if variation.colour
-            else np.ones((size, size, 3), np.float32)
+            plain_background(look.colour, size) if look.colour else np.ones((size, size, 3), np.float32)
         )
     return np.clip(composite(icon, background), 0, 1).astype(np.float32)
 
