@@ -11,6 +11,7 @@ import click
 
 from ..store import InvalidInputError
 from .attribute import attribute
+from .compare import compare
 from .console import (
     BINARY_FORMATS,
     CommandGroup,
@@ -37,6 +38,7 @@ def query() -> None:
 
 
 query.add_command(attribute)
+query.add_command(compare)
 
 
 @query.command("eval")

@@ -12,6 +12,7 @@ from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
 from .evaluation.left_out import LeftOut, count_left_out
+from .evaluation.paired import Features, PairedRow, compare_features
 from .evaluation.prune import PruneReport, prune_runs
 from .session import Session, Snapshot
 from .sql.bootstrap import Interval
@@ -24,10 +25,12 @@ __all__ = [
     "Answer",
     "Comparison",
     "FailedQuestion",
+    "Features",
     "InfluenceRow",
     "Interval",
     "LeftOut",
     "OwnerShare",
+    "PairedRow",
     "PruneReport",
     "Question",
     "Request",
@@ -39,6 +42,7 @@ __all__ = [
     "attribute",
     "attribute_many",
     "compare_control",
+    "compare_features",
     "connect",
     "count_left_out",
     "evaluate",

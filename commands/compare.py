@@ -1,0 +1,45 @@
+"""`attribase query compare`: two encoders or mappers on the same samples."""
+
+from dataclasses import asdict
+
+import click
+
+from .console import format_option, open_store, print_rows
+
+METRICS = ("recall_5", "recall_10", "recall_100", "ap")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--case", "cases", multiple=True, help="Only this test case; may be given several times.")
+@click.option("--split", default="test", show_default=True, help="Of the models.")
+@click.option("--metric", type=click.Choice(METRICS), default="recall_10", show_default=True)
+@format_option
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    first: str,
+    second: str,
+    cases: tuple[str, ...],
+    split: str,
+    metric: str,
+    fmt: str,
+) -> None:
+    """How far SECOND is above FIRST, by case and scheme and in the mean of these rows.
+
+    Both are ENCODER/MAPPER; ENCODER alone is its raw features (an encoder whose name has a slash needs its
+    mapper, which may be `none`). Intervals are 95%, over models: samples of one model are not independent.
+
+    \b
+    Example: attribase -s my.store query compare efficientnet-lite0 efficientnet-lite0/best
+             attribase -s my.store query compare efficientnet-lite0/paper thumbnail/best --case object_unseen
+    """
+    from ..query import Features, compare_features, connect
+
+    store = open_store(ctx)
+    with connect(store.uri) as con:
+        rows = compare_features(
+            con, Features.parse(first), Features.parse(second), split=split, metric=metric, cases=cases
+        )
+    print_rows([asdict(row) for row in rows], fmt)
