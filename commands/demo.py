@@ -12,8 +12,14 @@ from .console import print_rows, say
 @click.option(
     "--models", type=click.IntRange(8), default=168, show_default=True, help="Customized generators."
 )
-@click.option("--samples", type=click.IntRange(2), default=16, show_default=True, help="Samples of each.")
-@click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Samples of each generator by each scheme of prompts (an object has three, a style two).",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core or several a GPU.")
 def demo(folder: Path, models: int, samples: int, workers: int | None) -> None:
     """Customize, sample, embed, map, calibrate, evaluate and report, on the embedded world.
 

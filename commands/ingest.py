@@ -10,7 +10,9 @@ from ..store.lookup import quote
 from .console import CommandGroup, draw_progress, open_store, run_job, say, store_uri
 
 workers_option = click.option(
-    "--workers", type=click.IntRange(1), help="Processes; left out, one a core (one a GPU)."
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes; left out, one a core, or one a GPU (for a small base several a GPU).",
 )
 plan_option = click.option(
     "--plan",
@@ -58,7 +60,11 @@ def ingest() -> None:
     help="Written captions with {concept}, a line each: the scheme `gpt`.",
 )
 @click.option(
-    "--samples", type=click.IntRange(1), default=16, show_default=True, help="Samples of each model."
+    "--samples",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Samples of each model, spread evenly over the schemes of its prompts.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same split of the models.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
@@ -94,7 +100,7 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of the K and V projections.")
 @click.option("--token-lr", type=click.FloatRange(0, min_open=True), help="Of the token V*.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
-@click.option("--augment", help="How exemplars are varied; `none`, `shift` or `resize`.")
+@click.option("--augment", help="How exemplars are varied: `none`, `shift`, `placed` or `resize`.")
 @click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
 @click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
 @click.option(

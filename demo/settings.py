@@ -18,11 +18,11 @@ MAPPERS = (PAPERS_RECIPE, UNREGULARISED, TUNED)
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """One demo: `models` customized generators, `samples` samples of each, in `folder`."""
+    """One demo in `folder`: `models` customized generators, `samples` samples of each by each scheme."""
 
     folder: Path
     models: int = 168
-    samples: int = 16
+    samples: int = 8
     workers: int | None = None
     encoder: str = "efficientnet-lite0"
 

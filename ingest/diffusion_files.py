@@ -54,6 +54,11 @@ def check_weights(folder: Path) -> None:
             )
 
 
+def weight_bytes(folder: Path) -> int:
+    """Size of the UNet's files of the base in `folder`: of the part that training and sampling run most."""
+    return sum(path.stat().st_size for path in (folder / "unet").iterdir() if path.is_file())
+
+
 def check_file(path: Path, name: str) -> None:
     """Raise DataError, calling the file `name`, where it is a pointer, cut, or lacks a shard."""
     if not path.is_file():

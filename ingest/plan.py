@@ -65,7 +65,7 @@ def plan_models(
         collection: the exemplars.
         kind: 'object' or 'style'.
         prompts_file: written captions.
-        samples: how many samples each model gets.
+        samples: how many samples each model gets, spread evenly over its schemes.
         seed: of the split over models.
 
     Raises:

@@ -2,10 +2,14 @@
 
 Workers never touch the store: the parent hands them bytes and commits what they hand back. On the CPU each
 runs on one thread, so results do not depend on how many there are.
+
+A small network leaves most of a GPU idle: its kernels end before the CPU has launched the next. So workers
+share a GPU where the base is small, as many as there are cores to launch from and memory to hold them.
 """
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,8 +43,21 @@ class _Worker:
     task: WorkerTask | None = None
 
 
+SMALL_NETWORK = 256 * 2**20
+"""Bytes of a base's UNet on disk up to which workers share a GPU: the embedded world's has 9 MB, Stable
+Diffusion's at least 1.7 GB."""
+MEMORY_OF_A_WORKER = 2 * 2**30
+"""Bytes of a GPU that a worker with a small base gets: CUDA's context, the base, its training."""
+
+
 def run_tasks(
-    setup: Setup, shared: Any, tasks: Iterator[WorkerTask], *, count: int, workers: int | None
+    setup: Setup,
+    shared: Any,
+    tasks: Iterator[WorkerTask],
+    *,
+    count: int,
+    workers: int | None,
+    network: int = sys.maxsize,
 ) -> Iterator[tuple[WorkerTask, Any]]:
     """Do `count` tasks; yield each with its result, as results arrive.
 
@@ -49,11 +66,12 @@ def run_tasks(
         shared: its first argument.
         tasks: drawn from only when a worker is free.
         count: how many tasks there are; no more workers than that start.
-        workers: processes; None is one a device, 0 does the work in this process.
+        workers: processes; None is as many as `available_devices` lists, 0 does the work in this process.
+        network: bytes of the network that a worker runs; workers with a small one share a GPU.
 
     Raises AttribaseError that names the task when it fails or its worker dies. No process outlives this.
     """
-    devices = available_devices()
+    devices = available_devices(network)
     if workers == 0:
         yield from _run_here(setup, shared, tasks, devices[0])
         return
@@ -70,15 +88,34 @@ def run_tasks(
             worker.process.join()
 
 
-def available_devices() -> list[str]:
-    """Where workers run, one each: every GPU, else the Mac's, else every core that this process may use."""
+def available_devices(network: int = sys.maxsize) -> list[str]:
+    """Where workers run, one each: the GPUs, else the Mac's, else every core that this process may use.
+
+    Where `network`, the bytes of what a worker runs, is at most SMALL_NETWORK, each GPU is there several
+    times: for its share of the cores, at most once for each MEMORY_OF_A_WORKER that it has. The first workers
+    get a GPU each.
+    """
     import torch
 
     if torch.cuda.is_available():
-        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        count = torch.cuda.device_count()
+        sharing = [_workers_of(index, core_count() // count, network) for index in range(count)]
+        return [
+            f"cuda:{index}" for turn in range(max(sharing)) for index in range(count) if turn < sharing[index]
+        ]
     if torch.backends.mps.is_available():
         return ["mps"]
     return ["cpu"] * core_count()
+
+
+def _workers_of(gpu: int, cores: int, network: int) -> int:
+    """How many workers share one GPU."""
+    import torch
+
+    if network > SMALL_NETWORK:
+        return 1
+    memory = torch.cuda.get_device_properties(gpu).total_memory
+    return max(1, min(cores, memory // MEMORY_OF_A_WORKER))
 
 
 def _run_here(
@@ -86,7 +123,7 @@ def _run_here(
 ) -> Iterator[tuple[WorkerTask, Any]]:
     handler: Handler | None = None
     for task in tasks:
-        with _one_thread(device):
+        with _one_thread():
             handler = handler or setup(shared, device)
             result = _call(handler, task.name, task.payload)
         yield task, result
@@ -139,7 +176,7 @@ def _serve(pipe: Connection, setup: Setup, shared: Any, device: str) -> None:
         except AttribaseError as error:
             return error, None
 
-    with _one_thread(device):
+    with _one_thread():
         answer_requests(pipe, answer)
 
 
@@ -158,13 +195,12 @@ def _call(handler: Handler, name: str, payload: Any) -> Any:
 
 
 @contextmanager
-def _one_thread(device: str) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     """One CPU thread, no denormals, deterministic kernels; restored afterwards."""
     import torch
 
     threads = torch.get_num_threads()
-    if device == "cpu":
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     try:

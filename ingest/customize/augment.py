@@ -1,4 +1,4 @@
-"""Augmented views of the exemplars: none, one-pixel shifts, jitter, or Custom Diffusion's resizing."""
+"""Augmented views of the exemplars: none, one-pixel shifts, placed ones, or Custom Diffusion's resizing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,10 @@ from torch.nn import functional
 
 from ...runtime.decode import crop_image
 from .config import CustomizeConfig
+from .cutout import cut_out
+from .placed import place
 from .prompts import LARGE, SMALL
 
-JITTER_SCALE = (0.9, 1.0)
-JITTER_TURN = 4.0
-"""Degrees, to either side."""
-JITTER_SHIFT = 0.05
-"""Of the side, in either direction."""
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
 
@@ -28,36 +25,45 @@ class View:
     Attributes:
         pixels: (3, resolution, resolution) in [-1, 1].
         exemplar: index of the exemplar that it shows.
-        prefix: start of its prompt, "" or words about its size.
+        prefix: words before its prompt that say how it is shown, or "".
         box: left, top, right, bottom of the pixels that show the exemplar; only those count in the loss.
+        ending: words after its prompt, or "".
     """
 
     pixels: Tensor
     exemplar: int
     prefix: str
     box: tuple[int, int, int, int]
+    ending: str = ""
+
+    def caption(self, prompt: str) -> str:
+        """The prompt with the words that say how the exemplar is shown."""
+        return f"{self.prefix}{prompt}{self.ending}"
 
 
 def make_views(
-    images: Sequence[Image.Image], config: CustomizeConfig, rng: np.random.Generator
+    images: Sequence[Image.Image], config: CustomizeConfig, kind: str, rng: np.random.Generator
 ) -> list[View]:
-    """At least one view of each exemplar; an equally seeded `rng` gives equal views."""
+    """At least one view of each exemplar; an equally seeded `rng` gives equal views.
+
+    kind: what the exemplars have in common. The look of a style is also its size and its white background:
+    'placed' only shifts them.
+    """
     squares = [_crop_centre(image) for image in images]
-    size = config.resolution
     if config.augment == "resize":
         return [
-            _resize(squares[i % len(squares)], i % len(squares), size, rng)
+            _resize(squares[i % len(squares)], i % len(squares), config.resolution, rng)
             for i in range(_view_count(config, squares))
         ]
-    if config.augment == "jitter":
-        return [
-            View(_jitter(squares[i % len(squares)], size, rng), i % len(squares), "", (0, 0, size, size))
-            for i in range(_view_count(config, squares))
-        ]
-    shifts = SHIFTS if config.augment == "shift" else SHIFTS[:1]
-    whole = [_to_tensor(square.resize((size, size), Image.Resampling.LANCZOS)) for square in squares]
-    box = (0, 0, size, size)
-    return [View(_shift(pixels, *shift), i, "", box) for i, pixels in enumerate(whole) for shift in shifts]
+    size = (config.resolution, config.resolution)
+    whole = [square.resize(size, Image.Resampling.LANCZOS) for square in squares]
+    if config.augment == "placed" and kind == "object":
+        return _placed_views(whole, _view_count(config, squares), rng)
+    box = (0, 0, *size)
+    shifts = SHIFTS[:1] if config.augment == "none" else SHIFTS
+    return [
+        View(_shift(_to_tensor(one), *shift), i, "", box) for i, one in enumerate(whole) for shift in shifts
+    ]
 
 
 def _view_count(config: CustomizeConfig, squares: Sequence[Image.Image]) -> int:
@@ -85,19 +91,15 @@ def _shift(pixels: Tensor, down: int, right: int) -> Tensor:
     return padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
 
 
-def _jitter(image: Image.Image, size: int, rng: np.random.Generator) -> Tensor:
-    """The image at a random scale, angle and place; beyond its edge, its border's pixels go on."""
-    scale, turn = rng.uniform(*JITTER_SCALE), rng.uniform(-JITTER_TURN, JITTER_TURN)
-    across, down = rng.uniform(-JITTER_SHIFT, JITTER_SHIFT, 2) * size
-    whole = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
-    border = size // 2
-    padded = Image.fromarray(np.pad(whole, ((border, border), (border, border), (0, 0)), mode="edge"))
-    cos, sin = np.cos(np.deg2rad(turn)) / scale, np.sin(np.deg2rad(turn)) / scale
-    middle, x, y = size, size / 2 + across, size / 2 + down
-    matrix = (cos, sin, middle - cos * x - sin * y, -sin, cos, middle + sin * x - cos * y)
-    return _to_tensor(
-        padded.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-    )
+def _placed_views(images: Sequence[Image.Image], count: int, rng: np.random.Generator) -> list[View]:
+    """`count` views of the exemplars in turn, each placed at random."""
+    icons = [cut_out(image) for image in images]
+    views = []
+    for i in range(count):
+        placed = place(icons[i % len(icons)], rng)
+        pixels = torch.from_numpy(placed.pixels).permute(2, 0, 1) * 2 - 1
+        views.append(View(pixels, i % len(icons), placed.prefix, (0, 0, *images[0].size), placed.ending))
+    return views
 
 
 def _resize(image: Image.Image, exemplar: int, size: int, rng: np.random.Generator) -> View:

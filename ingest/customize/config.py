@@ -8,7 +8,7 @@ from ...store import InvalidInputError
 from ..world import WORLD_NAME
 from .base import find_local, free_token, native_resolution
 
-AUGMENTATIONS = ("none", "shift", "jitter", "resize")
+AUGMENTATIONS = ("none", "shift", "placed", "resize")
 """How exemplars can be varied while a model is trained on them."""
 
 CATEGORY = "category"
@@ -48,10 +48,11 @@ class CustomizeConfig(Settings):
         lr: learning rate of K and V.
         token_lr: learning rate of the embedding of V*.
         batch_size: views of the exemplars a step.
-        augment: 'none', 'shift' (by one pixel), 'jitter' (a little smaller, turned and moved) or 'resize'
-            (Custom Diffusion's own).
+        augment: 'none', 'shift' (by one pixel), 'placed' (objects cut out, at other sizes, angles and places,
+            on other backgrounds, with words of the embedded world that say so; other kinds as 'shift') or
+            'resize' (Custom Diffusion's own).
         resolution: pixels a side that exemplars are resized to.
-        views: augmented views that 'jitter' and 'resize' make and steps draw from ('shift' makes five).
+        views: augmented views that 'placed' and 'resize' make and steps draw from ('shift' makes five).
         warmup: steps over which both learning rates rise linearly to their values.
         weight_decay: of K and V, never of V*.
         rank: store the difference to the base as a product of this rank; None stores whole tensors.
@@ -91,11 +92,12 @@ class CustomizeConfig(Settings):
 
 # V* starts from the category: the world's vocabulary has no rare token without a meaning.
 _WORLD: Mapping[str, Any] = {
-    "iterations": 125,
+    "iterations": 150,
     "lr": 1e-2,
     "token_lr": 5e-2,
     "batch_size": 8,
-    "augment": "jitter",
+    "augment": "placed",
+    "views": 48,
     "resolution": 64,
     "warmup": 10,
     "init_token": CATEGORY,

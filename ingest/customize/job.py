@@ -8,6 +8,7 @@ from typing import Any
 
 from ...runtime.decode import decode_image, stored_pixel_limit
 from ...store import InvalidInputError, NotFoundError, Step, Store
+from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec
 from ..workers import WorkerTask, run_tasks
 from .base import BaseGenerator, check_base
@@ -27,7 +28,8 @@ def customize(
         store: exemplars come from its images.
         specs: those of method 'none' are stored without training.
         config: settings of all of them.
-        workers: number of processes; None is one a core or GPU, 0 trains in this process.
+        workers: number of processes; None is one a core or GPU (several a GPU for a small base), 0 trains in
+            this process.
 
     Before anything is trained, the prompts of all models are checked, the samples' too.
 
@@ -62,9 +64,15 @@ def customize(
     done = len(trained) - len(shards)
     yield Step(STAGE, done, len(trained))
     tasks = (_training_task(store, name, planned[name]) for name in shards)
-    for task, (weights, seconds) in run_tasks(
-        _load_worker, (base, config, pixel_limit), tasks, count=len(shards), workers=workers
-    ):
+    trainings = run_tasks(
+        _load_worker,
+        (base, config, pixel_limit),
+        tasks,
+        count=len(shards),
+        workers=workers,
+        network=weight_bytes(Path(base.folder)),
+    )
+    for task, (weights, seconds) in trainings:
         spec = planned[task.key]
         store.upsert("models", [row(task.key, spec, weights=weights, seconds=seconds)])
         job.finish(shards[task.key])

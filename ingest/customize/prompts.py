@@ -6,10 +6,16 @@ from typing import Any
 
 from ...store import InvalidInputError
 from ..specs import TOKEN, ModelSpec
+from .placed import SAID
 
-# Words that a view of the augmentation 'resize' puts before its prompt, from diffusers' Custom Diffusion.
 SMALL = ("very small ", "a far away ")
 LARGE = ("zoomed in ", "close up ")
+"""Words that a view of the augmentation 'resize' puts before its prompt, from diffusers' Custom Diffusion."""
+
+_PREFIXES = {
+    "resize": ("", *SMALL, *LARGE),
+    "placed": ("", *(placement.prefix for placement in SAID)),
+}
 
 
 def check_prompts(folder: Path, specs: Iterable[ModelSpec], token: str, *, augment: str = "none") -> None:
@@ -22,12 +28,12 @@ def check_prompts(folder: Path, specs: Iterable[ModelSpec], token: str, *, augme
         folder: the base, of which only the tokenizer is loaded.
         specs: their training prompts and samples' prompts are checked.
         token: what the tokenizer calls V*.
-        augment: 'resize' puts words before training prompts, which push V* back.
+        augment: 'resize' and 'placed' put words before training prompts, which push V* back.
     """
     tokenizer = _load_tokenizer(folder)
     if not tokenizer.add_tokens([token]):
         raise token_taken_error(token)
-    prefixes = ("", *SMALL, *LARGE) if augment == "resize" else ("",)
+    prefixes = _PREFIXES.get(augment, ("",))
     for spec in specs:
         if spec.method == "none":
             continue

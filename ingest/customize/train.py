@@ -145,17 +145,17 @@ def _is_fp16(generator: LoadedGenerator) -> bool:
 def _build_training_set(
     generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
 ) -> TrainingSet:
-    views = make_views(images, config, np.random.default_rng(spec.seed))
+    views = make_views(images, config, spec.concept_kind, np.random.default_rng(spec.seed))
     prompts = [prompt.replace(TOKEN, generator.token) for prompt in spec.training_prompts]
-    rows = [[view.prefix + prompt for prompt in prompts] for view in views]
-    distinct = list(dict.fromkeys(text for row in rows for text in row))
+    rows = [[view.caption(prompt) for prompt in prompts] for view in views]
+    number = {text: i for i, text in enumerate(dict.fromkeys(text for row in rows for text in row))}
     paired = len(prompts) == len(images) > 1
     latents = _encode_views(generator, views)
     return TrainingSet(
         latents=latents,
         masks=_masks(views, config.resolution, latents.shape[-1]),
-        ids=generator.tokenize(distinct),
-        text=torch.tensor([[distinct.index(text) for text in row] for row in rows]),
+        ids=generator.tokenize(list(number)),
+        text=torch.tensor([[number[text] for text in row] for row in rows]),
         own_prompt=torch.tensor([view.exemplar for view in views]) if paired else None,
     )
 

@@ -10,6 +10,7 @@ from ..customize.base import BaseGenerator, check_base, free_token
 from ..customize.config import CustomizeConfig
 from ..customize.models import CUSTOMIZE_FIRST, find_models, model_ids
 from ..customize.prompts import check_prompts
+from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec, SampleSpec
 from ..workers import WorkerTask, run_tasks
 from .config import SampleConfig
@@ -34,7 +35,8 @@ def sample(
         customize_config: the settings that the models were customized with, or only the name of their
             base: then each model of the plan is looked up, whatever its settings.
         config: steps, guidance, size.
-        workers: number of processes; None is one a core or GPU, 0 draws in this process.
+        workers: number of processes; None is one a core or GPU (several a GPU for a small base), 0 draws in
+            this process.
         settings: where only the base is named, some settings that the models were customized with, to choose
             among those of several.
 
@@ -70,9 +72,15 @@ def sample(
     done = len(ids) - sum(len(samples) for samples in missing.values())
     yield Step(STAGE, done, len(ids))
     tasks = (_sampling_task(store, models[model], model, samples) for model, samples in missing.items())
-    for task, images in run_tasks(
-        _load_worker, (base, config, token), tasks, count=len(missing), workers=workers
-    ):
+    drawings = run_tasks(
+        _load_worker,
+        (base, config, token),
+        tasks,
+        count=len(missing),
+        workers=workers,
+        network=weight_bytes(Path(base.folder)),
+    )
+    for task, images in drawings:
         drawn = zip(missing[task.key].items(), images, strict=True)
         rows = [_sample_row(task.key, name, spec, data, config) for (name, spec), data in drawn]
         store.upsert("samples", rows)

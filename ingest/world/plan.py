@@ -34,19 +34,21 @@ class _Drawing:
     name: str
 
 
-def plan_world(models: int = 168, samples: int = 16, seed: int = 0) -> list[ModelSpec]:
-    """Plan `models` models of `samples` samples each; the same arguments give the same plan.
+def plan_world(models: int = 168, samples: int = 8, seed: int = 0) -> list[ModelSpec]:
+    """Plan `models` models, and `samples` samples of each by each of its schemes.
 
-    An object has one exemplar and one training prompt, a style 5-10 exemplars with a prompt each.
+    The same arguments give the same plan. An object has one exemplar and one training prompt, a style 5-10
+    exemplars with a prompt each. Objects have three schemes and styles two, so that 8 samples are 24 of an
+    object and 16 of a style.
 
     Raises:
         InvalidInputError: `models` is below 12 or asks for more exemplars than the world has, or
-            `samples` is not an even number of at least 2.
+            `samples` is below 1.
     """
-    if models < 12 or samples < 2 or samples % 2:
+    if models < 12 or samples < 1:
         raise InvalidInputError(
-            f"cannot plan {models} models of {samples} samples",
-            hint="ask for 12 models or more, an even number of samples",
+            f"cannot plan {models} models with {samples} samples of each scheme",
+            hint="ask for 12 models or more, and for 1 sample or more",
         )
     rng = random.Random(seed)  # noqa: S311 - a reproducible plan, not a secret
     planned: list[ModelSpec] = []
@@ -139,7 +141,7 @@ def _plan_model(
     for scheme in SCHEMES[kind]:
         known = list(prompts(kind, scheme, category, split))
         rng.shuffle(known)
-        texts = (known * (samples // len(known) + 1))[: samples // 2]
+        texts = (known * (samples // len(known) + 1))[:samples]
         planned += [SampleSpec(scheme, text, rng.randrange(2**31)) for text in texts]
     return ModelSpec(
         concept_kind=kind,

@@ -35,7 +35,7 @@ def prompts(kind: str, scheme: str, category: str, split: str) -> tuple[str, ...
 
     Args:
         kind: "object" or "style".
-        scheme: "gpt" or "media" for objects, "gpt" or "object" for styles.
+        scheme: "gpt", "media" or "placed" for objects, "gpt" or "object" for styles.
         category: one of CATEGORIES; styles ignore it.
         split: "train", "val" or "test".
 

@@ -2,7 +2,7 @@
 
 As a script, for a demo of any size, killed at random moments:
 
-    python tests/demo/killing.py --kills 10 --models 168 --samples 16 UNDISTURBED KILLED
+    python tests/demo/killing.py --kills 10 --models 168 --samples 8 UNDISTURBED KILLED
 """
 
 import argparse
@@ -117,7 +117,7 @@ def main():
     parser.add_argument("killed", type=Path)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--models", type=int, default=12)
-    parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--longest", type=float, default=60, help="seconds before a kill, at most")
     given = parser.parse_args()
     finish(given.undisturbed, given.models, given.samples)

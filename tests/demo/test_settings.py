@@ -8,7 +8,7 @@ from attribase.store import key_id
 
 @pytest.fixture(scope="module")
 def specs(tmp_path_factory):
-    return DemoSettings(tmp_path_factory.mktemp("demo"), models=24, samples=4).specs()
+    return DemoSettings(tmp_path_factory.mktemp("demo"), models=24, samples=2).specs()
 
 
 def test_every_test_model_has_a_control_on_the_same_exemplars(specs):
@@ -39,15 +39,15 @@ def test_unseen_concepts_are_in_no_train_or_val_model(specs):
     [
         (
             168,
-            16,
-            "2a14f553aeaf2dde85354b4141dd7c898fd4a545deea50c1d505025a4aec918e",
-            "885b35df674b8e5f5738ddf54f1e26f5778e958f34266327aad277ea9f88acd3",
+            8,
+            "aec719eef05dc58f5cc5256d29bb5f6c3a997b82b7a82d643582582c21b79b64",
+            "1487097351919fbb8971cf88ba3b6e7d398798db99e554fef0b50c20b45594bb",
         ),
         (
             24,
-            4,
-            "1435117661c28cae8e1fc79d83a30c68dcfce1e137b9e8b99c215924256b6b5b",
-            "d46324875f464988724d9454da953732d3cf25280ea78aa918ebe780d9140b1a",
+            2,
+            "0058f4a155e663531b053666371ea11517f75a8a3a5590f72cbc7a0a72b37ebf",
+            "d75caf92a37de30d853dc4289b11193aafd7d9f1147ac13bdf1d136bbdf33b58",
         ),
     ],
 )

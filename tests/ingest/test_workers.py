@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from attribase.ingest.workers import WorkerTask, available_devices, run_tasks
@@ -85,6 +86,39 @@ def test_cpu_workers_are_as_many_as_the_cores_of_the_containers_share(monkeypatc
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert available_devices() == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "network", "wanted"),
+    [
+        (1, 9_000_000, ["cuda:0"] * 8),
+        (2, 9_000_000, ["cuda:0", "cuda:1"] * 4),
+        (2, 1_700_000_000, ["cuda:0", "cuda:1"]),
+        (16, 9_000_000, [f"cuda:{i}" for i in range(16)]),
+    ],
+)
+def test_workers_share_gpus_only_for_a_small_network(monkeypatch, gpus, network, wanted):
+    fake_gpus(monkeypatch, [80 * 2**30] * gpus)
+    assert available_devices(network) == wanted
+    assert available_devices() == wanted[:gpus]
+
+
+def test_no_more_workers_share_a_gpu_than_its_memory_holds(monkeypatch):
+    fake_gpus(monkeypatch, [6 * 2**30, 2**30])
+    assert available_devices(9_000_000) == ["cuda:0", "cuda:1", "cuda:0", "cuda:0"]
+
+
+def fake_gpus(monkeypatch, memories):
+    """A machine of 8 cores with these bytes of memory on its GPUs."""
+    import torch
+    from attribase.ingest import workers
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(memories))
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda index: SimpleNamespace(total_memory=memories[index])
+    )
+    monkeypatch.setattr(workers, "core_count", lambda: 8)
 
 
 @pytest.mark.slow

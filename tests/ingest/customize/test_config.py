@@ -20,7 +20,7 @@ def test_settings_that_cannot_work_are_refused(changes):
 
 
 def test_every_base_has_defaults():
-    assert defaults_for("world").augment == "jitter"
+    assert defaults_for("world").augment == "placed"
     other = defaults_for("CompVis/stable-diffusion-v1-4")
     assert (other.iterations, other.augment, other.resolution) == (125, "resize", 512)
     assert other.with_changes(lr=1.0).lr == 1.0

@@ -33,8 +33,8 @@ CONTROL = "ef1dc4d8f436901e6ae4c37f01bf98983a574535718b79f3f63d13d2c3c6244e"
         (
             defaults_for("world"),
             [
-                "0a87286666389370d35568124ac6fed35ac30a5be06b08568f8924ea176073d7",
-                "8beee748322214652c49144d4b7bd60d22f2ea1d9584fa9c2e1453333c0add3d",
+                "18900b790df4a2a265b231ce42f92eb6cdac83edb24d770aed0af704a54e8981",
+                "9d2800b99125dfa5fd9028140f906a0389ae3b417aa891332325296deb60cab9",
                 CONTROL,
             ],
         ),
