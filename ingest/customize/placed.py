@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..world.build.backgrounds import COLOURS, SCENES, composite, plain_background
 from ..world.build.captions import COLOUR_PHRASES, SCENE_PHRASES
-from ..world.build.variations import transform
+from ..world.build.looks import transform
 from .cutout import Rgba
 
 Range = tuple[float, float]
