@@ -49,13 +49,16 @@ def _reached_from_the_border(same: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool
     canvas = Image.new("L", (width + 2, height + 2), 255)
     canvas.paste(Image.fromarray(np.where(same, 255, 0).astype(np.uint8)), (1, 1))
     ImageDraw.floodfill(canvas, (0, 0), 128)
-    return np.asarray(canvas)[1:-1, 1:-1] == 128
+    reached: npt.NDArray[np.bool_] = np.asarray(canvas)[1:-1, 1:-1] == 128
+    return reached
 
 
 def _largest_around(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The maximum over each pixel and its eight neighbours."""
     height, width = values.shape
     wide = np.pad(values, 1, mode="edge")
-    return np.maximum.reduce(
-        [wide[row : row + height, column : column + width] for row in range(3) for column in range(3)]
-    )
+    neighbours = [
+        wide[row : row + height, column : column + width] for row in range(3) for column in range(3)
+    ]
+    largest: npt.NDArray[Any] = np.maximum.reduce(neighbours)
+    return largest
