@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from attribase.query import Request, Session, answer_all
 from attribase.runtime import Preprocessing
-from attribase.store import NotFoundError
+from attribase.store import NotFoundError, Store
 
 
 def test_a_snapshot_stays_the_same_until_a_table_changes(small):
@@ -94,3 +94,13 @@ def test_what_an_encoder_does_with_profiles_is_known_without_its_network(small):
     how = Preprocessing(4, 4).to_json()
     small.store.upsert("encoders", [{"encoder": "enc", "dim": 16, "preprocessing": how}], update=True)
     assert Session(small.store).snapshot().profiles("enc") == "srgb"
+
+
+def test_a_store_without_the_column_of_parts_has_no_composites(tmp_path):
+    """Versions of a table that an earlier attribase wrote lack it, and tags keep them."""
+    store = Store.create(tmp_path / "store")
+    store.upsert("encoders", [{"encoder": "a", "dim": 2}])
+    store.dataset("encoders").drop_columns(["parts"])
+    snapshot = Session(store).snapshot()
+    assert snapshot.parts("a") == []
+    assert snapshot.profiles("a") == "ignore"
