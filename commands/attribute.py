@@ -34,7 +34,7 @@ def _check_field(value: str | None) -> str | None:
 @click.command()
 @click.argument("items", nargs=-1, required=True, metavar="ITEM...")
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
-@click.option("--encoder", help="Which features; left out, the first encoder by name.")
+@click.option("--encoder", help="Which features; left out, those of the newest mapper.")
 @click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
 @click.option(
     "--pool",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,21 +52,34 @@ def encoders(store: TableReader) -> list[str]:
 
 def mappers(store: TableReader, encoder: str) -> list[str]:
     """Trained mappers of `encoder`, newest first; raw features are not among them."""
-    rows = store.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
-    mine = [row for row in rows if row["encoder"] == encoder]
-    mine.sort(key=lambda row: row["mapper"])
-    mine.sort(key=lambda row: (row["created"] is not None, row["created"]), reverse=True)
-    return [row["mapper"] for row in mine]
+    return [row["mapper"] for row in trained_mappers(store) if row["encoder"] == encoder]
+
+
+def trained_mappers(store: TableReader) -> list[dict[str, Any]]:
+    """`encoder` and `mapper` of every trained mapper, newest first, then by name."""
+    rows: list[dict[str, Any]] = store.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
+    rows.sort(key=lambda row: (row["mapper"], row["encoder"]))
+    rows.sort(key=lambda row: (row["created"] is not None, row["created"]), reverse=True)
+    return rows
 
 
 def choose_encoder(store: TableReader, name: str | None) -> str:
-    """`name` if the store has vectors of it, the first encoder when left out; else NotFoundError."""
+    """`name` if the store has vectors of it; left out, see `default_encoder`. Raises NotFoundError."""
     known = encoders(store)
     if name is not None and name not in known:
         raise NotFoundError(
             f"the store has no vectors of the encoder {name!r}", hint=f"it has {', '.join(known)}"
         )
-    return name or known[0]
+    return name or default_encoder(store, known)
+
+
+def default_encoder(store: TableReader, known: Sequence[str]) -> str:
+    """The one of `known` encoders that has the newest mapper; the first of them where none has any.
+
+    A store also has encoders to compare with, as thumbnails, which nobody trained for answers.
+    """
+    trained = (row["encoder"] for row in trained_mappers(store))
+    return next((encoder for encoder in trained if encoder in known), known[0])
 
 
 def choose_mapper(store: TableReader, encoder: str, name: str | None) -> str:

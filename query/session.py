@@ -98,13 +98,17 @@ class Snapshot:
         return hashlib.sha256(versions.encode()).hexdigest()[:12]
 
     def space(self, encoder: str | None = None, mapper: str | None = None) -> SearchSpace:
-        """The images of one encoder and mapper; left out, the first encoder and the newest mapper.
+        """The images of one encoder and mapper; left out, the newest mapper and its encoder.
 
         Raises NotFoundError for unknown names, ConflictError where the mapper has mapped nothing.
         """
         asked = encoder, mapper
         encoder = self.cached(
-            ("encoder", encoder), lambda: choose_encoder(self.pinned, encoder), "encoders", *self._vectors()
+            ("encoder", encoder),
+            lambda: choose_encoder(self.pinned, encoder),
+            "encoders",
+            "mappers",
+            *self._vectors(),
         )
         mapper = self.cached(
             ("mapper", encoder, mapper), lambda: choose_mapper(self.pinned, encoder, mapper), "mappers"

@@ -47,7 +47,7 @@ class Request:
     """How questions are answered. Raises InvalidInputError for a value out of range.
 
     Attributes:
-        encoder: which features; the first encoder by name when left out.
+        encoder: which features; when left out those of the newest mapper, else the first by name.
         mapper: which mapper, or `none`; the newest one when left out, `none` where there is none.
         k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.

@@ -104,7 +104,7 @@ def abstention_table(
 
     Args:
         store: the store.
-        encoder: which features; the first one by name when left out.
+        encoder: which features; when left out those of the newest mapper, else the first by name.
         mapper: which mapper, or `none`; the newest one when left out.
         split: of the models.
         by: what groups are: `kind` or `case`.

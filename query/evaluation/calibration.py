@@ -100,7 +100,7 @@ def sample_influence(
 
     Args:
         store: the store.
-        encoder: which features; the first one by name when left out.
+        encoder: which features; when left out those of the newest mapper, else the first by name.
         mapper: which mapper, or `none`; the newest one when left out.
         case: only this one.
         split: only models of this split.

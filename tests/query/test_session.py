@@ -1,12 +1,16 @@
 """A store kept open: what is read again and when, at which versions, and by many threads."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Barrier
 
+import numpy as np
 import pytest
 from attribase.query import Request, Session, answer_all
 from attribase.runtime import Preprocessing
-from attribase.store import NotFoundError, Store
+from attribase.store import NotFoundError, Store, key_id
+
+from .conftest import Fake
 
 
 def test_a_snapshot_stays_the_same_until_a_table_changes(small):
@@ -104,3 +108,20 @@ def test_a_store_without_the_column_of_parts_has_no_composites(tmp_path):
     snapshot = Session(store).snapshot()
     assert snapshot.parts("a") == []
     assert snapshot.profiles("a") == "ignore"
+
+
+def test_the_newest_mapper_and_its_encoder_answer_when_none_is_named(small):
+    """And the first encoder by name where nothing is trained."""
+    other = Fake(small.store, encoder="another")
+    other.embed(["g0", "g1"], "image")
+    session = Session(small.store, refresh=0)
+    assert session.snapshot().space().encoder == "another"
+    for fake, name, day in ((small, "old", 1), (other, "older", 0), (small, "newest", 2)):
+        fake.mapper(name, np.eye(16), np.eye(16))
+        row = {"mapper_id": key_id(fake.encoder, name), "encoder": fake.encoder, "mapper": name}
+        created = datetime(2026, 11, 1 + day)
+        small.store.upsert("mappers", [row | {"created": created}], update=True)
+        space = session.snapshot().space()
+        newest = ("enc", "old") if name != "newest" else ("enc", "newest")
+        assert (space.encoder, space.mapper) == newest
+    assert session.snapshot().space("another").mapper == "older"

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.lookup import is_in, quote
+from ...catalog import default_encoder, trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
@@ -118,15 +119,16 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Encoders that have vectors, by name, each with its mappers: newest first, raw features last."""
+    """Encoders that have vectors, each with its mappers: newest first, raw features last.
+
+    By name, but the one that answers when none is named comes first.
+    """
     pinned = snapshot.pinned
     calibrated = {
         (row["encoder"], row["mapper"])
         for row in pinned.read("calibrations", ["encoder", "mapper"]).to_pylist()
     }
-    trained = pinned.read("mappers", ["encoder", "mapper", "created"]).to_pylist()
-    trained.sort(key=lambda row: row["mapper"])
-    trained.sort(key=lambda row: (row["created"] is not None, row["created"]), reverse=True)
+    trained = trained_mappers(pinned)
     indexes = _indexes(snapshot)
     encoders = sorted(pinned.read("encoders", ["encoder", "dim"]).to_pylist(), key=lambda row: row["encoder"])
     found = []
@@ -144,6 +146,9 @@ def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
                 "index": {mapper: indexes[name, mapper] for mapper in mappers if (name, mapper) in indexes},
             }
         )
+    if found:
+        first = default_encoder(pinned, [one["encoder"] for one in found])
+        found.sort(key=lambda one: one["encoder"] != first)
     return found
 
 
