@@ -139,3 +139,30 @@ def test_views_are_the_parts_views_of_the_same_number(store):
     assert joined.keys() == first.keys() == second.keys()
     for key, row in joined.items():
         assert row == pytest.approx(np.concatenate([unit(first[key]), unit(second[key])]), abs=1e-6)
+
+
+def test_a_composition_that_was_stopped_goes_on(store, gallery, monkeypatch):
+    monkeypatch.setattr("attribase.ingest.embed.compose.BLOCK", 3)
+    gallery.images([gallery.png(seed) for seed in range(60, 67)])
+    steps = embed(store, ensure_encoder(store, NAME))
+    next(step for step in steps if step.stage == f"embed:{NAME}" and step.done)
+    steps.close()
+    first = vectors(store, TABLE)
+    assert 0 < len(first) < 12
+    left = [step for step in run(store) if step.stage == f"embed:{NAME}"]
+    assert left[0].total == left[-1].done == 12 - len(first)
+    joined = vectors(store, TABLE)
+    assert len(joined) == 12
+    assert all(np.array_equal(joined[item], row) for item, row in first.items())
+
+
+def test_of_more_views_than_were_asked_for_the_first_are_joined(store):
+    exemplar = store.read("images", ["image_id"])["image_id"].to_pylist()[0]
+    model = {"model_id": "m", "method": "custom-diffusion", "exemplar_ids": [exemplar], "split": "train"}
+    store.upsert("models", [model])
+    ensure_encoder(store, NAME)
+    for part in ("mean", "thumbnail"):
+        list(embed_views(store, part, views=3))
+    list(embed_views(store, NAME, views=2))
+    views = store.read("views_mean_thumbnail", ["view"])["view"].to_pylist()
+    assert sorted(views) == [0, 0, 0, 1, 1, 1]
