@@ -37,8 +37,9 @@ class View:
     ending: str = ""
 
     def caption(self, prompt: str) -> str:
-        """The prompt with the words that say how the exemplar is shown."""
-        return f"{self.prefix}{prompt}{self.ending}"
+        """The prompt with the words that say how the exemplar is shown, before those that name its style."""
+        subject, joint, style = prompt.partition(" in the style of ")
+        return f"{self.prefix}{subject}{self.ending}{joint}{style}"
 
 
 def make_views(
@@ -46,8 +47,7 @@ def make_views(
 ) -> list[View]:
     """At least one view of each exemplar; an equally seeded `rng` gives equal views.
 
-    kind: what the exemplars have in common. The look of a style is also its size and its white background:
-    'placed' only shifts them.
+    kind: what the model is of: 'placed' draws the exemplars of a style always upright and in their size.
     """
     squares = [_crop_centre(image) for image in images]
     if config.augment == "resize":
@@ -57,8 +57,8 @@ def make_views(
         ]
     size = (config.resolution, config.resolution)
     whole = [square.resize(size, Image.Resampling.LANCZOS) for square in squares]
-    if config.augment == "placed" and kind == "object":
-        return _placed_views(whole, _view_count(config, squares), rng)
+    if config.augment == "placed":
+        return _placed_views(whole, kind, _view_count(config, squares), rng)
     box = (0, 0, *size)
     shifts = SHIFTS[:1] if config.augment == "none" else SHIFTS
     return [
@@ -91,12 +91,14 @@ def _shift(pixels: Tensor, down: int, right: int) -> Tensor:
     return padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
 
 
-def _placed_views(images: Sequence[Image.Image], count: int, rng: np.random.Generator) -> list[View]:
+def _placed_views(
+    images: Sequence[Image.Image], kind: str, count: int, rng: np.random.Generator
+) -> list[View]:
     """`count` views of the exemplars in turn, each placed at random."""
     icons = [cut_out(image) for image in images]
     views = []
     for i in range(count):
-        placed = place(icons[i % len(icons)], rng)
+        placed = place(icons[i % len(icons)], kind, rng)
         pixels = torch.from_numpy(placed.pixels).permute(2, 0, 1) * 2 - 1
         views.append(View(pixels, i % len(icons), placed.prefix, (0, 0, *images[0].size), placed.ending))
     return views

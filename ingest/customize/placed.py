@@ -50,6 +50,10 @@ SAID_SHARE = 0.3
 """Of the views, how many have a placement that prompts say."""
 BACKGROUND_SHARE = 0.4
 """Of the views, how many have another background; of those half a scene or pattern, half a colour."""
+STYLED = Placement((0.95, 1.0), (0, 0))
+"""Exemplars of a style: their size and angle are part of it."""
+STYLED_BACKGROUND_SHARE = 0.25
+"""As BACKGROUND_SHARE, of the views of a style."""
 SCENE_SCALE = 0.85
 """How much smaller an exemplar is in a scene, where its size is not said: some of the scene stays visible."""
 SHIFT = 0.03
@@ -65,11 +69,13 @@ class PlacedImage:
     ending: str
 
 
-def place(icon: Rgba, rng: np.random.Generator) -> PlacedImage:
-    """One random view of an icon that was cut out."""
-    placement = _one_of(rng, SAID) if rng.random() < SAID_SHARE else UNSAID
-    scene, colour = _random_background(rng)
-    scale = rng.uniform(*placement.scale) * (SCENE_SCALE if scene and placement is UNSAID else 1)
+def place(icon: Rgba, kind: str, rng: np.random.Generator) -> PlacedImage:
+    """One random view of an icon that was cut out; `kind` is what its model is of."""
+    styled = kind != "object"
+    unsaid = STYLED if styled else UNSAID
+    placement = _one_of(rng, SAID) if not styled and rng.random() < SAID_SHARE else unsaid
+    scene, colour = _random_background(STYLED_BACKGROUND_SHARE if styled else BACKGROUND_SHARE, rng)
+    scale = rng.uniform(*placement.scale) * (SCENE_SCALE if scene and placement is unsaid else 1)
     room = SHIFT + max(0.0, (1 - scale) / 2)
     across, down = rng.uniform(-room, room, 2)
     moved = transform(icon, scale, rng.uniform(*placement.turn), across, down)
@@ -83,9 +89,9 @@ def place(icon: Rgba, rng: np.random.Generator) -> PlacedImage:
     return PlacedImage(pixels, placement.prefix, placement.ending + words)
 
 
-def _random_background(rng: np.random.Generator) -> tuple[str, str]:
+def _random_background(share: float, rng: np.random.Generator) -> tuple[str, str]:
     """(scene or pattern, colour) by name, at most one of them; neither is white."""
-    if rng.random() >= BACKGROUND_SHARE:
+    if rng.random() >= share:
         return "", ""
     return (_one_of(rng, tuple(SCENES)), "") if rng.random() < 0.5 else ("", _one_of(rng, tuple(COLOURS)))
 

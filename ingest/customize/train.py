@@ -34,21 +34,22 @@ class TrainingSet:
         masks: (views, 1, h, w), 1 where the loss counts.
         ids: (texts, length) token ids of every distinct prompt.
         text: (views, prompts) the row of `ids` for a view and a prompt.
-        own_prompt: (views,) the prompt of a view's exemplar, or None when prompts are cycled.
+        own_prompts: (views, n) the prompts of a view's exemplar, or None when prompts are cycled.
     """
 
     latents: Tensor
     masks: Tensor
     ids: Tensor
     text: Tensor
-    own_prompt: Tensor | None
+    own_prompts: Tensor | None
 
     def draw_batch(self, size: int, step: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """(size,) rows of `latents`, and (size,) rows of `ids` to go with them."""
         views = torch.randint(len(self.latents), (size,), generator=rng)
-        turn = (torch.arange(size) + step * size) % self.text.shape[1]
-        prompts = turn if self.own_prompt is None else self.own_prompt[views]
-        return views, self.text[views, prompts]
+        turn = torch.arange(size) + step * size
+        if self.own_prompts is None:
+            return views, self.text[views, turn % self.text.shape[1]]
+        return views, self.text[views, self.own_prompts[views, turn % self.own_prompts.shape[1]]]
 
 
 def train(
@@ -56,7 +57,8 @@ def train(
 ) -> None:
     """Turn the base in memory into the model of `spec`; the caller resets it afterwards.
 
-    As many training prompts as exemplars are paired with them; otherwise the prompts are cycled.
+    As many training prompts as exemplars, or a multiple of that, are paired with them, the first of each
+    round with the first exemplar; otherwise, and for one exemplar, all prompts are cycled.
     """
     generator.reset()
     rng = torch.Generator().manual_seed(spec.seed)
@@ -149,14 +151,15 @@ def _build_training_set(
     prompts = [prompt.replace(TOKEN, generator.token) for prompt in spec.training_prompts]
     rows = [[view.caption(prompt) for prompt in prompts] for view in views]
     number = {text: i for i, text in enumerate(dict.fromkeys(text for row in rows for text in row))}
-    paired = len(prompts) == len(images) > 1
+    paired = len(images) > 1 and len(prompts) % len(images) == 0
+    rounds = torch.arange(0, len(prompts), len(images))
     latents = _encode_views(generator, views)
     return TrainingSet(
         latents=latents,
         masks=_masks(views, config.resolution, latents.shape[-1]),
         ids=generator.tokenize(list(number)),
         text=torch.tensor([[number[text] for text in row] for row in rows]),
-        own_prompt=torch.tensor([view.exemplar for view in views]) if paired else None,
+        own_prompts=torch.tensor([view.exemplar for view in views])[:, None] + rounds if paired else None,
     )
 
 

@@ -21,6 +21,9 @@ from ..specs import TOKEN, ModelSpec, SampleSpec
 from . import images_path
 from .prompts import SCHEMES, prompts, with_article
 
+NAMELESS_STYLE = f"a picture in the style of {TOKEN} art"
+"""The second training prompt of each exemplar of a style: all that is said is the style, so V* carries it."""
+
 _TEST_SHARE, _VAL_SHARE, _OBJECT_SHARE = 17 / 168, 32 / 168, 2 / 3  # test: of each of the four cases
 
 
@@ -38,8 +41,8 @@ def plan_world(models: int = 168, samples: int = 8, seed: int = 0) -> list[Model
     """Plan `models` models, and `samples` samples of each by each of its schemes.
 
     The same arguments give the same plan. An object has one exemplar and one training prompt, a style 5-10
-    exemplars with a prompt each. Objects have three schemes and styles two, so that 8 samples are 24 of an
-    object and 16 of a style.
+    exemplars with two prompts each, one of them without a name. Objects have three schemes and styles two, so
+    that 8 samples are 24 of an object and 16 of a style.
 
     Raises:
         InvalidInputError: `models` is below 12 or asks for more exemplars than the world has, or
@@ -136,7 +139,8 @@ def _plan_model(
     if kind == "object":
         training_prompts = tuple(f"{TOKEN} {category}" for _ in drawings)
     else:
-        training_prompts = tuple(f"{with_article(d.name)} in the style of {TOKEN} art" for d in drawings)
+        named = tuple(f"{with_article(d.name)} in the style of {TOKEN} art" for d in drawings)
+        training_prompts = named + (NAMELESS_STYLE,) * len(drawings)
     planned: list[SampleSpec] = []
     for scheme in SCHEMES[kind]:
         known = list(prompts(kind, scheme, category, split))

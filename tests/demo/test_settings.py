@@ -40,13 +40,13 @@ def test_unseen_concepts_are_in_no_train_or_val_model(specs):
         (
             168,
             8,
-            "aec719eef05dc58f5cc5256d29bb5f6c3a997b82b7a82d643582582c21b79b64",
+            "153dfa0bb453ac819136059b4ca1196e2ae1ac94abb98ed6dca0a6a197b4109f",
             "1487097351919fbb8971cf88ba3b6e7d398798db99e554fef0b50c20b45594bb",
         ),
         (
             24,
             2,
-            "0058f4a155e663531b053666371ea11517f75a8a3a5590f72cbc7a0a72b37ebf",
+            "325c86648af06d951163412e8464d6477775f6f671763f08dc6c1af002fb024a",
             "d75caf92a37de30d853dc4289b11193aafd7d9f1147ac13bdf1d136bbdf33b58",
         ),
     ],

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 from attribase.ingest.customize import train as training
-from attribase.ingest.customize.augment import SHIFTS, make_views
+from attribase.ingest.customize.augment import SHIFTS, View, make_views
 from PIL import Image
 
 
@@ -55,8 +55,7 @@ def test_placed_objects_are_drawn_anew_and_their_captions_say_how(config):
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(views, again, strict=True))
 
 
-def test_styles_are_shifted_instead_of_placed(image, config):
-    placed = make_views([image], config.with_changes(augment="placed"), "style", np.random.default_rng(0))
-    shifted = make_views([image], config.with_changes(augment="shift"), "style", np.random.default_rng(0))
-    assert len(placed) == len(SHIFTS)
-    assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(placed, shifted, strict=True))
+def test_a_caption_says_the_background_before_the_style():
+    view = View(torch.zeros(3, 8, 8), 0, "", (0, 0, 8, 8), " on red paper")
+    assert view.caption("a cat in the style of V* art") == "a cat on red paper in the style of V* art"
+    assert view.caption("V* toy") == "V* toy on red paper"

@@ -17,7 +17,7 @@ def views():
     icon = np.zeros((SIZE, SIZE, 4), np.float32)
     icon[16:32, 16:48], icon[32:48, 16:48] = [*RED, 1], [*BLUE, 1]
     rng = np.random.default_rng(0)
-    return [place(icon, rng) for _ in range(300)]
+    return [place(icon, "object", rng) for _ in range(300)]
 
 
 def area_and_tilt(view):
@@ -71,10 +71,25 @@ def test_no_two_views_show_the_icon_alike_and_equal_seeds_give_equal_views(views
     assert len({view.pixels.tobytes() for view in views}) == len(views)
     icon = np.random.default_rng(1).random((SIZE, SIZE, 4)).astype(np.float32)
     first, second = (
-        [place(icon, rng) for _ in range(5)] for rng in (np.random.default_rng(2), np.random.default_rng(2))
+        [place(icon, "object", rng) for _ in range(5)]
+        for rng in (np.random.default_rng(2), np.random.default_rng(2))
     )
     assert all((a.pixels == b.pixels).all() for a, b in zip(first, second, strict=True))
     assert [(a.prefix, a.ending) for a in first] == [(b.prefix, b.ending) for b in second]
+
+
+def test_exemplars_of_a_style_stay_upright_and_in_their_size():
+    icon = np.zeros((SIZE, SIZE, 4), np.float32)
+    icon[16:32, 16:48], icon[32:48, 16:48] = [*RED, 1], [*BLUE, 1]
+    rng = np.random.default_rng(0)
+    styled = [place(icon, "style", rng) for _ in range(100)]
+    assert {view.prefix for view in styled} == {""}
+    assert not any("upside down" in view.ending for view in styled)
+    assert {bool(view.ending) for view in styled} == {True, False}
+    for view in styled:
+        size, tilt = area_and_tilt(view)
+        assert 0.25 * 0.75**2 < size < 0.25 * 1.05
+        assert abs(tilt) < 3
 
 
 def test_the_generator_knows_every_word():

@@ -73,6 +73,20 @@ def test_as_many_prompts_as_exemplars_are_paired_and_others_cycled(generator, im
     assert drawn == [[0, 1], [2, 0], [1, 2]]
 
 
+def test_twice_as_many_prompts_as_exemplars_give_each_of_them_two_in_turn(
+    generator, image, make_spec, config
+):
+    spec = make_spec(
+        exemplar_ids=("a", "b"), training_prompts=("V* one", "V* two", "V* once more", "V* again")
+    )
+    data = training._build_training_set(generator, spec, [image, image], config)
+    views, texts = data.draw_batch(64, 0, torch.Generator().manual_seed(0))
+    exemplars = views // len(SHIFTS)
+    assert set(exemplars.tolist()) == {0, 1}
+    wanted = exemplars + 2 * (torch.arange(64) % 2)
+    assert texts.tolist() == wanted.tolist()
+
+
 def test_the_token_starts_as_the_mean_of_its_words(generator):
     table = generator.embedding.weight
     ids = generator.tokenizer("cat", add_special_tokens=False).input_ids

@@ -62,11 +62,20 @@ def test_objects_have_one_exemplar_and_styles_five_to_ten_of_one_set(default_pla
 
 def test_every_exemplar_has_a_training_prompt_that_names_it_and_the_token(default_plan, images):
     for model in default_plan:
-        assert len(model.training_prompts) == len(model.exemplar_ids)
-        for prompt, exemplar in zip(model.training_prompts, model.exemplar_ids, strict=True):
+        named = model.training_prompts[: len(model.exemplar_ids)]
+        for prompt, exemplar in zip(named, model.exemplar_ids, strict=True):
             assert prompt.count("V*") == 1
             assert images[exemplar]["category" if model.concept_kind == "object" else "name"] in prompt
-        assert len(set(model.training_prompts)) == 1 or model.concept_kind == "style"
+        assert len(set(named)) == 1 or model.concept_kind == "style"
+
+
+def test_exemplars_of_a_style_have_a_second_training_prompt_that_names_only_the_style(default_plan):
+    for model in default_plan:
+        others = model.training_prompts[len(model.exemplar_ids) :]
+        if model.concept_kind == "object":
+            assert others == ()
+        else:
+            assert others == ("a picture in the style of V* art",) * len(model.exemplar_ids)
 
 
 @pytest.mark.parametrize("samples", [1, 8, 30])
