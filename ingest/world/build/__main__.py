@@ -188,16 +188,22 @@ def export_command(work: Path, target: Path) -> None:
 @click.option(
     "--to", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
 )
-def sheets_command(target: Path) -> None:
-    """Draw the packaged sets and base samples as contact sheets.
+@click.option("--store", "uri", help="A demo's store: also draw samples of its validation models.")
+def sheets_command(target: Path, uri: str | None) -> None:
+    """Draw the packaged sets and samples as contact sheets.
 
-    Example: python -m attribase.ingest.world.build sheets --to docs
+    Example: python -m attribase.ingest.world.build sheets --to docs --store attribase-demo/store
     """
+    from ....store import Store
     from .. import images_path, model_path
-    from .contact_sheet import base_sheet, sets_sheet
+    from .contact_sheet import base_sheet, customized_sheet, sets_sheet
 
     target.mkdir(parents=True, exist_ok=True)
-    for name, page in (("sets", sets_sheet(images_path())), ("base", base_sheet(model_path()))):
+    pages = {"sets": sets_sheet(images_path()), "base": base_sheet(model_path())}
+    if uri:
+        store = Store.open(uri)
+        pages |= {"samples": customized_sheet(store, "object"), "styles": customized_sheet(store, "style")}
+    for name, page in pages.items():
         page.quantize(256).save(target / f"world-{name}.png", optimize=True)
 
 

@@ -1,4 +1,4 @@
-"""Contact sheets for docs/: images of every set, and samples of the untouched generator."""
+"""Contact sheets for docs/: images of every set, samples of the untouched and of customized generators."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image
 
+from ....store import Store
+from ....store.errors import NotFoundError
+from ....store.lookup import quote
 from ...diffusion import load_pipeline
 from .sets import SETS
 
@@ -41,13 +44,14 @@ BASE_PROMPTS = (
 _GAP = 2
 
 
-def sheet(rows: Sequence[Sequence[Image.Image]], cell: int = 64) -> Image.Image:
-    """Rows of images on white, each `cell` pixels wide: the world's own size."""
+def sheet(rows: Sequence[Sequence[Image.Image | None]], cell: int = 64) -> Image.Image:
+    """Rows of images on white, each scaled to `cell` pixels, by default the world's size; None is empty."""
     step = cell + _GAP
     page = Image.new("RGB", (max(len(row) for row in rows) * step, len(rows) * step), "white")
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
-            page.paste(image.resize((cell, cell), Image.Resampling.BICUBIC), (x * step, y * step))
+            if image:
+                page.paste(image.resize((cell, cell), Image.Resampling.BICUBIC), (x * step, y * step))
     return page
 
 
@@ -58,7 +62,7 @@ def sets_sheet(parquet: Path, per_set: int = 24) -> Image.Image:
     for spec in SETS:
         own = [row["image"] for row in table if row["set"] == spec.name]
         chosen = own[:: max(len(own) // per_set, 1)][:per_set]
-        rows.append([Image.open(io.BytesIO(data)) for data in chosen])
+        rows.append([_decode(data) for data in chosen])
     return sheet(rows)
 
 
@@ -79,3 +83,36 @@ def base_sheet(model: Path, seeds: int = 4, steps: int = 14, guidance: float = 3
             ).images
         )
     return sheet(rows)
+
+
+def customized_sheet(store: Store, kind: str, *, models: int = 8, samples: int = 8) -> Image.Image:
+    """A row a validation model of `kind`, 'object' or 'style': exemplars, then samples of each scheme.
+
+    An object has one exemplar, of a style the first two are drawn.
+
+    Raises:
+        NotFoundError: the store has no samples of such models.
+    """
+    where = f"concept_kind = {quote(kind)} and split = 'val'"
+    found = store.read("models", ["model_id", "exemplar_ids"], where=where).sort_by("model_id").to_pylist()
+    rows: list[list[Image.Image | None]] = []
+    for model in found[:: max(len(found) // models, 1)][:models]:
+        row: list[Image.Image | None] = []
+        for _, data in store.blobs("images", "bytes", model["exemplar_ids"][:2]):
+            row.append(_decode(data or b""))
+        columns, own = ["sample_id", "scheme", "bytes"], f"model_id = {quote(model['model_id'])}"
+        drawn = store.read("samples", columns, where=own).sort_by("sample_id").to_pylist()
+        for scheme in sorted({sample["scheme"] for sample in drawn}):
+            row.append(None)
+            row += [_decode(sample["bytes"]) for sample in drawn if sample["scheme"] == scheme][:samples]
+        rows.append(row)
+    if not any(None in row for row in rows):
+        raise NotFoundError(
+            f"{store} has no samples of {kind} models in split val",
+            hint="use the store of an `attribase demo`",
+        )
+    return sheet(rows)
+
+
+def _decode(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
