@@ -10,6 +10,7 @@ from typing import BinaryIO
 import click
 
 from ..store import InvalidInputError
+from .abstention import abstention_command
 from .attribute import attribute
 from .compare import compare
 from .console import (
@@ -39,6 +40,7 @@ def query() -> None:
 
 query.add_command(attribute)
 query.add_command(compare)
+query.add_command(abstention_command)
 
 
 @query.command("eval")

@@ -8,6 +8,7 @@ from .attribution.answer import Answer, FailedQuestion, OwnerShare, Result
 from .attribution.attribute import answer_all, answer_each, attribute, attribute_many
 from .attribution.owners import influence_by
 from .attribution.request import Question, Request
+from .evaluation.abstention import AbstentionRow, abstention_table
 from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
@@ -22,6 +23,7 @@ from .sql.runner import run_sql
 from .sql.statements import load_sql
 
 __all__ = [
+    "AbstentionRow",
     "Answer",
     "Comparison",
     "FailedQuestion",
@@ -37,6 +39,7 @@ __all__ = [
     "Result",
     "Session",
     "Snapshot",
+    "abstention_table",
     "answer_all",
     "answer_each",
     "attribute",
