@@ -206,3 +206,46 @@ def test_a_table_says_how_many_images_have_no_vector(run, small):
         "226",
         "226",
     ]
+
+
+@pytest.fixture
+def ask(judged_once):
+    def invoke(*arguments):
+        return CliRunner().invoke(cli, ["-s", judged_once.store.uri, "query", "attribute", *arguments])
+
+    return invoke
+
+
+def test_a_table_begins_with_none_of_these(ask, judged_once):
+    (answer,) = attribute_many(judged_once.store, ["t1-s0"], alpha=0.1)
+    lines = ask("t1-s0", "--alpha", "0.1", "-k", "3").stdout.splitlines()
+    assert lines[0].startswith("none of these: up to ")
+    assert f"{answer.set_size} of {answer.embedded} images" in lines[1]
+    assert "in_set" in lines[2]
+    assert ask("t0-s0", "--alpha", "0.1").stdout.startswith("attributed: ")
+    assert "in_set" not in ask("t0-s0").stdout
+
+
+def test_a_level_is_in_json_csv_and_on_the_page(ask, tmp_path):
+    page = tmp_path / "answer.html"
+    said = ask("t1-s0", "--alpha", "0.1", "--format", "json", "--html", str(page))
+    one = json.loads(said.stdout)
+    assert (one["alpha"], one["attributed"], one["kind"]) == (0.1, False, "object")
+    assert {type(result["in_set"]) for result in one["results"]} == {bool}
+    assert "None of these: up to" in page.read_text(encoding="utf-8")
+    assert "in the set" in page.read_text(encoding="utf-8")
+    (row, *_) = csv.DictReader(io.StringIO(ask("t1-s0", "--alpha", "0.1", "--format", "csv").stdout))
+    assert float(row["p_none"]) == one["p_none"]
+    assert (row["attributed"].lower(), row["set_size"]) == ("false", str(one["set_size"]))
+    every = json.loads(ask("t1-s0", "--kind", "all", "--format", "json").stdout)
+    assert (every["kind"], every["attributed"]) == (None, None)
+
+
+def test_a_level_without_an_abstention_is_one_line_and_the_command(run):
+    said = run("m0-s0", "--alpha", "0.1")
+    assert said.exit_code == 1
+    assert said.stderr.splitlines() == [
+        "error: no abstention was trained for enc with none",
+        "next:  attribase -s STORE train abstention --encoder enc --mapper none",
+    ]
+    assert run("m0-s0", "--alpha", "1").exit_code == 2

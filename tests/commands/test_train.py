@@ -34,3 +34,13 @@ def test_help_says_which_recipe_is_the_default():
     text = " ".join(CliRunner().invoke(cli, ["train", "mapper", "--help"]).output.split())
     assert "[default: paper]" in text
     assert "embedded world" in text
+
+
+def test_an_abstention_is_trained_once(small):
+    asked = ["-s", small.store.uri, "train", "abstention", "--encoder", "enc", "--mapper", "none"]
+    first = CliRunner().invoke(cli, asked)
+    assert first.exit_code == 0, first.output
+    assert "null scores of 1 models" in first.stderr
+    assert small.store.count("abstentions") == 1
+    again = CliRunner().invoke(cli, asked)
+    assert again.stderr.splitlines()[-1] == "abstention is up to date"

@@ -10,6 +10,8 @@ from attribase.query.attribution.abstention import verdict
 from attribase.query.attribution.request import Request
 from attribase.runtime.conformal import p_values, set_threshold
 from attribase.store import ConflictError, InvalidInputError, key_id
+from attribase.store.removal import remove
+from attribase.store.removal_plan import plan_removal
 from attribase.train import train_abstention
 
 VAL = {f"o{n}": "object" for n in range(9)} | {f"y{n}": "style" for n in range(4)}
@@ -208,3 +210,18 @@ def test_the_verdict_is_plain(judged_once):
     assert next(verdict(attribute(judged_once.store, "t0-s0", alpha=0.1))).startswith("attributed: ")
     assert list(verdict(attribute(judged_once.store, "t0-s0"))) == []
     assert {"alpha", "p_none", "attributed", "set_size", "kind"} <= set(json.loads(json.dumps(no.to_dict())))
+
+
+def test_removing_a_validation_model_removes_its_scores(judged):
+    list(remove(judged.store, plan_removal(judged.store, ids=["e03"]), models=True))
+    assert judged.store.count("abstentions") == 0
+    assert attribute(judged.store, "t0-s0").p_none is None
+    list(train_abstention(judged.store, "enc", "none"))
+    (row,) = judged.store.read("abstentions", ["model_ids"]).to_pylist()
+    assert row["model_ids"] == sorted(set(VAL) - {"o3"})
+
+
+def test_removing_another_image_changes_the_pool(judged):
+    list(remove(judged.store, plan_removal(judged.store, ids=["g007"])))
+    assert judged.store.count("abstentions") == 1
+    assert any("changed" in note for note in attribute(judged.store, "t0-s0").notes)

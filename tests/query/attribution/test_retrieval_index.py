@@ -111,3 +111,24 @@ def test_found_similarities_are_those_of_the_exact_answer(small, monkeypatch):
         (r.image_id, r.similarity) for r in exact.results
     ]
     assert np.allclose([r.influence for r in found.results], [r.influence for r in exact.results], atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.5])
+@pytest.mark.parametrize("limit", [3, 40, 1000])
+def test_the_set_is_searched_to_its_end_or_its_size_is_unknown(judged, monkeypatch, alpha, limit):
+    names = ["t0-s0", "t1-s1", "t2-s2", "o3-s0"]
+    whole = answer_all(Session(judged.store).snapshot(), names, Request(k=1000, alpha=alpha, details=False))
+    snapshot, _ = indexed(judged.store, monkeypatch)
+    asked = Request(k=3, limit=limit, alpha=alpha, details=False)
+    for exact, found in zip(whole, answer_all(snapshot, names, asked), strict=True):
+        assert found.method == "index"
+        assert (found.p_none, found.attributed) == (exact.p_none, exact.attributed)
+        assert [one.in_set for one in found.results] == [one.in_set for one in exact.results[:3]]
+        known = exact.set_size == exact.pool_size or found.searched == found.pool_size
+        if known or exact.set_size < found.searched:
+            assert found.set_size == exact.set_size
+        else:
+            assert found.set_size is None
+            assert any("search exactly to know its size" in note for note in found.notes)
+        if limit == 1000:
+            assert found.set_size == exact.set_size

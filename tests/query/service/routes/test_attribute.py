@@ -130,3 +130,13 @@ def test_a_bad_file_of_several_is_an_error_in_its_place(client):
 def test_the_answer_counts_images_in_the_pool_with_a_vector_and_compared(client, world):
     answer = client.post("/v1/attribute", json={"sample": "m1-s0"}).json()
     assert [answer[name] for name in ("pool_size", "embedded", "searched")] == [len(world.pool())] * 3
+
+
+def test_a_level_without_an_abstention_is_an_error_with_the_command(client):
+    plain = client.post("/v1/attribute", json={"sample": "m1-s0"}).json()
+    assert (plain["p_none"], plain["attributed"], plain["alpha"], plain["set_size"]) == (None,) * 4
+    refused = client.post("/v1/attribute", json={"sample": "m1-s0", "alpha": 0.1})
+    assert refused.status_code == 409
+    assert "train abstention" in refused.json()["error"]["hint"]
+    for wrong in (0, 1, 2, "0.1"):
+        assert client.post("/v1/attribute", json={"sample": "m1-s0", "alpha": wrong}).status_code == 400
