@@ -9,6 +9,8 @@ from ..store import mapped_column
 from ..store.errors import InvalidInputError
 
 CENTRES = ("none", "gallery", "each")
+STARTS = ("identity", "whitened")
+POSITIVES = ("pair", "each", "sum", "mean")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,16 @@ class MapperConfig:
     learns the whole matrix. weight_decay: of AdamW, towards identity. gallery: the collection that
     validation searches, `validation_images` of it at most; every `validate_every` epochs.
     recipe: where the settings that were not given come from; stored with them, without effect.
+
+    The rungs above the paper's recipe (docs/recipe.md), each off by default:
+
+    learn_temperature: nu is learned too, from `temperature`, at least 0.01. start: "whitened" begins at the
+    closed form of `whitening`, with its `ridge`, inside `rank` directions. negatives: gallery images that a
+    step compares the samples with, the share `mined` of them near ones; those more alike to an exemplar
+    than `duplicate` are none; `negative_images` of the gallery are in memory. positives: "pair" draws one
+    exemplar and one sample of a model, the others all exemplars and `samples` samples: "each", "sum" and
+    "mean" as in `set_loss`. average: decay of the average of the weights, 0 for none. blocks: each part of
+    a composite encoder has maps of its own, and a learned weight.
     """
 
     name: str = "tuned"
@@ -44,22 +56,38 @@ class MapperConfig:
     validate_every: int = 5
     validation_images: int = 20_000
     recipe: str = "paper"
+    learn_temperature: bool = False
+    start: str = "identity"
+    ridge: float = 1.0
+    negatives: int = 0
+    mined: float = 0.0
+    duplicate: float = 1.0
+    negative_images: int = 20_000
+    positives: str = "pair"
+    samples: int = 4
+    average: float = 0.0
+    blocks: bool = False
 
     def __post_init__(self) -> None:
         if self.name == RAW:
             raise InvalidInputError(f"{RAW!r} means raw features", hint="choose another name for the mapper")
-        if self.centre not in CENTRES:
-            raise InvalidInputError(f"centre is {self.centre!r}", hint=f"use one of {', '.join(CENTRES)}")
+        for field, known in (("centre", CENTRES), ("start", STARTS), ("positives", POSITIVES)):
+            if getattr(self, field) not in known:
+                raise InvalidInputError(
+                    f"{field} is {getattr(self, field)!r}", hint=f"use one of {', '.join(known)}"
+                )
         mapped_column(self.name)  # raises for a name that no column can have
         _check_positive(
             {
                 "temperature": self.temperature,
                 "lr": self.lr,
-                "epochs": self.epochs,
+                "epochs": self.epochs + 1,  # none: the start
                 "batch": self.batch - 1,  # a single pair has no negative
                 "draws": self.draws,
                 "validate_every": self.validate_every,
                 "rank": 1 if self.rank is None else self.rank,
+                "ridge": self.ridge,
+                "samples": self.samples,
             }
         )
 

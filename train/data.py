@@ -101,23 +101,28 @@ class TrainingData:
 
     features: the plain features of every item involved. views: (training items, 1 + views, dim), what pairs
     are drawn from; view_row is each training item's row in it. gallery: what validation searches.
+    negatives: gallery images to train against. spans: the parts of a feature that have maps of their own.
     """
 
     models: list[TrainModel]
     held_out: list[TrainModel]
     gallery: list[str]
+    negatives: list[str]
     features: FeatureMatrix
     views: Tensor
     view_row: dict[str, int]
+    spans: list[tuple[int, int]]
 
 
-def load_data(store: Store, encoder: str, config: MapperConfig) -> TrainingData:
-    """Read the models, features and views.
+def load_data(
+    store: Store, encoder: str, config: MapperConfig, splits: Sequence[str] = ("train",)
+) -> TrainingData:
+    """Read the models of `splits`, those of `val` to validate on, their features and views.
 
     Raises InvalidInputError for fewer than two models to train on, or missing views.
     """
     embedded = embedded_items(store, encoder)
-    models = load_models(store, "train", embedded, config.kinds)
+    models = [model for split in splits for model in load_models(store, split, embedded, config.kinds)]
     if len(models) < 2:
         raise InvalidInputError(
             f"{len(models)} embedded training models of kind {' or '.join(config.kinds)}, 2 are needed",
@@ -126,13 +131,17 @@ def load_data(store: Store, encoder: str, config: MapperConfig) -> TrainingData:
     held_out = load_models(store, "val", embedded, config.kinds)
     members = store.read("members").to_pylist()
     gallery = sorted({row["image_id"] for row in members if row["collection"] == config.gallery} & embedded)
-    gallery = gallery[: config.validation_images]  # ids are hashes: the first are a random choice
+    # ids are hashes, so these are random choices; from both ends, they have nothing in common where possible
+    negatives = gallery[-config.negative_images :] if config.negatives else []
+    gallery = gallery[: config.validation_images]
     training, validation = _items(models), _items(held_out)
-    features = load_features(store, encoder, training | validation | set(gallery))
+    features = load_features(store, encoder, training | validation | {*gallery, *negatives})
     ordered = sorted(training)
     own = FeatureMatrix({item: row for row, item in enumerate(ordered)}, features.of(ordered))
     views = load_views(store, encoder, own, config.views)
-    return TrainingData(models, held_out, gallery, features, views, own.index)
+    return TrainingData(
+        models, held_out, gallery, negatives, features, views, own.index, [(0, features.rows.shape[1])]
+    )
 
 
 def _items(models: Sequence[TrainModel]) -> set[str]:

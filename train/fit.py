@@ -1,159 +1,121 @@
-"""The training loop of h and h~ (eq. 3 and 4), and their validation on held-out models."""
+"""The training loop of h and h~ (eq. 3 and 4, and the rungs above them)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .batches import Batch, PairSource, SetSource
 from .config import MapperConfig
-from .data import FeatureMatrix, TrainingData
-from .linear_map import LinearMap, principal_directions
-from .losses import contrastive_loss, orthogonality
-from .pairs import PairSampler, TrainModel
+from .data import TrainingData
+from .losses import contrastive_loss, set_loss
+from .negatives import GalleryNegatives, drop_duplicates
+from .parts import TrainablePair
+from .validation import Validation
 
-TOP = 10
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Held-out models and the gallery to search. `own` (samples, gallery) marks a sample's own exemplars."""
-
-    models: Sequence[TrainModel]
-    features: FeatureMatrix
-    gallery: Tensor
-    own: Tensor
-    temperature: float
-
-    @classmethod
-    def build(
-        cls, models: Sequence[TrainModel], features: FeatureMatrix, gallery: Sequence[str], temperature: float
-    ) -> Validation:
-        """`gallery` are image ids; an exemplar that is also in the gallery counts once."""
-        column = {image: index for index, image in enumerate(gallery)}
-        own = torch.zeros(sum(len(m.sample_ids()) for m in models), len(gallery), dtype=torch.bool)
-        row = 0
-        for model in models:
-            count = len(model.sample_ids())
-            columns = [column[image] for image in model.exemplars if image in column]
-            own[row : row + count, columns] = True
-            row += count
-        return cls(models, features, features.of(gallery), own, temperature)
-
-    @torch.no_grad()
-    def recall(self, real: LinearMap, synth: LinearMap) -> float:
-        """Mean Recall@10 over samples, each in the pool of the gallery and its own exemplars.
-
-        Ties count against the exemplar.
-        """
-        gallery = normalize(real(self.gallery), dim=1)
-        hits: list[Tensor] = []
-        row = 0
-        for model in self.models:
-            queries = normalize(synth(self.features.of(model.sample_ids())), dim=1)
-            exemplars = normalize(real(self.features.of(model.exemplars)), dim=1)
-            others = (queries @ gallery.T).masked_fill(self.own[row : row + len(queries)], -torch.inf)
-            own = queries @ exemplars.T
-            above = torch.stack([(others >= column).sum(1) for column in own.T.unsqueeze(2)], dim=1)
-            rank = 1 + above + (own.unsqueeze(1) > own.unsqueeze(2)).sum(2)
-            hits.append((rank <= TOP).float().mean(1))
-            row += len(queries)
-        return float(torch.cat(hits).mean())
-
-    @torch.no_grad()
-    def loss(self, real: LinearMap, synth: LinearMap) -> float:
-        """Eq. 3 over the held-out models, each with its mean exemplar and mean sample."""
-        means = [
-            (self.features.of(m.exemplars).mean(0), self.features.of(m.sample_ids()).mean(0))
-            for m in self.models
-        ]
-        exemplars, samples = (torch.stack(side) for side in zip(*means, strict=True))
-        return float(contrastive_loss(real(exemplars), synth(samples), self.temperature))
-
-
-def start_maps(data: TrainingData, config: MapperConfig) -> tuple[LinearMap, LinearMap]:
-    """Identity maps, with the biases and directions that `config` asks for."""
-    images = data.features.of(data.gallery or sorted({i for m in data.models for i in m.exemplars}))
-    basis = principal_directions(images, config.rank) if config.rank else None
-    real = None if config.centre == "none" else images.mean(0)
-    synth = real
-    if config.centre == "each":
-        synth = data.features.of([item for model in data.models for item in model.sample_ids()]).mean(0)
-    return LinearMap(images.shape[1], real, basis), LinearMap(images.shape[1], synth, basis)
+LR_SCALARS = 1e-2
+"""Adam's learning rate of log(1/nu) and of the parts' weights: a few numbers, far from where they start."""
 
 
 def fit(
-    real: LinearMap, synth: LinearMap, data: TrainingData, config: MapperConfig
-) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Train in place; yield each epoch's record (epoch 0 is the start) and whether it is the best so far."""
+    pair: TrainablePair, data: TrainingData, config: MapperConfig
+) -> Iterator[tuple[dict[str, Any], TrainablePair, bool]]:
+    """Train in place; yield each epoch's record (epoch 0 is the start), the pair and whether it is the best.
+
+    The pair is `pair`, or the average of its weights where `config` asks for that.
+    """
     rng = np.random.default_rng(config.seed)
-    sampler = PairSampler(data.models, data.view_row)
-    optimizer = torch.optim.Adam([*real.parameters(), *synth.parameters()], lr=config.lr, betas=(0.9, 0.999))
-    steps = config.epochs * config.draws * -(-sampler.models // config.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    trainer = _Trainer(pair, data, config, rng)
     validation = _validation(data, config)
     best = (-1.0, 0.0)
     for epoch in range(config.epochs + 1):
-        losses: list[tuple[float, float]] = []
-        for _ in range(config.draws if epoch else 0):
-            for exemplars, samples in _batches(sampler, data.views, config.batch, rng):
-                losses.append(_step(real, synth, exemplars, samples, optimizer, config))
-                schedule.step()
+        losses = list(trainer.epoch()) if epoch else []
         record: dict[str, Any] = {"epoch": epoch}
         if losses:
             contrastive, regulariser = np.mean(losses, axis=0).tolist()
             record |= {"contrastive": contrastive, "regulariser": regulariser}
             record["loss"] = contrastive + config.regulariser * regulariser
+        if config.learn_temperature:
+            record["temperature"] = float(pair.temperature())
+        current = trainer.current()
         improved = validation is None and epoch == config.epochs
         if validation and (epoch % config.validate_every == 0 or epoch == config.epochs):
-            score = (validation.recall(real, synth), -validation.loss(real, synth))
+            maps = (current.real, current.synth)
+            score = (validation.recall(*maps), -validation.loss(*maps))
             record |= {"val_recall_10": score[0], "val_loss": -score[1]}
             improved = score > best
             best = max(best, score)
-        yield record, improved
+        yield record, current, improved
 
 
-def _step(
-    real: LinearMap,
-    synth: LinearMap,
-    exemplars: Tensor,
-    samples: Tensor,
-    optimizer: torch.optim.Optimizer,
-    config: MapperConfig,
-) -> tuple[float, float]:
-    contrastive = contrastive_loss(real(exemplars), synth(samples), config.temperature)
-    regulariser = orthogonality(real.core, synth.core)
-    optimizer.zero_grad()
-    (contrastive + config.regulariser * regulariser).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    if config.weight_decay:
-        _decay_towards_identity((real, synth), optimizer.param_groups[0]["lr"] * config.weight_decay)
-    return float(contrastive.detach()), float(regulariser.detach())
+class _Trainer:
+    """The optimiser, and what its steps draw from."""
+
+    def __init__(
+        self, pair: TrainablePair, data: TrainingData, config: MapperConfig, rng: np.random.Generator
+    ) -> None:
+        self._pair, self._data, self._config, self._rng = pair, data, config, rng
+        self._source = PairSource(data, config) if config.positives == "pair" else SetSource(data, config)
+        exemplars = data.features.of([image for model in data.models for image in model.exemplars])
+        pool = drop_duplicates(data.features.of(data.negatives), exemplars, config.duplicate)
+        self._negatives = GalleryNegatives(pool, config.negatives, config.mined)
+        self._samples = data.features.of([item for model in data.models for item in model.sample_ids()])
+        groups = [{"params": pair.map_parameters(), "lr": config.lr}]
+        if scalars := pair.scalars():
+            groups.append({"params": scalars, "lr": LR_SCALARS})
+        self._optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999))
+        steps = config.epochs * config.draws * self._source.batches
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, max(1, steps))
+        self._average = None
+        if config.average:
+            self._average = AveragedModel(pair, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+
+    def epoch(self) -> Iterator[tuple[float, float]]:
+        """The contrastive loss and the regulariser of each step."""
+        self._negatives.mine(self._pair.real, self._pair.synth, self._samples)
+        for _ in range(self._config.draws):
+            for batch in self._source.draw(self._rng):
+                yield self._step(batch)
+                self._schedule.step()
+
+    def current(self) -> TrainablePair:
+        """The pair as it is, or with the average of its weights over the last steps."""
+        return self._pair if self._average is None else self._average.module
+
+    def _step(self, batch: Batch) -> tuple[float, float]:
+        contrastive = self._loss(batch)
+        regulariser = self._pair.orthogonality()
+        self._optimizer.zero_grad()
+        (contrastive + self._config.regulariser * regulariser).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        if self._config.weight_decay:
+            share = self._optimizer.param_groups[0]["lr"] * self._config.weight_decay
+            _decay_towards_identity(self._pair, share)
+        if self._average is not None:
+            self._average.update_parameters(self._pair)
+        return float(contrastive.detach()), float(regulariser.detach())
+
+    def _loss(self, batch: Batch) -> Tensor:
+        pair, config = self._pair, self._config
+        real, synth = pair.real(batch.exemplars), pair.synth(batch.samples)
+        if config.positives == "pair" and not config.negatives:
+            return contrastive_loss(real, synth, pair.temperature())
+        negatives = pair.real(self._negatives.draw(self._rng))
+        positives = "each" if config.positives == "pair" else config.positives
+        return set_loss(real, synth, batch.same, pair.temperature(), positives, negatives)
 
 
 @torch.no_grad()
-def _decay_towards_identity(maps: tuple[LinearMap, LinearMap], share: float) -> None:
+def _decay_towards_identity(pair: TrainablePair, share: float) -> None:
     """Decoupled weight decay, towards identity instead of zero. Biases are left alone."""
-    for one in maps:
-        one.core.lerp_(torch.eye(len(one.core)), share)
-
-
-def _batches(
-    sampler: PairSampler, views: Tensor, batch: int, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pair of each model, a random view of each side, in batches of different models."""
-    exemplars, samples = sampler.draw(rng)
-    order = rng.permutation(sampler.models)
-    which = rng.integers(0, views.shape[1], size=(2, sampler.models))
-    for start in range(0, sampler.models, batch):
-        part = order[start : start + batch]
-        if len(part) > 1:  # a pair alone has no negative
-            yield views[exemplars[part], which[0, part]], views[samples[part], which[1, part]]
+    for cores in pair.cores():
+        for core in cores:
+            core.lerp_(torch.eye(len(core)), share)
 
 
 def _validation(data: TrainingData, config: MapperConfig) -> Validation | None:

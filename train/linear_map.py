@@ -1,4 +1,4 @@
-"""The trainable linear map, whole or inside a few principal directions."""
+"""The trainable linear maps: whole, inside a few principal directions, or on top of a fixed projection."""
 
 from __future__ import annotations
 
@@ -46,6 +46,36 @@ class LinearMap(nn.Module):
         """The same map for numpy."""
         weight: NDArray[np.float32] = self.weight().detach().cpu().numpy().copy()
         return LinearMapper(weight, self.bias.detach().cpu().numpy().copy())
+
+
+class ProjectedMap(nn.Module):
+    """C P (x - m) + b with P and m fixed, starting at C = I and b = 0: at P (x - m).
+
+    P is (rank, dim): the rows are shorter than the features. The regulariser and the decay of C towards I
+    hold the map near its start.
+    """
+
+    projection: Tensor
+    mean: Tensor
+
+    def __init__(self, projection: Tensor, mean: Tensor) -> None:
+        """`projection` (rank, dim), `mean` (dim,)."""
+        super().__init__()
+        self.register_buffer("projection", projection)
+        self.register_buffer("mean", mean)
+        self.core = nn.Parameter(torch.eye(len(projection)))
+        self.bias = nn.Parameter(torch.zeros(len(projection)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(items, dim) to (items, rank), not normalised."""
+        return (features - self.mean) @ self.projection.T @ self.core.T + self.bias
+
+    @torch.no_grad()
+    def frozen(self) -> LinearMapper:
+        """The same map for numpy."""
+        weight = self.core.double() @ self.projection.double()
+        bias = self.bias.double() - weight @ self.mean.double()
+        return LinearMapper(weight.float().cpu().numpy().copy(), bias.float().cpu().numpy().copy())
 
 
 def principal_directions(features: Tensor, rank: int) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, normalize
+from torch.nn.functional import log_softmax, normalize, softplus
 
 from ..runtime.influence import calibration_kl
 
@@ -33,6 +33,51 @@ def contrastive_loss(real: Tensor, synth: Tensor, temperature: float = 1.0) -> T
     logits = normalize(real, dim=1) @ normalize(synth, dim=1).T / temperature
     by_real, by_synth = log_softmax(logits, dim=1).diagonal(), log_softmax(logits, dim=0).diagonal()
     return -(by_real + by_synth).mean()
+
+
+def set_loss(
+    real: Tensor, synth: Tensor, same: Tensor, temperature: Tensor | float, positives: str, negatives: Tensor
+) -> Tensor:
+    """Eq. 3 for sets: several exemplars and samples a model, and images of no model as further negatives.
+
+    With one exemplar and one sample a model and no negatives it is `contrastive_loss`.
+
+    Args:
+        real: (exemplars, dim) mapped exemplars; any length, normalised here.
+        synth: (samples, dim) mapped samples.
+        same: (samples, exemplars) bool, whether both are of one model; at least one a row and a column.
+        temperature: nu.
+        positives: "each" compares every positive with the negatives alone, "sum" the sum of a row's positives
+            (log-sum-exp, MIL-NCE), "mean" every positive with the row's positives and negatives (SupCon).
+        negatives: (images, dim) mapped images; (0, dim) for none. Samples are compared with them.
+
+    Returns:
+        Scalar: the sum of both directions; each is a mean in which all models count alike.
+
+    Source: arXiv:1912.06430 (MIL-NCE), arXiv:2004.11362 (SupCon, L_out).
+    """
+    samples, exemplars = normalize(synth, dim=1), normalize(real, dim=1)
+    logits = samples @ exemplars.T / temperature
+    others = samples @ normalize(negatives, dim=1).T / temperature
+    return _set_direction(logits, same, others, positives) + _set_direction(
+        logits.T, same.T, logits.new_empty(logits.shape[1], 0), positives
+    )
+
+
+def _set_direction(logits: Tensor, same: Tensor, others: Tensor, positives: str) -> Tensor:
+    """Each row against its own columns: (rows, columns) logits, (rows, images) of further negatives."""
+    negative = torch.cat([logits.masked_fill(same, -torch.inf), others], dim=1).logsumexp(1, keepdim=True)
+    positive = logits.masked_fill(~same, -torch.inf).logsumexp(1, keepdim=True)
+    counts = same.sum(1)
+    if positives == "sum":
+        rows = softplus(negative - positive)[:, 0]
+    else:
+        others_of = negative if positives == "each" else torch.logaddexp(negative, positive)
+        every = softplus(others_of - logits) if positives == "each" else others_of - logits
+        rows = torch.where(same, every, 0.0).sum(1) / counts
+    weights = counts / (same * same.sum(0)).sum(1)  # 1 / the rows of the same model
+    total: Tensor = (rows * weights).sum() / weights.sum()
+    return total
 
 
 def orthogonality(real_weight: Tensor, synth_weight: Tensor) -> Tensor:

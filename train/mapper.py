@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ..runtime import MapperPair
 from ..runtime.mapper import column_is_full, fill_column
 from ..store import Step, Store, key_id, views_table
 from ..store.columns import utc_now
 from .config import MapperConfig
 from .data import encoder_table, load_data
-from .fit import fit, start_maps
+from .fit import fit
 from .provenance import input_versions, read_trained_row, same_inputs
+from .start import start_pair
 
 STAGE = "train-mapper"
 
@@ -37,15 +37,14 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         store, encoder_table(store, encoder), *([views_table(encoder)] if config.views else [])
     )
     data = load_data(store, encoder, config)
-    real, synth = start_maps(data, config)
+    start = start_pair(data, data.spans, config)
     history: list[dict[str, Any]] = []
-    best, best_epoch = (real.frozen(), synth.frozen()), 0
-    for record, improved in fit(real, synth, data, config):
+    pair, best_epoch = start.frozen(), 0
+    for record, current, improved in fit(start, data, config):
         history.append(record)
         if improved:
-            best, best_epoch = (real.frozen(), synth.frozen()), int(record["epoch"])
+            pair, best_epoch = current.frozen(), int(record["epoch"])
         yield Step(STAGE, int(record["epoch"]), config.epochs, _note(record))
-    pair = MapperPair(*best)
     row = {
         "mapper_id": key_id(encoder, config.name),
         "encoder": encoder,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from attribase.train.losses import contrastive_loss, orthogonality
+from attribase.train.losses import contrastive_loss, orthogonality, set_loss
 
 
 def rows(seed: int, count: int = 9, dim: int = 6) -> torch.Tensor:
@@ -71,3 +71,43 @@ def test_rotations_cost_nothing_and_the_start_has_a_gradient_of_zero():
     orthogonality(weight, weight).backward()
     assert weight.grad is not None
     assert torch.equal(weight.grad, torch.zeros(6, 6))
+
+
+SAME = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]], dtype=torch.bool)
+"""Five samples and three exemplars of two models."""
+
+
+@pytest.mark.parametrize("positives", ["each", "sum", "mean"])
+def test_of_single_pairs_without_negatives_it_is_equation_three(positives):
+    real, synth = rows(6), rows(7)
+    single = torch.eye(len(real), dtype=torch.bool)
+    found = set_loss(real, synth, single, 0.3, positives, real[:0])
+    assert found.item() == pytest.approx(contrastive_loss(real, synth, 0.3).item())
+
+
+@pytest.mark.parametrize("positives", ["each", "sum", "mean"])
+def test_of_sets_it_is_the_formula_written_out(positives):
+    real, synth, images, nu = rows(8, 3).numpy(), rows(9, 5).numpy(), rows(10, 4).numpy(), 0.5
+    t, s, g = (side / np.linalg.norm(side, axis=1)[:, None] for side in (real, synth, images))
+
+    def row(own, positive, others):
+        wanted, rest = np.exp(own[positive] / nu), np.exp(np.append(own[~positive], others) / nu).sum()
+        if positives == "sum":
+            return -np.log(wanted.sum() / (wanted.sum() + rest))
+        below = wanted + rest if positives == "each" else wanted.sum() + rest
+        return -np.log(wanted / below).mean()
+
+    same = SAME.numpy()
+    by_sample = [row(t @ s[i], same[i], g @ s[i]) for i in range(5)]
+    by_exemplar = [row(s @ t[j], same[:, j], []) for j in range(3)]
+    models = [np.mean(by_sample[:2]), np.mean(by_sample[2:]), np.mean(by_exemplar[:2]), by_exemplar[2]]
+    found = set_loss(*map(torch.from_numpy, (real, synth)), SAME, nu, positives, torch.from_numpy(images))
+    assert found.item() == pytest.approx(np.sum(models) / 2)
+
+
+@pytest.mark.parametrize("positives", ["each", "sum", "mean"])
+def test_its_gradient_is_the_slope(positives):
+    real, synth, images = (rows(seed, count).requires_grad_() for seed, count in ((11, 3), (12, 5), (13, 4)))
+    assert torch.autograd.gradcheck(
+        lambda *sides: set_loss(sides[0], sides[1], SAME, 0.5, positives, sides[2]), (real, synth, images)
+    )
