@@ -16,7 +16,7 @@ import attribase  # noqa: F401  first, as users do
 import numpy as np
 import torch
 from attribase.store import Store
-from attribase.train import PAPER, WORLD, MapperConfig
+from attribase.train import BEST, PAPER, WORLD, MapperConfig
 from attribase.train.cross_validation import FoldRecall, cross_validate
 from numpy.typing import NDArray
 from rich.console import Console
@@ -27,6 +27,10 @@ DRAWS, FOLDS = 2000, 5
 RUNGS: Mapping[str, MapperConfig] = {
     "raw": replace(PAPER, epochs=0),
     "paper": PAPER,
+    "world": WORLD,
+    "closed form": replace(BEST, epochs=0, hub_weight=0.0),
+    "closed form, hubness": replace(BEST, epochs=0),
+    "best": BEST,
 }
 
 

@@ -1,15 +1,51 @@
 """`attribase train`: mappers (eq. 3 and 4), calibrations (eq. 5 and 6), abstentions."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from .console import CommandGroup, open_store, print_left_out, run_job, say
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 encoder_option = click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
 )
+
+
+def rung_options(command: F) -> F:
+    """Add an option for each rung above the paper's recipe."""
+    options = (
+        click.option("--learn-temperature/--fixed-temperature", default=None, help="Learn nu too."),
+        click.option(
+            "--start", type=click.Choice(["identity", "whitened"]), help="Start at a map in closed form."
+        ),
+        click.option("--ridge", type=click.FloatRange(0, min_open=True), help="Of the closed form."),
+        click.option("--rank", type=click.IntRange(1), help="Leading directions of the gallery to learn in."),
+        click.option(
+            "--negatives", type=click.IntRange(0), help="Gallery images a step that are no sample's exemplar."
+        ),
+        click.option("--mined", type=click.FloatRange(0, 1), help="Share of them that is near to samples."),
+        click.option(
+            "--positives",
+            type=click.Choice(["pair", "each", "sum", "mean"]),
+            help="A pair of a model, or sets: each positive for itself, their sum, or their mean (SupCon).",
+        ),
+        click.option(
+            "--average", type=click.FloatRange(0, 1, max_open=True), help="Decay of the average of weights."
+        ),
+        click.option(
+            "--blocks/--whole", default=None, help="Maps and a weight for each part of a composite encoder."
+        ),
+        click.option(
+            "--hub-weight", type=click.FloatRange(0), help="Weight of the shift against images near to all."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group(cls=CommandGroup)
@@ -25,11 +61,11 @@ def train() -> None:
 @click.option("--name", default="tuned", show_default=True, help="What to call the mapper.")
 @click.option(
     "--recipe",
-    type=click.Choice(["paper", "world"]),
+    type=click.Choice(["paper", "world", "best"]),
     default="paper",
     show_default=True,
-    help="Where settings that are not given come from: `paper` is C.1 of the paper; `world` was tuned on the "
-    "few dozen models of the embedded world. The mapper's stored config names it.",
+    help="Where settings that are not given come from: `paper` is C.1 of the paper; `world` is the same loss "
+    "tuned for the few dozen models of the embedded world; `best` has every rung that helps. The mapper's stored config names it.",
 )
 @click.option(
     "--kinds",
@@ -42,13 +78,14 @@ def train() -> None:
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Adam's learning rate.")
 @click.option("--temperature", type=click.FloatRange(0, min_open=True), help="nu of eq. 3.")
 @click.option("--regulariser", type=click.FloatRange(0), help="Weight of eq. 4; 0 leaves it out.")
-@click.option("--views", type=click.IntRange(1), help="Augmented views cached for each image.")
+@click.option("--views", type=click.IntRange(0), help="Augmented views cached for each image.")
 @click.option("--seed", type=int, help="Same seed, same weights.")
+@rung_options
 @click.pass_context
 def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
     """Train h and h~ by contrasting samples with the exemplars of their own models.
 
-    Example: attribase -s my.store train mapper --name tuned
+    Example: attribase -s my.store train mapper --name tuned --recipe best
     """
     from ..ingest.embed import embed_views
     from ..train import RECIPES, count_left_out, train_mapper
@@ -57,7 +94,8 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     concept_kinds = (kinds,) if kinds != "both" else ("object", "style")
     config = replace(RECIPES[recipe], name=name, kinds=concept_kinds, **given)
     store = open_store(ctx)
-    run_job(embed_views(store, encoder, views=config.views))
+    if config.views:
+        run_job(embed_views(store, encoder, views=config.views))
     _, last = run_job(train_mapper(store, encoder, config))
     print_left_out(count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery).notes())
     say(last.note if last else f"mapper {name!r} is up to date")

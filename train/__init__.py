@@ -2,11 +2,12 @@
 
 from .abstention import AbstentionConfig, train_abstention
 from .calibration import train_calibration
-from .config import PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
+from .config import BEST, PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
 from .left_out import LeftOut, count_left_out
 from .mapper import train_mapper
 
 __all__ = [
+    "BEST",
     "PAPER",
     "RECIPES",
     "WORLD",

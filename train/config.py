@@ -11,6 +11,22 @@ from ..store.errors import InvalidInputError
 CENTRES = ("none", "gallery", "each")
 STARTS = ("identity", "whitened")
 POSITIVES = ("pair", "each", "sum", "mean")
+RUNGS = (
+    "learn_temperature",
+    "start",
+    "ridge",
+    "negatives",
+    "mined",
+    "duplicate",
+    "negative_images",
+    "positives",
+    "samples",
+    "average",
+    "blocks",
+    "hub_weight",
+    "hub_neighbours",
+)
+"""The fields of `MapperConfig` that the paper's recipe does not have."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,8 @@ class MapperConfig:
     than `duplicate` are none; `negative_images` of the gallery are in memory. positives: "pair" draws one
     exemplar and one sample of a model, the others all exemplars and `samples` samples: "each", "sum" and
     "mean" as in `set_loss`. average: decay of the average of the weights, 0 for none. blocks: each part of
-    a composite encoder has maps of its own, and a learned weight.
+    a composite encoder has maps of its own, and a learned weight. hub_weight, hub_neighbours: of the shift
+    in `hubness`, 0 for none.
     """
 
     name: str = "tuned"
@@ -67,6 +84,8 @@ class MapperConfig:
     samples: int = 4
     average: float = 0.0
     blocks: bool = False
+    hub_weight: float = 0.0
+    hub_neighbours: int = 10
 
     def __post_init__(self) -> None:
         if self.name == RAW:
@@ -88,6 +107,7 @@ class MapperConfig:
                 "rank": 1 if self.rank is None else self.rank,
                 "ridge": self.ridge,
                 "samples": self.samples,
+                "hub_neighbours": self.hub_neighbours,
             }
         )
 
@@ -134,5 +154,25 @@ WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=2
 """For the embedded world's few dozen models, a batch of all of them; the best on its validation models
 (docs/world.md)."""
 
-RECIPES = {"paper": PAPER, "world": WORLD}
+BEST = MapperConfig(
+    recipe="best",
+    start="whitened",
+    rank=384,
+    blocks=True,
+    positives="sum",
+    temperature=0.07,
+    learn_temperature=True,
+    lr=5e-4,
+    epochs=30,
+    draws=2,
+    batch=256,
+    samples=3,
+    views=0,
+    negatives=512,
+    duplicate=0.95,
+    hub_weight=0.5,
+)
+"""Every rung that helps in cross-validation (docs/recipe.md), for any encoder."""
+
+RECIPES = {"paper": PAPER, "world": WORLD, "best": BEST}
 """Settings by the name that `--recipe` takes."""

@@ -19,9 +19,8 @@ from ..store import Store
 from ..store.errors import InvalidInputError
 from .config import MapperConfig
 from .data import TrainingData, load_data
-from .fit import fit
+from .fit import TrainedPair, fit
 from .pairs import TrainModel
-from .parts import TrainablePair
 from .start import start_pair
 from .validation import Validation
 
@@ -91,18 +90,18 @@ def _groups(store: Store, models: Sequence[TrainModel]) -> list[tuple[str, str]]
     return [(model.kind, concept[model.model_id] or model.model_id) for model in models]
 
 
-def _best(data: TrainingData, config: MapperConfig) -> TrainablePair:
+def _best(data: TrainingData, config: MapperConfig) -> TrainedPair:
     """The pair of the best epoch."""
-    pair = start_pair(data, data.spans, config)
-    best = pair
-    for _, current, improved in fit(pair, data, config):
+    start = start_pair(data, data.spans, config)
+    best: TrainedPair = start
+    for _, current, improved in fit(start, data, config):
         if improved:
             best = deepcopy(current)
     return best
 
 
 def _measure(
-    recipe: str, fold: int, pair: TrainablePair, data: TrainingData, models: Sequence[TrainModel]
+    recipe: str, fold: int, pair: TrainedPair, data: TrainingData, models: Sequence[TrainModel]
 ) -> Iterator[FoldRecall]:
     validation = Validation.build(models, data.features, data.gallery, 1.0)
     for model, recalls in zip(models, validation.recalls(pair.real, pair.synth), strict=True):

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..runtime import encoder_parts
 from ..runtime.mapper import to_rows
 from ..store import Store, vectors_table, views_table
 from ..store.errors import InvalidInputError, NotFoundError
@@ -139,11 +140,17 @@ def load_data(
     ordered = sorted(training)
     own = FeatureMatrix({item: row for row, item in enumerate(ordered)}, features.of(ordered))
     views = load_views(store, encoder, own, config.views)
-    return TrainingData(
-        models, held_out, gallery, negatives, features, views, own.index, [(0, features.rows.shape[1])]
-    )
+    spans = _spans(store, encoder, features.rows.shape[1], config.blocks)
+    return TrainingData(models, held_out, gallery, negatives, features, views, own.index, spans)
 
 
 def _items(models: Sequence[TrainModel]) -> set[str]:
     """The exemplars and samples of `models`, by id."""
     return {item for model in models for item in (*model.exemplars, *model.sample_ids())}
+
+
+def _spans(store: Store, encoder: str, dim: int, blocks: bool) -> list[tuple[int, int]]:
+    """The parts of a composite encoder's features, or the whole."""
+    if not blocks:
+        return [(0, dim)]
+    return [(part.start, part.stop) for part in encoder_parts(store, encoder)]

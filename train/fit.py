@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from copy import deepcopy
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .batches import Batch, PairSource, SetSource
 from .config import MapperConfig
 from .data import TrainingData
+from .hubness import ShiftedPair, shift_images
 from .losses import contrastive_loss, set_loss
 from .negatives import GalleryNegatives, drop_duplicates
 from .parts import TrainablePair
 from .validation import Validation
+
+TrainedPair: TypeAlias = TrainablePair | ShiftedPair
 
 LR_SCALARS = 1e-2
 """Adam's learning rate of log(1/nu) and of the parts' weights: a few numbers, far from where they start."""
@@ -24,10 +27,10 @@ LR_SCALARS = 1e-2
 
 def fit(
     pair: TrainablePair, data: TrainingData, config: MapperConfig
-) -> Iterator[tuple[dict[str, Any], TrainablePair, bool]]:
+) -> Iterator[tuple[dict[str, Any], TrainedPair, bool]]:
     """Train in place; yield each epoch's record (epoch 0 is the start), the pair and whether it is the best.
 
-    The pair is `pair`, or the average of its weights where `config` asks for that.
+    The pair is `pair`, with the average of its weights and the shift by image that `config` asks for.
     """
     rng = np.random.default_rng(config.seed)
     trainer = _Trainer(pair, data, config, rng)
@@ -41,8 +44,8 @@ def fit(
             record |= {"contrastive": contrastive, "regulariser": regulariser}
             record["loss"] = contrastive + config.regulariser * regulariser
         if config.learn_temperature:
-            record["temperature"] = float(pair.temperature())
-        current = trainer.current()
+            record["temperature"] = float(torch.as_tensor(pair.temperature()).detach())
+        current = shift_images(trainer.current(), data, config)
         improved = validation is None and epoch == config.epochs
         if validation and (epoch % config.validate_every == 0 or epoch == config.epochs):
             maps = (current.real, current.synth)
@@ -71,9 +74,7 @@ class _Trainer:
         self._optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999))
         steps = config.epochs * config.draws * self._source.batches
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, max(1, steps))
-        self._average = None
-        if config.average:
-            self._average = AveragedModel(pair, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+        self._average = deepcopy(pair) if config.average else None
 
     def epoch(self) -> Iterator[tuple[float, float]]:
         """The contrastive loss and the regulariser of each step."""
@@ -85,7 +86,7 @@ class _Trainer:
 
     def current(self) -> TrainablePair:
         """The pair as it is, or with the average of its weights over the last steps."""
-        return self._pair if self._average is None else self._average.module
+        return self._pair if self._average is None else self._average
 
     def _step(self, batch: Batch) -> tuple[float, float]:
         contrastive = self._loss(batch)
@@ -97,7 +98,7 @@ class _Trainer:
             share = self._optimizer.param_groups[0]["lr"] * self._config.weight_decay
             _decay_towards_identity(self._pair, share)
         if self._average is not None:
-            self._average.update_parameters(self._pair)
+            _average_into(self._average, self._pair, self._config.average)
         return float(contrastive.detach()), float(regulariser.detach())
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -108,6 +109,13 @@ class _Trainer:
         negatives = pair.real(self._negatives.draw(self._rng))
         positives = "each" if config.positives == "pair" else config.positives
         return set_loss(real, synth, batch.same, pair.temperature(), positives, negatives)
+
+
+@torch.no_grad()
+def _average_into(average: TrainablePair, pair: TrainablePair, decay: float) -> None:
+    """Exponential moving average of all weights."""
+    for kept, now in zip(average.parameters(), pair.parameters(), strict=True):
+        kept.lerp_(now, 1 - decay)
 
 
 @torch.no_grad()

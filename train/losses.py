@@ -19,7 +19,7 @@ from torch.nn.functional import log_softmax, normalize, softplus
 from ..runtime.influence import calibration_kl
 
 
-def contrastive_loss(real: Tensor, synth: Tensor, temperature: float = 1.0) -> Tensor:
+def contrastive_loss(real: Tensor, synth: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
     """Eq. 3, mean over a batch of different models, both directions.
 
     Args:

@@ -13,6 +13,7 @@ from ..store.columns import utc_now
 from .config import MapperConfig
 from .data import encoder_table, load_data
 from .fit import fit
+from .hubness import shift_images
 from .provenance import input_versions, read_trained_row, same_inputs
 from .start import start_pair
 
@@ -39,7 +40,7 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     data = load_data(store, encoder, config)
     start = start_pair(data, data.spans, config)
     history: list[dict[str, Any]] = []
-    pair, best_epoch = start.frozen(), 0
+    pair, best_epoch = shift_images(start, data, config).frozen(), 0
     for record, current, improved in fit(start, data, config):
         history.append(record)
         if improved:

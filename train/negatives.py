@@ -42,9 +42,9 @@ class GalleryNegatives:
         images = normalize(real(self._pool), dim=1)
         found = [
             (normalize(synth(block), dim=1) @ images.T).topk(min(NEAREST, len(images)), dim=1).indices
-            for block in samples.split(BLOCK)
+            for block in torch.split(samples, BLOCK)
         ]
-        self._near = torch.cat(found).unique().numpy()
+        self._near = np.unique(torch.cat(found).numpy())
 
 
 def drop_duplicates(pool: Tensor, exemplars: Tensor, threshold: float) -> Tensor:
@@ -54,5 +54,5 @@ def drop_duplicates(pool: Tensor, exemplars: Tensor, threshold: float) -> Tensor
     """
     mean = pool.mean(0)
     own = normalize(exemplars - mean, dim=1)
-    nearest = [(normalize(block - mean, dim=1) @ own.T).amax(1) for block in pool.split(BLOCK)]
+    nearest = [(normalize(block - mean, dim=1) @ own.T).amax(1) for block in torch.split(pool, BLOCK)]
     return pool[torch.cat(nearest) <= threshold] if nearest else pool

@@ -35,6 +35,7 @@ class PartsMap(nn.Module):
         super().__init__()
         self.spans = tuple(spans)
         self.maps = nn.ModuleList(maps)
+        self._maps = tuple(maps)
         self.logits = logits
 
     def forward(self, features: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ class PartsMap(nn.Module):
         weights = self.logits.softmax(0)
         parts = [
             normalize(one(features[:, start:stop]), dim=1) * weight.sqrt()
-            for (start, stop), one, weight in zip(self.spans, self.maps, weights, strict=True)
+            for (start, stop), one, weight in zip(self.spans, self._maps, weights, strict=True)
         ]
         return torch.cat(parts, dim=1)
 
@@ -52,7 +53,7 @@ class PartsMap(nn.Module):
         weights = self.logits.double().softmax(0).tolist()
         blocks = [
             Block(start, stop, one.frozen(), weight)
-            for (start, stop), one, weight in zip(self.spans, self.maps, weights, strict=True)
+            for (start, stop), one, weight in zip(self.spans, self._maps, weights, strict=True)
         ]
         return BlocksMapper(tuple(blocks), max(stop for _, stop in self.spans))
 

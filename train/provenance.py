@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 
 from ..store import NotFoundError, Store, vectors_table, views_table
 from ..store.lookup import quote
+from .config import RUNGS, MapperConfig
 
 ROW_COLUMNS = ("config", "table_versions", "created")
+
+RUNGS_OFF = {rung: asdict(MapperConfig())[rung] for rung in RUNGS}
+"""The settings of a mapper that has no rung above the paper's recipe."""
 
 READS = {
     "members": ("collection", "image_id"),
@@ -67,9 +72,14 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
 
 
 def _without_recipe(config: str) -> dict[str, Any]:
-    """The settings without the name of the recipe that they come from: it decides nothing by itself."""
+    """The settings without the name of the recipe that they come from: it decides nothing by itself.
+
+    Rungs that an older version did not know are filled in as off, so its mappers count as what they are.
+    """
     settings: dict[str, Any] = json.loads(config)
     settings.pop("recipe", None)
+    if "temperature" in settings:
+        settings = RUNGS_OFF | settings
     return settings
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from attribase.train.linear_map import LinearMap, principal_directions
+from attribase.train.linear_map import LinearMap, ProjectedMap, principal_directions
 from attribase.train.losses import orthogonality
 
 
@@ -54,3 +54,13 @@ def test_directions_are_those_of_scikit_learn(features):
 def test_there_are_no_more_directions_than_items_or_dimensions(features):
     assert principal_directions(features, 100).shape == (7, 7)
     assert principal_directions(features[:4], 100).shape == (7, 4)
+
+
+def test_a_projected_map_starts_at_its_projection_and_freezes_to_the_same_map(features):
+    rng = np.random.default_rng(1)
+    projection, mean = (torch.from_numpy(rng.normal(size=size)).float() for size in ((3, 7), 7))
+    one = ProjectedMap(projection, mean)
+    assert torch.allclose(one(features), (features - mean) @ projection.T, atol=1e-5)
+    torch.nn.init.normal_(one.core, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(one.bias, generator=torch.Generator().manual_seed(1))
+    assert one.frozen()(features.numpy()) == pytest.approx(one(features).detach().numpy(), abs=1e-4)

@@ -7,12 +7,13 @@ import torch
 from attribase.runtime import MapperPair
 from attribase.store import Store, key_id
 from attribase.store.errors import InvalidInputError, NotFoundError
-from attribase.train import PAPER, WORLD, MapperConfig, train_mapper
+from attribase.train import BEST, PAPER, WORLD, MapperConfig, train_mapper
 from attribase.train import mapper as module
+from attribase.train.config import RUNGS
 from attribase.train.data import embedded_items, load_data, load_features, load_views
-from attribase.train.fit import Validation
 from attribase.train.linear_map import LinearMap
 from attribase.train.pairs import load_models
+from attribase.train.validation import Validation
 
 FAST = MapperConfig(temperature=0.1, lr=1e-2, epochs=60, draws=4, views=0)
 
@@ -192,3 +193,88 @@ def test_too_few_models_are_an_error_that_says_so(make_store):
 def test_settings_that_cannot_work_are_refused(fields):
     with pytest.raises(InvalidInputError):
         MapperConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "losses", "weights"),
+    [
+        (PAPER, [6.90619, 6.840461, 6.856367], [18.1217, 0.19512, 15.95278]),
+        (replace(WORLD, rank=12), [12.011537, 11.85438, 11.295248], [17.5595, 1.2424, 15.93246]),
+    ],
+)
+def test_the_recipes_without_rungs_give_what_they_gave_before_there_were_any(
+    make_store, recipe, losses, weights
+):
+    """Values of the release before the rungs."""
+    store = make_store(views=2)
+    pair = train(store, replace(recipe, views=2, epochs=20, batch=32))
+    row = store.read("mappers").to_pylist()[0]
+    history = json.loads(row["history"])
+    assert [history[epoch]["loss"] for epoch in (1, 10, 20)] == pytest.approx(losses, abs=2e-4)
+    assert row["best_epoch"] == 20
+    real, synth = pair.h_real.weight, pair.h_synth.weight
+    found = [np.abs(real).sum(), np.abs(pair.h_synth.bias).sum(), (real * synth).sum()]
+    assert [float(one) for one in found] == pytest.approx(weights, rel=2e-4)
+
+
+SMALL_BEST = replace(BEST, blocks=False, start="identity", rank=None, lr=1e-2, epochs=60, draws=4)
+"""The samples of the made store are turned: a map that starts where exemplar and sample agree is no use."""
+
+
+@pytest.mark.parametrize(
+    "rung",
+    [
+        {"learn_temperature": True},
+        {"start": "whitened", "rank": 15},
+        {"negatives": 40},
+        {"negatives": 40, "mined": 0.5, "duplicate": 0.9},
+        {"positives": "each"},
+        {"positives": "sum"},
+        {"positives": "mean"},
+        {"average": 0.5},
+        {"hub_weight": 0.5},
+    ],
+)
+def test_each_rung_alone_changes_the_map_and_is_recorded(make_store, rung):
+    config = MapperConfig(temperature=0.1, lr=1e-2, epochs=4, draws=2, views=0, validate_every=1)
+    plain, other = (train(make_store(), one).to_bytes() for one in (config, replace(config, **rung)))
+    assert other != plain
+    store = make_store()
+    pair = train(store, replace(config, **rung))
+    assert pair.to_bytes() == other
+    stored = json.loads(store.read("mappers").to_pylist()[0]["config"])
+    assert {name: stored[name] for name in rung} == rung
+    rows = store.read("vectors_made", ["mapped_tuned"])["mapped_tuned"].to_pylist()
+    assert np.linalg.norm(np.array(rows), axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_best_recipe_finds_exemplars_of_models_it_never_saw(made):
+    assert recall_at_10(made, train(made, SMALL_BEST), "test") > 0.8
+
+
+def test_trained_against_one_half_of_the_gallery_it_works_as_well_in_the_other(make_store):
+    """Gallery negatives do not make it a classifier of the images that it saw."""
+    store = make_store(gallery=400)
+    config = replace(SMALL_BEST, validation_images=200, negative_images=200, hub_weight=0.0)
+    data, pair = load_data(store, "made", config), train(store, config)
+    assert not set(data.gallery) & set(data.negatives)
+    recalls = []
+    for half in (data.gallery, data.negatives):
+        features = load_features(store, "made", embedded_items(store, "made"))
+        validation = Validation.build(load_models(store, "test", set(features.index)), features, half, 1.0)
+        sides = [
+            lambda rows, side=side: torch.from_numpy(side(rows.numpy())) for side in (pair.real, pair.synth)
+        ]
+        recalls.append(validation.recall(*sides))
+    assert recalls[0] == pytest.approx(recalls[1], abs=0.1)
+    assert min(recalls) > 0.8
+
+
+def test_a_mapper_of_a_version_without_rungs_is_not_trained_again(made):
+    config = replace(FAST, epochs=2)
+    train(made, config)
+    row = made.read("mappers").to_pylist()[0]
+    older = {name: value for name, value in json.loads(row["config"]).items() if name not in RUNGS}
+    made.upsert("mappers", [row | {"config": json.dumps(older)}], update=True)
+    assert list(train_mapper(made, "made", config)) == []
+    assert list(train_mapper(made, "made", replace(config, negatives=5)))

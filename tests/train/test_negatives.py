@@ -11,7 +11,7 @@ def identity(rows):
 
 def rows_of(drawn: torch.Tensor) -> set[int]:
     """Which rows of the pool these are."""
-    return {int((POOL == row).all(1).nonzero()[0, 0]) for row in drawn}
+    return {int((row == POOL).all(1).nonzero()[0, 0]) for row in drawn}
 
 
 def test_a_draw_has_no_image_twice_and_no_more_than_there_are():
