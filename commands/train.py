@@ -65,7 +65,8 @@ def train() -> None:
     default="paper",
     show_default=True,
     help="Where settings that are not given come from: `paper` is C.1 of the paper; `world` is the same loss "
-    "tuned for the few dozen models of the embedded world; `best` has every rung that helps. The mapper's stored config names it.",
+    "tuned for the few dozen models of the embedded world; `best` has every rung that helps. The mapper's "
+    "stored config names it.",
 )
 @click.option(
     "--kinds",
