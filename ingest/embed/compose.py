@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...runtime.composite import EncoderPart, join_parts
 from ...runtime.mapper import to_rows, vector_array
+from ...runtime.model_files import encoder_row
 from ...store import Step, Store, vectors_table, views_table
 from ...store.errors import DataError
 from ...store.lookup import FEW, is_in
@@ -31,9 +32,13 @@ EmbedPart: TypeAlias = Callable[[str], Iterator[Step]]
 def compose_vectors(
     store: Store, encoder: str, parts: Sequence[EncoderPart], embed_part: EmbedPart
 ) -> Iterator[Step]:
-    """Embed every part with `embed_part`, then join the vectors of the items that all parts have."""
+    """Embed every part with `embed_part`, then join the vectors of the items that all parts have.
+
+    A part without a model, as a release's, has the vectors that came with it.
+    """
     for part in parts:
-        yield from embed_part(part.name)
+        if encoder_row(store, part.name)["onnx_file"]:
+            yield from embed_part(part.name)
     target = Target(store, encoder, store.ensure_vectors(encoder, parts[-1].stop))
     first, *others = [vectors_table(part.name) for part in parts]
     known, rows = target.known(), [VectorRows(store, table) for table in others]

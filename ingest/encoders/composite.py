@@ -74,7 +74,7 @@ def write_composite(store: Store, parts: Sequence[str]) -> str:
     """
     name = check_composite(parts)
     rows = [encoder_row(store, part) for part in parts]
-    profiles = {row["encoder"]: _profiles(row) for row in rows}
+    profiles = {row["encoder"]: _profiles(row) for row in rows if row["onnx_file"]}
     if len(set(profiles.values())) > 1:
         said = ", ".join(f"{part} {value}" for part, value in profiles.items())
         raise InvalidInputError(

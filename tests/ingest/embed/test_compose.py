@@ -75,6 +75,19 @@ def test_vectors_of_a_part_are_read_where_they_are(store):
     assert all(np.array_equal(before[item], after[item]) for item in before)
 
 
+def test_a_part_without_a_model_has_the_vectors_that_came_with_it(store, gallery):
+    """As an encoder of the authors' release."""
+    store.upsert("encoders", [{"encoder": "published", "dim": 2}])
+    item = store.read("images", ["image_id"])["image_id"].to_pylist()[1]
+    row = {"item_id": item, "item_kind": "image", "base": np.array([0, 5], np.float32)}
+    store.upsert(store.ensure_vectors("published", 2), [row])
+    run(store, "published+mean")
+    joined = vectors(store, "vectors_published_mean")
+    assert set(joined) == {item}
+    assert joined[item][:2].tolist() == [0, 1]
+    assert len(gallery.embedded()) == 5
+
+
 def test_an_item_that_one_part_cannot_embed_is_left_out(store, gallery):
     (bad,) = gallery.images([b"no picture"])
     run(store)

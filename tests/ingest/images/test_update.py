@@ -1,5 +1,7 @@
 """Tables of owners for images that are stored already."""
 
+import json
+
 import pytest
 from attribase.ingest.images import merge, read_owners, update_images
 from attribase.store import InvalidInputError
@@ -104,3 +106,16 @@ def test_vectors_that_were_made_with_an_earlier_caption_are_said(update, filled)
     summary = update("path,caption,artist\nb.png,a cat,\nx/a.png,a dog,\nc d.png,,Ann\n")
     assert summary.outdated == {"looks": 1}
     assert any("1 vector of looks" in line for line in summary.lines())
+
+
+def test_of_several_encoders_in_one_too_when_one_looks_at_captions(update, filled):
+    looks = '[{"file": "looks/tokenizer.json"}]'
+    rows = [
+        {"encoder": name, "dim": 1, "files": files} for name, files in (("looks", looks), ("plain", "[]"))
+    ]
+    both = {"encoder": "plain+looks", "dim": 2, "files": "[]"}
+    parts = [{"encoder": name, "dim": 1, "onnx_sha256": None} for name in ("plain", "looks")]
+    filled.upsert("encoders", [*rows, both | {"parts": json.dumps(parts)}])
+    table = filled.ensure_vectors("plain+looks", 2)
+    filled.upsert(table, [{"item_id": "3", "item_kind": "image", "base": [1.0, 0.0]}])
+    assert update("path,caption,artist\nb.png,a cat,\n").outdated == {"plain+looks": 1}
