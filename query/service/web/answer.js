@@ -25,7 +25,9 @@ export function showAnswer(container, shown) {
     el("div", { class: "actions" }, saveButton(answer)),
   );
   arrowKeys(grid);
-  announce(container.querySelector(".lead-line").textContent + container.querySelector(".state").textContent);
+  const said = container.querySelector(".verdict")?.textContent ?? "";
+  const lead = container.querySelector(".lead-line").textContent + container.querySelector(".state").textContent;
+  announce(said ? `${said} ${lead}` : lead);
 }
 
 function nothingFound({ pool_size: size }) {

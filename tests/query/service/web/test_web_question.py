@@ -194,6 +194,43 @@ def test_the_completeness_of_an_answer_is_shown(page, home, changed, shown_text)
     assert page.inner_text(".state") == shown_text
 
 
+@pytest.mark.parametrize(
+    ("changed", "shown_text"),
+    [
+        ({"alpha": 0.1, "attributed": False, "p_none": 0.31, "set_size": 20}, "None of these Up to 31.0% of"),
+        ({"alpha": 0.1, "attributed": True, "p_none": 0.04, "set_size": None}, "Attributed Up to 4.0% of"),
+    ],
+)
+def test_a_level_says_attributed_or_none_of_these(page, home, changed, shown_text):
+    answer = answer_of(home) | changed
+    rows = [row | {"in_set": row["rank"] <= 3} for row in answer["results"]]
+    asked = []
+
+    def respond(route):
+        asked.append(route.request.post_data_json)
+        route.fulfill(json=answer | {"results": rows})
+
+    page.route("**/v1/attribute", respond)
+    page.goto(home + SAMPLE + "&alpha=0.1")
+    shown(page)
+    assert asked[0]["alpha"] == 0.1
+    assert page.inner_text(".verdict").startswith(shown_text)
+    size = "unknown how many" if changed["set_size"] is None else "20"
+    text = f"The set with at least 90.0% of the exemplars on average: {size} of 28 images, 3 of those below."
+    assert text in page.inner_text("#result")
+    assert shown_text.split(" Up")[0] in page.inner_text("#announcement")
+
+
+def test_a_level_without_an_abstention_is_an_error_with_the_command(page, home):
+    page.goto(home + SAMPLE)
+    shown(page)
+    assert page.locator(".verdict").count() == 0
+    page.select_option("[name=alpha]", "0.1")
+    page.wait_for_selector("#result .error")
+    assert "no abstention was trained" in page.inner_text("#result")
+    assert "train abstention --encoder enc --mapper none" in page.inner_text("#result")
+
+
 def test_without_a_calibration_only_similarity_is_shown(page, home):
     answer = answer_of(home)
     plain = {"remaining": None, "tau": None, "lambda": None, "notes": ["no influence: not calibrated"]}
