@@ -98,13 +98,10 @@ def tokenizer_command(work: Path) -> None:
 
     Example: python -m attribase.ingest.world.build tokenizer --work world
     """
-    import pyarrow.parquet as pq
-
-    from .corpus import count_words
+    from .corpus import count_words, read_names
     from .tokenizer import build_tokenizer
 
-    names = pq.read_table(work / "world.parquet", columns=["name"])["name"].to_pylist()
-    tokenizer = build_tokenizer(count_words(names), work / "tokenizer")
+    tokenizer = build_tokenizer(count_words(read_names(work / "world.parquet")), work / "tokenizer")
     click.echo(f"{len(tokenizer)} tokens", err=True)
 
 
@@ -141,11 +138,13 @@ def vae_command(work: Path, minutes: float, steps: int | None, batch: int | None
     """
     from diffusers import AutoencoderKL
 
+    from ...diffusion import silence_diffusers
     from .latents import encode_looks
     from .train_vae import train_vae, vae_config
     from .training import Budget, training_device
 
     _print_progress(train_vae(work, vae_config(Budget(minutes, steps), batch), width=width))
+    silence_diffusers()
     vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(training_device())
     _print_progress(encode_looks(work, vae))
 
@@ -179,8 +178,8 @@ def export_command(work: Path, target: Path) -> None:
     """
     from .export import export_images, export_model
 
-    export_images(work, target)
     numbers = export_model(work, target / "model")
+    export_images(work, target)
     click.echo(f"exported step {numbers['step']:.0f}: {numbers['images']:.0f} images seen", err=True)
 
 

@@ -52,8 +52,7 @@ def load_corpus(parquet: Path, icons_file: Path) -> Corpus:
         NotFoundError: a file is missing. ConflictError: the two files are of different builds.
     """
     for path in (parquet, icons_file):
-        if not path.exists():
-            raise NotFoundError(f"no {path.name} in {path.parent}", hint="run the `rasterise` step first")
+        _check_rasterised(path)
     icons = np.load(icons_file, allow_pickle=False)
     table = pq.read_table(parquet, columns=["name", "category", "set", "role"])
     rows = table.filter(pc.equal(table["role"], "gallery")).to_pylist()
@@ -67,6 +66,13 @@ def load_corpus(parquet: Path, icons_file: Path) -> Corpus:
         spec = get_set(row["set"])
         subjects.append(Subject(row["name"], row["category"], spec.spoken, spec.drawing))
     return Corpus(icons, tuple(subjects))
+
+
+def read_names(parquet: Path) -> list[str]:
+    """The names of all images, as `rasterise` wrote them. Raises NotFoundError when it has not."""
+    _check_rasterised(parquet)
+    names: list[str] = pq.read_table(parquet, columns=["name"])["name"].to_pylist()
+    return names
 
 
 def count_words(names: Iterable[str]) -> Counter[str]:
@@ -96,3 +102,8 @@ def count_words(names: Iterable[str]) -> Counter[str]:
 
 def _split_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|[0-9]", text.lower())
+
+
+def _check_rasterised(path: Path) -> None:
+    if not path.exists():
+        raise NotFoundError(f"no {path.name} in {path.parent}", hint="run the `rasterise` step first")

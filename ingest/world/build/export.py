@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ....store.errors import NotFoundError
+from ...diffusion import silence_diffusers
 from .latents import vae_digest
 from .licences import notice
 from .networks import NetworkSize, new_scheduler, new_text_encoder, new_unet
@@ -31,6 +32,7 @@ def export_model(work: Path, folder: Path) -> dict[str, float]:
 
     if not (work / "unet.pt").exists():
         raise NotFoundError(f"no unet.pt in {work}", hint="run the `unet` step first")
+    silence_diffusers()
     state = load_checkpoint(work / "unet.pt", {"vae": vae_digest(work)}) or {}
     tokenizer = load_tokenizer(work / "tokenizer")
     size = NetworkSize(state["made_from"]["pixels"], state["made_from"]["width"])

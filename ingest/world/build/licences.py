@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sets import SETS, SetSpec
+from .sets import SETS, SetSpec, read_package
 
 LICENCE_URLS = {
     "Apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
@@ -40,7 +39,7 @@ class Licence:
 
 def read_licence(data: Path, spec: SetSpec) -> Licence:
     """The licence of an unpacked package."""
-    info = json.loads((data / spec.package / "info.json").read_text())
+    info = read_package(data, spec, "info.json")
     spdx = info["license"]["spdx"]
     return Licence(
         info["name"],

@@ -6,7 +6,6 @@ image has two roles.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .concepts import concepts
-from .sets import SETS, SetSpec
+from .sets import SETS, SetSpec, read_package
 from .vocabulary import MAX_PLAINNESS, Vocabulary, clean_name, find_file
 
 CANDIDATES = 150  # icons considered of a style's set, the plainest names first
@@ -40,7 +39,7 @@ class Pick:
 
 def load_icons(data: Path, spec: SetSpec) -> Icons:
     """The set's icons.json: `icons` {file: {body, ...}}, `aliases`, default width and height."""
-    icons: Icons = json.loads((data / spec.package / "icons.json").read_text())
+    icons: Icons = read_package(data, spec, "icons.json")
     return icons
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ....store.errors import NotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +89,11 @@ SETS: tuple[SetSpec, ...] = (
 def get_set(name: str) -> SetSpec:
     """The set called `name`. Raises KeyError when there is none."""
     return {spec.name: spec for spec in SETS}[name]
+
+
+def read_package(data: Path, spec: SetSpec, name: str) -> Any:
+    """The JSON file `name` of the set's package, unpacked under `data`. Raises NotFoundError without it."""
+    path = data / spec.package / name
+    if not path.exists():
+        raise NotFoundError(f"no {name} of {spec.package} in {data}", hint="run the `fetch` step first")
+    return json.loads(path.read_text())

@@ -34,7 +34,7 @@ _GPU, _CPU = (
     )
     for batch in (256, 32)
 )
-_SAMPLE = 4096  # images that the latents' mean and spread are measured on
+_SAMPLE = 2048  # images that the latents' mean and spread are measured on
 
 
 def vae_config(budget: Budget, batch: int | None = None) -> TrainingConfig:
@@ -66,7 +66,7 @@ def train_vae(work: Path, config: TrainingConfig, *, width: int = 1) -> Iterator
     yield from training.run(lambda error: f"{10 * math.log10(4 / error):.1f} dB")
     training.use_average()
     vae.eval()
-    standardise(vae, images[:: max(len(images) // _SAMPLE, 1)])
+    standardise(vae, images[:: math.ceil(len(images) / _SAMPLE)])
     vae.save_pretrained(work / "vae")
 
 

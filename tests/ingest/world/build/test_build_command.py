@@ -31,11 +31,27 @@ def test_training_takes_a_budget_in_minutes_or_in_steps(step):
     assert "--steps" in shown
 
 
-@pytest.mark.parametrize(("step", "first"), [("looks", "rasterise"), ("vae", "looks"), ("unet", "looks")])
+@pytest.mark.parametrize(
+    ("step", "first"),
+    [
+        ("rasterise", "fetch"),
+        ("tokenizer", "rasterise"),
+        ("looks", "rasterise"),
+        ("vae", "looks"),
+        ("unet", "looks"),
+    ],
+)
 def test_a_step_out_of_order_says_which_to_run_first(tmp_path, step, first):
     result = CliRunner().invoke(build, [step, "--work", str(tmp_path)])
     assert result.exit_code == 1
     assert f"run the `{first}` step first" in result.output
+
+
+def test_an_export_of_nothing_leaves_the_target_as_it_is(tmp_path):
+    result = CliRunner().invoke(build, ["export", "--work", str(tmp_path), "--to", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "run the `unet` step first" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_icons_of_a_size_that_the_networks_cannot_take_are_refused(tmp_path):
