@@ -42,6 +42,11 @@ def rung_options(command: F) -> F:
         click.option(
             "--hub-weight", type=click.FloatRange(0), help="Weight of the shift against images near to all."
         ),
+        click.option(
+            "--keep",
+            type=click.Choice(["best", "last"]),
+            help="The best epoch on val models, or the last.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

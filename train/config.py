@@ -11,6 +11,7 @@ from ..store.errors import InvalidInputError
 CENTRES = ("none", "gallery", "each")
 STARTS = ("identity", "whitened")
 POSITIVES = ("pair", "each", "sum", "mean")
+KEPT = ("best", "last")
 RUNGS = (
     "learn_temperature",
     "start",
@@ -25,6 +26,7 @@ RUNGS = (
     "blocks",
     "hub_weight",
     "hub_neighbours",
+    "keep",
 )
 """The fields of `MapperConfig` that the paper's recipe does not have."""
 
@@ -53,7 +55,7 @@ class MapperConfig:
     exemplar and one sample of a model, the others all exemplars and `samples` samples: "each", "sum" and
     "mean" as in `set_loss`. average: decay of the average of the weights, 0 for none. blocks: each part of
     a composite encoder has maps of its own, and a learned weight. hub_weight, hub_neighbours: of the shift
-    in `hubness`, 0 for none.
+    in `hubness`, 0 for none. keep: the "best" epoch on the validation models, or the "last" one.
     """
 
     name: str = "tuned"
@@ -86,11 +88,13 @@ class MapperConfig:
     blocks: bool = False
     hub_weight: float = 0.0
     hub_neighbours: int = 10
+    keep: str = "best"
 
     def __post_init__(self) -> None:
         if self.name == RAW:
             raise InvalidInputError(f"{RAW!r} means raw features", hint="choose another name for the mapper")
-        for field, known in (("centre", CENTRES), ("start", STARTS), ("positives", POSITIVES)):
+        choices = (("centre", CENTRES), ("start", STARTS), ("positives", POSITIVES), ("keep", KEPT))
+        for field, known in choices:
             if getattr(self, field) not in known:
                 raise InvalidInputError(
                     f"{field} is {getattr(self, field)!r}", hint=f"use one of {', '.join(known)}"
@@ -162,7 +166,7 @@ BEST = MapperConfig(
     positives="sum",
     temperature=0.07,
     learn_temperature=True,
-    lr=5e-4,
+    lr=7.5e-4,
     epochs=30,
     draws=2,
     batch=256,
@@ -171,6 +175,7 @@ BEST = MapperConfig(
     negatives=512,
     duplicate=0.95,
     hub_weight=0.5,
+    keep="last",
 )
 """Every rung that helps in cross-validation (docs/recipe.md), for any encoder."""
 

@@ -51,7 +51,7 @@ def fit(
             maps = (current.real, current.synth)
             score = (validation.recall(*maps), -validation.loss(*maps))
             record |= {"val_recall_10": score[0], "val_loss": -score[1]}
-            improved = score > best
+            improved = score > best if config.keep == "best" else epoch == config.epochs
             best = max(best, score)
         yield record, current, improved
 

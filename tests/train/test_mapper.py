@@ -167,6 +167,13 @@ def test_views_that_were_never_embedded_are_an_error(made):
         train(made, replace(FAST, views=2))
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked_for(made):
+    train(made, replace(FAST, epochs=7, keep="last"))
+    row = made.read("mappers").to_pylist()[0]
+    assert row["best_epoch"] == 7
+    assert "val_recall_10" in json.loads(row["history"])[-1]
+
+
 def test_without_held_out_models_the_last_epoch_counts(make_store):
     store = make_store(val=0)
     train(store, replace(FAST, epochs=7))
