@@ -192,7 +192,7 @@ def load_encoder(
         InvalidInputError: it is a composite, which has parts instead of a network of its own.
     """
     row = encoder_row(store, name)
-    if row["parts"]:
+    if row.get("parts"):
         raise InvalidInputError(
             f"{name!r} is a composite of several encoders", hint="load it with load_image_encoder"
         )

@@ -21,7 +21,7 @@ _AGAIN = "move {table}.lance out of the store, then attribase ingest embed --enc
 
 def parts_of(encoder: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What an `encoders` row says of each part of a composite: encoder, dim, onnx_sha256."""
-    return list(json.loads(encoder["parts"] or "[]"))
+    return list(json.loads(encoder.get("parts") or "[]"))
 
 
 def composite_parts(store: Store, encoder: Mapping[str, Any]) -> Iterator[Problem]:

@@ -103,7 +103,7 @@ def _with_parts(row: dict[str, Any], all_rows: list[dict[str, Any]]) -> list[dic
 
 def _ready(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Precisions that can embed; an encoder of a release may have features but no model."""
-    able = [row["precision"] or FP32 for row in rows if row["onnx_file"] or row["parts"]]
+    able = [row["precision"] or FP32 for row in rows if row["onnx_file"] or row.get("parts")]
     return tuple(sorted(able, key=_fp32_first))
 
 

@@ -11,6 +11,7 @@ from attribase.runtime import (
 )
 from attribase.runtime.composite import join_parts, parts_json, scale_parts
 from attribase.store import Store
+from attribase.store.checks import check
 from attribase.store.errors import DataError, InvalidInputError, NotFoundError
 from PIL import Image
 
@@ -84,3 +85,11 @@ def test_a_part_that_is_another_model_now_is_refused(store):
 def test_a_composite_has_no_network_of_its_own(store):
     with pytest.raises(InvalidInputError, match="composite"):
         load_encoder(store, "b+a")
+
+
+def test_a_store_of_an_earlier_version_that_cannot_be_written_has_no_composites(store):
+    store.dataset("encoders").drop_columns(["parts"])
+    assert encoder_parts(store, "a") == [("a", 0, 2)]
+    with pytest.raises(NotFoundError, match="not the encoder itself"):
+        load_encoder(store, "a")
+    assert not [one for one in check(store) if one.check not in ("missing-vector",)]
