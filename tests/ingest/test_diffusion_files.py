@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from attribase.ingest.diffusion import load_pipeline
-from attribase.ingest.diffusion_files import check_weights, find_variant
+from attribase.ingest.diffusion_files import check_weights, find_variant, weight_bytes
 from attribase.store import DataError
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -59,6 +59,12 @@ def test_shards_are_loaded(make_pipeline, tiny_base, copy):
     make_pipeline().unet.save_pretrained(copy / "unet", max_shard_size="40KB")
     assert len(list((copy / "unet").glob("*-of-*"))) > 1
     assert same(weights_of(copy), weights_of(tiny_base))
+
+
+def test_the_weights_of_a_base_count_as_large_as_its_unet(tiny_base):
+    pipeline = load_pipeline(tiny_base)
+    parameters = sum(parameter.numel() for parameter in pipeline.unet.parameters())
+    assert 4 * parameters <= weight_bytes(tiny_base) <= 4 * parameters + 50_000  # float32, and the headers
 
 
 def test_a_pointer_of_git_lfs_is_named(copy):

@@ -54,3 +54,19 @@ def test_models_that_cannot_be_trained_are_errors_before_training_starts(store, 
     store.upsert("images", [{"image_id": "far", "uri": "https://example.org/far.png"}])
     with pytest.raises(InvalidInputError, match="without its bytes"):
         list(customize(store, [make_spec(exemplar_ids=("far",))], config, workers=0))
+
+
+def test_workers_of_a_small_base_share_a_gpu(store, make_spec, config, monkeypatch):
+    from attribase.ingest.customize import job
+    from attribase.ingest.workers import SMALL_NETWORK
+
+    asked = []
+
+    def no_training(*_, **options):
+        asked.append(options)
+        return iter(())
+
+    monkeypatch.setattr(job, "run_tasks", no_training)
+    list(customize(store, [make_spec()], config, workers=None))
+    assert 0 < asked[0]["network"] <= SMALL_NETWORK
+    assert asked[0]["workers"] is None
