@@ -162,6 +162,7 @@ def _print(answers: Sequence[Answer | FailedQuestion], fmt: str, by: str | None)
 
 def _print_table(answer: Answer, title: str) -> None:
     from ..query.attribution.abstention import verdict
+    from ..runtime.influence import SPREAD
 
     copies = any(result.copies for result in answer.results)
     rows = [
@@ -182,6 +183,8 @@ def _print_table(answer: Answer, title: str) -> None:
             + (" found by an index" if answer.method == "index" else "")
         )
         say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
+        if answer.law == SPREAD and answer.null_share is not None:
+            say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
 
 
 def _write_page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion], path: Path) -> None:

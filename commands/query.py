@@ -12,6 +12,7 @@ import click
 from ..store import InvalidInputError
 from .abstention import abstention_command
 from .attribute import attribute
+from .calibration import calibration
 from .compare import compare
 from .console import (
     BINARY_FORMATS,
@@ -39,6 +40,7 @@ def query() -> None:
 
 
 query.add_command(attribute)
+query.add_command(calibration)
 query.add_command(compare)
 query.add_command(abstention_command)
 

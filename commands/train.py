@@ -116,16 +116,27 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     show_default=True,
     help="Which mapper, or `none` for raw features.",
 )
-@click.option("--steps", type=click.IntRange(1), help="Optimiser steps.")
+@click.option(
+    "--calibration",
+    "law",
+    type=click.Choice(["spread", "paper"]),
+    default="spread",
+    show_default=True,
+    help="`spread`: by the picture's own spread of similarities, with a null share for what is not in the "
+    "pool; `paper`: eq. 6, one tau and lambda for all.",
+)
+@click.option("--steps", type=click.IntRange(1), help="Optimiser steps of `paper`.")
 @click.pass_context
-def calibration(ctx: click.Context, encoder: str, mapper_name: str, steps: int | None) -> None:
-    """Fit tau and lambda so that the influence on a validation sample goes to its exemplars.
+def calibration(ctx: click.Context, encoder: str, mapper_name: str, law: str, steps: int | None) -> None:
+    """Fit what turns similarities into influence, so that that of a validation sample goes to its exemplars.
 
+    \b
     Example: attribase -s my.store train calibration --mapper tuned
+             attribase -s my.store train calibration --mapper tuned --calibration paper
     """
     from ..train import CalibrationConfig, count_left_out, train_calibration
 
-    config = CalibrationConfig() if steps is None else CalibrationConfig(steps=steps)
+    config = CalibrationConfig(law=law) if steps is None else CalibrationConfig(law=law, steps=steps)
     store = open_store(ctx)
     _, last = run_job(train_calibration(store, encoder, mapper_name, config))
     print_left_out(count_left_out(store, encoder, (config.split,), gallery=config.gallery).notes())

@@ -10,6 +10,7 @@ from .attribution.owners import influence_by
 from .attribution.request import Question, Request
 from .evaluation.abstention import AbstentionRow, abstention_table
 from .evaluation.calibration import InfluenceRow, influence_table
+from .evaluation.calibration_error import CalibrationMeasurement, CalibrationRow, measure_calibration
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
 from .evaluation.left_out import LeftOut, count_left_out
@@ -25,6 +26,8 @@ from .sql.statements import load_sql
 __all__ = [
     "AbstentionRow",
     "Answer",
+    "CalibrationMeasurement",
+    "CalibrationRow",
     "Comparison",
     "FailedQuestion",
     "Features",
@@ -53,6 +56,7 @@ __all__ = [
     "influence_by",
     "influence_table",
     "load_sql",
+    "measure_calibration",
     "prune_runs",
     "run_sql",
 ]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..runtime.influence import PaperLaw
 from ..runtime.mapper import RAW
+from ..runtime.spread import SpreadCalibration
 from ..store.errors import ConflictError, NotFoundError
 from ..store.ids import vectors_table
 from .features import Pinned
 
 GALLERY = "gallery"
 """The collection of the images that the base model was trained on."""
+
+
+Calibration: TypeAlias = PaperLaw | SpreadCalibration
+"""What turns similarities into influence for one encoder and mapper."""
 
 
 class TableReader(Protocol):
@@ -28,14 +33,6 @@ class TableReader(Protocol):
     def read(self, table: str, columns: Sequence[str]) -> pa.Table:
         """The named columns of all rows."""
         ...
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """tau and lambda of eq. 6 for one encoder and mapper."""
-
-    tau: float
-    lam: float
 
 
 def encoders(store: TableReader) -> list[str]:
@@ -93,11 +90,15 @@ def choose_mapper(store: TableReader, encoder: str, name: str | None) -> str:
     return name or (known[0] if known else RAW)
 
 
-def read_calibration(store: TableReader, encoder: str, mapper: str) -> Calibration | None:
-    """The stored calibration, or None where none was trained."""
-    for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist():
+def read_calibration(pinned: Pinned, encoder: str, mapper: str) -> Calibration | None:
+    """The stored calibration, or None where none was trained. DataError for broken parameters."""
+    wanted = ["encoder", "mapper", "tau", "lambda", "law", "parameters", "mapper_digest"]
+    there = pinned.dataset("calibrations").schema.names  # an earlier version made eq. 6 alone
+    for row in pinned.read("calibrations", [name for name in wanted if name in there]).to_pylist():
         if (row["encoder"], row["mapper"]) == (encoder, mapper):
-            return Calibration(row["tau"], row["lambda"])
+            if row.get("parameters"):
+                return SpreadCalibration.from_json(row["parameters"], row["mapper_digest"] or "")
+            return PaperLaw(row["tau"], row["lambda"])
     return None
 
 

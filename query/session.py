@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import runtime
 from ..runtime import MapperPair
 from ..runtime.abstention import Abstention, load_abstention
-from ..runtime.moments import GalleryMoments, load_moments
+from ..runtime.moments import GalleryMoments, load_moments, mapper_digest
 from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, choose_encoder, choose_mapper, read_calibration
@@ -132,7 +132,7 @@ class Snapshot:
         return int(schema.field("base").type.list_size)
 
     def calibration(self, encoder: str, mapper: str) -> Calibration | None:
-        """The tau and lambda of this encoder and mapper, or None where there are none."""
+        """What turns similarities of this encoder and mapper into influence, or None."""
         return self.cached(
             ("calibration", encoder, mapper),
             lambda: read_calibration(self.pinned, encoder, mapper),
@@ -144,16 +144,31 @@ class Snapshot:
 
         A store of an earlier version that cannot be written has neither table.
         """
-        tables = ("abstentions", "gallery_moments")
-        if not all(table in self.pinned.versions for table in tables):
+        if "abstentions" not in self.pinned.versions:
             return None, None
-        return self.cached(
+        scores = self.cached(
             ("abstention", encoder, mapper),
-            lambda: (
-                load_abstention(self.pinned, encoder, mapper),
-                load_moments(self.pinned, encoder, mapper),
-            ),
-            *tables,
+            lambda: load_abstention(self.pinned, encoder, mapper),
+            "abstentions",
+        )
+        return scores, self.moments(encoder, mapper)
+
+    def moments(self, encoder: str, mapper: str) -> GalleryMoments | None:
+        """The gallery's moments as stored, or None."""
+        if "gallery_moments" not in self.pinned.versions:  # of an earlier version, and cannot be written
+            return None
+        return self.cached(
+            ("moments", encoder, mapper),
+            lambda: load_moments(self.pinned, encoder, mapper),
+            "gallery_moments",
+        )
+
+    def mapper_digest(self, encoder: str, mapper: str) -> str:
+        """The digest of the mapper's weights. NotFoundError for a mapper that there is not."""
+        return self.cached(
+            ("mapper digest", encoder, mapper),
+            lambda: mapper_digest(self.pinned, encoder, mapper),
+            "mappers",
         )
 
     def pair(self, encoder: str, mapper: str) -> MapperPair:

@@ -4,14 +4,16 @@
 
 s_i is the similarity of candidate i, s0 the largest one, (tau, lambda) the calibration. The numerator is
 `influence_terms`, the whole `influence`, and the similarity where the numerator becomes zero `cutoff`.
-`calibration_kl` is how far influence is from the known answer, eq. 5.
+`calibration_kl` is how far influence is from the known answer, eq. 5. `InfluenceLaw` is what a search needs
+of this equation or of another (spread.py); `PaperLaw` is this one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, overload
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from numpy.typing import NDArray
 from ..store.errors import InvalidInputError
 
 Tensor = TypeVar("Tensor")
+
+PAPER, SPREAD = "paper", "spread"
+"""The laws by name: `PaperLaw`, eq. 6, and spread.py."""
 
 
 def relu(values: Any) -> NDArray[np.float64]:
@@ -119,6 +124,92 @@ def cutoff(best: float, tau: float, lam: float) -> float:
     """
     _check(tau, lam)
     return best + tau * math.log(lam) if lam > 0 else -math.inf
+
+
+class InfluenceLaw(Protocol):
+    """How the similarities of one query become influence.
+
+    The share of a candidate is its numerator, divided by the numerators of all candidates and of the null:
+    what is not in the pool. A numerator is never negative and never falls as similarity rises. All numerators
+    are scaled by one factor, chosen by the largest similarity `best`, so that none overflows.
+    """
+
+    @property
+    def endless(self) -> bool:
+        """Whether every candidate has influence, however small its similarity."""
+        ...
+
+    def terms(self, similarities: NDArray[np.float64], best: float) -> NDArray[np.float64]:
+        """Numerators of `similarities`, elementwise."""
+        ...
+
+    def null_term(self, best: float) -> float:
+        """The numerator of the null; 0 where there is none."""
+        ...
+
+    def cutoff(self, best: float) -> float:
+        """Similarity at or below which a candidate has no influence; minus infinity for an endless law."""
+        ...
+
+    def similarity_of(self, term: float, best: float) -> float:
+        """The similarity whose numerator is `term`; minus infinity where all have more."""
+        ...
+
+
+class QuestionLaws(Protocol):
+    """The laws of some questions that are asked together."""
+
+    @property
+    def name(self) -> str:
+        """`paper` or `spread`."""
+        ...
+
+    @property
+    def endless(self) -> bool:
+        """Whether the laws are."""
+        ...
+
+    def law(self, at: int, similarities: NDArray[np.floating]) -> InfluenceLaw:
+        """The law of question `at`; `similarities` (n,) hold the largest ones of its pool, in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class PaperLaw:
+    """Eq. 6 with one tau and lambda for all queries, and no null."""
+
+    tau: float
+    lam: float
+
+    @property
+    def name(self) -> str:
+        """Of the law: `paper`."""
+        return PAPER
+
+    @property
+    def endless(self) -> bool:
+        """Whether lambda is not positive, so that every candidate has influence."""
+        return self.lam <= 0
+
+    def law(self, at: int, similarities: NDArray[np.floating]) -> PaperLaw:  # noqa: ARG002
+        """The law of question `at`: the same for all."""
+        return self
+
+    def terms(self, similarities: NDArray[np.float64], best: float) -> NDArray[np.float64]:
+        """Numerator of eq. 6, elementwise."""
+        return influence_terms(similarities, best, self.tau, self.lam)
+
+    def null_term(self, best: float) -> float:  # noqa: ARG002
+        """0: eq. 6 shares all influence among the candidates."""
+        return 0.0
+
+    def cutoff(self, best: float) -> float:
+        """s0 + tau * log(lambda); InvalidInputError for tau or lambda out of range."""
+        return cutoff(best, self.tau, self.lam)
+
+    def similarity_of(self, term: float, best: float) -> float:
+        """s0 + tau * log(term + lambda)."""
+        return best + self.tau * math.log(term + self.lam) if term + self.lam > 0 else -math.inf
 
 
 def _check(tau: float, lam: float) -> None:

@@ -32,6 +32,9 @@ CALIBRATIONS = pa.schema(
         pa.field("kl_after", pa.float64()),
         text("table_versions"),  # JSON
         pa.field("created", TIMESTAMP),
+        text("law"),  # paper (null too): eq. 6 | spread: tau is 1 / a of an uncrowded query, lambda 0
+        text("parameters"),  # JSON, of spread: by concept kind, 'all' for an unknown one
+        text("mapper_digest"),  # of spread: the mapper that it was fitted on
     ]
 )
 

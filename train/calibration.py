@@ -1,4 +1,4 @@
-"""Fit tau and lambda (eq. 5 and 6): a held-out sample's influence should go to its exemplars."""
+"""Fit a calibration: a held-out sample's influence should go to its exemplars (eq. 5 and 6, or spread.py)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ..runtime.influence import influence_terms
+from ..runtime.influence import PAPER, influence_terms
+from ..runtime.mapper import RAW, mapper_names
+from ..runtime.moments import ensure_moments, mapper_digest
+from ..runtime.spread import ALL_KINDS, CENTRE, SpreadCalibration, SpreadParameters
 from ..store import NotFoundError, Step, Store, key_id
 from ..store.columns import utc_now
 from .config import CalibrationConfig
 from .data import encoder_table
 from .losses import calibration_loss
 from .provenance import input_versions, read_trained_row, same_inputs
-from .similarities import Similarities, load_similarities
+from .similarities import Similarities, compare, load_held_out, load_similarities
+from .spread import fit_kinds, image_kl, spread_data
 
 STAGE = "train-calibration"
 CLIP = (1e-3, 1e6)  # of 1/tau
@@ -32,10 +36,11 @@ BLOCK = 1 << 22
 def train_calibration(
     store: Store, encoder: str, mapper: str, config: CalibrationConfig | None = None
 ) -> Iterator[Step]:
-    """Fit tau and lambda for `mapper` ('none': raw features) and write the `calibrations` row.
+    """Fit the law of `config` for `mapper` ('none': raw features) and write the `calibrations` row.
 
     kl_before and kl_after are mean KL(S || P) over all held-out samples with the exact relu, at
-    tau = 1, lambda = 0 and at the result. Yields nothing when this was done before on the same rows.
+    tau = 1, lambda = 0 and at the result; by the law `spread`, of the shares of the images given that it is
+    not the null. Yields nothing when this was done before on the same rows.
 
     Raises:
         NotFoundError: nothing is embedded.
@@ -46,6 +51,35 @@ def train_calibration(
     if _is_current(store, encoder, mapper, settings):
         return
     versions = input_versions(store, encoder_table(store, encoder), "mappers")
+    found: dict[str, Any] = {}
+    for step in (_fit_paper if config.law == PAPER else _fit_spread)(store, encoder, mapper, config):
+        if isinstance(step, Step):
+            yield step
+        else:
+            found = step
+    row = {
+        "calibration_id": key_id(encoder, mapper),
+        "encoder": encoder,
+        "mapper": mapper,
+        "config": settings,
+        "table_versions": json.dumps(versions, sort_keys=True),
+        "created": utc_now(),
+        "law": config.law,
+    }
+    store.upsert("calibrations", [row | found], update=True)
+    yield Step(STAGE, config.steps, config.steps, _note(found))
+
+
+def _note(found: dict[str, Any]) -> str:
+    if "parameters" not in found:
+        return f"tau {found['tau']:.4f}, lambda {found['lambda']:.4f}"
+    return f"KL {found['kl_before']:.3f} before, {found['kl_after']:.3f} after, given that it is not the null"
+
+
+def _fit_paper(
+    store: Store, encoder: str, mapper: str, config: CalibrationConfig
+) -> Iterator[Step | dict[str, Any]]:
+    """Steps, then the columns of the row."""
     similarities = load_similarities(store, encoder, mapper, config)
     history: list[dict[str, Any]] = []
     for record in calibrate(similarities, config):
@@ -53,21 +87,47 @@ def train_calibration(
         if "kl" in record:
             yield Step(STAGE, int(record["step"]), config.steps, f"KL {record['kl']:.4f}")
     kl, tau, lam = min(_candidates(history))
-    row = {
-        "calibration_id": key_id(encoder, mapper),
-        "encoder": encoder,
-        "mapper": mapper,
+    yield {
         "tau": tau,
         "lambda": lam,
-        "config": settings,
         "history": json.dumps(history, sort_keys=True),
         "kl_before": history[0]["kl"],
         "kl_after": kl,
-        "table_versions": json.dumps(versions, sort_keys=True),
-        "created": utc_now(),
     }
-    store.upsert("calibrations", [row], update=True)
-    yield Step(STAGE, config.steps, config.steps, f"tau {tau:.4f}, lambda {lam:.4f}")
+
+
+def _fit_spread(
+    store: Store, encoder: str, mapper: str, config: CalibrationConfig
+) -> Iterator[Step | dict[str, Any]]:
+    """Steps, then the columns of the row."""
+    digest = mapper_digest(store, encoder, mapper) if mapper in (RAW, *mapper_names(store, encoder)) else ""
+    held_out = load_held_out(store, encoder, mapper, config)
+    similarities = compare(store, encoder, mapper, held_out, config)
+    moments = ensure_moments(store, encoder, mapper, config.gallery)
+    data = spread_data(held_out, similarities, moments)
+    fitted: dict[str, SpreadParameters] = {}
+    history = []
+    for kind, parameters in fit_kinds(data, config):
+        fitted[kind] = parameters
+        mine = data if kind == ALL_KINDS else data.of(data.kinds == kind)
+        kl = float(image_kl(mine, parameters, config.epsilon).mean())
+        history.append({"kind": kind, "kl": kl} | asdict(parameters))
+        yield Step(STAGE, 0, config.steps, f"fitted on {kind} samples")
+    calibration = SpreadCalibration(fitted, digest)
+    after = [
+        float(image_kl(data.of(data.kinds == kind), calibration.of_kind(kind), config.epsilon).sum())
+        for kind in set(data.kinds.tolist())
+    ]
+    uncrowded = float(fitted[ALL_KINDS].steepness(CENTRE))
+    yield {
+        "tau": 1 / uncrowded,
+        "lambda": 0.0,
+        "history": json.dumps(history, sort_keys=True),
+        "kl_before": exact_kl(similarities, 1.0, 0.0, config.epsilon),
+        "kl_after": sum(after) / len(data.kinds),
+        "parameters": calibration.to_json(),
+        "mapper_digest": digest,
+    }
 
 
 def _candidates(history: list[dict[str, Any]]) -> Iterator[tuple[float, float, float]]:

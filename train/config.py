@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..runtime.influence import PAPER as PAPER_LAW
+from ..runtime.influence import SPREAD
 from ..runtime.mapper import RAW
 from ..store import mapped_column
 from ..store.errors import InvalidInputError
 
+LAWS = (SPREAD, PAPER_LAW)
 CENTRES = ("none", "gallery", "each")
 STARTS = ("identity", "whitened")
 POSITIVES = ("pair", "each", "sum", "mean")
@@ -118,14 +121,19 @@ class MapperConfig:
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """Settings of one calibration; the defaults are the paper's (C.3).
+    """Settings of one calibration; the defaults of the law `paper` are C.3 of the paper.
 
-    lr_inverse_tau, lr_lambda: Adam's, for 1/tau (which starts at 1) and lambda (which starts at 0).
+    law: `spread` (runtime/spread.py: by the query's own spread of similarities, with a null share) or `paper`
+    (eq. 6). lr_inverse_tau, lr_lambda: Adam's, for 1/tau (which starts at 1) and lambda (which starts at 0).
     batch: samples a step. top: similarities a sample, beside its exemplars' own. beta: of the softplus
     that stands for relu while training. split: of the held-out models. gallery: the collection that
     their samples are compared with. samples: how many at most. epsilon: with the exact relu an exemplar can
     have no influence at all and the KL divergence would be infinite, so shares count as at least this much.
+    Of `spread` alone: null_weight: of samples without their exemplars in the pool, beside those with them;
+    kind_models: a concept kind with at least so many held-out models has parameters of its own.
     """
+
+    law: str = SPREAD
 
     lr_inverse_tau: float = 0.5
     lr_lambda: float = 0.0005
@@ -139,9 +147,18 @@ class CalibrationConfig:
     epsilon: float = 1e-8
     check_every: int = 5
     seed: int = 0
+    null_weight: float = 0.5
+    kind_models: int = 5
 
     def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise InvalidInputError(f"there is no law {self.law!r}", hint=f"use {' or '.join(LAWS)}")
+        if not 0 < self.null_weight < 1:
+            raise InvalidInputError(
+                f"null_weight is {self.null_weight}", hint="give a number between 0 and 1"
+            )
         names = ("lr_inverse_tau", "steps", "batch", "top", "beta", "samples", "epsilon", "check_every")
+        _check_positive({"kind_models": self.kind_models})
         _check_positive({name: getattr(self, name) for name in names})
 
 

@@ -43,6 +43,7 @@ class HeldOut:
     models: list[int]  # (samples,) the model of each sample
     exemplars: list[tuple[str, ...]]  # of each model
     exemplar_rows: list[Rows]  # of each model, (exemplars, dim)
+    kinds: list[str]  # of each model
 
 
 class RunningTop:
@@ -90,10 +91,14 @@ def load_similarities(store: Store, encoder: str, mapper: str, config: Calibrati
         NotFoundError: nothing is embedded.
         InvalidInputError: no embedded model in the split, an empty gallery, or a mapper that was not applied.
     """
-    column = "base" if mapper == RAW else mapped_column(mapper)
-    if column not in store.schema(encoder_table(store, encoder)).names:
-        raise InvalidInputError(f"{encoder} has no mapper {mapper!r}", hint="train the mapper first")
-    held_out = _load_held_out(store, encoder, column, config)
+    return compare(store, encoder, mapper, load_held_out(store, encoder, mapper, config), config)
+
+
+def compare(
+    store: Store, encoder: str, mapper: str, held_out: HeldOut, config: CalibrationConfig
+) -> Similarities:
+    """The similarities of these samples, as `load_similarities`."""
+    column = _column(store, encoder, mapper)
     members = store.read("members", ["collection", "image_id"])
     gallery = set(members.filter(pc.field("collection") == config.gallery)["image_id"].to_pylist())
     top = min(config.top, max(1, len(gallery)))
@@ -114,7 +119,17 @@ def load_similarities(store: Store, encoder: str, mapper: str, config: Calibrati
     return Similarities(kept, exemplar)
 
 
-def _load_held_out(store: Store, encoder: str, column: str, config: CalibrationConfig) -> HeldOut:
+def _column(store: Store, encoder: str, mapper: str) -> str:
+    """The column of the mapper's vectors. InvalidInputError where it was not applied."""
+    column = "base" if mapper == RAW else mapped_column(mapper)
+    if column not in store.schema(encoder_table(store, encoder)).names:
+        raise InvalidInputError(f"{encoder} has no mapper {mapper!r}", hint="train the mapper first")
+    return column
+
+
+def load_held_out(store: Store, encoder: str, mapper: str, config: CalibrationConfig) -> HeldOut:
+    """Up to `config.samples` samples of the models of `config.split`. Errors as for `load_similarities`."""
+    column = _column(store, encoder, mapper)
     models = load_models(store, config.split, embedded_items(store, encoder))
     if not models:
         raise InvalidInputError(
@@ -132,6 +147,7 @@ def _load_held_out(store: Store, encoder: str, column: str, config: CalibrationC
         [index for index, _ in pairs],
         [model.exemplars for model in models],
         [normalize(features.of(model.exemplars), dim=1).numpy() for model in models],
+        [model.kind for model in models],
     )
 
 

@@ -6,7 +6,7 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from ...runtime.abstention import Abstention
 from ...runtime.conformal import is_at_most, least_p_value, models_needed
-from ...runtime.moments import GalleryMoments, ids_digest, mapper_digest
+from ...runtime.moments import GalleryMoments, ids_digest
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import vectors_table
 from .answer import Answer
-from .query_vectors import QueryVectors, sample_ids
+from .calibration import sample_models
+from .query_vectors import QueryVectors
 from .request import Request
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Judge:
     def judgement(self, pool: Pool, asked: QueryVectors) -> Judgement:
         """How these questions are judged."""
         mean, spread = self.moments.spread(asked.vectors)
-        models = self._models_of(asked.samples)
+        models = sample_models(self.snapshot, asked.samples)
         references = tuple(self._reference(*one) for one in models)
         alpha, lines = self.request.alpha, None
         if alpha is not None:
@@ -119,16 +120,6 @@ class _Judge:
             ]
             lines = mean + np.array(thresholds) * spread
         return Judgement(alpha, mean, spread, references, lines, tuple(self._notes(pool)))
-
-    def _models_of(self, samples: Sequence[str | None]) -> list[tuple[str | None, str | None]]:
-        """The model of each question that is a stored sample, and its concept kind; else None, None."""
-        ids = sample_ids(self.snapshot, sorted({name for name in samples if name is not None}))
-        rows = self.snapshot.finder("samples", "sample_id").rows(list(ids.values()), ["model_id"])
-        of_sample = dict(zip(rows["sample_id"].to_pylist(), rows["model_id"].to_pylist(), strict=True))
-        rows = self.snapshot.finder("models", "model_id").rows(list(of_sample.values()), ["concept_kind"])
-        kinds = dict(zip(rows["model_id"].to_pylist(), rows["concept_kind"].to_pylist(), strict=True))
-        models = [of_sample.get(ids.get(name or "", "")) for name in samples]
-        return [(model, (kinds.get(model) or "") if model else None) for model in models]
 
     def _reference(self, model: str | None, kind: str | None) -> Reference:
         """By a sample's kind, unless the request says which; a model is never judged by itself."""
@@ -202,11 +193,7 @@ def judge_questions(
         raise ConflictError(
             f"no abstention was trained for {space.encoder} with {space.mapper}", hint=train_command(space)
         )
-    of_mapper = snapshot.cached(
-        ("mapper digest", space.encoder, space.mapper),
-        lambda: mapper_digest(snapshot.pinned, space.encoder, space.mapper),
-        "mappers",
-    )
+    of_mapper = snapshot.mapper_digest(space.encoder, space.mapper)
     if not of_mapper == scores.mapper_digest == moments.mapper_digest:
         message = f"the mapper {space.mapper!r} was trained again since its abstention was"
         if request.alpha is None:

@@ -79,11 +79,15 @@ class Answer:
         searched: how many of those were compared.
         exact: every image of the pool was compared, and influence is of the whole pool.
         results: best first by similarity, ties by image id.
-        remaining: the influence of what is not listed.
+        remaining: the influence of images that are not listed. With those that are listed and `null_share`
+            it sums to 1.
         complete: no image that was not compared has any influence: every image of the pool has a vector, and
             all were compared or the search has passed the similarity at and below which there is none.
         method: `exact`, or `index`. Influence is normalised over the `searched` images.
         recall: the share of the best images that the index was measured to find; None for `exact`.
+        null_share: the influence of what is not in the pool; 0 by the law of the paper.
+        law: what influence was computed by: `paper` (eq. 6, with `tau` and `lam`) or `spread`; None where
+            nothing is calibrated.
         unseen: the largest share of the influence that the other images could have, if they are less similar
             than those that were compared; None where nothing is calibrated, and where images of the pool have
             no vector: nothing is known of these.
@@ -123,6 +127,8 @@ class Answer:
     p_none: float | None = None
     attributed: bool | None = None
     set_size: int | None = None
+    law: str | None = None
+    null_share: float | None = None
     influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -171,6 +177,7 @@ SCHEMA = pa.schema(
         ("exact", pa.bool_()),
         ("complete", pa.bool_()),
         ("remaining", pa.float64()),
+        ("null_share", pa.float64()),
         ("unseen", pa.float64()),
         ("pool_size", pa.int64()),
         ("embedded", pa.int64()),

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from ...runtime.influence import SPREAD, PaperLaw
 from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
 from ..session import Session, Snapshot
 from .abstention import judge_questions
 from .answer import DETAILS, Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
+from .calibration import question_laws
 from .owners import read_owners
 from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
@@ -113,9 +115,10 @@ def _answer_vectors(
     if not names:
         return []
     pool = space.pool(request.pool, request.where)
-    task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
+    laws, uncalibrated = question_laws(snapshot, space, asked.vectors, asked.samples, request.kind)
+    task = RetrievalTask(space, pool, request, laws)
     judgement, notes = judge_questions(snapshot, space, pool, request, asked)
-    template = _template(task, notes)
+    template = _template(task, (*notes, *uncalibrated))
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
         return [replace(template, query=name, notes=notes) for name in names]
@@ -141,14 +144,18 @@ def _register_index_warmup(snapshot: Snapshot, space: SearchSpace) -> None:
 
 
 def _scan_pays(task: RetrievalTask, questions: int) -> bool:
-    """Whether comparing everything once takes less time than so many searches.
+    """Whether comparing everything once takes less time than so many searches, or answers much better.
 
-    With lambda at 0 or below it always does: each search would go to the limit, and still be incomplete.
+    With lambda at 0 or below it always does: each search would go to the limit, and still be incomplete. By
+    the law `spread` much of the influence is of images that no search finds, so even one question is
+    compared with all images where they are not too many.
     """
-    if task.request.method != "auto" or questions < MANY_QUESTIONS:
+    if task.request.method != "auto":
         return False
-    endless = task.calibration is not None and task.calibration.lam <= 0
-    return endless or 4 * task.space.dim * task.pool.size <= MAX_SCAN_BYTES
+    law, small = task.calibration, 4 * task.space.dim * task.pool.size <= MAX_SCAN_BYTES
+    if questions < MANY_QUESTIONS:
+        return small and law is not None and law.name == SPREAD
+    return small or (law is not None and law.endless)
 
 
 def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:
@@ -163,11 +170,6 @@ def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:
     if not pool.size and not pool.missing:
         notes.append("no image of the pool fulfils the condition")
     empty = measure_coverage(pool, "exact", 0, True, 0.0)
-    if calibration is None:
-        notes.append(
-            f"no influence: {space.encoder} with {space.mapper} is not calibrated; attribase -s STORE "
-            f"train calibration --encoder {space.encoder} --mapper {space.mapper}"
-        )
     return Answer(
         query="",
         encoder=space.encoder,
@@ -180,8 +182,9 @@ def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:
         complete=empty.complete,
         results=(),
         remaining=None,
-        tau=calibration.tau if calibration else None,
-        lam=calibration.lam if calibration else None,
+        law=None if calibration is None else calibration.name,
+        tau=calibration.tau if isinstance(calibration, PaperLaw) else None,
+        lam=calibration.lam if isinstance(calibration, PaperLaw) else None,
         notes=tuple(notes),
         unseen=empty.unseen,
         where=pool.where,
@@ -193,7 +196,7 @@ def _answer(
     snapshot: Snapshot, task: RetrievalTask, template: Answer, ranked: RankedImages, whole: bool
 ) -> Answer:
     """The answer to one question, without the details of images; `whole`: with its influence vector."""
-    coverage, influence = ranked.coverage, ranked.influence
+    coverage, influence, null_share = ranked.coverage, ranked.influence, ranked.null_share or 0.0
     shares: tuple[OwnerShare, ...] = ()
     if task.request.by is not None and ranked.influential is not None:
         shares = read_owners(snapshot, task.space, task.request.by).shares(*ranked.influential)
@@ -202,7 +205,8 @@ def _answer(
         template,
         exact=coverage.exact,
         results=tuple(_results(task.space, ranked)),
-        remaining=None if influence is None else max(0.0, 1.0 - float(influence.sum())),
+        remaining=None if influence is None else max(0.0, 1.0 - null_share - float(influence.sum())),
+        null_share=None if influence is None else null_share,
         notes=(*template.notes, *_coverage_note(task, ranked)),
         complete=coverage.complete,
         method=coverage.method,

@@ -1,7 +1,4 @@
-"""Influence (eq. 6) of what a search has seen, and bounds on what it has not.
-
-Source: arXiv:2306.09345 eq. 6; the equation itself is in runtime/influence.py.
-"""
+"""Influence of what a search has seen, the null share, and bounds on what the search has not seen."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.influence import cutoff, influence, influence_terms
-from ..catalog import Calibration
+from ...runtime.influence import InfluenceLaw
+from ...store.errors import InvalidInputError
 from ..search.topk import Floats, Positions
 
 OVERFETCH = 1.25
@@ -25,45 +22,52 @@ class InfluenceShares:
 
     Attributes:
         positions: (n,) which of the similarities given.
-        influence: (n,) their shares, which sum to 1.
-        total: the denominator of eq. 6.
+        influence: (n,) their shares, which sum to 1 with `null_share`.
+        total: the denominator, in which the null's numerator is included.
+        null_share: the share of what is not in the pool; 0 by a law without a null.
     """
 
     positions: Positions
     influence: NDArray[np.float64]
     total: float
+    null_share: float = 0.0
 
 
-def influence_shares(similarities: Floats, calibration: Calibration) -> InfluenceShares:
-    """Influence of each of `similarities` (n,), n at least 1, without those that have none."""
+def influence_shares(similarities: Floats, law: InfluenceLaw) -> InfluenceShares:
+    """Influence of each of `similarities` (n,), n at least 1, without those that have none.
+
+    Raises InvalidInputError for a similarity that is not finite.
+    """
     best = float(similarities.max())
-    line = cutoff(best, calibration.tau, calibration.lam)
+    line = law.cutoff(best)
     below = np.nextafter(np.float32(line), np.float32(-np.inf)) if math.isfinite(line) else -np.inf
     positions = np.flatnonzero(similarities > below)
-    shares = influence(similarities[positions].astype(np.float64), calibration.tau, calibration.lam)
-    total = (1.0 - calibration.lam) / float(shares.max())  # the best candidate's own term is 1 - lambda
-    positive = shares > 0
-    return InfluenceShares(positions[positive], shares[positive], total)
+    values = similarities[positions].astype(np.float64)
+    if not (math.isfinite(best) and np.isfinite(values).all()):
+        raise InvalidInputError("a similarity is not finite", hint="embed the items again")
+    terms, null = law.terms(values, best), law.null_term(best)
+    total = float(terms.sum()) + null
+    positive = terms > 0
+    return InfluenceShares(positions[positive], terms[positive] / total, total, null / total)
 
 
 def unseen_influence(
-    shares: InfluenceShares, best: float, last: float, unseen: int, calibration: Calibration
+    shares: InfluenceShares, best: float, last: float, unseen: int, law: InfluenceLaw
 ) -> float:
     """The largest share of influence that `unseen` images could have, each at most as similar as `last`.
 
     Relative to a total that includes it. 0 where none can have any.
     """
-    each = float(influence_terms(min(last, best), best, calibration.tau, calibration.lam))
+    each = float(law.terms(np.float64(min(last, best)), best))
     most = unseen * each
     return most / (shares.total + most)
 
 
 def negligible_similarity(
-    shares: InfluenceShares, best: float, unseen: int, share: float, calibration: Calibration
+    shares: InfluenceShares, best: float, unseen: int, share: float, law: InfluenceLaw
 ) -> float:
     """The similarity below which `unseen` images could not have more than about `share` of the influence."""
-    each = share * shares.total / max(unseen, 1) + calibration.lam
-    return best + calibration.tau * math.log(each) if each > 0 else -math.inf
+    return law.similarity_of(share * shares.total / max(unseen, 1), best)
 
 
 def estimate_depth(similarities: Floats, line: float) -> int:

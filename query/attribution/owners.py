@@ -59,7 +59,7 @@ def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[Owne
     Raises InvalidInputError for any other field, ConflictError for an answer that has only its results.
     """
     check_owner_field(by)
-    if answer.tau is None or not answer.results or (answer.by == by and answer.shares):
+    if answer.law is None or not answer.results or (answer.by == by and answer.shares):
         return list(answer.shares)
     vector = answer.influence_vector
     if vector is None:

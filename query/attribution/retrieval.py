@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..catalog import Calibration
+from ...runtime.influence import QuestionLaws
 from ..search import Pool, SearchSpace
 from ..search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
 from .influence import (
@@ -40,12 +40,12 @@ NEGLIGIBLE = 1e-4
 
 @dataclass(frozen=True)
 class RetrievalTask:
-    """What all questions of one request have in common."""
+    """What all questions of one request have in common; `calibration` has the law of each of them."""
 
     space: SearchSpace
     pool: Pool
     request: Request
-    calibration: Calibration | None
+    calibration: QuestionLaws | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class RankedImages:
         in_set: how many images of the pool are at or above the question's line; None without a line, and
             where the search ended before it.
         coverage: how much of the pool was seen.
+        null_share: the influence of what is not in the pool; None likewise.
     """
 
     rows: Positions
@@ -104,6 +105,7 @@ class RankedImages:
     near_duplicates: tuple[Positions, ...]
     influential: tuple[Positions, NDArray[np.float64]] | None
     coverage: SearchCoverage
+    null_share: float | None = None
     in_set: int | None = None
 
 
@@ -120,13 +122,14 @@ def retrieve_exactly(
     `lines`: (questions,) the similarity from which on images are in the set of each.
     """
     coverage = measure_coverage(task.pool, "exact", task.pool.size, True, 0.0)
-    bounds = iter(() if lines is None else lines.tolist())
+    at = 0
     for queries, rows, similarities in scan_similarities(task, vectors):
         _rescore_near_ties(task, queries, rows, similarities)
         for found in similarities:
-            shares = influence_shares(found, task.calibration) if task.calibration else None
-            in_set = None if lines is None else int(np.count_nonzero(found >= next(bounds)))
+            shares = influence_shares(found, task.calibration.law(at, found)) if task.calibration else None
+            in_set = None if lines is None else int(np.count_nonzero(found >= lines[at]))
             yield replace(_rank(task, rows, found, shares, coverage), in_set=in_set)
+            at += 1
 
 
 def scan_similarities(task: RetrievalTask, vectors: Floats) -> Iterator[tuple[Floats, Positions, Floats]]:
@@ -174,7 +177,8 @@ def retrieve_through_index(
             for at, rows, similarities in zip(mine, found.rows, found.similarities, strict=True):
                 count = int(np.count_nonzero(rows >= 0))
                 line = None if lines is None else float(lines[start + at])
-                done[at], wanted = _rank_found(task, rows[:count], similarities[:count], found.recall)
+                neighbours = rows[:count], similarities[:count]
+                done[at], wanted = _rank_found(task, start + at, *neighbours, found.recall)
                 done[at], beyond = _count_set(task, done[at], similarities[:count], line)
                 wanted = max(wanted, beyond)
                 if wanted > depth < _max_depth(task):
@@ -202,21 +206,22 @@ def _next_depth(task: RetrievalTask, depth: int, wanted: int) -> int:
 
 
 def _rank_found(
-    task: RetrievalTask, rows: Positions, similarities: Floats, recall: float | None
+    task: RetrievalTask, at: int, rows: Positions, similarities: Floats, recall: float | None
 ) -> tuple[RankedImages, int]:
-    """Rank what the index found, best first, and say how deep the search should go.
+    """Rank what the index found for question `at`, best first, and say how deep the search should go.
 
     What was not found is taken to be no more similar than the last that was.
     """
     left, wanted = task.pool.size - len(rows), 0
     shares, unseen, complete = None, None, left == 0
     if task.calibration is not None and len(rows):
-        shares = influence_shares(similarities, task.calibration)
+        law = task.calibration.law(at, similarities)
+        shares = influence_shares(similarities, law)
         best, last = float(similarities[0]), float(similarities[-1])
-        unseen = unseen_influence(shares, best, last, left, task.calibration)
+        unseen = unseen_influence(shares, best, last, left, law)
         complete = unseen == 0
         if unseen > NEGLIGIBLE:
-            line = negligible_similarity(shares, best, left, NEGLIGIBLE, task.calibration)
+            line = negligible_similarity(shares, best, left, NEGLIGIBLE, law)
             wanted = estimate_depth(similarities, line)
     coverage = measure_coverage(task.pool, "index", len(rows), complete, unseen, recall)
     ranked = _rank(task, rows, similarities, shares, coverage)
@@ -256,7 +261,10 @@ def _rank(
         influence = np.array([each[order[group]].sum() for group in groups])
         influential = (rows[shares.positions], shares.influence)
     near_duplicates = tuple(rows[order[group[1:]]] for group in groups)
-    return RankedImages(rows[first], similarities[first], influence, near_duplicates, influential, coverage)
+    null_share = shares.null_share if shares else None
+    return RankedImages(
+        rows[first], similarities[first], influence, near_duplicates, influential, coverage, null_share
+    )
 
 
 def _group(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.influence import calibration_kl, influence_terms
-from ...runtime.mapper import normalise
+from ...runtime.influence import PaperLaw, calibration_kl
+from ...runtime.moments import load_moments, mapper_digest
 from ...store.errors import ConflictError
-from ..catalog import Calibration, choose_encoder, choose_mapper, gallery_ids, read_calibration
+from ..catalog import choose_encoder, choose_mapper, gallery_ids, read_calibration
 from ..features import FeatureReader, ImageSet, Pinned
 from .cases import read_cases
+from .pool_laws import FittedLaw, gallery_scores, largest_scores
 from .pools import SamplePools, load_pools, rankable
 
 if TYPE_CHECKING:
     from ...store import Store
 
-UNCALIBRATED = Calibration(tau=1.0, lam=0.0)
+UNCALIBRATED = FittedLaw(PaperLaw(tau=1.0, lam=0.0), None, {})
 """Eq. 6 before training: a plain softmax over the similarities."""
 
 EPSILON = 1e-8
@@ -32,10 +32,10 @@ SHARD = 512
 
 @dataclass(frozen=True)
 class ExemplarInfluence:
-    """Eq. 6 on the exemplars of each sample with one (tau, lambda); arrays of length (samples,)."""
+    """Influence of the exemplars of each sample by one law; arrays of length (samples,)."""
 
     share: NDArray[np.float64]  # the influence of all its exemplars together
-    kl: NDArray[np.float64]  # KL(S || P) of eq. 5, in nats
+    kl: NDArray[np.float64]  # KL(S || P) of eq. 5, in nats; P are the shares of images, given not the null
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def sample_influence(
     mapper = choose_mapper(pinned, encoder, mapper)
     features = FeatureReader(pinned, encoder, mapper)
     gallery = ImageSet(features, gallery_ids(pinned))
-    calibrated = read_calibration(pinned, encoder, mapper)
+    calibrated = read_law(pinned, encoder, mapper)
     results = []
     for evaluated in read_cases(pinned, case, [split]):
         samples = rankable(evaluated.samples, features)
@@ -139,7 +139,7 @@ def _case_influence(
     split: str,
     shards: list[SamplePools],
     gallery: ImageSet,
-    calibrated: Calibration | None,
+    calibrated: FittedLaw | None,
     left_out: int,
 ) -> SampleInfluence:
     chance = [shard.exemplar_counts / shard.sizes(len(gallery)) for shard in shards]
@@ -161,43 +161,45 @@ def _case_influence(
     )
 
 
-def exemplar_influence(pools: SamplePools, gallery: ImageSet, calibrated: Calibration) -> ExemplarInfluence:
-    """Eq. 6 and 5 on the exemplars of some samples, in two passes over the gallery: the largest, the sum."""
-    tau, lam = calibrated.tau, calibrated.lam
+def exemplar_influence(pools: SamplePools, gallery: ImageSet, fitted: FittedLaw) -> ExemplarInfluence:
+    """Influence and eq. 5 on the exemplars of some samples, in two passes over the gallery."""
     owners, own = pools.owners, pools.vectors.similarities
     starts, counts = pools.vectors.offsets[:-1], pools.exemplar_counts
-    largest = np.maximum.reduceat(own, starts)
-    for scores, _ in _gallery_scores(pools, gallery):
-        largest = np.maximum(largest, scores.max(axis=1))
-    terms = influence_terms(own, largest[owners], tau, lam)
-    total = np.add.reduceat(terms, starts)
-    for scores, own_rows in _gallery_scores(pools, gallery):
-        others = influence_terms(scores, largest[:, None], tau, lam)
-        others[own_rows] = 0.0  # in `total` already, as exemplars
-        total += others.sum(axis=1)
-    shares = terms / total[owners]
-    logs = np.log(np.maximum(shares, EPSILON))
+    law = fitted.of_pools(pools, largest_scores(pools, gallery)[0])
+    terms = law.terms(own, owners)
+    images = np.add.reduceat(terms, starts)
+    every = np.arange(len(pools.samples))
+    for scores, own_rows in gallery_scores(pools, gallery):
+        others = law.terms(scores, every)
+        others[own_rows] = 0.0  # in `images` already, as exemplars
+        images += others.sum(axis=1)
+    logs = np.log(np.maximum(terms / images[owners], EPSILON))
     return ExemplarInfluence(
-        share=np.add.reduceat(shares, starts),
+        share=np.add.reduceat(terms / (images + law.null)[owners], starts),
         kl=calibration_kl(np.add.reduceat(logs, starts) / counts, counts),
     )
 
 
-def _gallery_scores(
-    pools: SamplePools, gallery: ImageSet
-) -> Iterator[tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
-    """Blocks of the gallery: scores (samples, items), and where an item is one of the sample's exemplars.
+def read_law(pinned: Pinned, encoder: str, mapper: str) -> FittedLaw | None:
+    """The stored calibration, ready for samples; None where none was trained.
 
-    There the score is -inf: exemplars are counted with their own similarities.
+    Raises ConflictError where the mapper was trained again since.
     """
-    start, samples = 0, normalise(pools.vectors.samples)
-    for block in gallery.blocks():
-        scores = (samples @ block.T).astype(np.float64)
-        inside = (pools.gallery_positions >= start) & (pools.gallery_positions < start + len(block))
-        own_rows = (pools.owners[inside], pools.gallery_positions[inside] - start)
-        scores[own_rows] = -np.inf
-        yield scores, own_rows
-        start += len(block)
+    calibration = read_calibration(pinned, encoder, mapper)
+    if calibration is None:
+        return None
+    models = pinned.read("models", ["model_id", "concept_kind"])
+    kinds = dict(zip(*(models[name].to_pylist() for name in ("model_id", "concept_kind")), strict=True))
+    if isinstance(calibration, PaperLaw):
+        return FittedLaw(calibration, None, kinds)
+    moments = load_moments(pinned, encoder, mapper)
+    now = mapper_digest(pinned, encoder, mapper)
+    if moments is None or not now == calibration.mapper_digest == moments.mapper_digest:
+        raise ConflictError(
+            f"the mapper {mapper!r} was trained again since it was calibrated",
+            hint=f"attribase -s STORE train calibration --encoder {encoder} --mapper {mapper}",
+        )
+    return FittedLaw(calibration, moments, kinds)
 
 
 def _concatenate(parts: list[ExemplarInfluence]) -> ExemplarInfluence:

@@ -41,6 +41,7 @@ ATTRIBUTE_FIELDS = pa.struct(
         "exact": pa.bool_(),
         "complete": pa.bool_(),
         "remaining": pa.float64(),
+        "null_share": pa.float64(),
         **POOL_COUNTS,
         **ABSTENTION,
         "in_set": pa.bool_(),
@@ -62,6 +63,7 @@ INFLUENCE_FIELDS = pa.struct(
         "images": pa.int64(),
         "exact": pa.bool_(),
         "complete": pa.bool_(),
+        "null_share": pa.float64(),
         **POOL_COUNTS,
     }
 )
@@ -79,7 +81,7 @@ def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
             lengths.append(len(results))
             for name in ("rank", "image_id", "similarity", "influence", "in_set"):
                 columns[name].extend(getattr(result, name) for result in results)
-            for name in ("exact", "complete", "remaining", *POOL_COUNTS, *ABSTENTION):
+            for name in ("exact", "complete", "remaining", "null_share", *POOL_COUNTS, *ABSTENTION):
                 columns[name].extend([getattr(answer, name)] * len(results))
     return lengths, columns
 
@@ -95,7 +97,7 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
     request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
     lengths, columns = _no_rows(INFLUENCE_FIELDS)
     for answer in answer_all(snapshot, items, request):
-        if answer.tau is None:
+        if answer.law is None:
             raise ConflictError(
                 f"there is no influence: {answer.encoder} with {answer.mapper} is not calibrated",
                 hint="attribase -s STORE train calibration "
@@ -104,7 +106,7 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
         lengths.append(len(answer.shares))
         for name in ("name", "influence", "images"):
             columns[name].extend(getattr(share, name) for share in answer.shares)
-        for name in ("exact", "complete", *POOL_COUNTS):
+        for name in ("exact", "complete", "null_share", *POOL_COUNTS):
             columns[name].extend([getattr(answer, name)] * len(answer.shares))
     return lengths, columns
 

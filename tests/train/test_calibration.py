@@ -13,6 +13,8 @@ from attribase.train.calibration import calibrate, exact_kl, smooth_shares
 from attribase.train.similarities import Similarities, load_similarities
 from torch.utils._python_dispatch import TorchDispatchMode
 
+PAPER = CalibrationConfig(law="paper")
+
 
 def drawn_from_softmax(tau: float, samples: int = 512, candidates: int = 400) -> Similarities:
     """Samples whose one exemplar is drawn from softmax(s / tau): the best calibration is tau itself."""
@@ -68,7 +70,7 @@ def mapped(make_store) -> Store:
     return store
 
 
-def calibration(store: Store, mapper: str, config: CalibrationConfig | None = None) -> dict:
+def calibration(store: Store, mapper: str, config: CalibrationConfig = PAPER) -> dict:
     list(train_calibration(store, "made", mapper, config))
     return next(row for row in store.read("calibrations").to_pylist() if row["mapper"] == mapper)
 
@@ -85,7 +87,7 @@ def test_it_lowers_the_divergence_raw_and_mapped(mapped):
 
 
 def test_the_same_seed_gives_the_same_calibration(mapped):
-    config = CalibrationConfig(batch=16, samples=40, steps=30, seed=3)
+    config = replace(PAPER, batch=16, samples=40, steps=30, seed=3)
     one, other = (calibration(mapped, "tuned", config) for _ in range(2))
     assert (one["tau"], one["lambda"]) == (other["tau"], other["lambda"])
     assert calibration(mapped, "tuned", replace(config, seed=4))["tau"] != one["tau"]
@@ -128,7 +130,7 @@ def test_a_mapper_that_is_trained_while_similarities_are_read_is_calibrated_by_t
         list(train_mapper(mapped, "made", again))
         return found
 
-    config = CalibrationConfig(steps=5)
+    config = replace(PAPER, steps=5)
     monkeypatch.setattr(module, "load_similarities", interrupted)
     assert list(train_calibration(mapped, "made", "tuned", config))
     monkeypatch.undo()

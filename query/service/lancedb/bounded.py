@@ -66,18 +66,20 @@ def nearest_images(
     space = task.space
     select = Selection(bounds, k, float(space.margin), space.unit_rows, space.ids)
     coverage = measure_coverage(task.pool, "exact", task.pool.size, True, 0.0)
+    at = 0
     for queries, rows, similarities in scan_similarities(task, vectors):
         allowed = np.flatnonzero(among[rows])
         for query, line in zip(queries, similarities, strict=True):
             influence = None
             if task.calibration is not None:
-                shares = influence_shares(line, task.calibration)
+                shares = influence_shares(line, task.calibration.law(at, line))
                 influence = np.zeros(len(rows))
                 influence[shares.positions] = shares.influence
             found, exact = select.nearest(query, rows[allowed], line[allowed])
             chosen = allowed[found]
             mine = None if influence is None else influence[chosen]
             yield RankedImages(rows[chosen], exact, mine, (), None, coverage)
+            at += 1
 
 
 def nearest_items(

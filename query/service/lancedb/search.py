@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ....runtime.mapper import RAW, normalise
 from ....store.errors import InvalidInputError, TooLargeError
 from ....store.ids import mapped_column, vectors_table
+from ...attribution.calibration import question_laws
 from ...attribution.request import Request
 from ...attribution.retrieval import (
     RankedImages,
@@ -182,7 +183,7 @@ def _search_images(
     count = body.k + (body.offset or 0)
     method = "exact" if body.bypass_vector_index or bounds.exist else "auto"
     request = Request(encoder=space.encoder, mapper=space.mapper, k=count, method=method)
-    task = RetrievalTask(space, pool, request, snapshot.calibration(space.encoder, space.mapper))
+    task = RetrievalTask(space, pool, request, question_laws(snapshot, space, vectors)[0])
     if bounds.exist:
         ranked = nearest_images(task, vectors, bounds, filtered.mask, count)
     else:

@@ -37,12 +37,16 @@ function nothingFound({ pool_size: size }) {
 function summary({ answer, seconds }) {
   const listed = answer.results.length;
   const calibrated = answer.remaining !== null;
+  const outside = answer.null_share
+    ? [`, `, el("b", {}, percent(answer.null_share)), ` in nothing of the pool.`]
+    : [`.`];
   const lead = calibrated
     ? [
-        el("b", {}, percent(1 - answer.remaining)),
+        el("b", {}, percent(listedShare(answer))),
         ` of the influence is in ${listed === 1 ? "the image" : `the ${count(listed)} images`} below, `,
         el("b", {}, percent(answer.remaining)),
-        ` in others.`,
+        ` in others`,
+        ...outside,
       ]
     : [
         `The ${plural(listed, "image")} below are the most similar. How much each contributed is not known: `,
@@ -80,10 +84,15 @@ function verdict({ alpha, p_none: p, attributed, set_size: size, embedded, resul
   ];
 }
 
+/** The influence of the images that are listed: what is neither of others nor of what is not in the pool. */
+function listedShare({ remaining, null_share: nothing }) {
+  return 1 - remaining - (nothing ?? 0);
+}
+
 /** A bar of all influence: a part for each image, the rest in grey. */
 function shareBar(answer) {
   const parts = answer.results.map((row) => el("i", { style: { "--part": row.influence } }));
-  const text = `${percent(1 - answer.remaining)} in the images below, ${percent(answer.remaining)} in others`;
+  const text = `${percent(listedShare(answer))} in the images below, ${percent(answer.remaining)} in others`;
   return el("div", { class: "share-bar", role: "img", "aria-label": text }, parts);
 }
 
@@ -110,7 +119,7 @@ function completeness({ exact, complete, method, pool_size: size, embedded, sear
 }
 
 function details(answer, seconds) {
-  const fitted = answer.tau === null ? [] : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lambda, 2)}`];
+  const fitted = answer.tau === null ? (answer.law === "spread" ? ["by spread"] : []) : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lambda, 2)}`];
   const where = answer.where ? [`where ${answer.where}`] : [];
   const mapper = answer.mapper === "none" ? "raw features" : `mapper ${answer.mapper}`;
   return [answer.encoder, mapper, ...fitted, ...where, `${seconds.toFixed(2)} s`].join(" · ");

@@ -5,7 +5,7 @@
 --          command line), alpha DOUBLE (null: no level; else an error where no abstention was trained)
 -- returns  rank BIGINT, image_id VARCHAR, similarity FLOAT, influence DOUBLE (null where nothing is
 --          calibrated), exact, complete BOOLEAN, remaining DOUBLE (the influence of images beyond the k-th),
---          pool_size, embedded, searched BIGINT (images in the pool, with a vector, and compared), p_none
+--          null_share DOUBLE (that of what is not in the pool), pool_size, embedded, searched BIGINT (images in the pool, with a vector, and compared), p_none
 --          DOUBLE (null where no abstention was trained), attributed BOOLEAN, set_size BIGINT, in_set BOOLEAN
 --          (null without alpha)
 -- source   arXiv:2306.09345 section 4, eq. 6; p_none and the set: runtime/conformal.py

@@ -4,8 +4,8 @@
 --          (creator, license, category or collection), item VARCHAR (a sample_id or its uri; null has no
 --          rows), encoder, mapper VARCHAR (null: chosen as on the command line)
 -- returns  name VARCHAR (null: images without one), influence DOUBLE, images BIGINT (those with any
---          influence), exact, complete BOOLEAN, pool_size, embedded, searched BIGINT (images in the pool,
---          with a vector, and compared)
+--          influence), exact, complete BOOLEAN, null_share DOUBLE (the influence of what is not in the pool),
+--          pool_size, embedded, searched BIGINT (images in the pool, with a vector, and compared)
 -- source   arXiv:2306.09345 section 4, eq. 6, summed
 create or replace macro influence_by(field, item, encoder := null, mapper := null) as table
 select unnest(influence_rows($schema, call.field, call.item, call.encoder, call.mapper), recursive := true)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from attribase.query.attribution.influence import influence_shares, unseen_influence
-from attribase.query.catalog import Calibration
+from attribase.runtime.influence import PaperLaw
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 SIMILARITIES = arrays(np.float32, st.integers(1, 60), elements=st.floats(-1, 1, width=32))
-FITTED = st.builds(Calibration, st.floats(0.01, 2), st.sampled_from([-0.5, -1e-3, 0.0, 1e-6, 0.01, 0.3, 0.9]))
+FITTED = st.builds(PaperLaw, st.floats(0.01, 2), st.sampled_from([-0.5, -1e-3, 0.0, 1e-6, 0.01, 0.3, 0.9]))
 
 
 def terms(similarities, fitted):

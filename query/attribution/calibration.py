@@ -1,0 +1,67 @@
+"""The stored calibration of a space, made the law of each question: by its vector and its concept kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...runtime.influence import PaperLaw, QuestionLaws
+from ...runtime.spread import ALL_KINDS, SpreadLaws
+from .query_vectors import sample_ids
+
+if TYPE_CHECKING:
+    from ..search import SearchSpace
+    from ..session import Snapshot
+
+
+def question_laws(
+    snapshot: Snapshot,
+    space: SearchSpace,
+    vectors: NDArray[np.float32],
+    samples: Sequence[str | None] | None = None,
+    kind: str | None = None,
+) -> tuple[QuestionLaws | None, tuple[str, ...]]:
+    """The laws of some questions, or None where there is no influence, and notes that say why.
+
+    Args:
+        snapshot: the versions to read.
+        space: the encoder and mapper.
+        vectors: (questions, dim) unit rows.
+        samples: which stored sample each question is, if any; their concept kind is that of their model.
+        kind: the concept kind of all questions instead; ALL_KINDS for none.
+    """
+    calibration = snapshot.calibration(space.encoder, space.mapper)
+    names = f"--encoder {space.encoder} --mapper {space.mapper}"
+    command = f"attribase -s STORE train calibration {names}"
+    if calibration is None:
+        return None, (f"no influence: {space.encoder} with {space.mapper} is not calibrated; {command}",)
+    if isinstance(calibration, PaperLaw):
+        return calibration, ()
+    moments = snapshot.moments(space.encoder, space.mapper)
+    now = snapshot.mapper_digest(space.encoder, space.mapper)
+    if moments is None or not now == calibration.mapper_digest == moments.mapper_digest:
+        return None, (
+            f"no influence: the mapper {space.mapper!r} was trained again since it was calibrated; {command}",
+        )
+    if kind is not None:
+        kinds: Sequence[str | None] = [kind] * len(vectors)
+    elif samples is not None and set(calibration.parameters) != {ALL_KINDS}:
+        kinds = [one for _, one in sample_models(snapshot, samples)]
+    else:
+        kinds = [None] * len(vectors)
+    mean, spread = moments.spread(vectors)
+    return SpreadLaws(mean, spread, tuple(calibration.of_kind(one) for one in kinds)), ()
+
+
+def sample_models(snapshot: Snapshot, samples: Sequence[str | None]) -> list[tuple[str | None, str | None]]:
+    """The model of each question that is a stored sample, and its concept kind; else None, None."""
+    ids = sample_ids(snapshot, sorted({name for name in samples if name is not None}))
+    rows = snapshot.finder("samples", "sample_id").rows(list(ids.values()), ["model_id"])
+    of_sample = dict(zip(rows["sample_id"].to_pylist(), rows["model_id"].to_pylist(), strict=True))
+    rows = snapshot.finder("models", "model_id").rows(list(of_sample.values()), ["concept_kind"])
+    kinds = dict(zip(rows["model_id"].to_pylist(), rows["concept_kind"].to_pylist(), strict=True))
+    models = [of_sample.get(ids.get(name or "", "")) for name in samples]
+    return [(model, (kinds.get(model) or "") if model else None) for model in models]

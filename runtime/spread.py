@@ -1,0 +1,184 @@
+"""Influence by the query's own spread of similarities, with a null share; a second law beside eq. 6.
+
+    z_i = (s_i - m.q) / sqrt(q'Cq)                     in standard deviations of the gallery (moments.py)
+    r_i = exp(a z_i - a^2 / 2) + floor                 how much rather a true image is at z_i than any image
+    influence_i = r_i / (null + sum_j r_j)             null share = null / (null + sum_j r_j)
+
+exp(a z - a^2 / 2) is the likelihood ratio of a normal distribution around `a` to one around 0. `floor` is for
+true images that are no more similar than others. `a` falls where many images are close to the query:
+
+    a = softplus(sharpness + crowding (z_10 - 3))      z_10 of the tenth best image of the pool
+
+Influence and null share sum to 1. The parameters are fitted on held-out models (train/spread.py).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import DataError
+from .influence import SPREAD
+
+ALL_KINDS = "all"
+"""The name of the parameters for queries whose concept kind is not known."""
+
+CROWD = 10
+"""The place of the image whose z says how crowded a query is."""
+
+CENTRE = 3.0
+"""Where crowding has no effect: about the tenth best z of a few thousand images."""
+
+
+@dataclass(frozen=True)
+class SpreadParameters:
+    """What is fitted; all but the range of `crowd` are of the equations above.
+
+    Attributes:
+        sharpness: of `a`, before the softplus.
+        crowding: by how much `a` changes with z_10.
+        log_floor: log of `floor`.
+        log_null: log of `null`.
+        least_crowd: z_10 counts as at least this much, the least of the held-out samples.
+        most_crowd: and as at most this much.
+    """
+
+    sharpness: float
+    crowding: float
+    log_floor: float
+    log_null: float
+    least_crowd: float
+    most_crowd: float
+
+    def steepness(self, crowd: NDArray[np.floating] | float) -> NDArray[np.float64]:
+        """`a` of queries by their z_10, elementwise."""
+        near = np.clip(crowd, self.least_crowd, self.most_crowd) - CENTRE
+        return np.logaddexp(0.0, self.sharpness + self.crowding * near)
+
+    def log_ratios(self, z: NDArray[np.floating], steepness: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Log r of each z, broadcast with the steepness of its query; minus infinity stays so."""
+        ratios = np.logaddexp(steepness * z - steepness**2 / 2, self.log_floor)
+        return np.where(z == -np.inf, -np.inf, ratios)
+
+
+@dataclass(frozen=True)
+class SpreadCalibration:
+    """The fitted parameters of one encoder and mapper.
+
+    Attributes:
+        parameters: by concept kind, and under ALL_KINDS for queries of unknown kind.
+        mapper_digest: of the mapper whose similarities they were fitted on.
+    """
+
+    parameters: Mapping[str, SpreadParameters]
+    mapper_digest: str
+
+    def of_kind(self, kind: str | None) -> SpreadParameters:
+        """Those of `kind`; of all kinds where it is None or none were fitted for it."""
+        return self.parameters.get(kind or ALL_KINDS, self.parameters[ALL_KINDS])
+
+    def to_json(self) -> str:
+        """As the column `parameters` has them."""
+        return json.dumps({kind: asdict(one) for kind, one in self.parameters.items()}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, mapper_digest: str) -> SpreadCalibration:
+        """Read `to_json`. DataError for anything else."""
+        try:
+            parameters = {kind: SpreadParameters(**one) for kind, one in json.loads(text).items()}
+            if not all(math.isfinite(value) for one in parameters.values() for value in asdict(one).values()):
+                raise ValueError("a parameter is not finite")
+            return cls({ALL_KINDS: parameters[ALL_KINDS], **parameters}, mapper_digest)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(
+                f"the calibration's parameters are broken: {error}", hint="train the calibration again"
+            ) from error
+
+
+@dataclass(frozen=True)
+class SpreadLaw:
+    """The law of one query: an `InfluenceLaw`.
+
+    Attributes:
+        mean: of its similarities to the gallery.
+        spread: their standard deviation.
+        steepness: its `a`.
+        parameters: what was fitted.
+    """
+
+    mean: float
+    spread: float
+    steepness: float
+    parameters: SpreadParameters
+
+    endless: ClassVar[bool] = True
+    """Every candidate has influence."""
+
+    @classmethod
+    def of_query(
+        cls, mean: float, spread: float, similarities: NDArray[np.floating], parameters: SpreadParameters
+    ) -> SpreadLaw:
+        """The law of a query whose largest similarities in the pool are among `similarities` (n,)."""
+        count = min(CROWD, len(similarities))
+        tenth = float(np.partition(similarities, len(similarities) - count)[len(similarities) - count])
+        steepness = float(parameters.steepness((tenth - mean) / spread))
+        return cls(mean, spread, steepness, parameters)
+
+    def log_ratio(self, similarities: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Log r of similarities, elementwise."""
+        z = (np.asarray(similarities, np.float64) - self.mean) / self.spread
+        return self.parameters.log_ratios(z, np.float64(self.steepness))
+
+    def terms(self, similarities: NDArray[np.float64], best: float) -> NDArray[np.float64]:
+        """R of similarities relative to that of the best, elementwise."""
+        return np.asarray(np.exp(self.log_ratio(similarities) - self.log_ratio(best)), np.float64)
+
+    def null_term(self, best: float) -> float:
+        """The null relative to r of the best."""
+        return float(np.exp(self.parameters.log_null - self.log_ratio(best)))
+
+    def cutoff(self, best: float) -> float:  # noqa: ARG002
+        """Minus infinity: every candidate has influence."""
+        return -math.inf
+
+    def similarity_of(self, term: float, best: float) -> float:
+        """Where r relative to that of the best is `term`; minus infinity below the floor."""
+        if term <= 0:
+            return -math.inf
+        log_ratio = math.log(term) + float(self.log_ratio(best))
+        above = -math.expm1(min(self.parameters.log_floor - log_ratio, 0.0))  # share of r that is no floor
+        if above <= 0:
+            return -math.inf
+        z = (log_ratio + math.log(above) + self.steepness**2 / 2) / self.steepness
+        return self.mean + self.spread * z
+
+
+@dataclass(frozen=True)
+class SpreadLaws:
+    """The laws of some questions: `QuestionLaws`.
+
+    Attributes:
+        mean: (questions,) of the similarities to the gallery.
+        spread: (questions,) their standard deviation.
+        parameters: of each question.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    parameters: tuple[SpreadParameters, ...]
+
+    name: ClassVar[str] = SPREAD
+    endless: ClassVar[bool] = True
+    """Every candidate has influence."""
+
+    def law(self, at: int, similarities: NDArray[np.floating]) -> SpreadLaw:
+        """The law of question `at`."""
+        return SpreadLaw.of_query(
+            float(self.mean[at]), float(self.spread[at]), similarities, self.parameters[at]
+        )
