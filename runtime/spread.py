@@ -61,8 +61,8 @@ class SpreadParameters:
         near = np.clip(crowd, self.least_crowd, self.most_crowd) - CENTRE
         return np.logaddexp(0.0, self.sharpness + self.crowding * near)
 
-    def log_ratios(self, z: NDArray[np.floating], steepness: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Log r of each z, broadcast with the steepness of its query; minus infinity stays so."""
+    def log_ratios(self, z: NDArray[np.floating], steepness: float) -> NDArray[np.float64]:
+        """Log r of each z of a query with this steepness; minus infinity stays so."""
         ratios = np.logaddexp(steepness * z - steepness**2 / 2, self.log_floor)
         return np.where(z == -np.inf, -np.inf, ratios)
 
@@ -133,7 +133,7 @@ class SpreadLaw:
     def log_ratio(self, similarities: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Log r of similarities, elementwise."""
         z = (np.asarray(similarities, np.float64) - self.mean) / self.spread
-        return self.parameters.log_ratios(z, np.float64(self.steepness))
+        return self.parameters.log_ratios(z, self.steepness)
 
     def terms(self, similarities: NDArray[np.float64], best: float) -> NDArray[np.float64]:
         """R of similarities relative to that of the best, elementwise."""

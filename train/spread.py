@@ -122,9 +122,12 @@ def fit(data: SpreadData, config: CalibrationConfig) -> SpreadParameters:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     crowds = torch.cat(data.crowds())
-    return SpreadParameters(*values.tolist(), float(crowds.min()), float(crowds.max()))
+    sharpness, crowding, log_floor, log_null = values.tolist()
+    return SpreadParameters(
+        sharpness, crowding, log_floor, log_null, float(crowds.min()), float(crowds.max())
+    )
 
 
 def _loss(data: SpreadData, values: Tensor, config: CalibrationConfig) -> Tensor:

@@ -58,7 +58,7 @@ def unseen_influence(
 
     Relative to a total that includes it. 0 where none can have any.
     """
-    each = float(law.terms(np.float64(min(last, best)), best))
+    each = float(law.terms(np.array([min(last, best)]), best)[0])
     most = unseen * each
     return most / (shares.total + most)
 

@@ -126,13 +126,13 @@ class CalibrationMeasurement:
             samples=before.samples,
             nulls=before.nulls,
             ece_before=before.counts.ece(),
-            ece_after=after and after.counts.ece(),
+            ece_after=after.counts.ece() if after else None,
             brier_before=before.counts.brier(),
-            brier_after=after and after.counts.brier(),
+            brier_after=after.counts.brier() if after else None,
             kl_before=before.kl / before.samples,
-            kl_after=after and after.kl / after.samples,
-            null_share=after and after.null_share / after.samples,
-            null_share_of_nulls=after and after.null_share_of_nulls / after.nulls,
+            kl_after=after.kl / after.samples if after else None,
+            null_share=after.null_share / after.samples if after else None,
+            null_share_of_nulls=after.null_share_of_nulls / after.nulls if after else None,
         )
 
 
