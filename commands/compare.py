@@ -14,7 +14,9 @@ METRICS = ("recall_5", "recall_10", "recall_100", "ap")
 @click.argument("second")
 @click.option("--case", "cases", multiple=True, help="Only this test case; may be given several times.")
 @click.option("--split", default="test", show_default=True, help="Of the models.")
-@click.option("--metric", type=click.Choice(METRICS), default="recall_10", show_default=True)
+@click.option(
+    "--metric", type=click.Choice(METRICS), default="recall_10", show_default=True, help="What is compared."
+)
 @format_option
 @click.pass_context
 def compare(
@@ -33,7 +35,7 @@ def compare(
 
     \b
     Example: attribase -s my.store query compare efficientnet-lite0 efficientnet-lite0/best
-             attribase -s my.store query compare efficientnet-lite0/paper thumbnail/best --case object_unseen
+             attribase -s my.store query compare thumbnail efficientnet-lite0/best --case style_seen
     """
     from ..query import Features, compare_features, connect
 

@@ -5,38 +5,39 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from ..query import attribute_many
+from ..query import Features, attribute_many
 from ..runtime.influence import influence
 from ..store import Store
 from .figures import CreatorBar
 from .findings import median_samples
-from .settings import TUNED
 
 CURVE_RANKS = 200
 ALL_CANDIDATES = 1_000_000  # more than the demo has: influence before calibration is spread over all of them
 CURVE_SAMPLES = 40
 
 
-def influence_curves(store: Store, encoder: str) -> tuple[list[float], list[float]]:
-    """(before, after): the mean influence of ranks 1 to CURVE_RANKS over test samples, mapped features.
+def influence_curves(store: Store, features: Features) -> tuple[list[float], list[float]]:
+    """(before, after): the mean influence of ranks 1 to CURVE_RANKS over test samples, with `features`.
 
     Before calibration, eq. 6 with tau = 1 and lambda = 0: a softmax over the same similarities.
     """
     before, after = [], []
-    samples = _spread_sample_ids(store, encoder)
-    for answer in attribute_many(store, samples, encoder=encoder, mapper=TUNED, k=ALL_CANDIDATES):
+    samples = _spread_sample_ids(store, features)
+    for answer in attribute_many(
+        store, samples, k=ALL_CANDIDATES, encoder=features.encoder, mapper=features.mapper
+    ):
         scores = np.array([result.similarity for result in answer.results])
         before.append(influence(scores, tau=1.0, lam=0.0)[:CURVE_RANKS])
         after.append(np.array([result.influence or 0.0 for result in answer.results[:CURVE_RANKS]]))
     return np.mean(before, axis=0).tolist(), np.mean(after, axis=0).tolist()
 
 
-def creator_bars(store: Store, encoder: str, count: int = 10) -> list[CreatorBar]:
+def creator_bars(store: Store, features: Features, count: int = 10) -> list[CreatorBar]:
     """For each creator of an exemplar: mean influence when an exemplar is theirs, and when none is.
 
     Over the median sample of each test model, mapped and calibrated; creators with most models first.
     """
-    owners, shares = _owners_and_shares(store, encoder)
+    owners, shares = _owners_and_shares(store, features)
     every = owners.select("sample_id").unique().join(owners.select("creator").unique(), how="cross")
     bars = (
         every.join(shares, on=["sample_id", "creator"], how="left")
@@ -53,19 +54,19 @@ def creator_bars(store: Store, encoder: str, count: int = 10) -> list[CreatorBar
     return [CreatorBar(row["creator"], row["theirs"], row["others"]) for row in bars.head(count).to_dicts()]
 
 
-def _spread_sample_ids(store: Store, encoder: str) -> list[str]:
+def _spread_sample_ids(store: Store, features: Features) -> list[str]:
     """The median samples of about CURVE_SAMPLES test models, evenly spaced in their order."""
-    ids = [row["sample_id"] for row in median_samples(store, encoder)]
+    ids = [row["sample_id"] for row in median_samples(store, features)]
     return ids[:: max(1, len(ids) // CURVE_SAMPLES)]
 
 
-def _owners_and_shares(store: Store, encoder: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _owners_and_shares(store: Store, features: Features) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(sample_id, creator) of the exemplars, and (sample_id, creator, influence) of the answers."""
     images = cast(pl.DataFrame, pl.from_arrow(store.read("images", ["image_id", "creator"])))
-    models = pl.DataFrame(median_samples(store, encoder)).select("sample_id", "exemplar_ids")
+    models = pl.DataFrame(median_samples(store, features)).select("sample_id", "exemplar_ids")
     owners = models.explode("exemplar_ids").join(images, left_on="exemplar_ids", right_on="image_id")
     ids = models["sample_id"].to_list()
-    answers = attribute_many(store, ids, encoder=encoder, mapper=TUNED, k=1, by="creator")
+    answers = attribute_many(store, ids, k=1, by="creator", encoder=features.encoder, mapper=features.mapper)
     shares = [
         (sample_id, share.name, share.influence)
         for sample_id, answer in zip(ids, answers, strict=True)

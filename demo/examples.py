@@ -5,19 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..query import Answer, attribute, influence_by
-from ..runtime.mapper import RAW
+from ..query import Answer, Features, attribute, influence_by
 from ..store import Store
 from ..store.lookup import is_in, quote
 from .findings import median_samples
-from .settings import TUNED
+from .settings import DemoSettings
 from .tables import case_title
 
 RESULTS = 7
 SAMPLES = 8
-ANSWERED_BY = ((RAW, "raw features"), (TUNED, "mapped and calibrated"))
+ALPHA = 0.1
 LARGEST, SMALLEST = 104, 40  # pixels a side
-CHOICES = ((0.0, "best of its case"), (0.5, "median of its case"))  # position in the order by mapped AP
+BEST_OF, MEDIAN_OF, WEAKEST_OF = "best of its case", "median of its case", "weakest of its case"
+CHOICES: tuple[tuple[str, float, str | None], ...] = (
+    (BEST_OF, 0.0, None),
+    (MEDIAN_OF, 0.5, "object_unseen"),
+    (MEDIAN_OF, 0.5, "style_unseen"),
+    (WEAKEST_OF, 1.0, "object_unseen"),
+)
+"""What is chosen, its position in the order by AP, and the case; None for one of each."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,12 @@ class ResultImage:
 
 @dataclass(frozen=True)
 class MapperAnswer:
-    """The best results with one mapper, and the influence of all others."""
+    """The best results with one mapper, the influence of all others, and whether it says "none of these"."""
 
     name: str
     results: list[ResultImage]
     remaining: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,27 +82,29 @@ class WorkedExample:
     creators: list[CreatorShare]
 
 
-def worked_examples(store: Store, encoder: str) -> list[WorkedExample]:
-    """For each test case, the models of best and of median mapped AP."""
+def worked_examples(store: Store, settings: DemoSettings) -> list[WorkedExample]:
+    """Models of each test case chosen by CHOICES, and a picture that none of the images influenced."""
     by_case: dict[str, list[dict[str, Any]]] = {}
-    for row in median_samples(store, encoder):
+    for row in median_samples(store, settings.joint):
         by_case.setdefault(row["case_name"], []).append(row)
-    return [
-        _worked_example(store, encoder, models[int(position * len(models))], choice)
-        for position, choice in CHOICES
-        for _, models in sorted(by_case.items())
+    examples = [
+        _worked_example(store, settings, models[round(position * (len(models) - 1))], choice)
+        for choice, position, only in CHOICES
+        for case, models in sorted(by_case.items())
+        if only in (None, case)
     ]
+    return examples + _uninfluenced(store, settings, by_case)
 
 
-def _worked_example(store: Store, encoder: str, model: dict[str, Any], choice: str) -> WorkedExample:
+def _worked_example(
+    store: Store, settings: DemoSettings, model: dict[str, Any], choice: str
+) -> WorkedExample:
     """`model`: a row of `median_samples`."""
     exemplars = set(model["exemplar_ids"])
     images = _read_credits(store, list(exemplars))
     credit = sorted({f"{row['creator']} ({row['license']})" for row in images})
-    answers = {
-        mapper: attribute(store, model["sample_id"], encoder=encoder, mapper=mapper, k=RESULTS)
-        for mapper, _ in ANSWERED_BY
-    }
+    raw = _ask(store, settings.raw, model["sample_id"])
+    joint = _ask(store, settings.joint, model["sample_id"])
     return WorkedExample(
         title=_title(model),
         case=case_title(str(model["case_name"])),
@@ -105,8 +114,43 @@ def _worked_example(store: Store, encoder: str, model: dict[str, Any], choice: s
         samples=_load_samples(store, model["model_id"]),
         controls=_load_samples(store, model["control_id"]),
         query=_load_images(store, "samples", [model["sample_id"]], model["prompt"])[0],
-        answers=[_mapper_answer(store, answers[mapper], label, exemplars) for mapper, label in ANSWERED_BY],
-        creators=_creator_shares(store, answers[TUNED], {row["creator"] for row in images}),
+        answers=[
+            _mapper_answer(store, raw, "raw features", exemplars),
+            _mapper_answer(store, joint, "several encoders, mapped", exemplars),
+        ],
+        creators=_creator_shares(store, joint, {row["creator"] for row in images}),
+    )
+
+
+def _uninfluenced(
+    store: Store, settings: DemoSettings, by_case: dict[str, list[dict[str, Any]]]
+) -> list[WorkedExample]:
+    """A sample of the untouched base: the first of the median model of unseen objects' control."""
+    models = [row for row in by_case.get("object_unseen", []) if row["control_id"]]
+    if not models:
+        return []
+    model = models[len(models) // 2]
+    rows = _sample_rows(store, model["control_id"])
+    answer = _ask(store, settings.joint, rows[0]["sample_id"])
+    return [
+        WorkedExample(
+            title="No image: a sample of the untouched generator",
+            case="control",
+            choice="the prompts of " + model["concept"],
+            credit="",
+            exemplars=[],
+            samples=[],
+            controls=_load_samples(store, model["control_id"]),
+            query=_load_images(store, "samples", [rows[0]["sample_id"]], rows[0]["prompt"])[0],
+            answers=[_mapper_answer(store, answer, "several encoders, mapped", set())],
+            creators=[],
+        )
+    ]
+
+
+def _ask(store: Store, features: Features, sample_id: str) -> Answer:
+    return attribute(
+        store, sample_id, encoder=features.encoder, mapper=features.mapper, k=RESULTS, alpha=ALPHA
     )
 
 
@@ -131,8 +175,16 @@ def _mapper_answer(store: Store, answer: Answer, label: str, exemplars: set[str]
         )
         for result in results
     ]
-    rest = max(0.0, 1.0 - sum(result["influence"] or 0.0 for result in results))
-    return MapperAnswer(label, images, f"+ {_percent(rest)} over all others")
+    rest = f"+ {_percent(answer.remaining)} over all others"
+    if answer.null_share is not None:
+        rest += f", {_percent(answer.null_share)} to no image"
+    return MapperAnswer(label, images, rest, _verdict(answer))
+
+
+def _verdict(answer: Answer) -> str:
+    """Whether the answer names sources at the level ALPHA, and how sure that is."""
+    said = "some of these" if answer.attributed else "none of these"
+    return f"{said} (p = {answer.p_none:.2g}, level {ALPHA:g})"
 
 
 def _creator_shares(store: Store, answer: Answer, owners: set[str]) -> list[CreatorShare]:
@@ -153,12 +205,16 @@ def _load_samples(store: Store, model_id: str | None) -> list[LabelledImage]:
     """Up to SAMPLES samples of a model, by seed and then scheme."""
     if model_id is None:
         return []
-    rows = store.read(
+    rows = _sample_rows(store, model_id)[:SAMPLES]
+    data = _data_uris(store, "samples", [row["sample_id"] for row in rows])
+    return [LabelledImage(data[row["sample_id"]], row["prompt"]) for row in rows]
+
+
+def _sample_rows(store: Store, model_id: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = store.read(
         "samples", ["sample_id", "scheme", "prompt", "seed"], where=f"model_id = {quote(model_id)}"
     ).to_pylist()
-    rows.sort(key=lambda row: (row["seed"], row["scheme"], row["sample_id"]))
-    data = _data_uris(store, "samples", [row["sample_id"] for row in rows[:SAMPLES]])
-    return [LabelledImage(data[row["sample_id"]], row["prompt"]) for row in rows[:SAMPLES]]
+    return sorted(rows, key=lambda row: (row["seed"], row["scheme"], row["sample_id"]))
 
 
 def _load_images(store: Store, table: str, ids: Sequence[str], title: str) -> list[LabelledImage]:

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from ..query.evaluation.reliability import ReliabilityBin
+
 INK, SLATE, GREY, BLUE, GREEN = "#1d2433", "#5d6679", "#9aa5b8", "#3b5bdb", "#0a8f5b"
+BAR_COLOURS = (GREY, "#748ffc", BLUE, GREEN, "#f0b429")
 
 
 @dataclass(frozen=True)
-class RecallBar:
-    """Recall@10 of one case and scheme, in [0, 1], with its 95% interval."""
+class RecallBars:
+    """Recall@10 of one case and scheme, in [0, 1], with its 95% interval, for each of some features."""
 
     label: str
-    raw: tuple[float, float, float]
-    mapped: tuple[float, float, float]
+    values: Sequence[tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -28,34 +30,43 @@ class CreatorBar:
     others: float
 
 
-def recall_plot(bars: Sequence[RecallBar], chance: float) -> str:
-    """Grouped bars, raw beside mapped; a dashed line at chance."""
-    figure, axes = _figure(10.5, 3.9)
-    positions = np.arange(len(bars))
-    for offset, colour, name, values in (
-        (-0.2, GREY, "raw features", [bar.raw for bar in bars]),
-        (0.2, BLUE, "mapped", [bar.mapped for bar in bars]),
-    ):
-        middle = np.array([value[0] for value in values])
-        spread = np.abs(np.array([[m - low, high - m] for m, low, high in values]).T)
-        axes.bar(positions + offset, 100 * middle, 0.38, color=colour, label=name, zorder=2)
-        axes.errorbar(
-            positions + offset,
-            100 * middle,
-            100 * spread,
-            fmt="none",
-            ecolor=INK,
-            elinewidth=1,
-            capsize=2.5,
-            zorder=3,
-        )
+def recall_plot(bars: Sequence[RecallBars], names: Sequence[str], chance: float) -> str:
+    """Grouped bars, one a feature of `names`; a dashed line at chance."""
+    figure, axes = _figure(10.5, 4.2)
+    positions, width = np.arange(len(bars)), 0.84 / len(names)
+    for number, (name, colour) in enumerate(zip(names, BAR_COLOURS, strict=False)):
+        middle = np.array([bar.values[number][0] for bar in bars])
+        ends = np.array([bar.values[number][1:] for bar in bars])
+        at = positions + (number - (len(names) - 1) / 2) * width
+        axes.bar(at, 100 * middle, 0.92 * width, color=colour, label=name, zorder=2)
+        spread = 100 * np.abs(middle[:, None] - ends).T
+        axes.errorbar(at, 100 * middle, spread, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5, zorder=3)
     axes.axhline(
         100 * chance, color=SLATE, linestyle="--", linewidth=1, label=f"chance ({100 * chance:.2f}%)"
     )
     axes.set_xticks(positions, [bar.label for bar in bars])
     axes.set_ylabel("Recall@10 of the exemplars, %")
-    axes.legend(frameon=False, ncols=3, loc="upper left")
-    axes.margins(y=0.22)
+    axes.legend(frameon=False, ncols=3, loc="upper right")
+    axes.margins(y=0.25)
+    return _svg(figure)
+
+
+def reliability_plot(before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin]) -> str:
+    """True share against predicted share, in bins of equal predicted mass; on the diagonal is calibrated."""
+    figure, axes = _figure(5.1, 3.7)
+    least = 1e-4
+    axes.plot([least, 1], [least, 1], color=SLATE, linestyle="--", linewidth=1, zorder=1)
+    for bins, colour, name in ((before, GREY, "before calibration"), (after, BLUE, "after calibration")):
+        predicted = [max(one.predicted, least) for one in bins]
+        true = [max(one.true, least) for one in bins]
+        axes.plot(
+            predicted, true, color=colour, marker="o", markersize=5, linewidth=1.6, label=name, zorder=2
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("predicted share, mean of the bin")
+    axes.set_ylabel("true share, mean of the bin")
+    axes.legend(frameon=False, loc="upper left")
     return _svg(figure)
 
 

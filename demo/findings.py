@@ -2,45 +2,51 @@
 
 from typing import Any
 
-from ..query import compare_control, connect, influence_table, load_sql
+from ..query import (
+    Features,
+    PairedRow,
+    compare_control,
+    compare_features,
+    connect,
+    influence_table,
+    load_sql,
+    measure_calibration,
+)
+from ..query.evaluation.abstention import AbstentionRow, abstention_table
+from ..query.evaluation.reliability import ReliabilityBin
 from ..runtime.mapper import RAW
 from ..store import Store
-from .settings import PAPERS_RECIPE, TUNED, UNREGULARISED
+from .settings import DemoSettings
 
 Rows = list[dict[str, Any]]
-COMPARED = (PAPERS_RECIPE, UNREGULARISED)
 
 
-def recall_rows(store: Store, encoder: str, metric: str = "recall_10") -> Rows:
-    """One row a test case and scheme: raw and mapped with intervals, and their difference with its interval.
+def recall_rows(store: Store, settings: DemoSettings, metric: str = "recall_10") -> Rows:
+    """One row a test case and scheme: every compared feature with its interval, and two gains.
 
-    Means in [0, 1]; intervals are 95% bootstrap over sets of exemplars, `low` and `high`.
+    Means in [0, 1]; intervals are 95% bootstrap over models, `NAME_low` and `NAME_high`. `best_gain` and
+    `several_gain` are over the paper's recipe on the same samples. The last row is the mean of the others.
     """
     with connect(store.uri) as con:
         estimates = {
-            (row["case_name"], row["scheme"], row["mapper"]): row
-            for row in _view_rows(con, "intervals", encoder, metric)
+            (row["case_name"], row["scheme"], row["encoder"], row["mapper"]): row
+            for row in _interval_rows(con, metric)
         }
         gains = {
-            (row["case_name"], row["scheme"]): row
-            for row in _view_rows(con, "differences", encoder, metric)
-            if (row["first"], row["second"]) == (RAW, TUNED)
+            name: compare_features(con, settings.paper, features, metric=metric)
+            for name, features in (("best", settings.best), ("several", settings.joint))
         }
     rows = []
-    for case, scheme in sorted({key[:2] for key in estimates}):
-        raw, mapped, gain = estimates[case, scheme, RAW], estimates[case, scheme, TUNED], gains[case, scheme]
-        rows.append(
-            {
-                "case": case,
-                "scheme": scheme,
-                "models": raw["models"],
-                "samples": raw["samples"],
-                **_with_interval("raw", raw["estimate"], raw),
-                **_with_interval("mapped", mapped["estimate"], mapped),
-                **_with_interval("gain", gain["difference"], gain),
-                **{name: estimates[case, scheme, name]["estimate"] for name in COMPARED},
-            }
-        )
+    for best, several in zip(gains["best"], gains["several"], strict=True):
+        row: dict[str, Any] = {"case": best.case_name, "scheme": best.scheme, "models": best.models}
+        row |= {"samples": best.samples} | _gain("best", best) | _gain("several", several)
+        for name, features in settings.compared.items():
+            key = (best.case_name, best.scheme, features.encoder, features.mapper)
+            if found := estimates.get(key):
+                row |= _with_interval(name, found["estimate"], found)
+        rows.append(row)
+    for name in settings.compared:
+        rows[-1][name] = sum(row[name] for row in rows[:-1]) / len(rows[:-1])
     return rows
 
 
@@ -63,46 +69,73 @@ def control_rows(store: Store, encoder: str) -> Rows:
     ]
 
 
-def calibration_rows(store: Store, encoder: str) -> Rows:
-    """Per mapper and case, test samples: influence on the exemplars, KL of eq. 5, before and after."""
-    fitted = {
-        row["mapper"]: row
-        for row in store.read("calibrations", ["encoder", "mapper", "tau", "lambda"]).to_pylist()
-        if row["encoder"] == encoder
-    }
-    return [
-        {
-            "mapper": mapper,
-            "case": row.case_name,
-            "tau": fitted[mapper]["tau"],
-            "lambda": fitted[mapper]["lambda"],
-            "chance": row.chance,
-            "influence before": row.influence_before,
-            "influence after": row.influence_after,
-            "KL before": row.kl_before,
-            "KL after": row.kl_after,
-        }
-        for mapper in (RAW, TUNED)
-        for row in influence_table(store, encoder, mapper)
-    ]
+def calibration_rows(store: Store, settings: DemoSettings) -> Rows:
+    """Per features, case and kind, test samples: shares against the truth, before and after calibration."""
+    rows = []
+    for features in (settings.best, settings.joint):
+        measured = measure_calibration(store, features.encoder, features.mapper)
+        influence = {row.case_name: row for row in influence_table(store, features.encoder, features.mapper)}
+        for row in measured.rows():
+            shares = influence.get(row.case_name or "")
+            rows.append(
+                {
+                    "features": str(features),
+                    "case": row.case_name,
+                    "kind": row.kind,
+                    "chance": shares and shares.chance,
+                    "influence before": shares and shares.influence_before,
+                    "influence after": shares and shares.influence_after,
+                    "null": row.null_share,
+                    "null without exemplars": row.null_share_of_nulls,
+                    "ECE before": row.ece_before,
+                    "ECE after": row.ece_after,
+                    "Brier before": row.brier_before,
+                    "Brier after": row.brier_after,
+                    "KL before": row.kl_before,
+                    "KL after": row.kl_after,
+                }
+            )
+    return rows
 
 
-def median_samples(store: Store, encoder: str) -> Rows:
-    """The test models of each case, best mapped AP first, each with its sample of median AP.
+def reliability(store: Store, features: Features) -> tuple[list[ReliabilityBin], list[ReliabilityBin]]:
+    """The reliability diagram of the test samples, before and after calibration."""
+    measured = measure_calibration(store, features.encoder, features.mapper)
+    return measured.diagram(None, after=False), measured.diagram(None, after=True)
+
+
+def abstention_rows(store: Store, settings: DemoSettings) -> list[AbstentionRow]:
+    """False attributions, power and the set for the features of the report's answers, test models."""
+    return abstention_table(store, settings.joint.encoder, settings.joint.mapper)
+
+
+def median_samples(store: Store, features: Features) -> Rows:
+    """The test models of each case, best AP with `features` first, each with its sample of median AP.
 
     Rows of the query `models_by_precision`.
     """
-    params = {"encoder": encoder, "mapper": TUNED}
+    params = {"encoder": features.encoder, "mapper": features.mapper}
     with connect(store.uri) as con:
         rows: Rows = con.sql(load_sql("models_by_precision"), params=params).to_arrow_table().to_pylist()
     return rows
 
 
-def _view_rows(con: Any, view: str, encoder: str, metric: str) -> Rows:
-    """The rows of `intervals` or `differences` for one encoder and metric, test models."""
-    rows: Rows = con.table(view).to_arrow_table().to_pylist()
-    wanted = (encoder, metric, "test")
-    return [row for row in rows if (row["encoder"], row["metric"], row["split"]) == wanted]
+def _interval_rows(con: Any, metric: str) -> Rows:
+    """The rows of the view `intervals` for one metric, test models."""
+    rows: Rows = con.table("intervals").to_arrow_table().to_pylist()
+    return [row for row in rows if (row["metric"], row["split"]) == (metric, "test")]
+
+
+def _gain(name: str, row: PairedRow) -> dict[str, Any]:
+    """The gain over the paper's recipe, its interval and the ratio."""
+    value = row.difference
+    low, high = (value if end is None else end for end in (row.low, row.high))
+    return {
+        f"{name}_gain": value,
+        f"{name}_gain_low": low,
+        f"{name}_gain_high": high,
+        f"{name}_ratio": row.ratio,
+    }
 
 
 def _with_interval(name: str, value: float, row: dict[str, Any]) -> dict[str, float]:

@@ -5,11 +5,20 @@ from typing import Any
 from ..query import connect, load_sql
 from ..store import Store
 from .attributions import creator_bars, influence_curves
-from .examples import worked_examples
-from .figures import RecallBar, creator_plot, influence_plot, recall_plot
-from .findings import Rows, calibration_rows, control_rows, recall_rows
-from .settings import DemoSettings
-from .tables import calibration_cells, case_title, control_cells, recall_cells
+from .examples import ALPHA, worked_examples
+from .figures import RecallBars, creator_plot, influence_plot, recall_plot, reliability_plot
+from .findings import Rows, abstention_rows, calibration_rows, control_rows, recall_rows, reliability
+from .settings import OTHERS, DemoSettings
+from .tables import abstention_cells, calibration_cells, case_title, control_cells, recall_cells
+
+PLOTTED = {
+    "raw": "raw features",
+    "paper": "the paper’s recipe",
+    "best": "best recipe",
+    "several": "several encoders",
+    "thumbnails": "thumbnails",
+}
+"""Names of `DemoSettings.compared`, and what the plot calls them."""
 
 
 def write_report(store: Store, settings: DemoSettings) -> None:
@@ -26,48 +35,58 @@ def write_report(store: Store, settings: DemoSettings) -> None:
 
 def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
     """The values of the template's variables."""
-    encoder = settings.encoder
-    recall, control = recall_rows(store, encoder), control_rows(store, encoder)
+    recall, control = recall_rows(store, settings), control_rows(store, settings.encoder)
     with connect(store.uri) as con:
         counts = con.sql(load_sql("counts")).to_arrow_table().to_pylist()[0]
-    before, after = influence_curves(store, encoder)
     chance = control[0]["chance"] if control else 0.0
-    weakest = min(recall, key=lambda row: float(row["mapped"]))
+    *rows, mean = recall
+    weakest = min(rows, key=lambda row: float(row["several"]))
     return {
         "counts": counts,
-        "encoder": encoder,
+        "encoder": settings.encoder,
+        "others": OTHERS,
         "store": settings.store,
-        "headlines": _headline_numbers(counts, recall),
-        "examples": worked_examples(store, encoder),
+        "alpha": ALPHA,
+        "headlines": _headline_numbers(counts, mean),
+        "examples": worked_examples(store, settings),
         "plots": {
-            "recall": recall_plot([_recall_bar(row) for row in recall], chance),
-            "influence": influence_plot(before, after),
-            "creators": creator_plot(creator_bars(store, encoder)),
+            "recall": recall_plot([_recall_bars(row) for row in rows], list(PLOTTED.values()), chance),
+            "influence": influence_plot(*influence_curves(store, settings.joint)),
+            "reliability": reliability_plot(*reliability(store, settings.joint)),
+            "creators": creator_plot(creator_bars(store, settings.joint)),
         },
         "tables": {
             "recall": [recall_cells(row) for row in recall],
             "control": [control_cells(row) for row in control],
-            "calibration": [calibration_cells(row) for row in calibration_rows(store, encoder)],
+            "calibration": [calibration_cells(row) for row in calibration_rows(store, settings)],
+            "abstention": [abstention_cells(row) for row in abstention_rows(store, settings)],
         },
+        "thumbnails": _thumbnails_ahead(rows),
         "weakest": {**weakest, "case": case_title(weakest["case"])},
     }
 
 
-def _headline_numbers(counts: dict[str, Any], recall: Rows) -> list[dict[str, str]]:
-    raw, mapped = (sum(row[name] for row in recall) / len(recall) for name in ("raw", "mapped"))
+def _headline_numbers(counts: dict[str, Any], mean: dict[str, Any]) -> list[dict[str, str]]:
+    gain = f"{100 * mean['raw']:.0f}% → {100 * mean['best']:.0f}% → {100 * mean['several']:.0f}%"
     numbers = [
         (f"{counts['gallery']:,}", "training images (the gallery)"),
         (f"{counts['creators']}", "creators with known licences"),
         (f"{counts['customized']:,}", "customized generators"),
         (f"{counts['samples']:,}", "samples drawn"),
-        (f"{100 * raw:.0f}% → {100 * mapped:.0f}%", "exemplars in the top ten, raw → mapped"),
+        (gain, "exemplars in the top ten: raw → mapped → several encoders"),
     ]
     return [{"value": value, "name": name} for value, name in numbers]
 
 
-def _recall_bar(row: dict[str, Any]) -> RecallBar:
-    return RecallBar(
-        label=f"{case_title(row['case'])}\n{row['scheme']}",
-        raw=(row["raw"], row["raw_low"], row["raw_high"]),
-        mapped=(row["mapped"], row["mapped_low"], row["mapped_high"]),
-    )
+def _recall_bars(row: dict[str, Any]) -> RecallBars:
+    values = [(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in PLOTTED]
+    return RecallBars(f"{case_title(row['case'])}\n{row['scheme']}", values)
+
+
+def _thumbnails_ahead(rows: Rows) -> list[str]:
+    """The rows where thumbnails of 16 x 16 pixels find more than the encoder with the best recipe."""
+    return [
+        f"{case_title(row['case'])} with {row['scheme']} prompts"
+        for row in rows
+        if row["thumbnails"] > row["best"]
+    ]

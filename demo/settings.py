@@ -1,4 +1,4 @@
-"""The settings of a demo run, its mappers, the files it writes, and the marker that says it is complete."""
+"""The settings of a demo, the features it compares, the files it writes, and the marker of a complete one."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..ingest.encoders.composite import JOINT
 from ..ingest.plan import plan_controls
 from ..ingest.specs import ModelSpec
 from ..ingest.world.plan import plan_world
+from ..query import Features
 from ..query.evaluation.runs import code_version
 
-PAPERS_RECIPE, UNREGULARISED, TUNED = "paper", "unregularised", "tuned"
-MAPPERS = (PAPERS_RECIPE, UNREGULARISED, TUNED)
+PAPERS_RECIPE, BEST = "paper", "best"
+"""The mappers, named after their recipes."""
+THUMBNAIL, HISTOGRAM = "thumbnail", "colour-histogram"
+"""Encoders that know nothing but pixels: what a network has to beat."""
+OTHERS = (THUMBNAIL, HISTOGRAM, "sd-unet:world")
+"""The encoders that are joined with the demo's own."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,44 @@ class DemoSettings:
     def store(self) -> Path:
         """The store's folder."""
         return self.folder / "store"
+
+    @property
+    def several(self) -> str:
+        """The composite encoder: the demo's own and OTHERS."""
+        return JOINT.join((self.encoder, *OTHERS))
+
+    @property
+    def raw(self) -> Features:
+        """The encoder without a mapper."""
+        return Features(self.encoder)
+
+    @property
+    def paper(self) -> Features:
+        """The encoder with the paper's recipe."""
+        return Features(self.encoder, PAPERS_RECIPE)
+
+    @property
+    def best(self) -> Features:
+        """The encoder with the recipe that measured best on validation models."""
+        return Features(self.encoder, BEST)
+
+    @property
+    def joint(self) -> Features:
+        """All encoders in one vector, with that recipe: what the report's answers are given with."""
+        return Features(self.several, BEST)
+
+    @property
+    def compared(self) -> dict[str, Features]:
+        """Everything that is evaluated, by its name in tables; the last mapper is the one that answers."""
+        return {
+            "raw": self.raw,
+            "paper": self.paper,
+            "colours": Features(HISTOGRAM),
+            "thumbnails": Features(THUMBNAIL),
+            "thumbnails, best": Features(THUMBNAIL, BEST),
+            "best": self.best,
+            "several": self.joint,
+        }
 
     @property
     def report(self) -> Path:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from ..runtime.mapper import RAW
 from ..store import Step, Store
-from .settings import MAPPERS, DemoSettings, read_marker, write_marker
+from .settings import OTHERS, DemoSettings, read_marker, write_marker
 
 Rows = list[dict[str, Any]]
 
@@ -50,31 +51,33 @@ def _embed(store: Store, settings: DemoSettings) -> Iterator[Step]:
     from ..ingest.embed import embed
     from ..ingest.encoders import ensure_encoder
 
-    ensure_encoder(store, settings.encoder)
-    yield from embed(store, settings.encoder)
+    for encoder in (settings.encoder, *OTHERS, settings.several):
+        ensure_encoder(store, encoder)
+        yield from embed(store, encoder)
 
 
 def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
-    """The paper's recipe, ours, and ours without the regulariser; each with its calibration, and raw."""
+    """The paper's recipe and the best one, and for every mapper and raw what turns answers into shares."""
     from ..ingest.embed import embed_views
-    from ..train import PAPER, WORLD, CalibrationConfig, train_calibration, train_mapper
+    from ..train import RECIPES, train_abstention, train_calibration, train_mapper
 
-    configs = {
-        "paper": replace(PAPER, name="paper"),
-        "unregularised": replace(WORLD, name="unregularised", regulariser=0.0),
-        "tuned": replace(WORLD, name="tuned"),
-    }
-    yield from embed_views(store, settings.encoder, views=WORLD.views)
-    for name in MAPPERS:
-        yield from train_mapper(store, settings.encoder, configs[name])
-    for name in ("none", *MAPPERS):
-        yield from train_calibration(store, settings.encoder, name, CalibrationConfig())
+    compared = list(settings.compared.values())
+    for features in compared:
+        if features.mapper != RAW:
+            config = replace(RECIPES[features.mapper], name=features.mapper)
+            if config.views:
+                yield from embed_views(store, features.encoder, views=config.views)
+            yield from train_mapper(store, features.encoder, config)
+    for features in compared:
+        yield from train_calibration(store, features.encoder, features.mapper)
+        yield from train_abstention(store, features.encoder, features.mapper)
 
 
 def _evaluate(store: Store, settings: DemoSettings) -> Iterator[Step]:
     from ..query import evaluate
 
-    yield from evaluate(store, settings.encoder)
+    for features in settings.compared.values():
+        yield from evaluate(store, features.encoder, features.mapper)
 
 
 def _report(store: Store, settings: DemoSettings) -> Iterator[Step]:
@@ -90,5 +93,5 @@ def summary(settings: DemoSettings) -> list[tuple[str, Rows]]:
     from .tables import SUMMARIES
 
     store = Store.open(settings.store)
-    tables: list[tuple[str, Callable[[Store, str], Rows]]] = list(SUMMARIES)
-    return [(title, rows(store, settings.encoder)) for title, rows in tables]
+    tables: list[tuple[str, Callable[[Store, DemoSettings], Rows]]] = list(SUMMARIES)
+    return [(title, rows(store, settings)) for title, rows in tables]

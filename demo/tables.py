@@ -3,10 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..runtime.mapper import RAW
+from ..query.evaluation.abstention import AbstentionRow, Rate
 from ..store import Store
-from .findings import Rows, calibration_rows, control_rows, recall_rows
-from .settings import PAPERS_RECIPE, TUNED, UNREGULARISED
+from .findings import Rows, abstention_rows, calibration_rows, control_rows, recall_rows
+from .settings import DemoSettings
+
+RECALL_COLUMNS = {
+    "raw": "raw",
+    "paper’s recipe": "paper",
+    "best recipe": "best",
+    "several encoders": "several",
+    "thumbnails": "thumbnails",
+    "thumbnails, mapped": "thumbnails, best",
+    "colour histogram": "colours",
+}
+"""Titles of columns and the names of `DemoSettings.compared`."""
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -25,18 +36,18 @@ def case_title(case_name: str) -> str:
 
 
 def recall_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of the report's table: Recall@10 of one case and scheme."""
-    return {
+    """A row of the report's table: Recall@10 of one case and scheme, or the mean of all."""
+    cells = {
         "case": case_title(row["case"]),
         "prompts": row["scheme"],
         "models": str(row["models"]),
         "samples": str(row["samples"]),
-        "raw": percent(row["raw"]),
-        "mapped": percent(row["mapped"]),
-        "gain, 95% interval": percentage_points(row["gain"], row["gain_low"], row["gain_high"]),
-        "paper’s recipe": percent(row[PAPERS_RECIPE]),
-        "no regulariser": percent(row[UNREGULARISED]),
+        **{title: percent(row[name]) for title, name in RECALL_COLUMNS.items()},
     }
+    for name, title in (("best", "best over paper’s"), ("several", "several over paper’s")):
+        low, high = row[f"{name}_gain_low"], row[f"{name}_gain_high"]
+        cells[f"{title}, 95% interval"] = percentage_points(row[f"{name}_gain"], low, high)
+    return cells
 
 
 def control_cells(row: dict[str, Any]) -> dict[str, str]:
@@ -51,45 +62,67 @@ def control_cells(row: dict[str, Any]) -> dict[str, str]:
 
 
 def calibration_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of the report's table: one mapper and case, before and after calibration."""
+    """A row of the report's table: one case or kind, before and after calibration."""
+
+    def share(name: str, digits: int = 1) -> str:
+        return "" if row[name] is None else percent(row[name], digits)
+
     return {
-        "features": {RAW: "raw", TUNED: "mapped"}[row["mapper"]],
-        "case": case_title(row["case"]),
-        "τ": f"{row['tau']:.4f}",
-        "λ": f"{row['lambda']:.4f}",
-        "uniform share": percent(row["chance"], 2),
-        "exemplars’ influence before": percent(row["influence before"], 2),
-        "influence after": percent(row["influence after"]),
+        "features": row["features"].rpartition("/")[0].replace("+", " + "),
+        "case": case_title(row["case"] or row["kind"] or "all"),
+        "uniform share": share("chance", 2),
+        "exemplars’ influence before": share("influence before", 2),
+        "after": share("influence after"),
+        "to no image": share("null"),
+        "to no image, exemplars left out": share("null without exemplars"),
         "KL before": f"{row['KL before']:.2f}",
         "KL after": f"{row['KL after']:.2f}",
+        "ECE before": f"{row['ECE before']:.3f}",
+        "ECE after": f"{row['ECE after']:.3f}",
+        "Brier before": f"{row['Brier before']:.3f}",
+        "Brier after": f"{row['Brier after']:.3f}",
     }
 
 
-def _recall_summary(store: Store, encoder: str) -> Rows:
-    return [
-        {
-            "case": row["case"],
-            "scheme": row["scheme"],
-            "samples": row["samples"],
-            "raw": percent(row["raw"]),
-            "mapped": percent(row["mapped"]),
-            "gain (95% interval)": percentage_points(row["gain"], row["gain_low"], row["gain_high"]),
-            "paper's recipe": percent(row[PAPERS_RECIPE]),
-            "no regulariser": percent(row[UNREGULARISED]),
-        }
-        for row in recall_rows(store, encoder)
-    ]
+def abstention_cells(row: AbstentionRow) -> dict[str, str]:
+    """A row of the report's table: "none of these" for one kind of concept at one level."""
+    return {
+        "kind": row.group,
+        "level α": f"{row.alpha:g}",
+        "models": str(row.models),
+        "attributed without their exemplars": _rate(row.false_attributions),
+        "attributed with them": _rate(row.power),
+        "exemplars in the set": _rate(row.coverage) if row.supported else "too few models",
+        "images in the set": f"{row.set_size:,.0f} of {row.pool_size:,}",
+    }
 
 
-def _control_summary(store: Store, encoder: str) -> Rows:
+def _rate(rate: Rate) -> str:
+    return f"{percent(rate.value)} ({percent(rate.low)} to {percent(rate.high)})"
+
+
+def _recall_summary(store: Store, settings: DemoSettings) -> Rows:
+    return [recall_cells(row) for row in recall_rows(store, settings)]
+
+
+def _control_summary(store: Store, settings: DemoSettings) -> Rows:
     return [
         {name: value if name == "case" else percent(value, 2) for name, value in row.items()}
-        for row in control_rows(store, encoder)
+        for row in control_rows(store, settings.encoder)
     ]
 
 
-SUMMARIES: tuple[tuple[str, Callable[[Store, str], Rows]], ...] = (
+def _calibration_summary(store: Store, settings: DemoSettings) -> Rows:
+    return [calibration_cells(row) for row in calibration_rows(store, settings)]
+
+
+def _abstention_summary(store: Store, settings: DemoSettings) -> Rows:
+    return [abstention_cells(row) for row in abstention_rows(store, settings)]
+
+
+SUMMARIES: tuple[tuple[str, Callable[[Store, DemoSettings], Rows]], ...] = (
     ("Recall@10 of the exemplars, test models", _recall_summary),
     ("Recall@10, raw features: samples with V* against the untouched base", _control_summary),
-    ("Influence on the true exemplars, test samples", calibration_rows),
+    ("Influence on the true exemplars, test samples", _calibration_summary),
+    ("None of these: several encoders, test models", _abstention_summary),
 )

@@ -8,7 +8,7 @@ kinds that only test models have (`*_unseen`). Train, validation and test models
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
@@ -37,12 +37,14 @@ class _Drawing:
     name: str
 
 
-def plan_world(models: int = 168, samples: int = 8, seed: int = 0) -> list[ModelSpec]:
+def plan_world(
+    models: int = 168, samples: int = 8, seed: int = 0, exclude: Collection[str] = ()
+) -> list[ModelSpec]:
     """Plan `models` models, and `samples` samples of each by each of its schemes.
 
     The same arguments give the same plan. An object has one exemplar and one training prompt, a style 5-10
     exemplars with two prompts each, one of them without a name. Objects have three schemes and styles two, so
-    that 8 samples are 24 of an object and 16 of a style.
+    that 8 samples are 24 of an object and 16 of a style. Images whose ids are in `exclude` are no exemplars.
 
     Raises:
         InvalidInputError: `models` is below 12 or asks for more exemplars than the world has, or
@@ -57,10 +59,11 @@ def plan_world(models: int = 168, samples: int = 8, seed: int = 0) -> list[Model
     planned: list[ModelSpec] = []
     for kind, hint, parts in _split_sizes(models):
         group = _object_groups if kind == "object" else _style_groups
-        groups = group(_read_drawings(kind, hint), sum(parts.values()), rng)
+        drawings = [one for one in _read_drawings(kind, hint) if one.image_id not in exclude]
+        groups = group(drawings, sum(parts.values()), rng)
         for split, count in parts.items():
             chosen, groups = groups[:count], groups[count:]
-            planned += [_plan_model(kind, hint, split, drawings, samples, rng) for drawings in chosen]
+            planned += [_plan_model(kind, hint, split, one, samples, rng) for one in chosen]
     return planned
 
 

@@ -22,9 +22,12 @@ KEYS = {
     "models": "model_id",
     "samples": "sample_id",
     "vectors_efficientnet_lite0": "item_id",
+    "vectors_efficientnet_lite0_thumbnail_colour_histogram_sd_unet_world": "item_id",
     "views_efficientnet_lite0": "item_id, view",
     "mappers": "mapper_id",
     "calibrations": "calibration_id",
+    "abstentions": "abstention_id",
+    "gallery_moments": "moments_id",
     "ranks": "run_id, sample_id, image_id",
     "runs": "run_id",
 }

@@ -11,7 +11,7 @@ spec = importlib.util.spec_from_file_location("killing", Path(__file__).parent /
 killing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(killing)
 
-SIZE = (12, 2)
+SIZE = (12, 1)
 pytestmark = pytest.mark.slow
 
 

@@ -106,3 +106,14 @@ def test_an_impossible_plan_says_what_to_ask_for(models, samples):
     with pytest.raises(InvalidInputError) as error:
         plan_world(models=models, samples=samples)
     assert error.value.hint
+
+
+def test_excluded_images_are_no_exemplars_of_a_further_plan(default_plan):
+    used = {image for model in default_plan for image in model.exemplar_ids}
+    further = plan_world(models=80, samples=2, seed=1, exclude=used)
+    drawn = {image for model in further for image in model.exemplar_ids}
+    assert drawn
+    assert not drawn & used
+    assert {model.case_name for model in further if model.split == "test"} == {
+        model.case_name for model in default_plan if model.split == "test"
+    }
