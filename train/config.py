@@ -12,7 +12,7 @@ from ..store.errors import InvalidInputError
 
 LAWS = (SPREAD, PAPER_LAW)
 CENTRES = ("none", "gallery", "each")
-STARTS = ("identity", "whitened")
+STARTS = ("identity", "whitened", "both")
 POSITIVES = ("pair", "each", "sum", "mean")
 KEPT = ("best", "last")
 RUNGS = (

@@ -15,12 +15,10 @@ from .whitening import fit_whitening
 
 def start_pair(data: TrainingData, spans: Sequence[Span], config: MapperConfig) -> TrainablePair:
     """Maps of each of `spans` at the start that `config` asks for."""
-    maps = []
-    for start, stop in spans:
-        part = slice(start, stop)
-        make = _whitened if config.start == "whitened" else _identity
-        maps.append(make(data, part, config))
-    return TrainablePair(spans, maps, config.temperature, learn_temperature=config.learn_temperature)
+    makers = {"identity": [_identity], "whitened": [_whitened], "both": [_whitened, _identity]}[config.start]
+    maps = [make(data, slice(*span), config) for span in spans for make in makers]
+    each = [span for span in spans for _ in makers]
+    return TrainablePair(each, maps, config.temperature, learn_temperature=config.learn_temperature)
 
 
 def _identity(data: TrainingData, part: slice, config: MapperConfig) -> tuple[OneMap, OneMap]:

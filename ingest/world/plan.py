@@ -63,7 +63,7 @@ def plan_world(
         groups = group(drawings, sum(parts.values()), rng)
         for split, count in parts.items():
             chosen, groups = groups[:count], groups[count:]
-            planned += [_plan_model(kind, hint, split, one, samples, rng) for one in chosen]
+            planned += [_plan_model(kind, hint, split, one, samples, seed) for one in chosen]
     return planned
 
 
@@ -136,8 +136,10 @@ def _require_count(found: list[list[_Drawing]], count: int, kind: str) -> list[l
 
 
 def _plan_model(
-    kind: str, hint: str, split: str, drawings: Sequence[_Drawing], samples: int, rng: random.Random
+    kind: str, hint: str, split: str, drawings: Sequence[_Drawing], samples: int, seed: int
 ) -> ModelSpec:
+    # Of its own, so that other prompts do not change which images later models are made of.
+    rng = random.Random(" ".join([str(seed), *(d.image_id for d in drawings)]))  # noqa: S311
     category = drawings[0].category
     if kind == "object":
         training_prompts = tuple(f"{TOKEN} {category}" for _ in drawings)

@@ -1,6 +1,8 @@
-"""The texts that the world's prompts are made of: captions, placements, media and things to draw in a style.
+"""The texts that the world's prompts of objects are made of: captions, media and placements.
 
-`{concept}` stands for "V* <category>". Train texts (validation shares them) and test texts never coincide.
+`{concept}` stands for "V* <category>". Train, validation and test texts never coincide, and name other
+scenes, colours and media: what is fitted on validation models meets prompts that no mapper learned from, as
+in a test.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ ANYWHERE_TRAIN = (
     "a photo of a cute {concept}",
     "a small {concept} alone",
     "a close up of {concept}",
-    "a drawing of an old {concept}",
     "a tilted {concept}",
-    "one new {concept} on a white background",
     "a nice {concept} on a green meadow under a blue sky",
     "{concept} alone on a sandy beach",
-    "{concept} standing under a starry night sky",
     "a picture of {concept} floating in dark space",
-    "a cute {concept} on a striped background",
     "{concept} placed on a checkered cloth",
-    "a small {concept} inside a small room",
     "{concept} in front of a blue wall",
     "a photo of {concept} on yellow paper",
+)
+ANYWHERE_VAL = (
+    "a drawing of an old {concept}",
+    "one new {concept} on a white background",
+    "{concept} standing under a starry night sky",
+    "a cute {concept} on a striped background",
+    "a small {concept} inside a small room",
     "a lovely {concept} on a pink background",
 )
 ANYWHERE_TEST = (
@@ -41,67 +45,85 @@ ANYWHERE_TEST = (
 CAPTIONS_TRAIN: Mapping[str, tuple[str, ...]] = {
     "animal": (
         "{concept} resting on the grass",
-        "{concept} sitting on the floor at home",
         "a funny {concept} hiding in a sunny meadow",
-        "{concept} waiting on a cold winter day",
         "an icon of {concept} floating in the ocean",
         "{concept} standing on the beach by the sea",
     ),
     "plant": (
         "{concept} standing on the grass",
         "a single {concept} in a sunny meadow",
-        "{concept} at home on the floor",
-        "a {concept} on a cold winter day",
         "{concept} on green paper",
         "a drawing of {concept} on the sand on a summer day",
     ),
     "food": (
         "{concept} placed on a checkered background",
         "{concept} left on the grass in a sunny meadow",
-        "a new {concept} on striped paper",
         "{concept} on the sand on a summer day",
         "a picture of {concept} on a red background",
-        "one {concept} resting on a wooden floor",
     ),
     "vehicle": (
         "{concept} waiting on the grass",
-        "an old {concept} in the dark night",
-        "{concept} left on a cold winter day",
         "{concept} on the open sea",
         "a new {concept} high among white clouds",
         "{concept} standing on the beach by the sea",
     ),
     "building": (
         "{concept} standing in a sunny meadow",
-        "an old {concept} at night under the moon",
-        "{concept} on a cold winter day",
         "{concept} on the beach by the sea",
         "a drawing of {concept} high among white clouds",
         "{concept} on blue paper",
     ),
     "object": (
         "{concept} lying on the grass",
-        "an old {concept} at home on the floor",
-        "{concept} left in the snow",
         "{concept} on the sand on a summer day",
         "one {concept} in front of a green wall",
-        "a new {concept} on a gray background",
     ),
     "toy": (
         "{concept} lying in a sunny meadow",
-        "an old {concept} in a room on a wooden floor",
-        "{concept} left in the snow",
         "{concept} on the sand on a summer day",
         "one {concept} in front of a red wall",
         "a new {concept} on green paper",
     ),
     "face": (
-        "{concept} hiding in the dark night",
-        "a funny {concept} in a room on a wooden floor",
         "{concept} alone in outer space",
         "{concept} sitting in a sunny meadow",
         "one {concept} in front of a yellow wall",
         "a cute {concept} on blue paper",
+    ),
+}
+CAPTIONS_VAL: Mapping[str, tuple[str, ...]] = {
+    "animal": (
+        "{concept} sitting on the floor at home",
+        "{concept} waiting on a cold winter day",
+    ),
+    "plant": (
+        "{concept} at home on the floor",
+        "a {concept} on a cold winter day",
+    ),
+    "food": (
+        "a new {concept} on striped paper",
+        "one {concept} resting on a wooden floor",
+    ),
+    "vehicle": (
+        "an old {concept} in the dark night",
+        "{concept} left on a cold winter day",
+    ),
+    "building": (
+        "an old {concept} at night under the moon",
+        "{concept} on a cold winter day",
+    ),
+    "object": (
+        "an old {concept} at home on the floor",
+        "{concept} left in the snow",
+        "a new {concept} on a gray background",
+    ),
+    "toy": (
+        "an old {concept} in a room on a wooden floor",
+        "{concept} left in the snow",
+    ),
+    "face": (
+        "{concept} hiding in the dark night",
+        "a funny {concept} in a room on a wooden floor",
     ),
 }
 CAPTIONS_TEST: Mapping[str, tuple[str, ...]] = {
@@ -140,120 +162,49 @@ CAPTIONS_TEST: Mapping[str, tuple[str, ...]] = {
         "a picture of {concept} on orange paper",
         "one {concept} on a sand dune",
     ),
-    "face": ("{concept} hiding in a dark forest", "a funny {concept} at sunset", "{concept} in a hot desert"),
+    "face": (
+        "{concept} hiding in a dark forest",
+        "a funny {concept} at sunset",
+        "{concept} in a hot desert",
+    ),
 }
 
-TRAIN_MEDIA = (
+MEDIA_TRAIN = (
     "black and white photo",
-    "pixel art",
     "watercolor painting",
     "blueprint",
     "sticker",
-    "golden statue",
     "red stamp",
+)
+MEDIA_VAL = (
+    "pixel art",
+    "golden statue",
     "chalk drawing",
 )
-TEST_MEDIA = ("sepia photo", "pencil sketch", "neon sign", "stone carving", "film negative", "blue print")
-
-TRAIN_OBJECTS = (
-    "cat",
-    "dog head",
-    "horse",
-    "frog",
-    "bear",
-    "fish",
-    "chick",
-    "pig head",
-    "pine tree",
-    "flower",
-    "tulip",
-    "red apple",
-    "tomato",
-    "ice cream",
-    "birthday cake",
-    "coffee",
-    "car",
-    "airplane",
-    "train",
-    "house",
-    "hospital",
-    "book",
-    "camera",
-    "bomb",
-    "padlock",
-    "dice",
-    "basketball",
-    "red heart",
-    "star",
-    "cloud",
-    "fire",
-    "cool face",
-)
-TEST_OBJECTS = (
-    "rabbit head",
-    "panda",
-    "spouting whale",
-    "palm tree",
-    "maple leaf",
-    "pear",
-    "cookie",
-    "bus",
-    "ship",
-    "church",
-    "glasses",
-    "pencil",
-    "envelope",
-    "soccer ball",
-    "broken heart",
-    "sun",
-)
-
-STYLE_TRAIN = (
-    "a small cat alone",
-    "a drawing of an old house",
-    "a cute dog head on a white background",
-    "a close up of a car",
-    "a photo of a lovely flower",
-    "a tilted book",
-    "a simple star",
-    "a new ship left alone",
-    "a funny frog sitting",
-    "an icon of a nice camera",
-    "a single red apple lying on a white background",
-    "a beautiful birthday cake",
-    "a bear standing on a green meadow under a blue sky",
-    "a red heart on yellow paper",
-    "a train in front of a blue wall",
-    "a fish floating in the ocean",
-    "an airplane in a blue sky with clouds",
-    "a tree on a cold winter day",
-)
-STYLE_TEST = (
-    "a cute panda resting",
-    "a picture of a beautiful palm tree",
-    "an old bus on a white background",
-    "a tiny cookie",
-    "a close up of a church",
-    "a lovely pear alone",
-    "a drawing of a little rabbit head",
-    "glasses on a brown background",
-    "a soccer ball on dry desert sand",
-    "a pencil in front of a purple wall",
+MEDIA_TEST = (
+    "sepia photo",
+    "pencil sketch",
+    "neon sign",
+    "stone carving",
+    "film negative",
+    "blue print",
 )
 
 PLACED_TRAIN = (
     "a small {concept} on a green meadow under a blue sky",
     "a small {concept} in front of a blue wall",
-    "a tiny {concept} on a striped background",
     "a tiny {concept} floating in dark space",
     "a close up of {concept} on a sandy beach",
     "a close up of {concept} in front of a green wall",
-    "a close up of {concept} in a room on a wooden floor",
     "a tilted {concept} on yellow paper",
     "a tilted {concept} high among white clouds",
+    "{concept} upside down on a checkered cloth",
+)
+PLACED_VAL = (
+    "a tiny {concept} on a striped background",
+    "a close up of {concept} in a room on a wooden floor",
     "a small tilted {concept} on a pink background",
     "{concept} upside down in the snow",
-    "{concept} upside down on a checkered cloth",
 )
 PLACED_TEST = (
     "a small {concept} in a dark forest",

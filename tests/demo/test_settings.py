@@ -40,14 +40,14 @@ def test_unseen_concepts_are_in_no_train_or_val_model(specs):
         (
             168,
             8,
-            "153dfa0bb453ac819136059b4ca1196e2ae1ac94abb98ed6dca0a6a197b4109f",
-            "1487097351919fbb8971cf88ba3b6e7d398798db99e554fef0b50c20b45594bb",
+            "d8adc70799e2e65f637cf1ef24cb37d0a1f46460a3eee9b90a8da430bb81732d",
+            "ea302fdaa628a63b2bc47bd336b6019868c87155037dcf5da6b0e189a487e888",
         ),
         (
             24,
             2,
-            "325c86648af06d951163412e8464d6477775f6f671763f08dc6c1af002fb024a",
-            "d75caf92a37de30d853dc4289b11193aafd7d9f1147ac13bdf1d136bbdf33b58",
+            "4c9531d554545601129f6318f8374509b2656939521af48517ef589d335ec4a9",
+            "1b7f1a3ca9ed94377e831696373a3fb70c407413202aeb494c03b2895b30acea",
         ),
     ],
 )

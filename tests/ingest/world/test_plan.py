@@ -85,12 +85,13 @@ def test_every_model_has_as_many_samples_as_asked_for_of_each_scheme_of_its_kind
         assert drawn == dict.fromkeys(SCHEMES[model.concept_kind], samples)
 
 
-def test_test_prompts_are_never_train_prompts(default_plan):
+def test_train_validation_and_test_models_are_sampled_with_other_prompts(default_plan):
     said = defaultdict(set)
     for model in default_plan:
         assert len(model.samples) == {"object": 24, "style": 16}[model.concept_kind]
-        said[model.split == "test"] |= {sample.prompt for sample in model.samples}
-    assert not said[True] & said[False]
+        said[model.split] |= {sample.prompt for sample in model.samples}
+    assert sorted(said) == ["test", "train", "val"]
+    assert len(said["train"] | said["val"] | said["test"]) == sum(len(own) for own in said.values())
 
 
 @pytest.mark.parametrize("models", [12, 24, 60])
