@@ -51,7 +51,7 @@ def calibration(
 
     \b
     Example: attribase -s my.store query calibration --mapper tuned
-             attribase -s my.store query calibration --mapper tuned --diagram --kind style --format json
+             attribase -s my.store query calibration --diagram --kind style --format json
     """
     from ..query import measure_calibration
 

@@ -20,7 +20,9 @@ def rung_options(command: F) -> F:
     options = (
         click.option("--learn-temperature/--fixed-temperature", default=None, help="Learn nu too."),
         click.option(
-            "--start", type=click.Choice(["identity", "whitened"]), help="Start at a map in closed form."
+            "--start",
+            type=click.Choice(["identity", "whitened", "both"]),
+            help="Start at the identity, at a map in closed form, or with one of each side by side.",
         ),
         click.option("--ridge", type=click.FloatRange(0, min_open=True), help="Of the closed form."),
         click.option("--rank", type=click.IntRange(1), help="Leading directions of the gallery to learn in."),

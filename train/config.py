@@ -52,7 +52,8 @@ class MapperConfig:
     The rungs above the paper's recipe (docs/recipe.md), each off by default:
 
     learn_temperature: nu is learned too, from `temperature`, at least 0.01. start: "whitened" begins at the
-    closed form of `whitening`, with its `ridge`, inside `rank` directions. negatives: gallery images that a
+    closed form of `whitening`, with its `ridge`, inside `rank` directions, "both" with that and the identity
+    side by side. negatives: gallery images that a
     step compares the samples with, the share `mined` of them near ones; those more alike to an exemplar
     than `duplicate` are none; `negative_images` of the gallery are in memory. positives: "pair" draws one
     exemplar and one sample of a model, the others all exemplars and `samples` samples: "each", "sum" and
