@@ -33,6 +33,9 @@ SUPPORT = (1.0, 2.0, 3.0)
 BITS = 22  # Pillow's PRECISION_BITS: 32 less 8 for the pixel and 2 for filters that overshoot
 HALF = 1 << (BITS - 1)
 BLOCK = 16  # pixels a side, transposed at once
+TALLEST = 100
+"""Pillow squeezes a picture that is taller than so many times its width before it changes the width."""
+
 PILLOW = int(PIL.__version__.partition(".")[0])
 STRIP = 32  # rows transposed together: they stay in the second-level cache
 
@@ -60,7 +63,9 @@ def write_pixels(image: Image.Image, preprocessing: Preprocessing, out: Reals) -
 
 
 def vertical_first(size: tuple[int, int], resized: tuple[int, int]) -> bool:
-    """Whether Pillow begins with the vertical pass: since release 13, where that saves much."""
+    """Whether Pillow begins with the vertical pass: of very tall pictures; since release 13 to save work."""
+    if size[1] > TALLEST * size[0] and resized[1] < size[1]:
+        return True
     across, down = size[0] - resized[0], size[1] - resized[1]
     return PILLOW >= 13 and down > 0 and down > 2 * across
 

@@ -58,6 +58,17 @@ def test_very_tall_pictures_are_squeezed_before_they_are_narrowed():
         assert (written(image, preprocessing).round() != other).any()
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "size"), [(2, 272, 1), (2, 233, 52), (1, 101, 3), (2, 200, 5), (2, 201, 1)]
+)
+def test_very_tall_and_narrow_pictures_are_pillows_too(width, height, size):
+    image = noise(width, height)
+    for interpolation in ("bilinear", "bicubic", "lanczos"):
+        preprocessing = Preprocessing(size, None, interpolation, **BYTES)
+        expected = np.asarray(preprocessing.crop(image), np.float32).transpose(2, 0, 1)
+        assert np.array_equal(written(image, preprocessing).round(3), expected)
+
+
 def test_jpegs_own_downscaling_would_be_too_far_off():
     """Why decoding does not use it, though it is faster: pixels may differ by one step at most."""
     picture = noise(64, 64).resize((512, 512), Image.Resampling.BICUBIC)

@@ -68,7 +68,7 @@ def test_the_embedded_worlds_own_pipeline_gives_its_mid_block(tmp_path):
     from attribase.ingest.world import model_path
 
     spec = get_encoder("sd-unet:world")
-    assert (spec.name, spec.dim, spec.size) == ("sd-unet:world", 128, 32)
+    assert (spec.name, spec.dim, spec.size) == ("sd-unet:world", 128, 64)
     files = to_onnx(spec.load(None), spec, tmp_path)
     encoder = OnnxEncoder(files.model, spec.preprocessing, extra_files=spec.extra_files(None))
     check(model_path(), spec, encoder)

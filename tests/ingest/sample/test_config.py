@@ -13,6 +13,6 @@ def test_settings_that_cannot_work_are_refused(changes):
 
 
 def test_the_world_has_settings_of_its_own():
-    assert sample_defaults_for("world").resolution == 32
+    assert sample_defaults_for("world").resolution == 64
     assert sample_defaults_for("some/base").resolution == 512
     assert sample_defaults_for("world").with_changes(steps=3).steps == 3
