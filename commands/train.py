@@ -10,6 +10,13 @@ from .console import CommandGroup, open_store, print_left_out, run_job, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+mapper_option = click.option(
+    "--mapper",
+    "mapper_name",
+    default="tuned",
+    show_default=True,
+    help="Which mapper, or `none` for raw features.",
+)
 encoder_option = click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Which raw features."
 )
@@ -111,13 +118,7 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
 
 @train.command()
 @encoder_option
-@click.option(
-    "--mapper",
-    "mapper_name",
-    default="tuned",
-    show_default=True,
-    help="Which mapper, or `none` for raw features.",
-)
+@mapper_option
 @click.option(
     "--calibration",
     "law",
@@ -147,13 +148,7 @@ def calibration(ctx: click.Context, encoder: str, mapper_name: str, law: str, st
 
 @train.command()
 @encoder_option
-@click.option(
-    "--mapper",
-    "mapper_name",
-    default="tuned",
-    show_default=True,
-    help="Which mapper, or `none` for raw features.",
-)
+@mapper_option
 @click.pass_context
 def abstention(ctx: click.Context, encoder: str, mapper_name: str) -> None:
     """Score validation samples without their exemplars, so that answers can say "none of these".
