@@ -1,6 +1,7 @@
 """The layout: files stay short, and tests mirror the tree."""
 
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +18,18 @@ def _tracked() -> list[Path]:
 def test_files_stay_short():
     long = [str(path) for path in _tracked() if len((ROOT / path).read_text().splitlines()) > 300]
     assert long == []
+
+
+def test_pytest_looks_into_every_folder_of_tests(pytestconfig):
+    """By default it skips folders of some names, `build` among them."""
+    skipped = pytestconfig.getini("norecursedirs")
+    left_out = [
+        str(path)
+        for path in _tracked()
+        if path.parts[0] == "tests"
+        and any(fnmatch(part, name) for part in path.parts[:-1] for name in skipped)
+    ]
+    assert left_out == []
 
 
 def _names(folder: Path) -> set[str]:
