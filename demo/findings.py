@@ -1,5 +1,6 @@
 """The measurements of the report, read from the store: recall, controls, calibration, median samples."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..query import (
@@ -13,7 +14,7 @@ from ..query import (
     measure_calibration,
 )
 from ..query.evaluation.abstention import AbstentionRow, abstention_table
-from ..query.evaluation.reliability import ReliabilityBin
+from ..query.evaluation.calibration_error import CalibrationMeasurement
 from ..runtime.mapper import RAW
 from ..store import Store
 from .settings import DemoSettings
@@ -69,17 +70,26 @@ def control_rows(store: Store, encoder: str) -> Rows:
     ]
 
 
-def calibration_rows(store: Store, settings: DemoSettings) -> Rows:
+def calibrations(store: Store, settings: DemoSettings) -> dict[Features, CalibrationMeasurement]:
+    """The calibration of test samples, by one encoder and by several, both with the best recipe."""
+    return {
+        features: measure_calibration(store, features.encoder, features.mapper)
+        for features in (settings.best, settings.joint)
+    }
+
+
+def calibration_rows(
+    store: Store, settings: DemoSettings, measurements: Mapping[Features, CalibrationMeasurement]
+) -> Rows:
     """Per features, case and kind, test samples: shares against the truth, before and after calibration."""
     rows = []
-    for features in (settings.best, settings.joint):
-        measured = measure_calibration(store, features.encoder, features.mapper)
+    for features, measured in measurements.items():
         influence = {row.case_name: row for row in influence_table(store, features.encoder, features.mapper)}
         for row in measured.rows():
             shares = influence.get(row.case_name or "")
             rows.append(
                 {
-                    "features": str(features),
+                    "features": "one encoder" if features == settings.best else "several",
                     "case": row.case_name,
                     "kind": row.kind,
                     "chance": shares and shares.chance,
@@ -96,12 +106,6 @@ def calibration_rows(store: Store, settings: DemoSettings) -> Rows:
                 }
             )
     return rows
-
-
-def reliability(store: Store, features: Features) -> tuple[list[ReliabilityBin], list[ReliabilityBin]]:
-    """The reliability diagram of the test samples, before and after calibration."""
-    measured = measure_calibration(store, features.encoder, features.mapper)
-    return measured.diagram(None, after=False), measured.diagram(None, after=True)
 
 
 def abstention_rows(store: Store, settings: DemoSettings) -> list[AbstentionRow]:

@@ -7,7 +7,7 @@ from ..store import Store
 from .attributions import creator_bars, influence_curves
 from .examples import ALPHA, worked_examples
 from .figures import RecallBars, creator_plot, influence_plot, recall_plot, reliability_plot
-from .findings import Rows, abstention_rows, calibration_rows, control_rows, recall_rows, reliability
+from .findings import Rows, abstention_rows, calibration_rows, calibrations, control_rows, recall_rows
 from .settings import OTHERS, DemoSettings
 from .tables import abstention_cells, calibration_cells, case_title, control_cells, recall_cells
 
@@ -40,6 +40,8 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
         counts = con.sql(load_sql("counts")).to_arrow_table().to_pylist()[0]
     chance = control[0]["chance"] if control else 0.0
     *rows, mean = recall
+    measured = calibrations(store, settings)
+    joint = measured[settings.joint]
     weakest = min(rows, key=lambda row: float(row["several"]))
     return {
         "counts": counts,
@@ -52,13 +54,13 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
         "plots": {
             "recall": recall_plot([_recall_bars(row) for row in rows], list(PLOTTED.values()), chance),
             "influence": influence_plot(*influence_curves(store, settings.joint)),
-            "reliability": reliability_plot(*reliability(store, settings.joint)),
+            "reliability": reliability_plot(joint.diagram(after=False), joint.diagram(after=True)),
             "creators": creator_plot(creator_bars(store, settings.joint)),
         },
         "tables": {
             "recall": [recall_cells(row) for row in recall],
             "control": [control_cells(row) for row in control],
-            "calibration": [calibration_cells(row) for row in calibration_rows(store, settings)],
+            "calibration": [calibration_cells(row) for row in calibration_rows(store, settings, measured)],
             "abstention": [abstention_cells(row) for row in abstention_rows(store, settings)],
         },
         "thumbnails": _thumbnails_ahead(rows),

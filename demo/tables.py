@@ -5,7 +5,7 @@ from typing import Any
 
 from ..query.evaluation.abstention import AbstentionRow, Rate
 from ..store import Store
-from .findings import Rows, abstention_rows, calibration_rows, control_rows, recall_rows
+from .findings import Rows, abstention_rows, calibration_rows, calibrations, control_rows, recall_rows
 from .settings import DemoSettings
 
 RECALL_COLUMNS = {
@@ -68,7 +68,7 @@ def calibration_cells(row: dict[str, Any]) -> dict[str, str]:
         return "" if row[name] is None else percent(row[name], digits)
 
     return {
-        "features": row["features"].rpartition("/")[0].replace("+", " + "),
+        "features": row["features"],
         "case": case_title(row["case"] or row["kind"] or "all"),
         "uniform share": share("chance", 2),
         "exemplars’ influence before": share("influence before", 2),
@@ -113,7 +113,8 @@ def _control_summary(store: Store, settings: DemoSettings) -> Rows:
 
 
 def _calibration_summary(store: Store, settings: DemoSettings) -> Rows:
-    return [calibration_cells(row) for row in calibration_rows(store, settings)]
+    rows = calibration_rows(store, settings, calibrations(store, settings))
+    return [calibration_cells(row) for row in rows]
 
 
 def _abstention_summary(store: Store, settings: DemoSettings) -> Rows:
