@@ -1,11 +1,12 @@
 """The rungs of the recipe, compared by cross-validation on the train and val models of a store.
 
-    python benchmarks/recipe.py STORE [--encoder NAME] [--only RUNG ...]
+    python benchmarks/recipe.py STORE [--encoder NAME] [--val] [--only RUNG ...]
 
 Recall@10 in percent of models that a recipe did not learn from (`attribase.train.cross_validation`), by
-kind and scheme. `mean` is the mean of these columns; `gain` its difference to the paper's recipe, with the
-95% interval of 2,000 bootstrap draws of models, the same for both recipes. `s` is the time of a training. The
-paper's recipe is that of one encoder, the first part of a composite.
+kind and scheme: concepts held out in turn, or with --val the val models by maps of the train models. `mean`
+is the mean of these columns; `gain` its difference to the paper's recipe, with the 95% interval of 2,000
+bootstrap draws of models, the same for both. `s` is the time of a training. The paper's recipe is that
+of one encoder, the first part of a composite.
 """
 
 import argparse
@@ -18,14 +19,14 @@ import numpy as np
 import torch
 from attribase.store import Store, views_table
 from attribase.train import BEST, PAPER, WORLD, MapperConfig
-from attribase.train.cross_validation import FoldRecall, cross_validate
+from attribase.train.cross_validation import FoldRecall, cross_validate, measure_validation
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 DRAWS, FOLDS = 2000, 5
 
-CLOSED = replace(BEST, epochs=0, hub_weight=0.0)
+CLOSED = replace(BEST, start="whitened", epochs=0, hub_weight=0.0)
 RUNGS: Mapping[str, MapperConfig] = {
     "raw": replace(PAPER, epochs=0, views=0),
     "paper": PAPER,
@@ -33,13 +34,16 @@ RUNGS: Mapping[str, MapperConfig] = {
     "closed form (b)": CLOSED,
     "closed form, rank 128": replace(CLOSED, rank=128),
     "closed form, ridge 0.3": replace(CLOSED, ridge=0.3),
-    "b + hubness (d)": replace(BEST, epochs=0),
-    "best: b + a, c, d, f": BEST,
+    "b + hubness (d)": replace(CLOSED, hub_weight=BEST.hub_weight),
+    "b + identity + d": replace(BEST, epochs=0),
+    "best: b + identity + d, trained with a, c, f": BEST,
+    "best, closed form alone": replace(BEST, start="whitened"),
+    "best, identity alone (no b)": replace(BEST, start="identity"),
     "best, fixed temperature (no a)": replace(BEST, learn_temperature=False),
-    "best, identity start (no b)": replace(BEST, start="identity", centre="each"),
     "best, no gallery (no c)": replace(BEST, negatives=0),
     "best, half mined (c)": replace(BEST, mined=0.5),
     "best, no hubness (no d)": replace(BEST, hub_weight=0.0),
+    "best, hubness 0.25 (d)": replace(BEST, hub_weight=0.25),
     "best, single pairs (no f)": replace(BEST, positives="pair"),
     "best, SupCon (f)": replace(BEST, positives="mean"),
     "best, averaged weights (g)": replace(BEST, average=0.9),
@@ -54,6 +58,7 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("--encoder", default="efficientnet-lite0")
     parser.add_argument("--baseline", help="the encoder of the paper's recipe; by default the first part")
+    parser.add_argument("--val", action="store_true", help="measure val models only, concepts shared")
     parser.add_argument("--only", nargs="*", help="names of rungs, beside the paper's recipe")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -70,8 +75,14 @@ def main() -> None:
         elif config.views and views_table(encoder) not in store.tables():
             continue  # the views of a composite cost more than they bring
         start = time.perf_counter()
-        found[name] = Means(list(cross_validate(store, encoder, {name: config}, FOLDS)))
-        seconds[name] = (time.perf_counter() - start) / FOLDS
+        recipes, folds = {name: config}, 1 if options.val else FOLDS
+        measured = (
+            measure_validation(store, encoder, recipes)
+            if options.val
+            else cross_validate(store, encoder, recipes, folds)
+        )
+        found[name] = Means(list(measured))
+        seconds[name] = (time.perf_counter() - start) / folds
         Console(stderr=True).print(f"{name}: {seconds[name]:.0f} s a training")
     Console(width=170).print(table(found, seconds))
 

@@ -178,7 +178,8 @@ WORLD = MapperConfig(temperature=0.1, lr=3e-4, draws=4, centre="gallery", rank=2
 
 BEST = MapperConfig(
     recipe="best",
-    start="whitened",
+    start="both",
+    centre="each",
     rank=384,
     blocks=True,
     positives="sum",
@@ -193,6 +194,7 @@ BEST = MapperConfig(
     negatives=512,
     duplicate=0.95,
     hub_weight=0.5,
+    hub_neighbours=50,
     keep="last",
 )
 """Every rung that helps in cross-validation (docs/recipe.md), for any encoder."""

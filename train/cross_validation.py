@@ -2,7 +2,8 @@
 
 The models of `train` and `val` are divided into folds; all models of one concept (or of one set of drawings
 of a style) are in one fold, so the models of a fold are unseen ones to the others. Each recipe learns on all
-folds but two, keeps its best epoch on one of these, and is measured on the other one.
+folds but two, keeps its best epoch on one of these, and is measured on the other one. `measure_validation` is
+the other view: models of concepts that training models share, sampled with other prompts.
 """
 
 from __future__ import annotations
@@ -81,6 +82,28 @@ def cross_validate(
             learned = [model for model in data.models if model.model_id not in apart]
             best = _best(replace(data, models=learned, held_out=held_out), config)
             yield from _measure(name, fold, best, data, measured)
+
+
+def measure_validation(
+    store: Store, encoder: str, recipes: Mapping[str, MapperConfig]
+) -> Iterator[FoldRecall]:
+    """Train each of `recipes` on the train models and yield the recall of every val model, as fold 0.
+
+    A recipe that keeps its best epoch chooses it on the same models, as `train mapper` does.
+
+    Raises:
+        NotFoundError: nothing is embedded.
+        InvalidInputError: no val model, or views that are not embedded.
+    """
+    for name, config in recipes.items():
+        data = load_data(store, encoder, config)
+        if not data.held_out:
+            raise InvalidInputError(
+                "no embedded model has the split 'val'",
+                hint="customize, sample and embed models with split 'val' first",
+            )
+        unseen = data if config.keep == "best" else replace(data, held_out=[])
+        yield from _measure(name, 0, _best(unseen, config), data, data.held_out)
 
 
 def _groups(store: Store, models: Sequence[TrainModel]) -> list[tuple[str, str]]:

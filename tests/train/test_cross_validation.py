@@ -5,7 +5,7 @@ import pytest
 from attribase.runtime import MapperPair
 from attribase.store.errors import InvalidInputError
 from attribase.train import BEST, PAPER
-from attribase.train.cross_validation import cross_validate, divide
+from attribase.train.cross_validation import cross_validate, divide, measure_validation
 from attribase.train.data import embedded_items, load_features
 from attribase.train.pairs import load_models
 
@@ -58,3 +58,21 @@ def test_what_can_be_learned_helps_on_models_that_were_not_learned_from(make_sto
         for name in ("raw", "best")
     }
     assert mean["best"] > mean["raw"] + 0.3
+
+
+def test_val_models_are_measured_by_maps_of_the_train_models_alone(make_store):
+    store = make_store(train=70, val=6)
+    best = replace(BEST, blocks=False, start="identity", rank=None, lr=1e-2, epochs=20, draws=4)
+    found = list(measure_validation(store, "made", {"raw": RAW, "best": best}))
+    val = {model.model_id for model in load_models(store, "val", embedded_items(store, "made"))}
+    assert {(one.recipe, one.model_id) for one in found} == {(r, m) for r in ("raw", "best") for m in val}
+    mean = {
+        name: np.mean([r for one in found if one.recipe == name for r in one.recalls["gpt"]])
+        for name in ("raw", "best")
+    }
+    assert mean["best"] > mean["raw"] + 0.3
+
+
+def test_without_val_models_there_is_nothing_to_measure(make_store):
+    with pytest.raises(InvalidInputError, match="no embedded model has the split 'val'"):
+        list(measure_validation(make_store(train=4, val=0), "made", {"raw": RAW}))
