@@ -1,13 +1,17 @@
 """Influence by the query's own spread of similarities, with a null share; a second law beside eq. 6.
 
     z_i = (s_i - m.q) / sqrt(q'Cq)                     in standard deviations of the gallery (moments.py)
-    r_i = exp(a z_i - a^2 / 2) + floor                 how much rather a true image is at z_i than any image
+    r_i = exp(a z_i + c max(z_i, 0)^2 / 2 - a^2 / 2) + floor
+                                                       how much rather a true image is at z_i than any image
     influence_i = r_i / (null + sum_j r_j)             null share = null / (null + sum_j r_j)
 
-exp(a z - a^2 / 2) is the likelihood ratio of a normal distribution around `a` to one around 0. `floor` is for
-true images that are no more similar than others. `a` falls where many images are close to the query:
+With c = 0 the exponential is the likelihood ratio of a normal distribution around `a` to one around 0; c is
+for true images that spread more, or less, than others. Where c < 0, z counts as at most a / -c, so r never
+falls. `floor` is for true images that are no more similar than others. `a` and the null depend on how many
+images are close to the query:
 
     a = softplus(sharpness + crowding (z_10 - 3))      z_10 of the tenth best image of the pool
+    null = exp(log_null + null_crowding (z_10 - 3))
 
 Influence and null share sum to 1. The parameters are fitted on held-out models (train/spread.py).
 """
@@ -18,7 +22,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +36,23 @@ ALL_KINDS = "all"
 CROWD = 10
 """The place of the image whose z says how crowded a query is."""
 
+_TINY = np.finfo(np.float64).tiny
+
 CENTRE = 3.0
 """Where crowding has no effect: about the tenth best z of a few thousand images."""
+
+
+Floats: TypeAlias = "NDArray[np.floating] | float"
+
+
+def log_ratios(z: Floats, steepness: Floats, curvature: Floats, log_floor: Floats) -> NDArray[np.float64]:
+    """Log r of each z, elementwise; minus infinity stays so."""
+    a, c = np.asarray(steepness, np.float64), np.asarray(curvature, np.float64)
+    with np.errstate(over="ignore"):
+        largest = np.where(c < 0, a / np.maximum(-c, _TINY), np.inf)
+    held = np.minimum(z, largest)
+    tilted = a * held + c * np.maximum(held, 0.0) ** 2 / 2 - a**2 / 2
+    return np.where(np.equal(z, -np.inf), -np.inf, np.logaddexp(tilted, log_floor))
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,8 @@ class SpreadParameters:
         log_null: log of `null`.
         least_crowd: z_10 counts as at least this much, the least of the held-out samples.
         most_crowd: and as at most this much.
+        null_crowding: by how much the logarithm of `null` changes with z_10.
+        curvature: c.
     """
 
     sharpness: float
@@ -55,16 +76,19 @@ class SpreadParameters:
     log_null: float
     least_crowd: float
     most_crowd: float
+    null_crowding: float = 0.0
+    curvature: float = 0.0
 
-    def steepness(self, crowd: NDArray[np.floating] | float) -> NDArray[np.float64]:
+    def steepness(self, crowd: Floats) -> NDArray[np.float64]:
         """`a` of queries by their z_10, elementwise."""
-        near = np.clip(crowd, self.least_crowd, self.most_crowd) - CENTRE
-        return np.logaddexp(0.0, self.sharpness + self.crowding * near)
+        return np.logaddexp(0.0, self.sharpness + self.crowding * self._near(crowd))
 
-    def log_ratios(self, z: NDArray[np.floating], steepness: float) -> NDArray[np.float64]:
-        """Log r of each z of a query with this steepness; minus infinity stays so."""
-        ratios = np.logaddexp(steepness * z - steepness**2 / 2, self.log_floor)
-        return np.where(z == -np.inf, -np.inf, ratios)
+    def log_nulls(self, crowd: Floats) -> NDArray[np.float64]:
+        """Log of `null` of queries by their z_10, elementwise."""
+        return np.asarray(self.log_null + self.null_crowding * self._near(crowd), np.float64)
+
+    def _near(self, crowd: Floats) -> NDArray[np.float64]:
+        return np.asarray(np.clip(crowd, self.least_crowd, self.most_crowd) - CENTRE, np.float64)
 
 
 @dataclass(frozen=True)
@@ -109,12 +133,14 @@ class SpreadLaw:
         mean: of its similarities to the gallery.
         spread: their standard deviation.
         steepness: its `a`.
+        log_null: the logarithm of its `null`.
         parameters: what was fitted.
     """
 
     mean: float
     spread: float
     steepness: float
+    log_null: float
     parameters: SpreadParameters
 
     endless: ClassVar[bool] = True
@@ -127,13 +153,14 @@ class SpreadLaw:
         """The law of a query whose largest similarities in the pool are among `similarities` (n,)."""
         count = min(CROWD, len(similarities))
         tenth = float(np.partition(similarities, len(similarities) - count)[len(similarities) - count])
-        steepness = float(parameters.steepness((tenth - mean) / spread))
-        return cls(mean, spread, steepness, parameters)
+        crowd = (tenth - mean) / spread
+        steepness, log_null = float(parameters.steepness(crowd)), float(parameters.log_nulls(crowd))
+        return cls(mean, spread, steepness, log_null, parameters)
 
     def log_ratio(self, similarities: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Log r of similarities, elementwise."""
         z = (np.asarray(similarities, np.float64) - self.mean) / self.spread
-        return self.parameters.log_ratios(z, self.steepness)
+        return log_ratios(z, self.steepness, self.parameters.curvature, self.parameters.log_floor)
 
     def terms(self, similarities: NDArray[np.float64], best: float) -> NDArray[np.float64]:
         """R of similarities relative to that of the best, elementwise."""
@@ -141,21 +168,23 @@ class SpreadLaw:
 
     def null_term(self, best: float) -> float:
         """The null relative to r of the best."""
-        return float(np.exp(self.parameters.log_null - self.log_ratio(best)))
+        return float(np.exp(self.log_null - self.log_ratio(best)))
 
     def cutoff(self, best: float) -> float:  # noqa: ARG002
         """Minus infinity: every candidate has influence."""
         return -math.inf
 
     def similarity_of(self, term: float, best: float) -> float:
-        """Where r relative to that of the best is `term`; minus infinity below the floor."""
+        """The least with that r, relative to that of the best; minus infinity below the floor."""
         if term <= 0:
             return -math.inf
         log_ratio = math.log(term) + float(self.log_ratio(best))
         above = -math.expm1(min(self.parameters.log_floor - log_ratio, 0.0))  # share of r that is no floor
         if above <= 0:
             return -math.inf
-        z = (log_ratio + math.log(above) + self.steepness**2 / 2) / self.steepness
+        a, tilt = self.steepness, log_ratio + math.log(above) + self.steepness**2 / 2
+        curvature = self.parameters.curvature if tilt > 0 else 0.0
+        z = 2 * tilt / (a + math.sqrt(max(a**2 + 2 * curvature * tilt, 0.0)))  # the root of the quadratic
         return self.mean + self.spread * z
 
 

@@ -1,7 +1,7 @@
 """Fit the law `spread` (runtime/spread.py) to held-out samples, with their exemplars in the pool and without.
 
 A sample with its exemplars should give each of its n exemplars 1/n; one without them should give all to the
-null. The loss is the mean KL divergence of both, weighted. Four parameters are fitted by L-BFGS, for all
+null. The loss is the mean KL divergence of both, weighted. Six parameters are fitted by L-BFGS, for all
 samples together and for each concept kind that has enough models.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,8 +29,12 @@ EXACT = 128
 GROWTH = 1.1
 """Each group of the others ends at so many times the rank where it begins."""
 
+TAIL = 256
+"""Groups of the images of a gallery whose similarities were not kept."""
+
 START = (1.5, 0.0, -2.0)
-"""sharpness, crowding and log_floor at the start; log_null starts at the logarithm of the gallery's size."""
+"""sharpness, crowding and log_floor at the start; log_null starts at the logarithm of the gallery's size,
+null_crowding and curvature at 0."""
 
 RIDGE = 1e-4
 """Weight of the squared distance to the start: a parameter that the samples say nothing of stays finite."""
@@ -47,7 +51,6 @@ class SpreadData:
         own: (samples, most exemplars) z of own exemplars, -inf where there are no more.
         others: (samples, groups) mean z of groups of the gallery without own exemplars, falling.
         log_counts: (samples, groups) log of how many images each group has.
-        rest: images of the gallery of which only is known that they are below the last group.
         kinds: (samples,) concept kinds.
         models: (samples,) numbers of models.
     """
@@ -55,7 +58,6 @@ class SpreadData:
     own: Tensor
     others: Tensor
     log_counts: Tensor
-    rest: int
     kinds: NDArray[np.str_]
     models: NDArray[np.int64]
 
@@ -63,7 +65,7 @@ class SpreadData:
         """Some of the samples."""
         at = torch.from_numpy(np.flatnonzero(rows))
         return SpreadData(
-            self.own[at], self.others[at], self.log_counts[at], self.rest, self.kinds[rows], self.models[rows]
+            self.own[at], self.others[at], self.log_counts[at], self.kinds[rows], self.models[rows]
         )
 
     def crowds(self) -> tuple[Tensor, Tensor]:
@@ -79,11 +81,9 @@ def spread_data(held_out: HeldOut, found: Similarities, moments: GalleryMoments)
     width = max(len(rows) for rows in held_out.exemplar_rows)
     own = (found.values[:, :width].double() - mean) / spread
     others = (found.values[:, width:].sort(dim=1, descending=True).values.double() - mean) / spread
-    means, counts = _grouped(others)
+    means, counts = with_tail(*_grouped(others), moments.count - others.shape[1])
     models = np.array(held_out.models)
-    return SpreadData(
-        own, means, counts.log(), moments.count - others.shape[1], np.array(held_out.kinds)[models], models
-    )
+    return SpreadData(own, means, counts.log(), np.array(held_out.kinds)[models], models)
 
 
 def _grouped(falling: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,6 +100,15 @@ def _grouped(falling: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(counts > 0, sums / counts.clamp_min(1), -torch.inf), counts
 
 
+def with_tail(means: Tensor, counts: Tensor, rest: int) -> tuple[Tensor, Tensor]:
+    """The groups, and TAIL more for `rest` images that are below the last one: a normal distribution's."""
+    if rest <= 0:
+        return means, counts
+    middles = (torch.arange(TAIL, 0, -1, dtype=torch.float64) - 0.5) / TAIL
+    tail = torch.special.ndtri(torch.special.ndtr(means[:, -1:]) * middles)
+    return torch.cat([means, tail], 1), torch.cat([counts, torch.full_like(tail, rest / TAIL)], 1)
+
+
 def fit_kinds(data: SpreadData, config: CalibrationConfig) -> Iterator[tuple[str, SpreadParameters]]:
     """The parameters of all samples, then of each concept kind with at least `config.kind_models` models."""
     yield ALL_KINDS, fit(data, config)
@@ -112,7 +121,8 @@ def fit_kinds(data: SpreadData, config: CalibrationConfig) -> Iterator[tuple[str
 
 def fit(data: SpreadData, config: CalibrationConfig) -> SpreadParameters:
     """The parameters with the least loss."""
-    start = torch.tensor([*START, math.log(float(data.log_counts[0].exp().sum()) + data.rest)]).double()
+    images = float(data.log_counts[0].exp().sum())
+    start = torch.tensor([*START, math.log(images), 0.0, 0.0]).double()
     values = start.clone().requires_grad_(True)
     optimizer = torch.optim.LBFGS([values], max_iter=ROUNDS, line_search_fn="strong_wolfe")
 
@@ -124,9 +134,16 @@ def fit(data: SpreadData, config: CalibrationConfig) -> SpreadParameters:
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     crowds = torch.cat(data.crowds())
-    sharpness, crowding, log_floor, log_null = values.tolist()
+    sharpness, crowding, log_floor, log_null, null_crowding, curvature = values.tolist()
     return SpreadParameters(
-        sharpness, crowding, log_floor, log_null, float(crowds.min()), float(crowds.max())
+        sharpness,
+        crowding,
+        log_floor,
+        log_null,
+        least_crowd=float(crowds.min()),
+        most_crowd=float(crowds.max()),
+        null_crowding=null_crowding,
+        curvature=curvature,
     )
 
 
@@ -141,28 +158,28 @@ def _loss(data: SpreadData, values: Tensor, config: CalibrationConfig) -> Tensor
 
 
 def _log_terms(data: SpreadData, values: Tensor, crowd: Tensor, *, own: bool) -> Tensor:
-    """(samples, terms) logs of the terms of the denominator: own exemplars, groups, the rest, the null."""
-    sharpness, crowding, log_floor, log_null = values
-    a = softplus(sharpness + crowding * (crowd - CENTRE))[:, None]
+    """(samples, terms) logs of the terms of the denominator: own exemplars, groups, the null."""
+    sharpness, crowding, log_floor, log_null, null_crowding, c = values
+    near = crowd - CENTRE
+    a = softplus(sharpness + crowding * near)[:, None]
+    largest = torch.where(c < 0, a / (-c).clamp_min(1e-9), torch.inf)
 
     def log_ratios(z: Tensor) -> Tensor:
         there = torch.isfinite(z)
-        tilted = a * torch.where(there, z, 0.0) - a**2 / 2
+        held = torch.minimum(torch.where(there, z, 0.0), largest)
+        tilted = a * held + c * held.clamp_min(0) ** 2 / 2 - a**2 / 2
         return torch.logaddexp(tilted, log_floor).masked_fill(~there, -torch.inf)
 
     terms = [log_ratios(data.own)] if own else []
     terms.append(log_ratios(data.others) + data.log_counts)
-    if data.rest > 0:  # normal, cut at the last group
-        last = data.others[:, -1:]
-        tail = torch.special.log_ndtr(last - a) - torch.special.log_ndtr(last)
-        terms.append(torch.logaddexp(tail, log_floor) + math.log(data.rest))
-    return torch.cat([*terms, log_null.expand(len(a))[:, None]], dim=1)
+    return torch.cat([*terms, (log_null + null_crowding * near)[:, None]], dim=1)
 
 
 @torch.no_grad()
 def image_kl(data: SpreadData, parameters: SpreadParameters, epsilon: float) -> Tensor:
     """(samples,) KL of eq. 5 of the shares of the images, given that it is not the null."""
-    fitted = list(asdict(parameters).values())[:4]
+    one = parameters
+    fitted = (one.sharpness, one.crowding, one.log_floor, one.log_null, one.null_crowding, one.curvature)
     crowd = data.crowds()[0].clamp(parameters.least_crowd, parameters.most_crowd)
     terms = _log_terms(data, torch.tensor(fitted).double(), crowd, own=True)[:, :-1]
     shares = torch.softmax(terms, dim=1)[:, : data.own.shape[1]]

@@ -1,4 +1,9 @@
-"""Calibration measured: shares of samples and of null queries against the truth, before and after."""
+"""Calibration measured: shares of samples and of null queries against the truth, before and after.
+
+How often a picture owes nothing to the pool decides how large null shares should be. So null queries, however
+many there are, are weighted to be NULL_WEIGHT of all queries, as where the law is fitted (`null_weight` of
+train/config.py).
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 
 CONTROL = "control"
 
+NULL_WEIGHT = 0.5
+"""The part of all queries that null queries count as."""
+
 
 @dataclass(frozen=True)
 class CalibrationRow:
@@ -35,7 +43,8 @@ class CalibrationRow:
         kind: the concept kind; None for all.
         split: of the models.
         samples: with their exemplars in the pool.
-        nulls: null queries: the same samples without, and samples of the untouched base.
+        nulls: null queries: the same samples without, and samples of the untouched base; for ECE and Brier
+            score they are weighted to be half of all.
         null_share: mean of the samples with their exemplars, after.
         null_share_of_nulls: mean of the null queries, after.
     """
@@ -63,11 +72,19 @@ class Measured:
     """What one law does to some samples: counts for the diagram, and sums."""
 
     counts: ReliabilityCounts = field(default_factory=ReliabilityCounts)
+    null_counts: ReliabilityCounts = field(default_factory=ReliabilityCounts)
     samples: int = 0
     nulls: int = 0
     kl: float = 0.0
     null_share: float = 0.0
     null_share_of_nulls: float = 0.0
+
+    def queries(self) -> ReliabilityCounts:
+        """All queries, null queries with the weight NULL_WEIGHT."""
+        if not self.nulls:
+            return self.counts
+        each = NULL_WEIGHT / (1 - NULL_WEIGHT) * self.samples / self.nulls
+        return self.counts + self.null_counts.weighted(each)
 
     def __add__(self, other: Measured) -> Measured:
         return Measured(
@@ -111,7 +128,7 @@ class CalibrationMeasurement:
         """The reliability diagram of the cases of `kind`; None for all."""
         chosen = [case for case in self.cases if kind in (None, case.kind)]
         measured = _total([case.after if after else case.before for case in chosen])
-        return measured.counts.bins(bins) if measured else []
+        return measured.queries().bins(bins) if measured else []
 
     def _row(self, name: str | None, kind: str | None, cases: list[MeasuredCase]) -> CalibrationRow:
         before, after = _total([case.before for case in cases]), _total([case.after for case in cases])
@@ -125,10 +142,10 @@ class CalibrationMeasurement:
             self.split,
             samples=before.samples,
             nulls=before.nulls,
-            ece_before=before.counts.ece(),
-            ece_after=after.counts.ece() if after else None,
-            brier_before=before.counts.brier(),
-            brier_after=after.counts.brier() if after else None,
+            ece_before=before.queries().ece(),
+            ece_after=after.queries().ece() if after else None,
+            brier_before=before.queries().brier(),
+            brier_after=after.queries().brier() if after else None,
             kl_before=before.kl / before.samples,
             kl_after=after.kl / after.samples if after else None,
             null_share=after.null_share / after.samples if after else None,
@@ -234,10 +251,10 @@ def _add_nulls(
         terms = law.terms(scores, every)
         terms[own_rows] = 0.0
         denominator += terms.sum(axis=1)
-    _add_gallery(total.counts, pools, gallery, law, denominator)
+    _add_gallery(total.null_counts, pools, gallery, law, denominator)
     null = law.null / denominator
-    total.counts.add(null, 1.0)
-    total.counts.queries += len(null)
+    total.null_counts.add(null, 1.0)
+    total.null_counts.queries += len(null)
     total.nulls += len(null)
     total.null_share_of_nulls += float(null.sum())
 

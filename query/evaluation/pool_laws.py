@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...runtime.influence import PAPER, SPREAD, PaperLaw, influence_terms
 from ...runtime.mapper import normalise
 from ...runtime.moments import GalleryMoments
-from ...runtime.spread import CROWD, SpreadCalibration
+from ...runtime.spread import CROWD, SpreadCalibration, log_ratios
 from ..catalog import Calibration
 from ..features import ImageSet
 from .pools import SamplePools
@@ -76,10 +76,10 @@ class _SpreadPools:
     """The arrays (samples,) of runtime/spread.py, by the parameters of each sample's kind."""
 
     def __init__(self, columns: Floats, best: Floats) -> None:
-        """`columns` (samples, 5): mean, spread, steepness, log_floor, log_null."""
+        """`columns` (samples, 6): mean, spread, steepness, curvature, log_floor, log_null."""
         self._columns = columns
         self._scale = self._log_ratios(best, np.arange(len(best)))
-        self.null = np.exp(columns[:, 4] - self._scale)
+        self.null = np.exp(columns[:, 5] - self._scale)
 
     @classmethod
     def of(
@@ -94,7 +94,7 @@ class _SpreadPools:
         fitted = [calibration.of_kind(kind) for kind in kinds]
         crowd = (tops[:, -1] - mean) / spread
         rows = [
-            (float(one.steepness(near)), one.log_floor, one.log_null)
+            (float(one.steepness(near)), one.curvature, one.log_floor, float(one.log_nulls(near)))
             for one, near in zip(fitted, crowd, strict=True)
         ]
         return cls(np.column_stack([mean, spread, np.array(rows)]), tops[:, 0])
@@ -105,10 +105,8 @@ class _SpreadPools:
 
     def _log_ratios(self, scores: Floats, rows: NDArray[np.int64]) -> Floats:
         shape = (-1, *[1] * (scores.ndim - 1))
-        mean, spread, steepness, log_floor, _ = (one.reshape(shape) for one in self._columns[rows].T)
-        z = (scores - mean) / spread
-        ratios = np.logaddexp(steepness * z - steepness**2 / 2, log_floor)
-        return np.asarray(np.where(z == -np.inf, -np.inf, ratios))
+        mean, spread, *fitted, _ = (one.reshape(shape) for one in self._columns[rows].T)
+        return log_ratios((scores - mean) / spread, *fitted)
 
 
 def gallery_scores(

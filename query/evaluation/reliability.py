@@ -34,20 +34,20 @@ class ReliabilityBin:
         predicted: the mean share of its images and nulls.
         true: the mean share that is true.
         mass: the share of all predicted influence that is in it.
-        count: its images and nulls.
+        count: its images and nulls, those of null queries with their weight.
     """
 
     predicted: float
     true: float
     mass: float
-    count: int
+    count: float
 
 
 @dataclass
 class ReliabilityCounts:
     """Shares and truth of some queries, by the size of the share; sums of counts are counts of all."""
 
-    queries: int = 0
+    queries: float = 0
     squares: float = 0.0
     counts: Floats = field(default_factory=lambda: np.zeros(FINE))
     predicted: Floats = field(default_factory=lambda: np.zeros(FINE))
@@ -64,6 +64,10 @@ class ReliabilityCounts:
         self.true += np.bincount(at, right, FINE)
         self.squares += float(((flat - right) ** 2).sum())
 
+    def weighted(self, weight: float) -> ReliabilityCounts:
+        """The same shares and truth, each query counted `weight` times."""
+        return ReliabilityCounts(*(weight * one for one in vars(self).values()))
+
     def __add__(self, other: ReliabilityCounts) -> ReliabilityCounts:
         return ReliabilityCounts(
             *(one + more for one, more in zip(vars(self).values(), vars(other).values(), strict=True))
@@ -78,7 +82,7 @@ class ReliabilityCounts:
         )
         return [
             ReliabilityBin(
-                float(mass / count), float(right / count), float(mass / self.predicted.sum()), int(count)
+                float(mass / count), float(right / count), float(mass / self.predicted.sum()), float(count)
             )
             for count, mass, right in zip(counts, predicted, true, strict=True)
             if count

@@ -22,6 +22,8 @@ PARAMETERS = st.builds(
     st.floats(-3, 9),
     st.just(1.0),
     st.just(5.0),
+    st.floats(-1, 1),
+    st.floats(-0.9, 0.9),
 )
 
 
@@ -30,10 +32,13 @@ def by_hand(similarities, mean, spread, fitted):
     z = (similarities.astype(np.float64) - mean) / spread
     tenth = np.sort(z)[::-1][:10][-1]
     near = min(max(tenth, fitted.least_crowd), fitted.most_crowd)
-    a = math.log1p(math.exp(fitted.sharpness + fitted.crowding * (near - 3)))
-    ratios = np.exp(a * z - a * a / 2) + math.exp(fitted.log_floor)
-    total = ratios.sum() + math.exp(fitted.log_null)
-    return ratios / total, math.exp(fitted.log_null) / total
+    a, c = math.log1p(math.exp(fitted.sharpness + fitted.crowding * (near - 3))), fitted.curvature
+    held = np.minimum(z, -a / c) if c < 0 else z
+    bent = np.where(held > 0, c * held**2 / 2, 0)
+    ratios = np.exp(a * held + bent - a * a / 2) + math.exp(fitted.log_floor)
+    null = math.exp(fitted.log_null + fitted.null_crowding * (near - 3))
+    total = ratios.sum() + null
+    return ratios / total, null / total
 
 
 @given(SIMILARITIES, PARAMETERS, st.floats(-0.2, 0.2), st.floats(0.05, 0.5))
@@ -78,9 +83,11 @@ def test_below_the_floor_there_is_no_similarity():
     assert negligible_similarity(shares, 0.9, 1000, 1e-4, law) == -np.inf
 
 
-def test_more_similar_images_never_have_less_influence():
+@pytest.mark.parametrize("curvature", [-0.7, 0.0, 0.3])
+def test_more_similar_images_never_have_less_influence(curvature):
     similarities = np.linspace(-1, 1, 101).astype(np.float32)
-    shares = influence_shares(similarities, SpreadLaw.of_query(0.0, 0.2, similarities, FITTED))
+    fitted = replace(FITTED, curvature=curvature)
+    shares = influence_shares(similarities, SpreadLaw.of_query(0.0, 0.2, similarities, fitted))
     assert (np.diff(shares.influence) >= 0).all()
     assert shares.positions.tolist() == list(range(101))
 
@@ -89,6 +96,19 @@ def test_crowding_outside_of_what_was_fitted_counts_as_its_edge():
     narrow = replace(FITTED, least_crowd=2.0, most_crowd=4.0)
     assert narrow.steepness(1.0) == narrow.steepness(2.0) == FITTED.steepness(2.0)
     assert narrow.steepness(9.0) == FITTED.steepness(4.0) < FITTED.steepness(3.0)
+
+
+def test_the_null_of_a_crowded_query_is_as_much_larger_as_was_fitted():
+    fitted = replace(FITTED, null_crowding=0.5, least_crowd=2.0, most_crowd=4.0)
+    assert fitted.log_nulls(3.0) == FITTED.log_null
+    assert fitted.log_nulls(3.8) == pytest.approx(FITTED.log_null + 0.4)
+    assert fitted.log_nulls(9.0) == fitted.log_nulls(4.0) == FITTED.log_null + 0.5
+
+
+def test_parameters_of_earlier_versions_have_no_curvature():
+    text = '{"all": {"sharpness": 2, "crowding": -1, "log_floor": -2, "log_null": 5,'
+    text += ' "least_crowd": -10, "most_crowd": 10}}'
+    assert SpreadCalibration.from_json(text, "").of_kind(None) == FITTED
 
 
 def test_a_kind_without_parameters_has_those_of_all():
@@ -117,4 +137,4 @@ def test_broken_parameters_are_an_error(text):
 
 def test_a_similarity_that_is_not_finite_is_an_error():
     with pytest.raises(InvalidInputError, match="not finite"):
-        influence_shares(np.array([np.nan, 0.5], np.float32), SpreadLaw(0.0, 0.2, 1.0, FITTED))
+        influence_shares(np.array([np.nan, 0.5], np.float32), SpreadLaw(0.0, 0.2, 1.0, 5.0, FITTED))

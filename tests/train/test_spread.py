@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from attribase.runtime.moments import ensure_moments, load_moments
-from attribase.runtime.spread import CENTRE, SpreadCalibration
+from attribase.runtime.spread import CENTRE, SpreadCalibration, log_ratios
 from attribase.store.errors import InvalidInputError
 from attribase.train import CalibrationConfig, MapperConfig, train_calibration, train_mapper
 from attribase.train import calibration as calibrating
 from attribase.train.similarities import compare, load_held_out
-from attribase.train.spread import SpreadData, fit, fit_kinds, image_kl, spread_data
+from attribase.train.spread import SpreadData, fit, fit_kinds, image_kl, spread_data, with_tail
 
 CONFIG = CalibrationConfig()
 
@@ -26,7 +26,6 @@ def drawn(steepness: float, samples: int = 600, images: int = 500, kind: str = "
         torch.from_numpy(own),
         torch.from_numpy(others),
         torch.zeros(samples, images, dtype=torch.float64),
-        0,
         np.array([kind] * samples),
         np.arange(samples) // 10,
     )
@@ -34,18 +33,51 @@ def drawn(steepness: float, samples: int = 600, images: int = 500, kind: str = "
 
 @pytest.mark.parametrize("steepness", [1.5, 3.0])
 def test_it_recovers_how_far_exemplars_stand_out(steepness):
-    found = fit(drawn(steepness), CONFIG)
-    crowd = float(drawn(steepness).crowds()[0].mean())
-    assert float(found.steepness(crowd)) == pytest.approx(steepness, abs=0.15)
+    data = drawn(steepness)
+    found, crowd = fit(data, CONFIG), data.crowds()[0].mean()
+    a = float(found.steepness(float(crowd)))
+    near = np.array([steepness - 0.5, steepness + 0.5])
+    slope = np.diff(log_ratios(near, a, found.curvature, found.log_floor))
+    assert slope == pytest.approx(steepness, abs=0.15)  # of a z - a^2 / 2
 
 
 def test_as_many_nulls_as_samples_give_the_null_as_much_as_all_images():
-    """The best null is as large as the sum of ratios of a gallery: one an image."""
-    found = fit(drawn(3.0), CONFIG)
-    floor = 1 + np.exp(found.log_floor)
-    assert np.exp(found.log_null) == pytest.approx(500 * floor, rel=0.15)
-    rare = fit(drawn(3.0), replace(CONFIG, null_weight=0.1))
+    """The best null is as large as the sum of ratios of a gallery."""
+    data = drawn(3.0)
+    found, crowd = fit(data, CONFIG), float(data.crowds()[1].mean())
+    a, z = float(found.steepness(crowd)), data.others.numpy()
+    images = np.exp(log_ratios(z, a, found.curvature, found.log_floor)).sum(axis=1).mean()
+    assert np.exp(found.log_nulls(crowd)) == pytest.approx(images, rel=0.2)
+    rare = fit(data, replace(CONFIG, null_weight=0.1))
     assert rare.log_null < found.log_null - 1
+
+
+def test_true_images_of_less_spread_bend_the_ratio_down_and_of_more_spread_up():
+    found = []
+    for spread in (0.4, 1.0, 1.5):
+        data = drawn(3.0)
+        data.own[:] = 3 + (data.own - 3) * spread
+        found.append(fit(data, CONFIG).curvature)
+    assert found[0] < -0.5
+    assert -0.3 < found[1] < 0.3
+    assert found[2] > found[1] + 0.2
+
+
+def test_a_null_that_depends_on_crowding_is_found():
+    """Samples of crowded queries have no similar exemplar: there the null counts more."""
+    plain = drawn(3.0)
+    crowded = drawn(3.0)
+    crowded = replace(crowded, others=crowded.others + 1.0)
+    crowded.own[:] = 0.0
+    both = SpreadData(
+        *(
+            torch.cat([getattr(one, name) for one in (plain, crowded)])
+            for name in ("own", "others", "log_counts")
+        ),
+        np.concatenate([plain.kinds, crowded.kinds]),
+        np.concatenate([plain.models, crowded.models + 1000]),
+    )
+    assert fit(both, CONFIG).null_crowding > 0.5
 
 
 def test_groups_of_the_gallery_give_what_all_images_give(make_store):
@@ -69,7 +101,9 @@ def test_groups_of_the_gallery_give_what_all_images_give(make_store):
 
 def test_images_beyond_the_largest_are_counted_as_the_tail_of_a_normal_distribution():
     whole = drawn(2.0)
-    cut = replace(whole, others=whole.others[:, :150], log_counts=whole.log_counts[:, :150], rest=350)
+    means, counts = with_tail(whole.others[:, :150], torch.ones(600, 150, dtype=torch.float64), 350)
+    cut = replace(whole, others=means, log_counts=counts.log())
+    assert counts.sum(dim=1).tolist() == pytest.approx([500] * 600)
     one, other = fit(whole, CONFIG), fit(cut, CONFIG)
     assert other.sharpness == pytest.approx(one.sharpness, abs=0.05)
     assert other.log_null == pytest.approx(one.log_null, abs=0.05)
@@ -79,15 +113,13 @@ def test_a_kind_with_enough_models_has_parameters_of_its_own():
     near, far = drawn(1.0, kind="style"), drawn(3.0)
     both = SpreadData(
         *(torch.cat([getattr(one, name) for one in (near, far)]) for name in ("own", "others", "log_counts")),
-        0,
         np.concatenate([near.kinds, far.kinds]),
         np.concatenate([near.models, far.models + 1000]),
     )
     found = dict(fit_kinds(both, CONFIG))
     assert list(found) == ["all", "object", "style"]
-    assert (
-        found["style"].steepness(CENTRE) < found["all"].steepness(CENTRE) < found["object"].steepness(CENTRE)
-    )
+    assert found["style"].steepness(CENTRE) < found["object"].steepness(CENTRE) - 1
+    assert found["all"] not in (found["style"], found["object"])
     assert list(dict(fit_kinds(both, replace(CONFIG, kind_models=61)))) == ["all"]
     assert list(dict(fit_kinds(far, CONFIG))) == ["all"]
 

@@ -30,8 +30,10 @@ def by_hand(fake, query, pool, kind):
     z = (similarities - moments.mean @ unit) / np.sqrt(unit @ moments.covariance @ unit)
     near = np.clip(np.sort(z)[::-1][:10][-1], parameters.least_crowd, parameters.most_crowd)
     a = np.log1p(np.exp(parameters.sharpness + parameters.crowding * (near - 3)))
-    ratios = np.exp(a * z - a * a / 2) + np.exp(parameters.log_floor)
-    null = np.exp(parameters.log_null)
+    c = parameters.curvature
+    held = np.minimum(z, -a / c) if c < 0 else z
+    ratios = np.exp(a * held + c * np.maximum(held, 0) ** 2 / 2 - a * a / 2) + np.exp(parameters.log_floor)
+    null = np.exp(parameters.log_null + parameters.null_crowding * (near - 3))
     total = null + ratios.sum()
     return dict(zip(pool, ratios / total, strict=True)), null / total
 

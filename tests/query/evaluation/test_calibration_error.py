@@ -26,7 +26,7 @@ def shares_of(fake, sample, pool, kind):
     similarities = rows @ unit / np.linalg.norm(rows, axis=1)
     mean, deviation = load_moments(fake.store, "enc", "none").spread(unit[None])
     law = SpreadLaw.of_query(mean[0], deviation[0], similarities, parameters)
-    terms = np.append(np.exp(law.log_ratio(similarities)), np.exp(parameters.log_null))
+    terms = np.append(np.exp(law.log_ratio(similarities)), np.exp(law.log_null))
     return terms / terms.sum()
 
 
