@@ -5,14 +5,24 @@ trusted: kept in Lance tables, asked in SQL. Implements "Evaluating Data Attribu
 Models" (ICCV 2023, arXiv:2306.09345).
 
     import attribase
-    store = attribase.Store.open("my.store")
+    answer = attribase.attribute("my.store", "sunset.png", k=5)
+    answer.to_polars()
     attribase.connect("my.store").sql("from metrics").show()
-    attribase.attribute(store, "sunset.png", k=5)
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from .query import attribute, connect
+from .query import (
+    Answer,
+    OwnerShare,
+    Question,
+    Request,
+    Result,
+    Session,
+    attribute,
+    attribute_many,
+    connect,
+)
 from .store import AttribaseError, Store
 
 try:
@@ -20,4 +30,17 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["AttribaseError", "Store", "__version__", "attribute", "connect"]
+__all__ = [
+    "Answer",
+    "AttribaseError",
+    "OwnerShare",
+    "Question",
+    "Request",
+    "Result",
+    "Session",
+    "Store",
+    "__version__",
+    "attribute",
+    "attribute_many",
+    "connect",
+]

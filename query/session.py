@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from .. import runtime
 from ..runtime import MapperPair
 from ..runtime.abstention import Abstention, load_abstention
 from ..runtime.moments import GalleryMoments, load_moments, mapper_digest
+from ..store import Store
 from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, choose_encoder, choose_mapper, read_calibration
@@ -25,7 +27,6 @@ from .search import SearchSpace
 if TYPE_CHECKING:
     from ..runtime import EncoderPart
     from ..runtime.composite import ImageEncoder
-    from ..store import Store
 
 
 T = TypeVar("T")
@@ -42,9 +43,9 @@ log = logging.getLogger("attribase.query")
 class Session:
     """A store kept open for many questions. Thread-safe."""
 
-    def __init__(self, store: Store, *, refresh: float = 5.0) -> None:
-        """`refresh`: seconds after which `snapshot` looks for new table versions."""
-        self.store, self.refresh = store, refresh
+    def __init__(self, store: Store | str | Path, *, refresh: float = 5.0) -> None:
+        """`store`: it or its path. `refresh`: seconds after which `snapshot` looks for new table versions."""
+        self.store, self.refresh = Store.of(store), refresh
         self._cache: GenerationCache[Any] = GenerationCache()
         self._lock = Lock()
         self._newest: Snapshot | None = None

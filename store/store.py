@@ -27,6 +27,11 @@ from .vectors import ensure_vector_table, set_column
 class Store(Tables):
     """An open store: its tables, jobs, vectors, tags and side files. Cheap to open and picklable."""
 
+    def __init__(self, store: Layout | str | Path) -> None:
+        """The store at a path, as `open`; a `Layout` is taken as it is. Raises as `open`."""
+        layout = store if isinstance(store, Layout) else type(self).open(store).layout
+        object.__setattr__(self, "layout", layout)  # the class is frozen
+
     @classmethod
     def create(cls, uri: str | Path) -> "Store":
         """The store at `uri`, created with all of its fixed tables unless it is there.
@@ -59,6 +64,11 @@ class Store(Tables):
             with contextlib.suppress(OSError):  # a store that cannot be written
                 store.layout.write_marker(schema_id())
         return store
+
+    @classmethod
+    def of(cls, store: "Store | str | Path") -> "Store":
+        """`store` itself, or the store at this path. Raises as `open`."""
+        return store if isinstance(store, Store) else cls.open(store)
 
     @property
     def jobs(self) -> Jobs:

@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...store.errors import AttribaseError
+from ...store.errors import AttribaseError, InvalidInputError
 
 if TYPE_CHECKING:
+    import polars
+
     from ..search import SearchSpace
     from ..session import Snapshot
+    from .pictures import AnswerPictures
 
 
 DETAILS = ("uri", "creator", "license", "category", "caption")
@@ -100,6 +103,7 @@ class Answer:
         set_size: how many images of the pool are in the set that holds, on average, at least 1 - alpha of the
             exemplars; None without alpha, and where a search through the index ended before the set did.
         influence_vector: None where nothing is calibrated, and where many questions were answered at once.
+        pictures: where the pictures of the question and of the results are read from; None without details.
     """
 
     query: str
@@ -130,6 +134,7 @@ class Answer:
     law: str | None = None
     null_share: float | None = None
     influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
+    pictures: AnswerPictures | None = field(default=None, repr=False, compare=False)
 
     @property
     def candidates(self) -> pa.Table | None:
@@ -140,16 +145,39 @@ class Answer:
         ids = vector.space.ids.take(pa.array(vector.rows))
         return pa.table({"image_id": ids, "influence": vector.influence})
 
+    def to_arrow(self, *, shares: bool = False) -> pa.Table:
+        """A row for each result, or for each owner with `shares`, with the columns of CSV and Arrow files.
+
+        Raises:
+            InvalidInputError: `shares` of an answer that was asked without `by`.
+        """
+        if not shares:
+            return flat_table([self])
+        if self.by is None:
+            raise InvalidInputError("the answer has no shares of owners", hint="ask with by='creator'")
+        return shares_table([self], self.by)
+
+    def to_polars(self, *, shares: bool = False) -> polars.DataFrame:
+        """`to_arrow` as a frame of polars."""
+        import polars
+
+        frame = polars.from_arrow(self.to_arrow(shares=shares))
+        return frame if isinstance(frame, polars.DataFrame) else frame.to_frame()
+
+    def _repr_html_(self) -> str:
+        """The answer in a notebook: the pictures with their shares, owners, and remarks."""
+        from .cell import answer_cell
+
+        return answer_cell(self.to_dict(), self.pictures)
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it: plain strings, numbers, lists and nulls."""
-        hidden = ("lam", "influence_vector", "by")
+        """As JSON has it: plain strings, numbers, lists and nulls, by the names of the attributes."""
+        hidden = ("influence_vector", "pictures")
         plain = {name: value for name, value in vars(self).items() if name not in hidden}
         return plain | {
             "results": [result.to_dict() for result in self.results],
             "shares": [share.to_dict() for share in self.shares],
-            "lambda": self.lam,
             "notes": list(self.notes),
-            "by": self.by,
         }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from pathlib import Path
+from typing import Unpack
 
 from ...runtime.influence import SPREAD, PaperLaw
+from ...store import Store
 from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
 from ..session import Session, Snapshot
@@ -14,6 +16,7 @@ from .abstention import judge_questions
 from .answer import DETAILS, Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
 from .calibration import question_laws
 from .owners import read_owners
+from .pictures import AnswerPictures
 from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
 from .retrieval import (
@@ -25,9 +28,6 @@ from .retrieval import (
     uses_index,
 )
 
-if TYPE_CHECKING:
-    from ...store import Store
-
 MANY_QUESTIONS = 64
 """From so many questions on, one scan may take less time than as many searches through the index."""
 
@@ -37,7 +37,10 @@ against 20 ms through the index for 100,000 x 512, and 35 ms against 154 ms for 
 
 
 def attribute(
-    store: Store, query: Question, request: Request | None = None, **options: Unpack[RequestOptions]
+    store: Store | Session | str | Path,
+    query: Question,
+    request: Request | None = None,
+    **options: Unpack[RequestOptions],
 ) -> Answer:
     """List the images of the pool that are most similar to a generated image, with their influence.
 
@@ -46,15 +49,17 @@ def attribute(
     is reached, and the answer says which. Without a calibration of this encoder and mapper influence is
     None, and `notes` says so.
 
-        attribute(store, "picture.png", k=5)
-        attribute(store, sample_id, Request(by="creator", where="license <> 'CC0'"))
+        attribute("my.store", "picture.png", k=5)
+        attribute("my.store", sample_id, Request(by="creator", where="license <> 'CC0'"))
 
-    Each call opens the store; keep a `Session` and call `answer_all` for many questions that come one by one.
+    Each call on a path or a store reads the vectors anew; pass a `Session` for many questions that come one
+    by one.
 
     Args:
-        store: the store.
-        query: an image file, the bytes of one, a sample_id or a stored sample's uri, or a raw feature
-            (dim,) of the encoder. It is treated as a generated image: h~ maps it.
+        store: the store's path, the store, or a session of it.
+        query: an image file, the bytes of one, a PIL image, an array of pixels (height, width, 3), a
+            sample_id or a stored sample's uri, or a raw feature (dim,) of the encoder. It is treated as a
+            generated image: h~ maps it.
         request: how to answer.
         options: fields of `Request`, in place of those of `request`.
 
@@ -70,7 +75,7 @@ def attribute(
 
 
 def attribute_many(
-    store: Store,
+    store: Store | Session | str | Path,
     queries: Sequence[Question],
     request: Request | None = None,
     **options: Unpack[RequestOptions],
@@ -79,7 +84,8 @@ def attribute_many(
 
     Errors as for `attribute`, for the first question that has one.
     """
-    return answer_all(Session(store).snapshot(), queries, replace(request or Request(), **options))
+    session = store if isinstance(store, Session) else Session(store)
+    return answer_all(session.snapshot(), queries, replace(request or Request(), **options))
 
 
 def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Request) -> list[Answer]:
@@ -87,7 +93,8 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     asked.raise_first()
-    return _answer_vectors(snapshot, request, space, asked)
+    answers = _answer_vectors(snapshot, request, space, asked)
+    return _with_pictures(snapshot, questions, answers) if request.details else answers
 
 
 def answer_each(
@@ -100,10 +107,23 @@ def answer_each(
     """
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
-    answers = iter(_answer_vectors(snapshot, request, space, asked.without_errors()))
+    answered = [one for at, one in enumerate(questions) if at not in asked.errors]
+    found = _answer_vectors(snapshot, request, space, asked.without_errors())
+    answers = iter(_with_pictures(snapshot, answered, found) if request.details else found)
     return [
         FailedQuestion(name, asked.errors[at]) if at in asked.errors else next(answers)
         for at, name in enumerate(asked.names)
+    ]
+
+
+def _with_pictures(
+    snapshot: Snapshot, questions: Sequence[Question | AttribaseError], answers: list[Answer]
+) -> list[Answer]:
+    """The answers with what reads their pictures; `questions` has the question of each."""
+    return [
+        replace(answer, pictures=AnswerPictures(snapshot, question))
+        for question, answer in zip(questions, answers, strict=True)
+        if not isinstance(question, AttribaseError)
     ]
 
 

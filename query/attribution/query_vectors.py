@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ...runtime import decode_image
 from ...runtime.composite import scale_parts
-from ...store.errors import AttribaseError, InvalidInputError, NotFoundError
+from ...runtime.encode import encode_image, encode_pixels, is_pixels
+from ...store.errors import AttribaseError, DataError, InvalidInputError, NotFoundError
 from ...store.ids import content_id
 from ...store.lookup import locate
 from .request import Question
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ..search import SearchSpace
     from ..session import Snapshot
 
@@ -113,24 +114,34 @@ def read_query_vectors(
     return QueryVectors([one.name for one in parsed], vectors, [one.sample for one in parsed], errors)
 
 
-def read_query_images(snapshot: Snapshot, names: Sequence[str]) -> dict[str, bytes | None]:
-    """The image bytes of questions that are text: files and samples; None where there are none."""
-    parsed = {name: _parse(name, files=True) for name in names}
-    ids = sample_ids(snapshot, sorted(name for name, one in parsed.items() if one.sample is not None))
+def read_query_images(snapshot: Snapshot, questions: Sequence[Question]) -> dict[str, bytes | None]:
+    """The image bytes of questions by their names; None where there are none, as of raw features."""
+    parsed = [_parse(question, files=True) for question in questions]
+    ids = sample_ids(snapshot, sorted({one.sample for one in parsed if one.sample is not None}))
     rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", list(ids.values()))
     stored = dict(rows.read(list(ids.values())))
-    return {name: one.data or stored.get(ids.get(name, "")) for name, one in parsed.items()}
+    return {one.name: one.data or stored.get(ids.get(one.name, "")) for one in parsed}
 
 
-def _parse(question: Question | AttribaseError, files: bool) -> ParsedQuestion:
+def _parse(question: object, files: bool) -> ParsedQuestion:
     """Text that names no file can only be a sample."""
     if isinstance(question, AttribaseError):
         return ParsedQuestion("", error=question)
     if isinstance(question, bytes):
         return ParsedQuestion(content_id(question), data=question)
+    if isinstance(question, Image.Image) or (isinstance(question, np.ndarray) and is_pixels(question)):
+        return _parse_image(question)
     if isinstance(question, np.ndarray):
         return _parse_feature(question)
     parsed = ParsedQuestion(str(question), named=True)
+    if not isinstance(question, str | PathLike):
+        parsed.fail(
+            InvalidInputError(
+                f"a {type(question).__name__} is no question",
+                hint="give a path, bytes, a PIL image, an array of pixels or a sample_id",
+            )
+        )
+        return parsed
     if not files and not isinstance(question, str):
         parsed.fail(InvalidInputError("files of this machine may not be named", hint="send their bytes"))
         return parsed
@@ -152,17 +163,25 @@ def _parse_feature(vector: NDArray[np.float32]) -> ParsedQuestion:
     return ParsedQuestion(f"vector {content_id(feature.tobytes())[:12]}", feature=feature)
 
 
-def _read_file(name: str | Path) -> bytes | None:
+def _parse_image(image: Image.Image | NDArray[Any]) -> ParsedQuestion:
+    try:
+        data = encode_image(image) if isinstance(image, Image.Image) else encode_pixels(image)
+    except DataError as error:
+        return ParsedQuestion("image", error=error)
+    return ParsedQuestion(content_id(data), data=data)
+
+
+def _read_file(name: str | PathLike[str]) -> bytes | None:
     """The bytes of the file of this name, or None where it can only be a sample."""
     try:
         path = Path(name)
         return path.read_bytes() if path.is_file() else None
     except OSError as error:  # too long for a file, or one that may not be read
-        if isinstance(name, Path) or isinstance(error, PermissionError):
+        if isinstance(name, PathLike) or isinstance(error, PermissionError):
             raise NotFoundError(f"cannot read {name}: {error.strerror}", hint="name another file") from error
         return None
     except ValueError as error:  # a null byte
-        if isinstance(name, Path):
+        if isinstance(name, PathLike):
             raise NotFoundError(f"cannot read {name}: {error}", hint="name another file") from error
         return None
 

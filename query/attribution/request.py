@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias, TypedDict
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ...store.errors import InvalidInputError
 from ..search import METHODS, POOLS
 
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
 OWNER_FIELDS = ("creator", "license", "category", "collection")
+"""What influence can be summed by."""
+
 METADATA_FIELD = "metadata."
 """Before the name of a field of the images' metadata that influence is summed by."""
-"""What influence can be summed by."""
 
 DEFAULT_LIMIT = 10_000
 
-Question: TypeAlias = str | Path | bytes | NDArray[np.float32]
-"""A stored sample's id or uri, an image file, its bytes, or a generated image's raw feature (dim,)."""
+Question: TypeAlias = "str | PathLike[str] | bytes | Image.Image | NDArray[Any]"
+"""A stored sample's id or uri, an image file, its bytes, a PIL image, an array of pixels (height, width, 3),
+or a generated image's raw feature (dim,)."""
 
 
 class RequestOptions(TypedDict, total=False):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAIN = "main"
 
 
-def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
+def connect(uri: Store | str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
     """Open the store at `uri` for SQL, as it is now or as it was `at` some point.
 
     Every table is there by name, with projection and filter pushed down to Lance, without its blob
@@ -39,7 +39,7 @@ def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
     allows none of these.
 
     Args:
-        uri: the store.
+        uri: the store, or its path.
         at: a tag; a moment (a datetime, or text in ISO format): the newest version of each table at that
             time, which is local where it names no zone; or versions of some tables (as in
             `runs.table_versions`; the others are read as they are now).
@@ -48,7 +48,7 @@ def connect(uri: str | Path, at: At = None) -> duckdb.DuckDBPyConnection:
         NotFoundError: no store there, or not `at` that time, or no such table, version or tag.
         InvalidInputError: `at` is text and neither a tag nor a moment.
     """
-    return open_connection(Store.open(uri), at)
+    return open_connection(Store.of(uri), at)
 
 
 def open_connection(

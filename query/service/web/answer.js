@@ -119,7 +119,7 @@ function completeness({ exact, complete, method, pool_size: size, embedded, sear
 }
 
 function details(answer, seconds) {
-  const fitted = answer.tau === null ? (answer.law === "spread" ? ["by spread"] : []) : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lambda, 2)}`];
+  const fitted = answer.tau === null ? (answer.law === "spread" ? ["by spread"] : []) : [`τ ${figures(answer.tau)}`, `λ ${figures(answer.lam, 2)}`];
   const where = answer.where ? [`where ${answer.where}`] : [];
   const mapper = answer.mapper === "none" ? "raw features" : `mapper ${answer.mapper}`;
   return [answer.encoder, mapper, ...fitted, ...where, `${seconds.toFixed(2)} s`].join(" · ");

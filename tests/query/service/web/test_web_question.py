@@ -233,7 +233,7 @@ def test_a_level_without_an_abstention_is_an_error_with_the_command(page, home):
 
 def test_without_a_calibration_only_similarity_is_shown(page, home):
     answer = answer_of(home)
-    plain = {"remaining": None, "tau": None, "lambda": None, "notes": ["no influence: not calibrated"]}
+    plain = {"remaining": None, "tau": None, "lam": None, "notes": ["no influence: not calibrated"]}
     rows = [row | {"influence": None} for row in answer["results"]]
     page.route("**/v1/attribute", lambda route: route.fulfill(json=answer | plain | {"results": rows}))
     page.goto(home + SAMPLE)
