@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import format_option, open_store, print_rows, say
+from .console import open_store, say
+from .output import Output, print_rows, rows_options
 
 if TYPE_CHECKING:
     from ..query import AbstentionRow
@@ -35,7 +36,7 @@ RATES = ("false_attributions", "power", "coverage")
     help="A level; may be given several times.",
 )
 @click.option("--pooled", is_flag=True, help="Judge by models of all kinds, as for pictures of unknown kind.")
-@format_option
+@rows_options
 @click.pass_context
 def abstention_command(
     ctx: click.Context,
@@ -46,7 +47,7 @@ def abstention_command(
     by: str,
     levels: tuple[float, ...],
     pooled: bool,
-    fmt: str,
+    out: Output,
 ) -> None:
     """Measure false attributions, power and the set of each level, with 95% binomial intervals over models.
 
@@ -62,7 +63,7 @@ def abstention_command(
     rows = abstention_table(
         open_store(ctx), encoder, mapper, split=split, by=by, levels=levels, pooled=pooled
     )
-    print_rows([_shown(row) if fmt == "table" else row.to_dict() for row in rows], fmt)
+    print_rows([_shown(row) if out.is_table else row.to_dict() for row in rows], out)
     say("a model of the split that the abstention was trained on is judged by the others")
 
 

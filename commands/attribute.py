@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store import InvalidInputError
-from .console import explain_write_errors, open_store, print_error, print_rows, refuse_binary_on_terminal, say
+from ..store import InvalidInputError, Step
+from .console import open_store, print_error, run_to_result, say
+from .output import Output, about_command, print_rows, rows_options
 
 if TYPE_CHECKING:
-    from ..query import Answer, FailedQuestion, Snapshot
+    from ..query import Answer, FailedQuestion, Request, Snapshot
+
+TOGETHER = 256
+"""Questions that are read and answered in one pass."""
 
 SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
 
@@ -82,55 +84,52 @@ def _check_field(value: str | None) -> str | None:
     help="The most images that a search through the index asks for.",
 )
 @click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(["table", "json", "csv", "arrow"]),
-    default="table",
-    show_default=True,
-    help="Of stdout. csv and arrow are one row an image, with --by one row an owner, and one row with the "
-    "column error for an ITEM that cannot be read.",
-)
-@click.option(
     "--html",
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write an HTML page.",
 )
+@rows_options
 @click.pass_context
 def attribute(
     ctx: click.Context,
     /,
     items: tuple[str, ...],
-    fmt: str,
+    out: Output,
     page: Path | None,
     exact: bool | None,
     **options: Any,
 ) -> None:
-    """Name the training images that influenced ITEM (an image file or a sample), best first.
+    """Name the training images that influenced ITEM (an image file, a folder of them, or a sample), best
+    first.
 
     Several ITEMs are answered in one pass. One that cannot be read is an error beside the others' answers;
-    the exit code is then 1.
+    the exit code is then 1. Files of rows (csv, jsonl, parquet, xlsx and the like) have one row an image,
+    with --by one an owner, and one row with the column error for an ITEM that cannot be read.
 
     \b
     Example: attribase -s my.store query attribute sunset.png -k 5
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
              attribase -s my.store query attribute sunset.png --alpha 0.1
-             attribase -s my.store query attribute *.png --format csv --html answers.html
+             attribase -s my.store query attribute pictures/ -o answers.xlsx --html answers.html
     """
     from ..query import Answer, Request, Session, answer_all, answer_each
 
-    refuse_binary_on_terminal(fmt)
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
     request = Request(method=method, **options)
+    questions = _list_pictures(items)
     answers: list[Answer | FailedQuestion] = []
-    if len(items) == 1:
-        answers += answer_all(snapshot, list(items), request)
+    if len(questions) == 1:
+        answers += answer_all(snapshot, questions, request)
+    elif len(questions) <= TOGETHER:
+        answers += answer_each(snapshot, questions, request)
     else:
-        answers += answer_each(snapshot, list(items), request)
+        answers += run_to_result(_answer_parts(snapshot, questions, request))
     if page is not None:
-        _write_page(snapshot, answers, page)
-    _print(answers, fmt, request.by)
+        with Output("html", page).open() as sink:
+            sink.write(_page(snapshot, answers).encode())
+    _print(snapshot, answers, out, request.by)
     failed = [answer for answer in answers if not isinstance(answer, Answer)]
     for one in failed:
         print_error(one.error)
@@ -138,29 +137,64 @@ def attribute(
         ctx.exit(1)
 
 
-def _print(answers: Sequence[Answer | FailedQuestion], fmt: str, by: str | None) -> None:
+def _list_pictures(items: Sequence[str]) -> list[str]:
+    """The items, with the pictures of a folder, by name, in its place. InvalidInputError for one without."""
+    from ..runtime.formats import ENDINGS
+
+    def is_picture(path: Path) -> bool:
+        named = path.suffix.lower().removeprefix(".") in ENDINGS and not path.name.startswith(".")
+        return named and path.is_file()
+
+    found: list[str] = []
+    for item in items:
+        folder = Path(item)
+        if not folder.is_dir():
+            found.append(item)
+            continue
+        pictures = [str(path) for path in sorted(folder.rglob("*")) if is_picture(path)]
+        if not pictures:
+            raise InvalidInputError(
+                f"the folder {item} has no picture", hint=f"pictures end in .{', .'.join(sorted(ENDINGS))}"
+            )
+        found += pictures
+    return list(dict.fromkeys(found))
+
+
+def _answer_parts(
+    snapshot: Snapshot, questions: Sequence[str], request: Request
+) -> Generator[Step, None, list[Answer | FailedQuestion]]:
+    """The answers in order, TOGETHER at a time: the pictures of these are in memory together."""
+    from ..query import answer_each
+
+    answers: list[Answer | FailedQuestion] = []
+    for start in range(0, len(questions), TOGETHER):
+        answers += answer_each(snapshot, questions[start : start + TOGETHER], request)
+        yield Step("attribute", len(answers), len(questions))
+    return answers
+
+
+def _print(
+    snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion], out: Output, by: str | None
+) -> None:
     from ..query import Answer
 
     found = [answer for answer in answers if isinstance(answer, Answer)]
-    if fmt == "json":
-        plain = [answer.to_dict() for answer in answers]
-        click.echo(json.dumps(plain[0] if len(plain) == 1 else plain, sort_keys=True))
-    elif fmt == "table":
+    if out.is_table and out.path is None:
         for answer in found:
-            _print_table(answer, title=answer.query if len(answers) > 1 else "")
+            _print_table(answer, out, title=answer.query if len(answers) > 1 else "")
+    elif out.fmt == "html":
+        with out.open() as sink:
+            sink.write(_page(snapshot, answers).encode())
     else:
-        from ..query.attribution.answer import flat_table, shares_table
-        from ..query.sql.formats import write_rows
-        from ..query.sql.runner import Rows
+        from ..query.attribution.answer_rows import write_answers
 
-        table = shares_table(answers, by) if by else flat_table(answers)
-        write_rows(Rows(table.schema, iter(table.to_batches())), fmt, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        with out.open() as sink:
+            write_answers(answers, out.fmt, sink, by=by, about=about_command())
     for note in dict.fromkeys(note for answer in found for note in answer.notes):
         say(note)
 
 
-def _print_table(answer: Answer, title: str) -> None:
+def _print_table(answer: Answer, out: Output, title: str) -> None:
     from ..query.attribution.abstention import verdict
     from ..runtime.influence import SPREAD
 
@@ -171,10 +205,10 @@ def _print_table(answer: Answer, title: str) -> None:
         | ({"in_set": result.in_set} if answer.alpha is not None else {})
         for result in answer.results
     ]
-    print_rows(rows, "table", title="\n".join(line for line in (title, *verdict(answer)) if line))
+    print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer)) if line))
     if answer.by:
         rows = [{answer.by: s.name, "influence": s.influence, "images": s.images} for s in answer.shares]
-        print_rows(rows, "table", title=f"\nby {answer.by}")
+        print_rows(rows, out, title=f"\nby {answer.by}")
     if answer.remaining is not None:
         compared = (
             f"all {answer.pool_size:,} images of the pool"
@@ -187,13 +221,10 @@ def _print_table(answer: Answer, title: str) -> None:
             say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
 
 
-def _write_page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion], path: Path) -> None:
+def _page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion]) -> str:
     from ..query import Answer
     from ..query.attribution.page import answer_page
     from ..query.attribution.query_vectors import read_query_images
 
     images = read_query_images(snapshot, [answer.query for answer in answers if isinstance(answer, Answer)])
-    text = answer_page(snapshot, answers, images, f"Attribution: {answers[0].query}")
-    with explain_write_errors(path):
-        path.write_text(text, encoding="utf-8")
-    say(f"wrote {path}")
+    return answer_page(snapshot, answers, images, f"Attribution: {answers[0].query}")

@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from .console import format_option, open_store, print_rows, say
+from .console import open_store, say
+from .output import Output, print_rows, rows_options
 
 SHOWN = (
     "case_name",
@@ -30,7 +31,7 @@ SHOWN = (
 @click.option("--diagram", is_flag=True, help="Print the bins of the reliability diagram instead.")
 @click.option("--kind", help="With --diagram: only models of this concept kind.")
 @click.option("--bins", type=click.IntRange(2, 100), default=10, show_default=True, help="With --diagram.")
-@format_option
+@rows_options
 @click.pass_context
 def calibration(
     ctx: click.Context,
@@ -42,7 +43,7 @@ def calibration(
     diagram: bool,
     kind: str | None,
     bins: int,
-    fmt: str,
+    out: Output,
 ) -> None:
     """Compare shares of influence with the truth: the part in wrong bins, the Brier score, and KL of eq. 5.
 
@@ -63,10 +64,10 @@ def calibration(
             for when, after in found
             for one in measured.diagram(kind, after=after, bins=bins)
         ]
-        print_rows(rows, fmt)
-    elif fmt == "table":
-        print_rows([{name: getattr(row, name) for name in SHOWN} for row in measured.rows()], fmt)
+        print_rows(rows, out)
+    elif out.is_table:
+        print_rows([{name: getattr(row, name) for name in SHOWN} for row in measured.rows()], out)
     else:
-        print_rows([asdict(row) for row in measured.rows()], fmt)
+        print_rows([asdict(row) for row in measured.rows()], out)
     law = f"calibrated by the law {measured.law!r}" if measured.law else "not calibrated"
     say(f"{measured.encoder} with {measured.mapper}: {law}")

@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from .console import format_option, open_store, print_rows
+from .console import open_store
+from .output import Output, print_rows, rows_options
 
 METRICS = ("recall_5", "recall_10", "recall_100", "ap")
 
@@ -17,7 +18,7 @@ METRICS = ("recall_5", "recall_10", "recall_100", "ap")
 @click.option(
     "--metric", type=click.Choice(METRICS), default="recall_10", show_default=True, help="What is compared."
 )
-@format_option
+@rows_options
 @click.pass_context
 def compare(
     ctx: click.Context,
@@ -26,7 +27,7 @@ def compare(
     cases: tuple[str, ...],
     split: str,
     metric: str,
-    fmt: str,
+    out: Output,
 ) -> None:
     """How far SECOND is above FIRST, by case and scheme and in the mean of these rows.
 
@@ -44,4 +45,4 @@ def compare(
         rows = compare_features(
             con, Features.parse(first), Features.parse(second), split=split, metric=metric, cases=cases
         )
-    print_rows([asdict(row) for row in rows], fmt)
+    print_rows([asdict(row) for row in rows], out)

@@ -1,10 +1,7 @@
-"""The terminal side of every command: the store option, progress on stderr, rows on stdout."""
+"""The terminal side of every command: the store option, progress and messages on stderr."""
 
-import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -35,11 +32,6 @@ class CommandGroup(click.Group):
             formatter.write_dl(rows)
 
 
-FORMATS = click.Choice(["table", "json"])
-format_option = click.option(
-    "--format", "fmt", type=FORMATS, default="table", show_default=True, help="What stdout gets."
-)
-BINARY_FORMATS = ("arrow", "parquet")
 LINE_SECONDS = 15.0
 """How often a running stage prints a line where stderr is no terminal."""
 
@@ -120,20 +112,6 @@ def print_error(error: AttribaseError) -> None:
         click.echo(f"next:  {error.hint}", err=True)
 
 
-def print_rows(rows: list[dict[str, Any]], fmt: str, *, title: str = "") -> None:
-    """Rows on stdout, as a table to read or as JSON to pipe."""
-    if fmt == "json":
-        click.echo(json.dumps(rows, sort_keys=True, default=str))
-        return
-    import pyarrow as pa
-
-    from ..query.sql.formats import format_table
-
-    if title:
-        click.echo(title)
-    click.echo(format_table(pa.Table.from_pylist(rows), "table"), nl=False)
-
-
 def print_left_out(notes: Iterable[str]) -> None:
     """Print, once each, what a command left out because it has no vector, and how to embed it."""
     lines = list(dict.fromkeys(notes))
@@ -141,30 +119,6 @@ def print_left_out(notes: Iterable[str]) -> None:
         say(f"left out: {line}")
     if lines:
         say("embed them: attribase -s STORE ingest embed --encoder NAME; the table failures has reasons")
-
-
-def refuse_binary_on_terminal(fmt: str, file_option: str = "") -> None:
-    """Raise InvalidInputError if `fmt` is binary and stdout a terminal; `file_option` is for the hint."""
-    if fmt in BINARY_FORMATS and stdout_is_terminal():
-        option = f"add `{file_option} rows.{fmt}`, or " if file_option else ""
-        raise InvalidInputError(
-            f"{fmt} is binary and cannot be shown on a terminal",
-            hint=f"{option}pipe it into a file or program",
-        )
-
-
-def stdout_is_terminal() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout.isatty()
-
-
-@contextmanager
-def explain_write_errors(path: Path) -> Iterator[None]:
-    """Raise InvalidInputError for an OSError while the file at `path` is written."""
-    try:
-        yield
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}", hint="name another file") from error
 
 
 def run_job(steps: Iterator[Step]) -> tuple[int, Step | None]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from .console import print_rows, say
+from .console import say
+from .output import Output, print_rows
 
 
 @click.command()
@@ -37,5 +38,5 @@ def demo(folder: Path, models: int, samples: int, workers: int | None) -> None:
     else:
         draw_progress(run_demo(settings))
     for title, rows in summary(settings):
-        print_rows(rows, "table", title=title)
+        print_rows(rows, Output("table"), title=title)
     say(f"report: {settings.report}")

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from .console import format_option, open_store, print_failures, print_rows, run_job, say
+from .console import open_store, print_failures, run_job, say
+from .output import Output, print_rows, rows_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREPROCESSING = ("size", "resize", "interpolation", "mean", "std", "profiles")
@@ -123,9 +124,9 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
 
 
 @click.command()
-@format_option
+@rows_options
 @click.pass_context
-def encoders(ctx: click.Context, fmt: str) -> None:
+def encoders(ctx: click.Context, out: Output) -> None:
     """List the encoders: size, source, license, whether the weights are here and what the store has ready.
 
     With a store, its other encoders are listed, too. `ready` names precisions (fp32, fp16, int8).
@@ -139,8 +140,8 @@ def encoders(ctx: click.Context, fmt: str) -> None:
 
     store = open_store(ctx) if ctx.find_root().obj else None
     rows: list[dict[str, Any]] = [asdict(found) for found in list_encoders(store)]
-    if fmt == "json":
-        print_rows(rows, fmt)
+    if not out.is_table:
+        print_rows(rows, out)
         return
     shown = [
         "encoder",
@@ -151,7 +152,7 @@ def encoders(ctx: click.Context, fmt: str) -> None:
         "weights",
         *(["ready", "vectors"] if store else []),
     ]
-    print_rows([{name: _format_cell(row[name]) for name in shown} for row in rows], fmt)
+    print_rows([{name: _format_cell(row[name]) for name in shown} for row in rows], out)
     say(f"also {', '.join(FAMILIES)}, several as A+B: attribase -s STORE ingest embed --encoder NAME")
 
 

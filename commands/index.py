@@ -3,7 +3,8 @@
 import click
 
 from ..store.indexes import KINDS
-from .console import draw_progress, format_option, open_store, print_rows, say
+from .console import draw_progress, open_store, say
+from .output import Output, print_rows, rows_options
 
 SHOWN = (
     "encoder",
@@ -40,7 +41,7 @@ SHOWN = (
     help="Fewer images than this need no index.",
 )
 @click.option("--force", is_flag=True, help="Build anew, also where there is an index.")
-@format_option
+@rows_options
 @click.pass_context
 def index(
     ctx: click.Context,
@@ -50,7 +51,7 @@ def index(
     kind: str,
     min_rows: int,
     force: bool,
-    fmt: str,
+    out: Output,
 ) -> None:
     """Index the spaces that are large enough to need it; run again, add the images that are new.
 
@@ -74,4 +75,4 @@ def index(
             say(f"{name}: {row['images']} images need no index, comparing all is quick")
         elif min(row["recall_10"], row["recall_100"], row["recall_1000"]) < recall:
             say(f"{name}: a recall of {recall} was not reached; --kind IVF_SQ may come closer")
-    print_rows(rows if fmt == "json" else [{name: row[name] for name in SHOWN} for row in rows], fmt)
+    print_rows([{name: row[name] for name in SHOWN} for row in rows] if out.is_table else rows, out)

@@ -1,11 +1,8 @@
 """`attribase query`: evaluation, attribution and SQL."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -14,21 +11,11 @@ from .abstention import abstention_command
 from .attribute import attribute
 from .calibration import calibration
 from .compare import compare
-from .console import (
-    BINARY_FORMATS,
-    CommandGroup,
-    explain_write_errors,
-    format_option,
-    open_store,
-    print_left_out,
-    print_rows,
-    refuse_binary_on_terminal,
-    run_job,
-    say,
-    store_uri,
-)
+from .console import CommandGroup, open_store, print_left_out, run_job, say, store_uri
+from .output import Output, about_command, print_rows, rows_options
 
-SQL_FORMATS = ("table", "csv", "json", *BINARY_FORMATS)
+TITLE = 80
+"""Characters of a statement that are the title of a document."""
 
 
 @click.group(cls=CommandGroup)
@@ -57,7 +44,7 @@ query.add_command(abstention_command)
     show_default=True,
     help="What computes; ranks are the same on all.",
 )
-@format_option
+@rows_options
 @click.pass_context
 def evaluate_command(
     ctx: click.Context,
@@ -66,7 +53,7 @@ def evaluate_command(
     case_name: str | None,
     force: bool,
     device: str,
-    fmt: str,
+    out: Output,
 ) -> None:
     """Rank every exemplar of every sample in its pool, then print recall and mAP.
 
@@ -82,7 +69,7 @@ def evaluate_command(
     print_left_out(note for one in count_left_out(store, encoder, case_name) for note in one.notes())
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
     rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
-    print_rows(rows.to_arrow_table().to_pylist(), fmt)
+    print_rows(rows.to_arrow_table().to_pylist(), out)
 
 
 @query.command("prune")
@@ -92,9 +79,9 @@ def evaluate_command(
     is_flag=True,
     help="Delete ranks of runs that were stopped too; only while no `query eval` is running.",
 )
-@format_option
+@rows_options
 @click.pass_context
-def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str) -> None:
+def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, out: Output) -> None:
     """Delete runs that a newer run of the same encoder, mapper, case, split and scheme supersedes.
 
     Kept are the newest runs, which all views and reports read, and everything in tagged versions. Disk
@@ -107,7 +94,7 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str)
     from ..query import prune_runs
 
     report = prune_runs(open_store(ctx), unfinished=unfinished, dry_run=dry_run)
-    print_rows([asdict(report)], fmt)
+    print_rows([asdict(report)], out)
     done = "would delete" if dry_run else "deleted"
     say(f"{done} {report.deleted_runs} superseded runs and {report.deleted_ranks} ranks")
     say(f"kept the newest {report.kept_runs} runs, their ranks, and tagged versions")
@@ -136,19 +123,9 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, fmt: str)
 )
 @click.option("--at", metavar="TAG|TIMESTAMP", help="Read the store as it was at a tag or a moment.")
 @click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(SQL_FORMATS),
-    default="table",
-    show_default=True,
-    help="Of the rows; all but `table` are complete.",
-)
-@click.option(
     "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
 )
-@click.option(
-    "-o", "--output", "out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
-)
+@rows_options
 @click.pass_context
 def sql(
     ctx: click.Context,
@@ -156,25 +133,24 @@ def sql(
     file: Path | None,
     params: tuple[str, ...],
     at: str | None,
-    fmt: str,
     max_rows: int,
-    out: Path | None,
+    out: Output,
 ) -> None:
     """Run STATEMENT (or a file, or standard input) over all tables and views, now or as they were.
 
     \b
     Example: attribase -s my.store query sql "from metrics"
-             attribase -s my.store query sql "from ranks" --format parquet -o ranks.parquet
+             attribase -s my.store query sql "from ranks" -o ranks.parquet
              attribase -s my.store query sql "from metrics where split = $s" --param s=test --at v1
     """
     from ..query.sql.formats import write_rows
     from ..query.sql.runner import stream_sql
 
-    if out is None:
-        refuse_binary_on_terminal(fmt, file_option="-o")
     text, bound = _statement(statement, file), dict(_name_and_value(param) for param in params)
-    with stream_sql(store_uri(ctx), text, bound, at) as rows, _sink(out) as sink:
-        write_rows(rows, fmt, sink, max_rows)
+    lines = {"statement": text.strip(), **{f"${name}": value for name, value in bound.items()}}
+    about = about_command(" ".join(text.split())[:TITLE], **lines, **({"at": at} if at else {}))
+    with stream_sql(store_uri(ctx), text, bound, at) as rows, out.open() as sink:
+        write_rows(rows, out.fmt, sink, max_rows, width=out.width, about=about)
 
 
 def _statement(statement: str | None, file: Path | None) -> str:
@@ -200,26 +176,6 @@ def _decode_sql(data: bytes, source: str) -> str:
             f"{source} is not UTF-8: line {line} has the byte {data[error.start]:#04x}",
             hint="convert it: iconv -f latin1 -t utf-8 FILE",
         ) from error
-
-
-@contextmanager
-def _sink(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is replaced once complete; pipes and devices are written directly."""
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    special = path.exists() and not path.is_file()
-    part = path if special else path.resolve().with_name(f".{path.name}.part")
-    try:
-        with explain_write_errors(path):
-            with part.open("wb") as file:
-                yield file
-            if not special:
-                part.replace(path.resolve())
-    finally:
-        if not special:
-            part.unlink(missing_ok=True)
 
 
 def _name_and_value(param: str) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..store import InvalidInputError, Store
-from .console import draw_progress, format_option, open_store, print_rows, say
+from .console import draw_progress, open_store, say
+from .output import Output, print_rows, rows_options
 
 if TYPE_CHECKING:
     from ..store.removal_plan import RemovalPlan
@@ -44,9 +45,9 @@ ids_option = click.option(
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@format_option
+@rows_options
 @click.pass_context
-def remove(ctx: click.Context, /, fmt: str, **settings: Any) -> None:
+def remove(ctx: click.Context, /, out: Output, **settings: Any) -> None:
     """Remove images with their bytes, memberships, vectors, ranks and all that was made from them.
 
     An image of --collection that is in another one too only leaves this one. Later ingests leave out what
@@ -61,7 +62,7 @@ def remove(ctx: click.Context, /, fmt: str, **settings: Any) -> None:
 
     store = open_store(ctx)
     plan = _plan(store, settings)
-    _show(store, plan, fmt)
+    _show(store, plan, out)
     if settings["dry_run"]:
         return
     if not (plan.empty or settings["yes"]):
@@ -91,7 +92,7 @@ def _lines(file: TextIO | None) -> list[str] | None:
     return None if file is None else [line.strip() for line in file if line.strip()]
 
 
-def _show(store: Store, plan: "RemovalPlan", fmt: str) -> None:
+def _show(store: Store, plan: "RemovalPlan", out: Output) -> None:
     """Print the rows that go, and what was computed with them and stays."""
     if plan.unknown:
         say(f"not in the store: {len(plan.unknown)} of the ids or uris, the first is {plan.unknown[0]}")
@@ -104,7 +105,7 @@ def _show(store: Store, plan: "RemovalPlan", fmt: str) -> None:
         kept = ", ".join(f"{count} {table}" for table, count in counts.items() if count)
         if kept:
             say(f"computed before this removal, and kept: {kept} (docs/removing.md says how to renew them)")
-    print_rows([{"table": table, "rows": count} for table, count in plan.rows.items()], fmt)
+    print_rows([{"table": table, "rows": count} for table, count in plan.rows.items()], out)
 
 
 def _confirm(plan: "RemovalPlan") -> None:

@@ -4,7 +4,8 @@ import click
 
 from ..store import Store
 from ..store.tags import create_tag, delete_tag, list_tags
-from .console import draw_progress, format_option, open_store, print_rows, say, store_uri
+from .console import draw_progress, open_store, say, store_uri
+from .output import Output, print_rows, rows_options
 
 
 @click.command()
@@ -19,9 +20,9 @@ def init(ctx: click.Context) -> None:
 
 
 @click.command()
-@format_option
+@rows_options
 @click.pass_context
-def info(ctx: click.Context, fmt: str) -> None:
+def info(ctx: click.Context, out: Output) -> None:
     """Show the tables with their rows, versions and sizes on disk, and the unfinished jobs.
 
     Example: attribase -s my.store info
@@ -30,7 +31,7 @@ def info(ctx: click.Context, fmt: str) -> None:
 
     store = open_store(ctx)
     names = ("table", "rows", "version", "versions", "fragments", "bytes")
-    print_rows([{name: getattr(found, name) for name in names} for found in store_info(store)], fmt)
+    print_rows([{name: getattr(found, name) for name in names} for found in store_info(store)], out)
     for job in store.jobs.unfinished():
         say(
             f"unfinished: {job.kind}, {job.done_items} of {job.total_items}; run the same command to continue"
@@ -39,9 +40,9 @@ def info(ctx: click.Context, fmt: str) -> None:
 
 @click.command()
 @click.option("--no-bytes", is_flag=True, help="Do not hash the images, which is the slow part.")
-@format_option
+@rows_options
 @click.pass_context
-def check(ctx: click.Context, no_bytes: bool, fmt: str) -> None:
+def check(ctx: click.Context, no_bytes: bool, out: Output) -> None:
     """Check the store for orphans, missing vectors and changed images; exit with 1 when there is a problem.
 
     Example: attribase -s my.store check
@@ -53,7 +54,7 @@ def check(ctx: click.Context, no_bytes: bool, fmt: str) -> None:
         say("no problems found")
         return
     names = ("check", "table", "count", "message", "hint", "examples")
-    print_rows([{name: getattr(problem, name) for name in names} for problem in problems], fmt)
+    print_rows([{name: getattr(problem, name) for name in names} for problem in problems], out)
     ctx.exit(1)
 
 
@@ -95,9 +96,9 @@ def tag(ctx: click.Context, name: str, delete: bool) -> None:
 
 
 @click.command()
-@format_option
+@rows_options
 @click.pass_context
-def tags(ctx: click.Context, fmt: str) -> None:
+def tags(ctx: click.Context, out: Output) -> None:
     """List the tags, oldest first.
 
     Example: attribase -s my.store tags
@@ -106,7 +107,7 @@ def tags(ctx: click.Context, fmt: str) -> None:
     rows = [
         {"tag": tag.name, "created": tag.created.isoformat(), "tables": len(tag.versions)} for tag in found
     ]
-    if not found and fmt == "table":
+    if not found and out.is_table:
         say("no tags yet: attribase tag NAME")
         return
-    print_rows(rows, fmt)
+    print_rows(rows, out)

@@ -1,58 +1,79 @@
-"""Rows as a table to read, or as CSV, JSON, Arrow or Parquet for programs; written as they come."""
+"""Rows in a format, written as they come: text, data for programs, or a document to read or print.
+
+A file's ending names its format (`format_of`).
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError
 from ..json_values import json_text, json_value
+from .documents import write_html, write_markdown, write_pdf, write_xlsx
 from .python_values import python_rows, python_values
 from .runner import Rows
+from .text import csv_field, table_lines
 
 MAX_ROWS = 100
-MAX_TEXT = 120
-"""Characters of a value in a table."""
-
-MAX_ITEMS = 4
-"""Items of a list in a table."""
 
 ROW_GROUP = 1 << 17
 """Rows of a Parquet row group."""
 
 
 def format_table(table: pa.Table, fmt: str = "table", max_rows: int = MAX_ROWS) -> str | bytes:
-    """`table` in a format: `table`, `csv` and `json` are text, `arrow` (an IPC stream) and `parquet` bytes.
+    """`table` in a format, in memory: bytes for those of `BINARY` (`arrow` is an IPC stream), else text.
 
-    As `write_rows`, in memory.
-
-    Raises InvalidInputError for another format.
+    Raises as `write_rows`.
     """
     out = io.BytesIO()
     write_rows(Rows(table.schema, iter(table.to_batches())), fmt, out, max_rows)
     return out.getvalue() if fmt in BINARY else out.getvalue().decode()
 
 
-def write_rows(rows: Rows, fmt: str, out: BinaryIO, max_rows: int = MAX_ROWS) -> None:
+def write_rows(
+    rows: Rows,
+    fmt: str,
+    out: BinaryIO,
+    max_rows: int = MAX_ROWS,
+    *,
+    width: int | None = None,
+    about: Mapping[str, str] | None = None,
+) -> None:
     """Write rows to `out` as they come, so that a result of any size takes the memory of a batch.
 
     Only `table` is cut, after `max_rows` rows, and ends with the total; the others are complete. JSON is a
-    list of objects with sorted keys; NaN and infinity become null. Text is UTF-8. Names that repeat are
-    numbered (`unique_names`) in JSON and Parquet, whose readers know columns by name.
+    list of objects with sorted keys, JSON lines are one object a line; NaN and infinity become null. Text is
+    UTF-8. Names that repeat are numbered (`unique_names`) in JSON and Parquet, whose readers know columns by
+    name. Numbers of CSV have six decimals, and six digits where they are smaller; JSON, Arrow and
+    Parquet have all digits, xlsx 16.
 
-    Raises InvalidInputError for another format, or a value that the format cannot hold.
+    Args:
+        rows: what is written.
+        fmt: `table`, or a name of `WRITERS` or `DOCUMENTS`.
+        out: where to.
+        max_rows: rows of a `table`.
+        width: characters of a line of a `table`; None cuts nothing.
+        about: lines on what the rows are, for the formats of `DOCUMENTS`: name to text.
+
+    Raises:
+        InvalidInputError: another format, a value that the format cannot hold, or more rows than it can.
+        MissingDependencyError: a PDF without the library that writes it.
     """
-    if fmt != "table" and fmt not in WRITERS:
-        raise InvalidInputError(f"there is no format {fmt!r}", hint=f"use table, {', '.join(WRITERS)}")
+    if fmt != "table" and fmt not in FORMATS:
+        raise InvalidInputError(f"there is no format {fmt!r}", hint=f"use {', '.join(FORMATS)}")
     try:
         if fmt == "table":
-            for line in _table_lines(rows, max_rows):
+            for line in table_lines(rows, max_rows, width):
                 out.write(f"{line}\n".encode())
+        elif fmt in DOCUMENTS:
+            DOCUMENTS[fmt](rows, out, about or {})
         else:
             WRITERS[fmt](rows, out)
     except (pa.ArrowException, ValueError, OverflowError) as error:
@@ -61,6 +82,18 @@ def write_rows(rows: Rows, fmt: str, out: BinaryIO, max_rows: int = MAX_ROWS) ->
             f"the rows cannot be written as {fmt}: {reason}",
             hint="cast the column to text in the statement: column::text",
         ) from error
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's ending names. Raises InvalidInputError for an ending that names none."""
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in ENDINGS:
+        what = f"the ending .{ending}" if ending else "a file without an ending"
+        raise InvalidInputError(
+            f"{what} names no format: {path.name}",
+            hint=f"end it in .{', .'.join(ENDINGS)}, or give --format",
+        )
+    return ENDINGS[ending]
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -75,46 +108,6 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _table_lines(rows: Rows, max_rows: int) -> Iterator[str]:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in rows.schema:
-        kind = column.type
-        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        drawn.add_column(column.name, justify="right" if number else "left", no_wrap=True)
-    total = 0
-    for batch in rows.batches:
-        for row in python_rows(batch.slice(0, max(0, max_rows - total))):
-            drawn.add_row(*(short_text(value) for value in row))
-        total += batch.num_rows
-    text = io.StringIO()
-    console = Console(file=text, width=10_000, markup=False, highlight=False, emoji=False, color_system=None)
-    if len(rows.schema):
-        console.print(drawn)
-    yield from (line.rstrip() for line in text.getvalue().splitlines() if line.strip())
-    if total > max_rows:
-        yield f"({max_rows} of {total} rows)"
-
-
-def short_text(value: Any) -> str:
-    """A value on one line of a table, cut to MAX_TEXT characters."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        items = [short_text(item) for item in value[:MAX_ITEMS]]
-        more = [f"... {len(value)} in all"] if len(value) > MAX_ITEMS else []
-        return f"[{', '.join(items + more)}]"
-    if isinstance(value, bytes):
-        value = value.hex()
-    text = "".join(char if char.isprintable() else " " for char in str(value))
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
-
-
 def _write_csv(rows: Rows, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
@@ -124,12 +117,11 @@ def _write_csv(rows: Rows, out: BinaryIO) -> None:
     text.detach()
 
 
-def csv_field(value: Any) -> Any:
-    """A CSV field: lists and structs as JSON, times in ISO format, numbers that are not finite as text."""
-    if isinstance(value, float):
-        return value
-    field = json_value(value)
-    return json_text(field, sort_keys=True) if isinstance(field, list | dict) else field
+def _write_jsonl(rows: Rows, out: BinaryIO) -> None:
+    names = unique_names(rows.schema.names)
+    for batch in rows.batches:
+        for row in python_rows(batch):
+            out.write(json_text(dict(zip(names, row, strict=True)), sort_keys=True).encode() + b"\n")
 
 
 def _write_json(rows: Rows, out: BinaryIO) -> None:
@@ -202,8 +194,32 @@ def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBat
 WRITERS: dict[str, Callable[[Rows, BinaryIO], None]] = {
     "csv": _write_csv,
     "json": _write_json,
+    "jsonl": _write_jsonl,
     "arrow": _write_arrow,
     "parquet": _write_parquet,
 }
-BINARY = ("arrow", "parquet")
+"""Formats for programs."""
+
+DOCUMENTS: dict[str, Callable[[Rows, BinaryIO, Mapping[str, str]], None]] = {
+    "xlsx": write_xlsx,
+    "md": write_markdown,
+    "html": write_html,
+    "pdf": write_pdf,
+}
+"""Formats to read or print, which say what the rows are."""
+
+FORMATS = ("table", *WRITERS, *DOCUMENTS)
+"""Every format by name."""
+
+BINARY = ("arrow", "parquet", "xlsx", "pdf")
 """The formats that are bytes, not text."""
+
+ENDINGS = {
+    "txt": "table",
+    **{name: name for name in (*WRITERS, *DOCUMENTS)},
+    "ndjson": "jsonl",
+    "feather": "arrow",
+    "htm": "html",
+    "markdown": "md",
+}
+"""The format of each ending of a file."""

@@ -76,7 +76,7 @@ def test_parameters_may_be_named_with_or_without_their_sign(run):
 
 @pytest.mark.parametrize("fmt", ["arrow", "parquet"])
 def test_binary_formats_are_refused_on_a_terminal(run, monkeypatch, tmp_path, fmt):
-    monkeypatch.setattr("attribase.commands.console.stdout_is_terminal", lambda: True)
+    monkeypatch.setattr("attribase.commands.output.stdout_is_terminal", lambda: True)
     refused = run("query", "sql", STATEMENT, "--format", fmt)
     assert refused.exit_code == 1
     assert refused.stdout_bytes == b""

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.query import format_table, run_sql
-from attribase.query.sql.formats import write_rows
+from attribase.query.sql.formats import format_of, write_rows
 from attribase.query.sql.runner import Rows
 from attribase.store import InvalidInputError, Store
 
@@ -110,6 +111,44 @@ def test_long_values_are_cut_and_markup_is_text():
     assert max(map(len, text.splitlines())) < 200
     assert "[red]b[/red]" in text
     assert "100 in all" in text
+
+
+def test_a_table_is_cut_to_a_width_but_no_number_is():
+    table = pa.table({"n": [1234567.5], "caption": ["a long caption " * 5], "creator": ["someone " * 5]})
+    out = io.BytesIO()
+    write_rows(Rows(table.schema, iter(table.to_batches())), "table", out, width=60)
+    lines = out.getvalue().decode().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "1.23457e+06" in lines[-1]
+    assert lines[-1].count("…") == 2
+
+
+def test_csv_has_six_decimals_and_six_digits_of_small_numbers():
+    numbers = [0.10909090909090909, 1764198318.1234567, 1.23456789e-7, 1e22, 0.5, 0.0, float("-inf")]
+    read = format_table(pa.table({"x": numbers, "y": pa.array([0.1] * 7, pa.float32())}), "csv").split()[1:]
+    assert [row.split(",")[0] for row in read] == [
+        "0.109091",
+        "1764198318.123457",
+        "1.23457e-07",
+        "1e+22",
+        "0.5",
+        "0.0",
+        "-inf",
+    ]
+    assert {row.split(",")[1] for row in read} == {"0.1"}
+
+
+def test_json_lines_are_the_objects_of_json(rows):
+    lines = format_table(rows, "jsonl").splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(format_table(rows, "json"))
+
+
+def test_an_ending_names_a_format_and_an_unknown_one_is_refused():
+    names = {"a.csv": "csv", "b.XLSX": "xlsx", "c.d.ndjson": "jsonl", "e.htm": "html", "f.txt": "table"}
+    assert {name: format_of(Path(name)) for name in names} == names
+    for name in ("a.foo", "rows", ".csv"):
+        with pytest.raises(InvalidInputError, match="names no format"):
+            format_of(Path(name))
 
 
 def test_an_unknown_format_is_refused(rows):

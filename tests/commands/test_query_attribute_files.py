@@ -1,0 +1,77 @@
+"""`query attribute`: folders of pictures, and the files that answers are written to."""
+
+import io
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from attribase.cli import cli
+from click.testing import CliRunner
+from PIL import Image
+
+
+@pytest.fixture
+def run(small):
+    small.calibrate(0.2, 0.0)
+
+    def invoke(*arguments):
+        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
+
+    return invoke
+
+
+def picture(colour, side=40):
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+class Ones:
+    """A network that finds the same in every picture."""
+
+    captions = False
+
+    def encode(self, images):
+        return np.ones((len(images), 16), np.float32)
+
+
+def test_a_folder_stands_for_its_pictures_and_one_bad_picture_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("attribase.query.session.Snapshot.network", lambda *_: Ones())
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "b.png").write_bytes(picture("red"))
+    (folder / "deep" / "A.JPG").write_bytes(picture("blue"))
+    (folder / "c.png").write_bytes(b"not a picture")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.png").write_bytes(b"")
+    good = [str(folder / "b.png"), str(folder / "deep" / "A.JPG")]
+    for together in (1, 256):
+        monkeypatch.setattr("attribase.commands.attribute.TOGETHER", together)
+        said = run(str(folder), "m0-s0", "-k", "1", "-o", str(tmp_path / "rows.jsonl"))
+        assert said.exit_code == 1
+        assert said.stderr.count("error: ") == 1
+        assert f"error: {folder / 'c.png'}: the bytes are in no known image format" in said.stderr
+        answers = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert [one["query"] for one in answers] == [good[0], str(folder / "c.png"), good[1], "m0-s0"]
+        assert ["error" in one for one in answers] == [False, True, False, False]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused = run(str(empty))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "has no picture" in refused.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet", "html", "pdf", "md"])
+def test_a_file_takes_its_format_from_its_ending(run, tmp_path, ending):
+    file = tmp_path / f"answer.{ending}"
+    said = run("m0-s0", "-k", "3", "-o", str(file))
+    assert (said.exit_code, said.stdout) == (0, "")
+    results = json.loads(run("m0-s0", "-k", "3", "--format", "json").stdout)["results"]
+    ids = [one["image_id"] for one in results]
+    read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "xlsx": pl.read_excel}.get(ending)
+    if read:
+        assert read(file)["image_id"].to_list() == ids
+    else:
+        head = {"html": b"<!doctype html>", "pdf": b"%PDF-", "md": b"| query |"}[ending]
+        assert file.read_bytes().startswith(head)
