@@ -18,6 +18,9 @@ from click.testing import CliRunner
 
 from ..query.ranked import Ranked, fill
 
+NEAR = "efficientnet-lite0"
+"""The encoder that the page's statements name, as the demo's store has it."""
+
 PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 
 
@@ -28,7 +31,9 @@ def blocks(language):
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
     """A store that gives every question something to answer, tagged `before` and changed since."""
-    ranked = fill(Ranked(Store.create(tmp_path_factory.mktemp("page") / "my.store")))
+    ranked = fill(
+        Ranked(Store.create(tmp_path_factory.mktemp("page") / "my.store")), NEAR, "thumbnail", "best"
+    )
     store = ranked.store
     store.upsert("members", [{"collection": "gallery", "image_id": name} for name in ("o0e", "o1e")])
     store.upsert(
@@ -50,13 +55,13 @@ def uri(tmp_path_factory):
     embed(store, ranked)
     store.tag("before")
     store.upsert("members", [{"collection": "gallery", "image_id": "late"}])
-    ranked.run("near", "tuned", "objects", "gpt", skill=1.0)
+    ranked.run(NEAR, "best", "objects", "gpt", skill=1.0)
     return store.uri
 
 
 def embed(store, ranked):
     """Vectors of all that was drawn: samples lie near the mean exemplar of their model. Calibrated."""
-    rng, table = np.random.default_rng(0), store.ensure_vectors("near", 8)
+    rng, table = np.random.default_rng(0), store.ensure_vectors(NEAR, 8)
     near = {name: rng.normal(size=8) for row in ranked.models.values() for name in row["exemplar_ids"]}
     vectors = [{"item_id": name, "item_kind": "image", "base": row.tolist()} for name, row in near.items()]
     for name, row in ranked.samples.items():
@@ -64,8 +69,8 @@ def embed(store, ranked):
         base = own + rng.normal(size=8)
         vectors.append({"item_id": name, "item_kind": "sample", "base": base.tolist()})
     store.upsert(table, vectors)
-    store.upsert("encoders", [{"encoder": "near", "dim": 8}])
-    fitted = {"calibration_id": key_id("near", "none"), "encoder": "near", "mapper": "none"}
+    store.upsert("encoders", [{"encoder": NEAR, "dim": 8}])
+    fitted = {"calibration_id": key_id(NEAR, "none"), "encoder": NEAR, "mapper": "none"}
     store.upsert("calibrations", [fitted | {"tau": 0.2, "lambda": 0.3}])
 
 
@@ -85,8 +90,8 @@ def test_the_changes_since_a_tag_are_those_that_were_made(uri):
     (statement,) = (text for text in blocks("sql") if "full join before.metrics" in text)
     (row,) = run_sql(uri, statement).to_pylist()
     assert (row["encoder"], row["mapper"], row["case_name"], row["scheme"]) == (
-        "near",
-        "tuned",
+        NEAR,
+        "best",
         "objects",
         "gpt",
     )

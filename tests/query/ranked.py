@@ -122,8 +122,8 @@ class Ranked:
         return recalls | {"ap": float(average_precision_score(right, scores))}
 
 
-def fill(ranked: Ranked) -> Ranked:
-    """Two cases, two splits, two encoders, three mappers (one ranked half the samples)."""
+def fill(ranked: Ranked, near: str = "near", far: str = "far", mapper: str = "tuned") -> Ranked:
+    """Two cases, two splits, a good and a worse encoder, three mappers (one ranked half the samples)."""
     for n in range(6):
         ranked.model(f"o{n}", [f"o{n}e"], "objects", category="toy")
     style = {"concept_kind": "style", "category": "art"}
@@ -133,11 +133,11 @@ def fill(ranked: Ranked) -> Ranked:
     ranked.model(
         "s5", ["s0e0", "s0e1"], "styles", concept="concept of s0", **style
     )  # the exemplars of s0 again
-    for encoder, skill in (("near", 3.0), ("far", 0.5)):
-        for mapper, more in (("none", 0.0), ("tuned", 1.0)):
+    for encoder, skill in ((near, 3.0), (far, 0.5)):
+        for learned, more in (("none", 0.0), (mapper, 1.0)):
             for case, split in (("objects", "test"), ("styles", "test"), ("styles", "val")):
                 for scheme in SCHEMES:
-                    ranked.run(encoder, mapper, case, scheme, split=split, skill=skill + more)
+                    ranked.run(encoder, learned, case, scheme, split=split, skill=skill + more)
     some = [name for name in ranked.samples if name.endswith(("0", "1"))]
-    ranked.run("near", "half", "objects", "gpt", skill=3.0, only=some)
+    ranked.run(near, "half", "objects", "gpt", skill=3.0, only=some)
     return ranked
