@@ -18,7 +18,7 @@ from ...runtime.encode import encode_image, encode_pixels, is_pixels
 from ...store.errors import AttribaseError, DataError, InvalidInputError, NotFoundError
 from ...store.ids import content_id
 from ...store.lookup import locate
-from .request import Question
+from .request import NamedImage, Question
 
 if TYPE_CHECKING:
     from ..search import SearchSpace
@@ -127,6 +127,8 @@ def _parse(question: object, files: bool) -> ParsedQuestion:
     """Text that names no file can only be a sample."""
     if isinstance(question, AttribaseError):
         return ParsedQuestion("", error=question)
+    if isinstance(question, NamedImage):
+        return _parse_named(question)
     if isinstance(question, bytes):
         return ParsedQuestion(content_id(question), data=question)
     if isinstance(question, Image.Image) or (isinstance(question, np.ndarray) and is_pixels(question)):
@@ -151,6 +153,15 @@ def _parse(question: object, files: bool) -> ParsedQuestion:
         parsed.fail(error)
     else:
         parsed.sample = str(question) if parsed.data is None else None
+    return parsed
+
+
+def _parse_named(image: NamedImage) -> ParsedQuestion:
+    parsed = ParsedQuestion(image.name, named=True)
+    if image.error is None:
+        parsed.data = image.data
+    else:
+        parsed.fail(image.error)
     return parsed
 
 

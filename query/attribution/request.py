@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
-from ...store.errors import InvalidInputError
+from ...store.errors import AttribaseError, InvalidInputError
 from ..search import METHODS, POOLS
 
 if TYPE_CHECKING:
@@ -23,9 +23,22 @@ METADATA_FIELD = "metadata."
 
 DEFAULT_LIMIT = 10_000
 
-Question: TypeAlias = "str | PathLike[str] | bytes | Image.Image | NDArray[Any]"
-"""A stored sample's id or uri, an image file, its bytes, a PIL image, an array of pixels (height, width, 3),
-or a generated image's raw feature (dim,)."""
+
+@dataclass(frozen=True)
+class NamedImage:
+    """The bytes of an image file, and the name that its answer has: that of a file that was uploaded.
+
+    `error`: why it is refused, if it is.
+    """
+
+    name: str
+    data: bytes
+    error: AttribaseError | None = None
+
+
+Question: TypeAlias = "str | PathLike[str] | bytes | NamedImage | Image.Image | NDArray[Any]"
+"""A stored sample's id or uri, an image file, its bytes (with a name, if any), a PIL image, an array of
+pixels (height, width, 3), or a generated image's raw feature (dim,)."""
 
 
 class RequestOptions(TypedDict, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from ....store.errors import AttribaseError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
 from ...attribution.answer import Answer, FailedQuestion, flat_table
 from ...attribution.attribute import answer_all, answer_each
-from ...attribution.request import Question, Request
+from ...attribution.request import NamedImage, Question, Request
 from ...session import Snapshot
 from ..options import ServiceOptions
 from ..pictures import check_image_size
@@ -35,6 +36,9 @@ from ..service import ServiceDep
 router = APIRouter()
 
 FORM = "multipart/form-data"
+
+NAME = 200
+"""Characters of the name of an uploaded file that its answer has."""
 
 
 @router.post(
@@ -59,7 +63,7 @@ async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     return json_response({"answers": values} if several else values[0])
 
 
-async def _read_queries(request: HttpRequest) -> tuple[list[Query | bytes], AttributeOptions, bool]:
+async def _read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
     """The questions, how to answer them, and whether the response is a list of answers."""
     kind = media_type(request)
     if kind == FORM:
@@ -74,15 +78,15 @@ async def _read_queries(request: HttpRequest) -> tuple[list[Query | bytes], Attr
     return list(body.all_queries()), body, body.queries is not None
 
 
-async def _read_form(form: FormData) -> tuple[list[Query | bytes], AttributeOptions, bool]:
+async def _read_form(form: FormData) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
     """As `_read_queries`. Fields of a form are text, so numbers are converted."""
-    queries: list[Query | bytes] = []
+    queries: list[Query | NamedImage] = []
     fields: dict[str, Any] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             if name != "image":
                 raise InvalidInputError(f"there is no file field {name[:100]!r}", hint="call it `image`")
-            queries.append(await value.read())
+            queries.append(NamedImage(_file_name(value), await value.read()))
         elif name in fields:
             raise InvalidInputError(f"the field {name[:100]!r} is given twice", hint="give it once")
         else:
@@ -100,6 +104,12 @@ async def _read_form(form: FormData) -> tuple[list[Query | bytes], AttributeOpti
             "the form has no `image` file and no `sample`", hint="curl -F image=@picture.png"
         )
     return queries, options, len(queries) > 1
+
+
+def _file_name(file: UploadFile) -> str:
+    """The name of an uploaded file without its folders; empty where the client sent none."""
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(char for char in name if char.isprintable())[:NAME]
 
 
 def _check_counts(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
@@ -120,7 +130,7 @@ def _check_counts(count: int, options: AttributeOptions, limits: ServiceOptions)
 
 def _answer(
     snapshot: Snapshot,
-    queries: Sequence[Query | bytes],
+    queries: Sequence[Query | NamedImage],
     options: AttributeOptions,
     limits: ServiceOptions,
     several: bool,
@@ -134,13 +144,16 @@ def _answer(
         try:
             questions.append(_question(query, limits.pixels))
         except AttribaseError as error:
-            questions.append(error)
+            questions.append(replace(query, error=error) if isinstance(query, NamedImage) else error)
     return answer_each(snapshot, questions, request)
 
 
-def _question(query: Query | bytes, pixel_limit: int) -> Question:
-    if isinstance(query, bytes) or query.image is not None:
-        data = query if isinstance(query, bytes) else decode_base64_image(query.image or "")
+def _question(query: Query | NamedImage, pixel_limit: int) -> Question:
+    if isinstance(query, NamedImage):
+        check_image_size(query.data, pixel_limit)
+        return query if query.name else query.data
+    if query.image is not None:
+        data = decode_base64_image(query.image)
         check_image_size(data, pixel_limit)
         return data
     return query.sample if query.sample is not None else feature_vector(query.vector or [])

@@ -1,6 +1,7 @@
 """POST /v1/attribute: every way to ask, against a few lines of numpy."""
 
 import base64
+import hashlib
 import json
 
 import pyarrow as pa
@@ -123,8 +124,20 @@ def test_a_bad_file_of_several_is_an_error_in_its_place(client):
     files = [("image", (f"{name}.png", data)) for name, data in (("a", picture(3)), ("b", b"<html>"))]
     answers = client.post("/v1/attribute", files=files, data={"k": "2"}).json()["answers"]
     assert ["error" in one for one in answers] == [False, True]
+    assert [one["query"] for one in answers] == ["a.png", "b.png"]
+    assert answers[1]["error"]["message"] == "b.png: the bytes are in no known image format"
     alone = client.post("/v1/attribute", files=files[1:], data={"k": "2"})
     assert alone.status_code == 422
+
+
+@pytest.mark.usefixtures("encoding")
+def test_an_answer_keeps_the_name_of_its_file_without_folders(client):
+    names = {"a.png": "a.png", "C:\\me\\b.png": "b.png", "up/../c.png": "c.png"}
+    for sent, kept in names.items():
+        answer = client.post("/v1/attribute", files={"image": (sent, picture(3))}, data={"k": "1"}).json()
+        assert answer["query"] == kept
+    body = {"image": base64.b64encode(picture(3)).decode(), "k": 1}
+    assert client.post("/v1/attribute", json=body).json()["query"] == hashlib.sha256(picture(3)).hexdigest()
 
 
 def test_the_answer_counts_images_in_the_pool_with_a_vector_and_compared(client, world):
