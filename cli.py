@@ -17,6 +17,7 @@ from .commands import query as report
 from .commands import remove as removal
 from .commands import store as maintain
 from .commands import store as tag
+from .commands import upgrade as upgrading
 from .commands.console import CommandGroup, print_error
 from .store import AttribaseError
 from .store.damage import explain
@@ -30,7 +31,7 @@ ingest.ingest.add_command(removal.readmit)
 query.query.add_command(report.report)
 query.query.add_command(serve.serve)
 
-MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact)
+MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 
 
 class ErrorsAsExits(CommandGroup):

@@ -1,20 +1,26 @@
 """The paths of a store: `<uri>/<table>.lance`, `<uri>/files/...` and the marker `<uri>/store.json`.
 
-The marker holds the format of the store and the hash of its tables' schema. It is written last when a store
-is created, and whole (temporary file, then rename), so a folder without it is no store, also after a creation
-was killed. Remote stores (`s3://...`) go through Lance's object stores: instead of the marker they have the
-table that is created last, and no side files.
+The marker holds the format of the store, the version of attribase that wrote it and the hash of its tables'
+schema. It is written last when a store is created, and whole (temporary file, then rename), so a folder
+without it is no store, also after a creation was killed. Remote stores (`s3://...`) go through Lance's object
+stores: instead of the marker they have the table that is created last, and no side files.
 """
 
 import json
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .errors import ConflictError, InvalidInputError, NotFoundError
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format, in which stores are made. It grows when an earlier attribase could no longer write one.
+
+2: `failures` has the key (stage, source, item) instead of (stage, item), and `tombstones` is honoured.
+"""
+
 MARKER = "store.json"
 SUFFIX = ".lance"
 
@@ -74,37 +80,70 @@ class Layout:
         """Whether the folder has the marker. Remote stores never do."""
         return self.local and Path(self.uri, MARKER).is_file()
 
-    def write_marker(self, schema_id: str) -> None:
-        """Write the marker, unless it is there with this `schema_id` or the store is remote."""
-        if self.local and not self.has_schema(schema_id):
-            marker = {"attribase": {"format": FORMAT, "schema": schema_id}}
-            write_atomically(Path(self.uri, MARKER), json.dumps(marker).encode())
+    def format(self) -> int:
+        """The format that the marker names; FORMAT for a remote store, which has no marker.
 
-    def has_schema(self, schema_id: str) -> bool:
-        """Whether the marker says that the tables have this schema. Remote stores have no marker."""
-        if not self.marked():
-            return False
-        marker = json.loads(Path(self.uri, MARKER).read_text())
-        return bool(marker["attribase"].get("schema") == schema_id)
-
-    def check_marker(self) -> None:
-        """Raise NotFoundError where there is no store, ConflictError for an unknown format."""
+        Raises NotFoundError where there is no store, ConflictError for a marker of something else.
+        """
         if not self.local:
-            return
+            return FORMAT
         marker = Path(self.uri, MARKER)
         try:
-            version = json.loads(marker.read_text())["attribase"]["format"]
+            found = json.loads(marker.read_text())["attribase"]["format"]
         except (FileNotFoundError, NotADirectoryError):
             raise not_a_store(self.uri) from None
         except (ValueError, KeyError, TypeError) as error:
+            raise not_a_marker(marker) from error
+        if type(found) is not int or found < 1:
+            raise not_a_marker(marker)
+        return found
+
+    def write_marker(self, schema_id: str, *, format: int | None = None) -> None:  # noqa: A002
+        """Write the marker, unless it says so already or the store is remote.
+
+        `format`: left out, that of the marker, or FORMAT where there is none.
+        """
+        if not self.local:
+            return
+        number = format or (self.format() if self.marked() else FORMAT)
+        if self.has_schema(schema_id) and self.format() == number:
+            return
+        marker = {"attribase": {"format": number, "schema": schema_id, "software": software_version()}}
+        write_atomically(Path(self.uri, MARKER), json.dumps(marker).encode())
+
+    def has_schema(self, schema_id: str) -> bool:
+        """Whether the marker says that the tables have this schema. Remote stores have no marker."""
+        return self.marked() and self._marker().get("schema") == schema_id
+
+    def check_marker(self) -> None:
+        """Raise NotFoundError where there is no store, ConflictError for a format newer than FORMAT."""
+        found = self.format()
+        if found > FORMAT:
+            writer = self._marker().get("software")
             raise ConflictError(
-                f"{marker} is not the marker of a store", hint="does the folder belong to another tool?"
-            ) from error
-        if not isinstance(version, int) or version > FORMAT:
-            raise ConflictError(
-                f"{self.uri} has store format {version}; this attribase knows up to {FORMAT}",
-                hint="upgrade attribase: pip install -U attribase",
+                f"{self.uri} has store format {found}; this attribase knows up to {FORMAT}",
+                hint=f"upgrade attribase: pip install -U attribase (version {software_version()} is installed"
+                + (f", {writer} wrote the store)" if writer else ")"),
             )
+
+    def _marker(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(Path(self.uri, MARKER).read_text())["attribase"]
+        return found
+
+
+def software_version() -> str:
+    """The version of attribase that is installed."""
+    try:
+        return version("attribase")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
+
+
+def not_a_marker(marker: Path) -> ConflictError:
+    """The error for a `store.json` that attribase did not write."""
+    return ConflictError(
+        f"{marker} is not the marker of a store", hint="does the folder belong to another tool?"
+    )
 
 
 def not_a_store(uri: str) -> NotFoundError:

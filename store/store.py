@@ -19,7 +19,7 @@ from .schema import TABLES, vectors_schema, views_schema
 from .tables import Tables, create_table
 from .tags import Tag, create_tag, list_tags
 from .tombstones import Tombstone, guarded_upsert, read_tombstones, removed_from
-from .upgrade import schema_id, upgrade
+from .upgrade import schema_id, upgrade_at_opening
 from .vectors import ensure_vector_table, set_column
 
 
@@ -46,7 +46,7 @@ class Store(Tables):
         store.layout.make_folder()
         for table, wanted in TABLES.items():
             create_table(store.layout, table, wanted)
-        if upgrade(store):
+        if upgrade_at_opening(store):
             store.layout.write_marker(schema_id())
         return cls.open(uri)
 
@@ -54,13 +54,14 @@ class Store(Tables):
     def open(cls, uri: str | Path) -> "Store":
         """The store at `uri`, with what an earlier version did not give it (upgrade.py).
 
-        Raises NotFoundError when there is none, ConflictError for a newer format.
+        Raises NotFoundError when there is none, ConflictError for a newer format and for an older one that
+        `attribase upgrade` has to change.
         """
         store = cls(Layout.of(uri))
         store.layout.check_marker()
         if not store.layout.local and "jobs" not in store.tables():
             raise not_a_store(store.uri)
-        if not store.layout.has_schema(schema_id()) and upgrade(store):
+        if not store.layout.has_schema(schema_id()) and upgrade_at_opening(store):
             with contextlib.suppress(OSError):  # a store that cannot be written
                 store.layout.write_marker(schema_id())
         return store

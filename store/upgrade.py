@@ -1,10 +1,14 @@
-"""Bringing a store that an earlier version of attribase made to the schema of this one.
+"""Bringing a store that an earlier version of attribase made to the schema and the format of this one.
 
-What earlier versions did not have is added when a store is opened: an empty table, a column of nulls. A small
-table whose key has changed is written anew in one commit. A table that every version had is never created
-here: where it is missing, it was lost, and `attribase check` says so.
+What an earlier version can still read and write is changed when a store is opened: a table or column that it
+did not have is added, empty. What it could not is changed by `attribase upgrade` alone, which shows its plan
+first: a small table whose key has changed is written anew in one commit, and the format's number grows, so
+that the earlier version refuses the store. A table that every version had is never created here: where it is
+missing, it was lost, and `attribase check` says so.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -12,7 +16,10 @@ import lance
 import pyarrow as pa
 
 from .columns import key_columns
+from .errors import ConflictError
 from .ids import key_id
+from .jobs import Step
+from .layout import FORMAT
 from .retries import with_retries
 from .schema import LATER_TABLES, TABLES
 from .tables import STORAGE_VERSION, Tables, create_table
@@ -40,32 +47,116 @@ def schema_id() -> str:
     )
 
 
-def upgrade(tables: Tables) -> bool:
+@dataclass(frozen=True)
+class Change:
+    """What a table of an earlier version lacks.
+
+    Attributes:
+        table: its name.
+        columns: that it lacks; all of them where the table is missing.
+        rows: that it has; None where the table is missing.
+        rewrite: whether it is written anew, after which an earlier attribase can no longer write it.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    rows: int | None
+    rewrite: bool
+
+    @property
+    def action(self) -> str:
+        """What is done about it: `add table`, `add columns` or `write anew`."""
+        if self.rewrite:
+            return "write anew"
+        return "add table" if self.rows is None else "add columns"
+
+
+def plan_upgrade(tables: Tables) -> list[Change]:
+    """What all tables lack, without changing anything. Damaged tables are left out: see `attribase check`."""
+    return _plan(tables)[0]
+
+
+def _plan(tables: Tables) -> tuple[list[Change], bool]:
+    """The changes, and whether every table could be read."""
+    there, changes, read = set(tables.tables()), list[Change](), True
+    for table, wanted in TABLES.items():
+        if table not in there:
+            if table in LATER_TABLES:
+                changes.append(Change(table, tuple(wanted.names), None, rewrite=False))
+            continue
+        try:
+            change = _lacking(table, tables.dataset(table), wanted)
+        except (OSError, ValueError, RuntimeError):
+            read = False
+            continue
+        if change is not None:
+            changes.append(change)
+    return changes, read
+
+
+def upgrade(tables: Tables) -> Iterator[Step]:
+    """Make every change of the plan, then note the format. Safe to kill, and to run from many processes.
+
+    Rows that other writers commit meanwhile are kept; old versions of a table stay until `attribase compact`.
+    """
+    changes = plan_upgrade(tables)
+    for done, change in enumerate(changes, 1):
+        _make(tables, change)
+        yield Step("upgrade", done, len(changes), f"{change.table}: {change.action}")
+    if not plan_upgrade(tables):
+        tables.layout.write_marker(schema_id(), format=FORMAT)
+
+
+def upgrade_at_opening(tables: Tables) -> bool:
     """Add the tables and columns that earlier versions did not have. Returns whether all are there now.
 
     Safe to run at once from many processes and after a kill. Leaves a store that cannot be written as it is:
     what it lacks is read as empty or null (`Tables.read`). Leaves a damaged table to what reads it.
+
+    Raises ConflictError where a table must be written anew, before anything is changed.
     """
-    done = True
-    there = set(tables.tables())
-    for table, wanted in TABLES.items():
+    changes, done = _plan(tables)
+    anew = [change.table for change in changes if change.rewrite]
+    if anew:
+        raise ConflictError(
+            f"an earlier attribase made {tables.uri}: {', '.join(anew)} must be written anew for this one",
+            hint=f"see what changes, then do it: attribase -s {tables.uri} upgrade --dry-run",
+        )
+    for change in changes:
         try:
-            if table in there:
-                with_retries(f"upgrading {table}", lambda t=table, w=wanted: _upgrade_table(tables, t, w))  # type: ignore[misc]
-            elif table in LATER_TABLES:
-                create_table(tables.layout, table, wanted)
+            _make(tables, change)
         except (OSError, ValueError, RuntimeError):
             done = False
     return done
 
 
+def _lacking(table: str, dataset: lance.LanceDataset, wanted: pa.Schema) -> Change | None:
+    missing = [field for field in wanted if field.name not in dataset.schema.names]
+    rewrite = key_columns(dataset.schema) != key_columns(wanted) or not all(
+        field.nullable for field in missing
+    )
+    if not (missing or rewrite):
+        return None
+    return Change(table, tuple(field.name for field in missing), int(dataset.count_rows()), rewrite)
+
+
+def _make(tables: Tables, change: Change) -> None:
+    wanted = TABLES[change.table]
+    if change.rows is None:
+        create_table(tables.layout, change.table, wanted)
+    else:
+        with_retries(f"upgrading {change.table}", lambda: _upgrade_table(tables, change.table, wanted))
+
+
 def _upgrade_table(tables: Tables, table: str, wanted: pa.Schema) -> None:
     dataset = tables.dataset(table)
-    missing = [field for field in wanted if field.name not in dataset.schema.names]
-    if key_columns(dataset.schema) != key_columns(wanted) or not all(field.nullable for field in missing):
+    change = _lacking(table, dataset, wanted)
+    if change is None:  # another process was first
+        return
+    if change.rewrite:
         _rewrite(dataset, table, wanted)
-    elif missing:
-        dataset.add_columns(missing)  # writes only the schema
+    else:
+        dataset.add_columns([wanted.field(name) for name in change.columns])  # writes only the schema
 
 
 def _rewrite(dataset: lance.LanceDataset, table: str, wanted: pa.Schema) -> None:

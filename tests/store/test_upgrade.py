@@ -11,8 +11,9 @@ from attribase.store import Store
 from attribase.store import schema as schema_module
 from attribase.store import upgrade as upgrade_module
 from attribase.store.columns import key, key_columns, text
-from attribase.store.errors import NotFoundError
+from attribase.store.errors import ConflictError, NotFoundError
 from attribase.store.schema import FAILURES, TABLES
+from attribase.store.upgrade import upgrade
 
 from .sample_rows import IMAGE
 
@@ -74,7 +75,7 @@ def test_a_table_that_an_earlier_version_did_not_have_is_added_at_opening(earlie
 
 def test_a_store_is_upgraded_once(earlier, monkeypatch):
     Store.open(earlier.uri)
-    monkeypatch.setattr("attribase.store.store.upgrade", None)
+    monkeypatch.setattr("attribase.store.store.upgrade_at_opening", None)
     assert Store.open(earlier.uri).count("tombstones") == 0
 
 
@@ -110,6 +111,9 @@ def test_a_table_with_another_key_is_written_anew_with_its_rows(earlier, new_sch
     rows = rows.set_column(3, "at", rows["at"].cast(pa.timestamp("us"))).cast(OLD_FAILURES)
     write_table(earlier, "failures", rows.to_pylist(), OLD_FAILURES)
     new_schema("failures", NEW_FAILURES)
+    with pytest.raises(ConflictError, match="failures must be written anew"):
+        Store.open(earlier.uri)
+    list(upgrade(earlier))
     store = Store.open(earlier.uri)
     assert key_columns(store.schema("failures")) == ["stage", "origin", "item"]
     (kept,) = store.read("failures").to_pylist()
@@ -134,6 +138,7 @@ def test_rows_that_were_committed_while_a_table_is_written_anew_are_kept(earlier
         return convert(stored, wanted)
 
     monkeypatch.setattr(upgrade_module, "_in_schema", late)
+    list(upgrade(earlier))
     store = Store.open(earlier.uri)
     assert sorted(store.read("failures", ["item"])["item"].to_pylist()) == ["a.png", "b.png"]
 
