@@ -21,6 +21,7 @@ from .commands import upgrade as upgrading
 from .commands.console import CommandGroup, print_error
 from .store import AttribaseError
 from .store.damage import explain
+from .store.extras import missing_extra
 
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
@@ -49,7 +50,7 @@ class ErrorsAsExits(CommandGroup):
             )
             ctx.exit(130)
         except BaseException as error:  # a panic of Lance is no Exception
-            shown = explain(error, str(ctx.find_root().obj or ""))
+            shown = missing_extra(error) or explain(error, str(ctx.find_root().obj or ""))
             shown = shown or (error if isinstance(error, AttribaseError) else None)
             if shown is None:
                 raise

@@ -8,15 +8,16 @@ from ..store import InvalidInputError
 from ..store.layout import FORMAT, Layout
 from ..store.tables import Tables
 from ..store.upgrade import Change, plan_upgrade
-from .console import draw_progress, format_option, print_rows, say, store_uri
+from .console import draw_progress, say, store_uri
+from .output import Output, print_rows, rows_options
 
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@format_option
+@rows_options
 @click.pass_context
-def upgrade(ctx: click.Context, dry_run: bool, yes: bool, fmt: str) -> None:
+def upgrade(ctx: click.Context, dry_run: bool, yes: bool, out: Output) -> None:
     """Bring a store that an earlier attribase made to the present format. Shows what changes, then asks.
 
     Tables and columns that only come new are also added when a store is opened. Only this command writes a
@@ -35,7 +36,7 @@ def upgrade(ctx: click.Context, dry_run: bool, yes: bool, fmt: str) -> None:
         say(f"{tables.uri} has store format {FORMAT}: there is nothing to upgrade")
         return
     say(f"{tables.uri}: store format {before} becomes {FORMAT}")
-    print_rows([_row(change) for change in changes], fmt)
+    print_rows([_row(change) for change in changes], out)
     if dry_run:
         say("nothing was changed: run it without --dry-run")
         return

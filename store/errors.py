@@ -13,6 +13,7 @@
     ├── BusyError                      503   1     a statement or request that found no worker
     │   ├── OverloadedError            503   -     a request while too many others wait
     │   └── NotReadyError              503   -     a request while the service starts or stops
+    ├── MissingExtraError              501   1     what an extra has that is not installed
     └── RequestError                   500   -     base of what is wrong with the HTTP request itself
         ├── UnauthorizedError          401   -     no token, or a wrong one
         ├── ForbiddenError             403   -     another site's page, or a statement that writes
@@ -108,6 +109,12 @@ class OverloadedError(BusyError):
 
 class NotReadyError(BusyError):
     """The service is starting or stopping."""
+
+
+class MissingExtraError(AttribaseError):
+    """It needs a library that is not installed: one of those that an extra of the package has."""
+
+    status = 501
 
 
 class RequestError(AttribaseError):

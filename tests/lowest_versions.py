@@ -52,7 +52,8 @@ for file in sorted(root.rglob("*.py")):
 
 def lowest(project: Path) -> dict[str, str]:
     """By name, `name==version` of the lower bound of each light dependency in `project`, a pyproject.toml."""
-    declared = tomllib.loads(project.read_text())["project"]["dependencies"]
+    listed = tomllib.loads(project.read_text())["project"]
+    declared = listed["dependencies"] + listed.get("optional-dependencies", {}).get("full", [])
     pins = {}
     for requirement in map(Requirement, declared):
         name = canonicalize_name(requirement.name)

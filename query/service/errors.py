@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from ...store.damage import explain
 from ...store.errors import AttribaseError
+from ...store.extras import missing_extra
 from ...store.storage_errors import is_storage_error
 
 log = logging.getLogger("attribase.service")
@@ -76,6 +77,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def handle_unexpected(request: Request, error: Exception) -> Response:
+        if missing := missing_extra(error):
+            return error_response(missing)
         if is_storage_error(error):
             return storage_error(error, request.app.state.service.store.uri)
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
