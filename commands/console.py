@@ -100,6 +100,14 @@ def _draw_lines(steps: Iterable[Step]) -> Step | None:
     return last
 
 
+def human_size(size: int) -> str:
+    """Bytes in a unit that is read at a glance: 386 MB."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} B"
+
+
 def say(message: str) -> None:
     """Print a message on stderr."""
     click.echo(message, err=True)

@@ -46,7 +46,7 @@ def _table_info(store: Store, table: str) -> TableInfo:
     if store.layout.local:
         folder = Path(store.layout.table(table))
         versions = len(list(folder.glob("_versions/*.manifest")))
-        size = sum(_size(path) for path in folder.rglob("*"))
+        size = size_of(folder)
     return TableInfo(
         table=table,
         rows=int(dataset.count_rows()),
@@ -55,6 +55,11 @@ def _table_info(store: Store, table: str) -> TableInfo:
         fragments=len(dataset.get_fragments()),
         bytes=size,
     )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder, at any depth."""
+    return sum(_size(path) for path in folder.rglob("*"))
 
 
 def _size(path: Path) -> int:
@@ -85,13 +90,19 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
 
 def compact_files(store: Store, table: str, *, drop_deleted: bool = False) -> None:
     """Merge the small fragments of a table; with `drop_deleted` rewrite all that have a deleted row."""
-    dataset = store.dataset(table)
-    options: dict[str, float] = {"batch_size": BLOB_BATCH} if blob_columns(dataset.schema) else {}
+    options = compaction_options(store, table)
     if drop_deleted:
         options["materialize_deletions_threshold"] = 0.0
+    store.dataset(table).optimize.compact_files(**options)
+
+
+def compaction_options(store: Store, table: str) -> dict[str, float]:
+    """How the fragments of a table are merged: options of Lance's compaction."""
+    blobs = blob_columns(store.schema(table))
+    options: dict[str, float] = {"batch_size": BLOB_BATCH} if blobs else {}
     if table.startswith(("vectors_", "views_")):
         options["target_rows_per_fragment"] = VECTOR_ROWS
-    dataset.optimize.compact_files(**options)
+    return options
 
 
 def _remove_leftovers(store: Store, keep: timedelta) -> None:

@@ -60,7 +60,18 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     }
     fill_column(store, encoder, config.name, pair)  # before the row: a listed mapper has its vectors
     store.upsert("mappers", [row], update=True)
-    yield Step(STAGE, config.epochs, config.epochs, f"kept epoch {best_epoch}")
+    yield Step(STAGE, config.epochs, config.epochs, _kept(best_epoch, config))
+
+
+def _kept(epoch: int, config: MapperConfig) -> str:
+    """The note of the last step: which epoch was kept, and a warning where it is the start."""
+    if epoch:
+        return f"kept epoch {epoch}"
+    start = "the raw features" if config.start == "identity" else "the map in closed form"
+    return (
+        f"warning: kept epoch 0: nothing was learned beyond {start}; no epoch ranked the exemplars of val "
+        "models better. More models, or another --lr or --recipe, may help"
+    )
 
 
 def _is_current(store: Store, encoder: str, name: str, settings: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,9 @@ MAX_ITEMS = 4
 UNCUT = 10_000
 """The width of a table that is not cut."""
 
+NUMBER = re.compile(r"[\d.,]+ ?([KMG]?B|%)?|")
+"""Texts that are numbers to people, and stand at the right of a column."""
+
 GAP = 3
 """Characters between columns, and around the table."""
 
@@ -45,7 +49,7 @@ def table_lines(rows: Rows, max_rows: int, width: int | None = None) -> Iterator
     from rich.console import Console
     from rich.table import Table
 
-    names, numeric = rows.schema.names, [is_number(field.type) for field in rows.schema]
+    names = rows.schema.names
     shown: list[list[str]] = []
     total = 0
     for batch in rows.batches:
@@ -54,6 +58,10 @@ def table_lines(rows: Rows, max_rows: int, width: int | None = None) -> Iterator
             for row in python_rows(batch.slice(0, max(0, max_rows - total)))
         )
         total += batch.num_rows
+    numeric = [
+        is_number(field.type) or all(NUMBER.fullmatch(row[at]) for row in shown)
+        for at, field in enumerate(rows.schema)
+    ]
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
     longest = [max([cell_len(name), *(cell_len(row[at]) for row in shown)]) for at, name in enumerate(names)]
     widths = longest if width is None else _fit(longest, numeric, width)

@@ -1,5 +1,8 @@
 """Every command on a store that is empty, missing, or no store: what failed and what to do, no traceback."""
 
+import json
+import re
+
 import click
 import pytest
 from attribase.cli import cli
@@ -93,3 +96,34 @@ def test_an_unknown_encoder_is_an_error_that_names_it(name, fake, arguments):
     check_error(result)
     assert result.exit_code == 1
     assert "nosuch" in result.stderr
+
+
+def test_compact_says_what_it_frees_and_when_before_it_does(tmp_path):
+    uri = str(tmp_path / "a.store")
+    store = Store.create(uri)
+    for n in range(4):
+        store.upsert("images", [{"image_id": "a", "bytes": bytes([n]) * 100_000}], update=True)
+    run = CliRunner()
+    versions = store.versions()
+    said = run.invoke(cli, ["-s", uri, "compact", "--dry-run"]).stderr
+    assert "freed now: 0 B, of old versions" in said
+    assert re.search(r"freed by a later compact: \d+ KB of versions younger than 24 hours, from \d{4}-", said)
+    assert "compacted" not in said
+    assert store.versions() == versions
+    done = run.invoke(cli, ["-s", uri, "compact", "--keep", "0"]).stderr
+    (freed,) = re.findall(r"freed now: (\d+) KB, of old versions", done)
+    ((before, after),) = re.findall(r"compacted: (\d+) KB before, (\d+) KB now", done)
+    assert int(freed) > 300
+    assert int(after) == pytest.approx(int(before) - int(freed), abs=2)
+
+
+def test_info_has_units_for_people_and_numbers_for_programs(tmp_path):
+    uri = str(tmp_path / "a.store")
+    Store.create(uri).upsert("images", [{"image_id": "a", "bytes": b"x" * 2_000_000}])
+    table = CliRunner().invoke(cli, ["-s", uri, "info"])
+    (line,) = (line for line in table.stdout.splitlines() if line.strip().startswith("images "))
+    assert "MB" in line
+    assert "on disk" in table.stderr
+    rows = json.loads(CliRunner().invoke(cli, ["-s", uri, "info", "--format", "json"]).stdout)
+    (images,) = (row for row in rows if row["table"] == "images")
+    assert images["bytes"] > 2_000_000

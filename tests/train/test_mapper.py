@@ -174,6 +174,14 @@ def test_the_last_epoch_is_kept_where_that_is_asked_for(made):
     assert "val_recall_10" in json.loads(row["history"])[-1]
 
 
+def test_keeping_the_start_is_a_warning_that_nothing_was_learned(made):
+    *_, spoilt = train_mapper(made, "made", replace(FAST, epochs=2, lr=1e3))
+    assert made.read("mappers")["best_epoch"].to_pylist() == [0]
+    assert spoilt.note.startswith("warning: kept epoch 0: nothing was learned beyond the raw features")
+    *_, learned = train_mapper(made, "made", replace(FAST, epochs=7, keep="last"))
+    assert learned.note == "kept epoch 7"
+
+
 def test_without_held_out_models_the_last_epoch_counts(make_store):
     store = make_store(val=0)
     train(store, replace(FAST, epochs=7))
