@@ -75,13 +75,13 @@ class OnnxEncoder:
             )
         self.preprocessing = preprocessing
         self.extra_files: Mapping[str, bytes] = extra_files or {}
-        options = _options(threads)
+        options = session_options(threads)
         self._weights: Any = None  # the session uses their memory
         if weights and isinstance(model, bytes):
             names, values = external_tensors(model, weights)
             options.add_external_initializers(names, values)
             self._weights = weights, values
-        self._session = _session(model, options, gpu)
+        self._session = open_session(model, options, gpu)
         on_gpu = CUDA in self._session.get_providers()
         if gpu is not None and gpu >= 0 and not on_gpu:
             raise InvalidInputError(
@@ -213,7 +213,8 @@ def load_encoder(
     return encoder
 
 
-def _options(threads: int | None) -> SessionOptions:
+def session_options(threads: int | None) -> SessionOptions:
+    """How a network runs here; `threads` inside one operator, None: one a physical core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -227,7 +228,8 @@ def _options(threads: int | None) -> SessionOptions:
     return options
 
 
-def _session(model: Path | str | bytes, options: SessionOptions, gpu: int | None) -> InferenceSession:
+def open_session(model: Path | str | bytes, options: SessionOptions, gpu: int | None) -> InferenceSession:
+    """The network of an ONNX model. Raises DataError when it does not load."""
     import onnxruntime
 
     source = model if isinstance(model, bytes) else str(model)

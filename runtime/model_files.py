@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MODEL, WEIGHTS, EXTRA = "model", "weights", "beside"
 """Roles of a file, as stored."""
 
+TEXT_MODEL, TEXT_WEIGHTS, TEXT_EXTRA = "text", "text-weights", "text-beside"
+"""Roles of the files of the text tower, where the encoder has one."""
+
 ALIGNMENT = 16
 """Bytes that a tensor's address must be a multiple of."""
 
@@ -74,11 +77,28 @@ def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
             f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
             hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
         )
-    found: dict[str, dict[str, bytes]] = {MODEL: {}, WEIGHTS: {}, EXTRA: {}}
+    return _read_roles(store, row, (MODEL, WEIGHTS, EXTRA))
+
+
+def read_text_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
+    """The files of the text tower of an `encoders` row that has one. Raises as `read_model`."""
+    return _read_roles(store, row, (TEXT_MODEL, TEXT_WEIGHTS, TEXT_EXTRA))
+
+
+def has_text_tower(row: Mapping[str, Any]) -> bool:
+    """Whether the encoder of an `encoders` row takes texts beside images."""
+    return bool(row.get("files")) and any(file.role == TEXT_MODEL for file in stored_files(row))
+
+
+def _read_roles(store: Store, row: Mapping[str, Any], roles: tuple[str, str, str]) -> ModelBytes:
+    """The checked files of three roles: one model, its weights, what is beside it."""
+    found: dict[str, dict[str, bytes]] = {role: {} for role in roles}
     for file in stored_files(row):
-        found[file.role][file.name] = _read(store, name, file)
-    (model,) = found[MODEL].values()
-    return ModelBytes(model, found[WEIGHTS], found[EXTRA])
+        if file.role in found:
+            found[file.role][file.name] = _read(store, row["encoder"], file)
+    model, weights, extra = found.values()
+    (only,) = model.values()
+    return ModelBytes(only, weights, extra)
 
 
 def stored_files(row: Mapping[str, Any]) -> list[StoredFile]:

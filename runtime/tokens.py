@@ -1,4 +1,4 @@
-"""Captions to the token ids that a text-conditioned encoder takes, without torch or transformers."""
+"""Texts to the token ids that an encoder or its text tower takes, without torch or transformers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TOKENIZER_FILE = "tokenizer.json"
 class CaptionTokenizer:
     """A tokenizer as the `tokenizers` library saves it, with its own truncation and padding.
 
-    Exporting an encoder writes it so that every caption becomes exactly 77 ids (CLIP's length), cut so that
-    the end token stays. Safe to call from several threads.
+    Exporting an encoder writes it so that every caption becomes exactly `length` ids, cut so that the end
+    token stays. Safe to call from several threads.
     """
 
-    def __init__(self, data: bytes) -> None:
-        """Read a tokenizer. Raises DataError when `data` is none, or one that does not pad to 77."""
+    def __init__(self, data: bytes, length: int = CAPTION_TOKENS) -> None:
+        """Read a tokenizer. Raises DataError when `data` is none, or one that does not pad to `length`."""
         from tokenizers import Tokenizer
 
         try:
@@ -35,16 +35,17 @@ class CaptionTokenizer:
                 f"the encoder's tokenizer does not load: {error}", hint="export the encoder again"
             ) from error
         padding = self._tokenizer.padding
-        if padding is None or padding["length"] != CAPTION_TOKENS or self._tokenizer.truncation is None:
+        if padding is None or padding["length"] != length or self._tokenizer.truncation is None:
             raise DataError(
-                f"the encoder's tokenizer does not make {CAPTION_TOKENS} tokens of a caption",
+                f"the encoder's tokenizer does not make {length} tokens of a caption",
                 hint="export the encoder again",
             )
+        self.length = length
 
     def encode(self, captions: Sequence[str]) -> NDArray[np.int64]:
-        """Token ids, shape (captions, 77)."""
+        """Token ids, shape (captions, length)."""
         if not captions:
-            return np.zeros((0, CAPTION_TOKENS), dtype=np.int64)
+            return np.zeros((0, self.length), dtype=np.int64)
         return np.array([found.ids for found in self._tokenizer.encode_batch(list(captions))], dtype=np.int64)
 
 

@@ -78,6 +78,7 @@ ENCODERS = pa.schema(
         pa.field("opset", pa.int32()),
         pa.field("parity_max_abs", pa.float64()),
         pa.field("parity_min_cosine", pa.float64()),
+        pa.field("text_parity_min_cosine", pa.float64()),  # of the text tower; null where there is none
         text("precision"),  # fp32 | fp16 | int8
         text("variant_of"),  # the fp32 encoder that this one was made of
         text("variant_of_sha256"),  # the model file of that one

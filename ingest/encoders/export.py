@@ -19,6 +19,7 @@ from .onnx_files import OnnxFiles, import_onnx, write_row
 from .parity import MIN_COSINE, Example, Parity, check_repeatable, compare, stored_examples
 from .registry import encoder_name, get_encoder
 from .spec import FP32, EncoderSpec, Network, RebuiltOnnx, split_name, variant_name
+from .text_tower import export_text_tower
 from .variants import export_variant, is_current
 
 EXAMPLES = 16
@@ -99,7 +100,7 @@ def export_encoder(
         spec: the encoder.
         weights: a file to load its weights from; None: where `spec` says.
         images: what ONNX and its source are compared on.
-        captions: of the images, for encoders that take captions; '' where there is none.
+        captions: of the images, for encoders that take captions and for text towers; '' where there is none.
 
     Returns:
         How far they differ; None for an ONNX file that is stored as it is.
@@ -131,7 +132,9 @@ def export_encoder(
                 f"ONNX and torch disagree on {spec.name}: cosine {parity.min_cosine:.6f}, least {MIN_COSINE}",
                 hint="report this with the versions of torch and onnxruntime; no feature was written",
             )
-        write_row(store, _row(spec, weights, files, parity) | {"dim": encoder.dim}, files, extra_files)
+        text = export_text_tower(spec, weights, captions, Path(folder, "text"))
+        row = _row(spec, weights, files, parity) | {"dim": encoder.dim}
+        write_row(store, row, files, extra_files, text)
     return parity
 
 

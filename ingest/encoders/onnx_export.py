@@ -10,7 +10,7 @@ from ...runtime.encoder import IMAGES, TOKEN_IDS
 from ...runtime.tokens import CAPTION_TOKENS
 from .onnx_files import OPSET, OUTPUT, OnnxFiles, save
 from .silence import silence_conversion
-from .spec import EncoderSpec
+from .spec import EncoderSpec, TextTower
 
 if TYPE_CHECKING:
     import torch
@@ -22,14 +22,30 @@ def to_onnx(module: torch.nn.Module, spec: EncoderSpec, folder: Path) -> OnnxFil
     Inputs: `images` (n, 3, size, size) float32 and, where the spec says captions, `tokens` (n, 77) int64.
     Output: `features` (n, dim) float32. Weights above `onnx_files.EXTERNAL_BYTES` get a second file.
     """
-    import onnx
     import torch
 
     # A batch of 1 would become a constant.
     examples: tuple[torch.Tensor, ...] = (torch.zeros(2, 3, spec.size, spec.size),)
     if spec.captions:
         examples += (torch.zeros(2, CAPTION_TOKENS, dtype=torch.int64),)
-    names = [IMAGES, TOKEN_IDS][: len(examples)]
+    return _to_files(module, examples, [IMAGES, TOKEN_IDS][: len(examples)], folder)
+
+
+def text_to_onnx(tower: TextTower, folder: Path) -> OnnxFiles:
+    """Write the ONNX model of a text tower: `tokens` (n, length) int64 to `features` (n, dim) float32."""
+    import torch
+
+    tokens = torch.zeros(2, tower.length, dtype=torch.int64)
+    tokens[:, 1] = 1  # where a tower looks for the largest id
+    return _to_files(tower.module, (tokens,), [TOKEN_IDS], folder)
+
+
+def _to_files(
+    module: torch.nn.Module, examples: tuple[Any, ...], names: list[str], folder: Path
+) -> OnnxFiles:
+    import onnx
+    import torch
+
     raw = folder / "exported" / "model.onnx"
     raw.parent.mkdir(parents=True)
     with silence_conversion(), torch.inference_mode():

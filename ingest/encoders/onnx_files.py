@@ -13,7 +13,17 @@ from typing import Any
 
 from ...runtime import Preprocessing
 from ...runtime.encoder import IMAGES, TOKEN_IDS
-from ...runtime.model_files import EXTRA, MODEL, WEIGHTS, StoredFile, files_json
+from ...runtime.model_files import (
+    EXTRA,
+    MODEL,
+    TEXT_EXTRA,
+    TEXT_MODEL,
+    TEXT_WEIGHTS,
+    WEIGHTS,
+    StoredFile,
+    files_json,
+)
+from ...runtime.text_encoder import TEXT_TOKENIZER_FILE
 from ...store import Store
 from ...store.columns import utc_now
 from ...store.errors import ConflictError, InvalidInputError
@@ -136,8 +146,23 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
         node.output[:] = [names.get(name, name) for name in node.output]
 
 
-def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: Mapping[str, bytes]) -> None:
-    """Store `files` and `extra_files`, then `row` with their names and hashes.
+@dataclass(frozen=True)
+class TextFiles:
+    """The files of a text tower, and how far its features are from those of its source."""
+
+    onnx: OnnxFiles
+    tokenizer: bytes
+    min_cosine: float
+
+
+def write_row(
+    store: Store,
+    row: dict[str, Any],
+    files: OnnxFiles,
+    extra_files: Mapping[str, bytes],
+    text: TextFiles | None = None,
+) -> None:
+    """Store `files`, `extra_files` and those of a text tower, then `row` with their names and hashes.
 
     Raises ConflictError when the store holds features of other weights under this name.
     """
@@ -146,14 +171,23 @@ def write_row(store: Store, row: dict[str, Any], files: OnnxFiles, extra_files: 
     folder = ("encoders", f"{safe_name(row['encoder'])}-{digest[:12]}")
     stored = [_put(store, (*folder, path.name), path.read_bytes(), WEIGHTS) for path in files.data]
     stored += [_put(store, (*folder, name), data, EXTRA) for name, data in sorted(extra_files.items())]
+    if text is not None:
+        stored += _put_text(store, folder, text)
     model = _put(store, (*folder, "model.onnx"), files.model.read_bytes(), MODEL)
     where = {
         "onnx_file": model.file,
         "onnx_sha256": model.sha256,
         "files": files_json([model, *stored]),
+        "text_parity_min_cosine": None if text is None else text.min_cosine,
         "exported_at": utc_now(),
     }
     store.upsert("encoders", [row | where], update=True)
+
+
+def _put_text(store: Store, folder: tuple[str, ...], text: TextFiles) -> list[StoredFile]:
+    stored = [_put(store, (*folder, path.name), path.read_bytes(), TEXT_WEIGHTS) for path in text.onnx.data]
+    stored.append(_put(store, (*folder, TEXT_TOKENIZER_FILE), text.tokenizer, TEXT_EXTRA))
+    return [*stored, _put(store, (*folder, "text.onnx"), text.onnx.model.read_bytes(), TEXT_MODEL)]
 
 
 def check_not_mixing(store: Store, name: str, digest: str, preprocessing: str | None = None) -> None:

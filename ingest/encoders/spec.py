@@ -21,6 +21,19 @@ Network: TypeAlias = "torch.nn.Module | Path | RebuiltOnnx"
 
 
 @dataclass(frozen=True)
+class TextTower:
+    """The text side of an encoder: features of texts that compare by cosine with its features of images.
+
+    `module` maps tokens (texts, length) int64 to raw features (texts, dim). `tokenizer` is a file of the
+    `tokenizers` library that makes exactly `length` ids of every text.
+    """
+
+    module: torch.nn.Module
+    tokenizer: bytes
+    length: int
+
+
+@dataclass(frozen=True)
 class EncoderSpec:
     """A frozen F_base: image -> raw feature.
 
@@ -32,6 +45,7 @@ class EncoderSpec:
 
     `files` names the published weights, for users without a network. `extra_files` takes the weights file too
     and returns small files that inference needs beside the model, as a tokenizer; they are stored with it.
+    `load_text` takes it as well and returns the text tower; None where its tokenizer is not at hand.
     """
 
     name: str
@@ -43,6 +57,7 @@ class EncoderSpec:
     files: tuple[str, ...] = ()
     captions: bool = False
     extra_files: Callable[[Path | None], Mapping[str, bytes]] | None = None
+    load_text: Callable[[Path | None], TextTower | None] | None = None
 
     @property
     def size(self) -> int:

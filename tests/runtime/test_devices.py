@@ -94,7 +94,7 @@ def test_gpus_are_counted_by_the_driver_and_nothing_is_printed(monkeypatch, caps
 def test_no_warning_of_a_missing_plugin_is_printed(monkeypatch, capfd, gpu):
     """ONNX Runtime warns before it looks for CUDA's libraries, so this shows without a GPU, too."""
     monkeypatch.setattr(devices, "gpu_count", lambda: 2)
-    encoder_module._session(model(), encoder_module._options(1), gpu)
+    encoder_module.open_session(model(), encoder_module.session_options(1), gpu)
     assert "No registered plugin" not in capfd.readouterr().err
 
 

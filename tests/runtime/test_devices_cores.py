@@ -103,7 +103,7 @@ def test_the_slow_exact_int8_kernels_are_asked_for_only_where_the_fast_ones_are_
 
     for exact in (True, False):
         monkeypatch.setattr(module, "has_exact_int8", lambda exact=exact: exact)
-        options = module._options(1)
+        options = module.session_options(1)
         if exact:
             with pytest.raises(RuntimeError):  # not set
                 options.get_session_config_entry("session.x64quantprecision")
