@@ -22,6 +22,7 @@ from .query import (
     attribute,
     attribute_many,
     connect,
+    similar_text,
 )
 from .store import AttribaseError, Store
 
@@ -43,4 +44,5 @@ __all__ = [
     "attribute",
     "attribute_many",
     "connect",
+    "similar_text",
 ]

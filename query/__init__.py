@@ -22,6 +22,7 @@ from .sql.connection import connect
 from .sql.formats import format_table
 from .sql.runner import run_sql
 from .sql.statements import load_sql
+from .text_search import TextAnswer, TextMatch, similar_text
 
 __all__ = [
     "AbstentionRow",
@@ -42,6 +43,8 @@ __all__ = [
     "Result",
     "Session",
     "Snapshot",
+    "TextAnswer",
+    "TextMatch",
     "abstention_table",
     "answer_all",
     "answer_each",
@@ -59,4 +62,5 @@ __all__ = [
     "measure_calibration",
     "prune_runs",
     "run_sql",
+    "similar_text",
 ]

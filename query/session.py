@@ -25,7 +25,7 @@ from .key_index import RowFinder
 from .search import SearchSpace
 
 if TYPE_CHECKING:
-    from ..runtime import EncoderPart
+    from ..runtime import EncoderPart, TextEncoder
     from ..runtime.composite import ImageEncoder
 
 
@@ -36,6 +36,9 @@ WARM_SECONDS = 600.0
 
 SPACE_TABLES = ("images", "members", "models", "indexes")
 """What a space and its pools are made of, beside the vectors."""
+
+TEXT_COLUMNS = ("files", "variant_of", "variant_of_sha256")
+"""The columns of `encoders` that say which has a text tower."""
 
 log = logging.getLogger("attribase.query")
 
@@ -194,6 +197,27 @@ class Snapshot:
             return runtime.load_encoder(self.store, encoder)
         return runtime.load_image_encoder(self.store, encoder, self.network)
 
+    def text_towers(self) -> dict[str, str]:
+        """For each encoder that takes texts the one whose tower it uses: a variant its fp32 encoder's."""
+        rows = self._encoder_rows()
+        own = {row["encoder"]: row["onnx_sha256"] for row in rows if runtime.has_text_tower(row)}
+        variants = {
+            row["encoder"]: row["variant_of"]
+            for row in rows
+            if row.get("variant_of") in own and row["variant_of_sha256"] == own[row["variant_of"]]
+        }
+        return variants | {name: name for name in own}
+
+    def text_network(self, encoder: str) -> TextEncoder:
+        """The text tower of an encoder that has one, loaded once for all snapshots with the same files."""
+        row = self._encoder_row(self.text_towers()[encoder])
+        key = ("text network", row["encoder"], row["files"])
+        network: TextEncoder = self._cache.get(
+            key, lambda: runtime.load_text_encoder(self.store, row["encoder"])
+        )
+        self.register_warmup(("text network", encoder), lambda new: new.text_network(encoder))
+        return network
+
     def parts(self, encoder: str) -> list[EncoderPart]:
         """The parts of a composite; none of an encoder that is no composite."""
         return runtime.composite_parts(self._encoder_row(encoder))
@@ -211,17 +235,18 @@ class Snapshot:
 
     def _encoder_row(self, encoder: str) -> dict[str, Any]:
         """Its row of `encoders`, in part; empty where there is none."""
+        return next((row for row in self._encoder_rows() if row["encoder"] == encoder), {})
 
+    def _encoder_rows(self) -> list[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
             there = self.pinned.dataset("encoders").schema.names  # earlier versions had no composites
-            columns = ["encoder", "onnx_sha256", "preprocessing", "parts"]
+            columns = ["encoder", "onnx_sha256", "preprocessing", "parts", *TEXT_COLUMNS]
             rows: list[dict[str, Any]] = self.pinned.read(
                 "encoders", [name for name in columns if name in there]
             ).to_pylist()
             return rows
 
-        rows = self.cached(("rows of encoders",), read, "encoders")
-        return next((row for row in rows if row["encoder"] == encoder), {})
+        return self.cached(("rows of encoders",), read, "encoders")
 
     def finder(self, table: str, column: str) -> RowFinder:
         """A reader of the rows of `table` by the text in `column`."""

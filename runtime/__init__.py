@@ -16,7 +16,9 @@ from .encoder import OnnxEncoder, load_encoder
 from .influence import cutoff, influence, influence_terms
 from .mapper import MapperPair, normalise
 from .mapper_kinds import ChannelMapper, LinearMapper, MlpMapper
+from .model_files import has_text_tower
 from .preprocess import Preprocessing
+from .text_encoder import TextEncoder, load_text_encoder
 
 __all__ = [
     "PIXEL_LIMIT",
@@ -33,13 +35,16 @@ __all__ = [
     "MlpMapper",
     "OnnxEncoder",
     "Preprocessing",
+    "TextEncoder",
     "composite_parts",
     "cutoff",
     "decode_image",
     "encoder_parts",
+    "has_text_tower",
     "influence",
     "influence_terms",
     "load_encoder",
     "load_image_encoder",
+    "load_text_encoder",
     "normalise",
 ]

@@ -15,6 +15,7 @@ from ..attribution.query_vectors import read_query_vectors
 from ..attribution.request import Request
 from ..attribution.retrieval import measure_coverage
 from ..session import Snapshot
+from ..text_search import search_texts
 
 if TYPE_CHECKING:
     from ..search import SearchSpace
@@ -135,6 +136,23 @@ def similar_rows(snapshot: Snapshot, items: list[str], options: Options) -> Colu
             coverage = measure_coverage(pool, nearest.method, searched, True, None)
             for name in ("exact", *POOL_COUNTS):
                 columns[name].extend([getattr(coverage, name)] * len(others))
+    return lengths, columns
+
+
+def similar_text_rows(snapshot: Snapshot, texts: list[str], options: Options) -> Columns:
+    """The rows of SIMILAR_FIELDS; options are (k, encoder). Errors as for `similar_text`."""
+    k, encoder = options
+    count = _positive(k)
+    lengths, columns = _no_rows(SIMILAR_FIELDS)
+    step = max(1, ROWS_AT_ONCE // count)
+    for start in range(0, len(texts), step):
+        some = texts[start : start + step]
+        for answer in search_texts(snapshot, some, k=count, encoder=encoder, details=False):
+            lengths.append(len(answer.results))
+            for name in ("rank", "image_id", "similarity"):
+                columns[name].extend(getattr(result, name) for result in answer.results)
+            for name in ("exact", *POOL_COUNTS):
+                columns[name].extend([getattr(answer, name)] * len(answer.results))
     return lengths, columns
 
 

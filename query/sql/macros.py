@@ -1,4 +1,4 @@
-"""The table macros `attribute`, `similar` and `influence_by`: they run attribution from SQL.
+"""The table macros `attribute`, `similar`, `similar_text` and `influence_by`: attribution and search in SQL.
 
 A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and its
 arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null, null)`. The function
@@ -27,13 +27,14 @@ from .macro_rows import (
     attribute_rows,
     influence_rows,
     similar_rows,
+    similar_text_rows,
 )
 from .statements import load_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-MACROS = ("attribute", "similar", "influence_by")
+MACROS = ("attribute", "similar", "similar_text", "influence_by")
 
 AnswerItems: TypeAlias = Callable[[list[str], Options], Columns]
 ArrowFunction: TypeAlias = Callable[..., pa.Array]
@@ -83,6 +84,9 @@ FUNCTIONS = (
         "similar_rows", similar_rows, ("VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"), 0, SIMILAR_FIELDS
     ),
     MacroFunction(
+        "similar_text_rows", similar_text_rows, ("VARCHAR", "BIGINT", "VARCHAR"), 0, SIMILAR_FIELDS
+    ),
+    MacroFunction(
         "influence_rows", influence_rows, ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"), 1, INFLUENCE_FIELDS
     ),
 )
@@ -116,7 +120,7 @@ def create_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
 
 
 def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) -> ArrowFunction:
-    """`function` over columns: the schema's name and its arguments, four or five."""
+    """`function` over columns: the schema's name and its arguments, three to five."""
 
     def answer_in_schema(items: list[str], options: Options) -> Columns:
         schema, *rest = options
@@ -129,6 +133,8 @@ def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) 
         return answer_column(items, options, answer_in_schema, function.fields)
 
     # Spelled out, because DuckDB counts the parameters.
+    if len(function.arguments) == 3:
+        return lambda schema, a, b, c: call(schema, a, b, c)
     if len(function.arguments) == 4:
         return lambda schema, a, b, c, d: call(schema, a, b, c, d)
     return lambda schema, a, b, c, d, e: call(schema, a, b, c, d, e)

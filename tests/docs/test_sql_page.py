@@ -17,6 +17,7 @@ from attribase.store.schema import TABLES
 from click.testing import CliRunner
 
 from ..query.ranked import Ranked, fill
+from ..query.text_tower import add_tower
 
 NEAR = "efficientnet-lite0"
 """The encoder that the page's statements name, as the demo's store has it."""
@@ -72,6 +73,7 @@ def embed(store, ranked):
     store.upsert("encoders", [{"encoder": NEAR, "dim": 8}])
     fitted = {"calibration_id": key_id(NEAR, "none"), "encoder": NEAR, "mapper": "none"}
     store.upsert("calibrations", [fitted | {"tau": 0.2, "lambda": 0.3}])
+    add_tower(store, NEAR, 8)
 
 
 def test_the_page_has_more_than_a_dozen_questions():
@@ -152,7 +154,8 @@ def test_the_page_lists_a_views_columns(uri, view):
 def test_the_page_lists_a_macros_columns(uri, macro):
     (line,) = re.findall(rf"^\| `{macro}\(.*$", PAGE, re.MULTILINE)
     listed = re.findall(r"`(\w+)`", line.split("|")[3])
-    item = {"influence_by": "'creator', 's0-gpt0'"}.get(macro, "'s0-gpt0'")
+    items = {"influence_by": "'creator', 's0-gpt0'", "similar_text": "'a red car'"}
+    item = items.get(macro, "'s0-gpt0'")
     with connect(uri) as con:
         assert con.sql(f"from {macro}({item})").columns == listed
 

@@ -1,4 +1,4 @@
-"""GET /v1/info, /v1/metrics and /v1/samples: what the store holds, and how well it attributes."""
+"""GET /v1/info, /v1/metrics, /v1/samples, /v1/similar: what the store holds, and how well it attributes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ...catalog import default_encoder, trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
+from ...text_search import LONGEST_TEXT, search_texts, text_encoders
 from ..responses import json_response
 from ..service import ServiceDep, open_dataset
 
@@ -98,6 +99,21 @@ async def samples(
     return json_response(sample_page(service.snapshot, wanted, offset, limit))
 
 
+@router.get("/v1/similar", summary="Find images by words")
+async def similar(
+    service: ServiceDep,
+    text: Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT, description="What they show.")],
+    k: Annotated[int, Query(ge=1, le=1000)] = 10,
+    encoder: Annotated[
+        str | None, Query(max_length=500, description="One of `text_encoders` of /v1/info.")
+    ] = None,
+    where: Annotated[str | None, Query(max_length=10_000, description="As of /v1/attribute.")] = None,
+) -> Response:
+    """The images whose features are most similar to the text's, best first; no influence."""
+    (answer,) = search_texts(service.snapshot, [text], k=k, encoder=encoder, where=where)
+    return json_response(answer.to_dict())
+
+
 def store_info(snapshot: Snapshot) -> dict[str, Any]:
     """What /v1/info says of one snapshot; read once a version."""
 
@@ -110,6 +126,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "name": PurePosixPath(snapshot.store.uri.rstrip("/")).name,
             "version": snapshot.version,
             "encoders": _encoders(snapshot),
+            "text_encoders": text_encoders(snapshot),
             "collections": [{"collection": name, "images": count} for name, count in collections],
             "counts": {table: pinned.dataset(table).count_rows() for table in tables},
         }

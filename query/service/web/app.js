@@ -3,12 +3,13 @@
 import { getJson, setTokenPrompt } from "./api.js";
 import { openAsk, startAsk } from "./ask.js";
 import { byId, errorBox, plural } from "./dom.js";
+import { openFind, startFind } from "./find.js";
 import { openMetrics } from "./metrics.js";
 import { openSamples } from "./samples.js";
 import { promptForToken } from "./token.js";
 
-const VIEWS = { ask: openAsk, samples: openSamples, metrics: openMetrics };
-const TITLES = { ask: "Ask", samples: "Samples", metrics: "Metrics" };
+const VIEWS = { ask: openAsk, samples: openSamples, find: openFind, metrics: openMetrics };
+const TITLES = { ask: "Ask", samples: "Samples", find: "Find", metrics: "Metrics" };
 let info = null;
 let current = null;
 
@@ -38,6 +39,7 @@ async function start() {
   const { images, samples } = info.counts;
   byId("store").textContent = `${info.name} · ${plural(images, "image")} · ${plural(samples, "sample")}`;
   startAsk(info);
+  startFind(info);
   addEventListener("hashchange", route);
   route();
 }

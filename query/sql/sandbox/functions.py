@@ -96,7 +96,7 @@ FUNCTIONS = frozenset(name for names in FUNCTION_GROUPS.values() for name in nam
 """All functions that a statement may call."""
 
 TABLE_FUNCTION_NAMES = """
-attribute generate_series influence_by json_each json_tree range repeat repeat_row similar unnest
+attribute generate_series influence_by json_each json_tree range repeat repeat_row similar similar_text unnest
 """
 TABLE_FUNCTIONS = frozenset(TABLE_FUNCTION_NAMES.split())
 """All functions that may stand in `from`.

@@ -1,12 +1,15 @@
 """What the page lists: the store, its samples, its metrics, its health."""
 
 import re
+import shutil
 
 import pytest
-from attribase.query import connect, evaluate
+from attribase.query import connect, evaluate, similar_text
 from attribase.query.service import ServiceOptions
+from attribase.store import Store
 from fastapi.testclient import TestClient
 
+from ...text_tower import add_tower
 from ..conftest import HOME, app_in_process
 
 
@@ -111,3 +114,21 @@ def test_pages_allow_no_script_but_their_own(client):
         policy = client.get(path).headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
+
+
+def test_images_are_found_by_words(world, tmp_path):
+    store = Store.open(shutil.copytree(world.store.uri, tmp_path / "worded.store"))
+    add_tower(store, "enc", 16)
+    with TestClient(app_in_process(store.uri, ServiceOptions()), base_url=HOME) as client:
+        assert client.get("/v1/info").json()["text_encoders"] == ["enc"]
+        said = client.get("/v1/similar", params={"text": "a red car", "k": 3}).json()
+        assert said == similar_text(store, "a red car", k=3).to_dict()
+        assert client.get("/v1/similar").status_code == 422
+        assert client.get("/v1/similar", params={"text": "car", "encoder": "other"}).status_code == 404
+
+
+def test_a_store_without_a_text_tower_finds_nothing_by_words(client):
+    assert client.get("/v1/info").json()["text_encoders"] == []
+    answer = client.get("/v1/similar", params={"text": "a red car"})
+    assert answer.status_code == 404
+    assert "compares text" in answer.json()["error"]["message"]

@@ -1,12 +1,15 @@
 """The other views of the page, its token, what is readable at every size, and that no other host is named."""
 
 import re
+import shutil
 
 import httpx
 import pytest
+from attribase.store import Store
 
+from ...text_tower import add_tower
 from .conftest import SAMPLE, TOKEN, shown
-from .world import served
+from .world import DIM, served
 
 
 def test_samples_are_browsed_and_asked_about(page, home):
@@ -22,6 +25,28 @@ def test_samples_are_browsed_and_asked_about(page, home):
     page.locator("#samples-list .sample").nth(0).click()
     shown(page)
     assert page.inner_text("#asked-name") == "V* number 0 of c0"
+
+
+def test_images_are_found_by_words_where_an_encoder_takes_texts(page, home, browser, pages_uri, tmp_path):
+    page.goto(home)
+    page.wait_for_selector("#question")
+    assert page.locator("#find-link").is_hidden()
+    store = Store.open(shutil.copytree(pages_uri, tmp_path / "worded.store"))
+    add_tower(store, store.read("encoders", ["encoder"])["encoder"][0].as_py(), DIM)
+    with served(store.uri) as url:
+        page = browser.new_page()  # of another address
+        said = httpx.get(f"{url}v1/similar", params={"text": "red car", "k": 48}, timeout=60).json()
+        page.goto(url)
+        page.click("#find-link")
+        page.fill("#find-form [name=text]", "red car")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#find-list .sample")
+        captions = page.locator("#find-list .sample .line:not(.soft)").all_inner_texts()
+        assert captions == [row["caption"] for row in said["results"]]
+        assert said["results"] == sorted(said["results"], key=lambda row: -row["similarity"])
+        page.go_back()
+        assert page.locator("#find-list .sample").count() == 0
+        assert httpx.get(f"{url}v1/similar", params={"text": " "}, timeout=60).status_code == 400
 
 
 def test_the_metrics_are_those_of_the_service(page, home):
