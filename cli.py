@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import demo, embed, images, index, ingest, query, serve, train
+from .commands import demo, embed, export, images, index, ingest, query, serve, train
 from .commands import embed as encoders
 from .commands import ingest as release
 from .commands import query as report
@@ -31,6 +31,7 @@ ingest.ingest.add_command(removal.remove)
 ingest.ingest.add_command(removal.readmit)
 query.query.add_command(report.report)
 query.query.add_command(serve.serve)
+query.query.add_command(export.export)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 

@@ -5,23 +5,15 @@ from typing import Any
 
 import click
 
-from ..store import InvalidInputError
 from .console import say, store_uri
 
 
 @click.command()
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; off loopback a token is needed.",
-)
+@click.option("--host", help="Address to listen on; off loopback a token is needed.  [default: 127.0.0.1]")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8765,
-    show_default=True,
-    help="Port to listen on; 0 takes any free one.",
+    help="Port to listen on; 0 takes any free one.  [default: 8765]",
 )
 @click.option(
     "--token-file",
@@ -29,58 +21,61 @@ from .console import say, store_uri
     help="A file with the token that clients must send.",
 )
 @click.option(
-    "--read-only-sql/--no-sql",
-    "sql",
-    default=True,
-    show_default=True,
-    help="Answer read-only SQL at /v1/sql.",
+    "--read-only-sql/--no-sql", "sql", default=None, help="Answer read-only SQL at /v1/sql.  [default: yes]"
 )
 @click.option(
-    "--refresh",
-    type=click.FloatRange(0.1, 3600),
-    default=5.0,
-    show_default=True,
-    help="Seconds until new data is seen.",
+    "--refresh", type=click.FloatRange(0.1, 3600), help="Seconds until new data is seen.  [default: 5]"
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Processes that answer, each one request at a time.",
+    help="Processes that answer, each one request at a time.  [default: 2]",
+)
+@click.option(
+    "--sql-workers",
+    type=click.IntRange(1, 64),
+    help="Statements that run at once.  [default: all workers but one]",
 )
 @click.option(
     "--memory",
     metavar="SIZE",
     help="Of all processes together, for example 4GB.  [default: 2GB, or what the store needs]",
 )
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is logged; info has a line for each request.  [default: info]",
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="How stderr is written.  [default: text]"
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A TOML file of settings; the command line and ATTRIBASE_SERVICE_* variables count more.",
+)
+@click.option("--print-config", is_flag=True, help="Print all settings in effect as TOML, and exit.")
 @click.pass_context
-def serve(ctx: click.Context, /, host: str, port: int, token_file: Path | None, **settings: Any) -> None:
+def serve(ctx: click.Context, /, config: Path | None, print_config: bool, **given: Any) -> None:
     """Answer over HTTP until stopped: attribution, SQL, LanceDB's remote protocol, and a page.
 
+    \b
     Example: attribase -s my.store query serve --port 8765
+             attribase -s my.store query serve --config service.toml --log-format json
+             attribase query serve --print-config
     """
-    from ..query.service import ServiceOptions
+    from ..query.service.settings import read_settings, service_options, settings_text
+
+    settings = read_settings({name: value for name, value in given.items() if value is not None}, config)
+    if print_config:
+        click.echo(settings_text(settings), nl=False)
+        return
     from ..query.service.server import serve as run
 
-    token = None if token_file is None else _token(token_file)
-    options = ServiceOptions(token=token, **settings)
-    run(store_uri(ctx), options, host, port, ready=lambda url: say(f"serving at {url}"))
+    options = service_options(settings)
 
+    def ready(url: str) -> None:
+        if options.log_format == "text":
+            say(f"serving at {url}")
 
-def _token(path: Path) -> str:
-    """The token in a file: its text without surrounding whitespace. Raises InvalidInputError."""
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            f"cannot read the token in {path}: {error}", hint="it is a line of text"
-        ) from error
-    from ..query.service.options import is_usable_token
-
-    if not is_usable_token(token):
-        raise InvalidInputError(
-            f"{path} holds no usable token",
-            hint="write 8 or more letters and digits into it, such as `openssl rand -hex 32` prints",
-        )
-    return token
+    run(store_uri(ctx), options, settings.host, settings.port, ready=ready)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -13,11 +12,13 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Message, Scope
 
 from ...store.errors import AttribaseError, TooLargeError
+from ...store.layout import software_version
 from ...store.storage_errors import is_storage_error
 from ..workers import MB, Output, serve
 from . import lancedb
 from .errors import error_response, install_error_handlers, storage_error
 from .lancedb.schemas import CountBody, QueryBody
+from .logs import REQUEST_ID, begin_request, configure_logging
 from .options import ServiceOptions
 from .routes import attribute, browse, images, site, sql
 from .schemas import SCHEMA_REF, AttributeBody, SqlBody
@@ -33,6 +34,7 @@ BODIES = (AttributeBody, SqlBody, CountBody, QueryBody)
 
 def answer_requests(pipe: Connection, uri: str, options: ServiceOptions) -> None:
     """The main function of a worker."""
+    configure_logging(options)
     serve(pipe, partial(RequestHandler, uri, options))
 
 
@@ -60,6 +62,7 @@ class RequestHandler:
 
     def answer(self, fields: dict[str, Any], body: bytes, out: Output) -> dict[str, Any]:
         """Answer an HTTP request; without a `path`, only look for new data."""
+        begin_request(dict(fields.get("headers", [])).get(REQUEST_ID.decode(), ""))
         self.service.begin()
         if "path" in fields:
             self._loop.run_until_complete(self._respond(fields, body, out))
@@ -138,7 +141,7 @@ def answering_app(service: Service) -> FastAPI:
     """The application of a worker: every address under /v1, and the description of all addresses."""
     app = FastAPI(
         title="Attribase",
-        version=_version(),
+        version=software_version(),
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
@@ -151,13 +154,6 @@ def answering_app(service: Service) -> FastAPI:
         app.include_router(router)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
-
-
-def _version() -> str:
-    try:
-        return version("attribase")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0+unknown"
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from ..workers import WorkerPool
 from .answering import ROUTERS, answer_requests
 from .errors import install_error_handlers
 from .front import Front
+from .logs import AccessLog
 from .methods import WholeResponses
-from .options import ServiceOptions
-from .relay import HEAVY, Relay
+from .options import HEAVY, SQL_LANE, ServiceOptions
+from .relay import Relay
 from .routes import site
 from .security import AccessControl, SecurityHeaders
 from .telemetry import TelemetryMiddleware
@@ -49,6 +50,7 @@ def create_app(uri: str, options: ServiceOptions | None = None, pool: WorkerPool
     app.add_middleware(SecurityHeaders)
     app.add_middleware(TelemetryMiddleware, telemetry=front.telemetry)
     app.add_middleware(WholeResponses)
+    app.add_middleware(AccessLog)
     return app
 
 
@@ -60,7 +62,7 @@ def make_pool(uri: str, options: ServiceOptions) -> WorkerPool:
         workers=options.workers,
         waiting=options.waiting,
         wait=options.wait_seconds,
-        lanes={HEAVY: max(1, options.workers - 1)},
+        lanes={HEAVY: options.heavy, SQL_LANE: options.sql_workers or options.heavy},
         idle=options.refresh,
         idle_request={},
     )

@@ -18,6 +18,7 @@ from ...store.damage import explain
 from ...store.errors import AttribaseError
 from ...store.extras import missing_extra
 from ...store.storage_errors import is_storage_error
+from .wording import http_words
 
 log = logging.getLogger("attribase.service")
 
@@ -28,7 +29,7 @@ def error_response(error: AttribaseError) -> Response:
     """The response for one of our errors. Status 500 is a fault of the service, so it is logged."""
     if error.status == 500:
         log.error("%s", error, exc_info=error)
-    return json_error(error.status, str(error), error.hint, error.headers)
+    return json_error(error.status, str(error), http_words(error.hint), error.headers)
 
 
 def json_error(

@@ -11,7 +11,7 @@ from ...store.errors import InvalidInputError, NotReadyError
 from ..workers import MB, WorkerPool, parse_size
 from ..workers.memory import resident_bytes
 from .bodies import BodyReader
-from .options import ServiceOptions
+from .options import SQL_LANE, ServiceOptions
 from .telemetry import Telemetry
 
 DEFAULT_MEMORY = 2 * 10**9
@@ -30,7 +30,7 @@ class Front:
         self._opened = False
         self.pool = pool
         self.pool.on_result = self._note_version
-        self.telemetry.watch(self.pool)
+        self.telemetry.watch(self.pool, SQL_LANE)
 
     def open(self) -> None:
         """Start the workers and wait until they are ready. Raises the error of one that cannot start."""

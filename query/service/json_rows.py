@@ -1,4 +1,4 @@
-"""Rows of a statement as JSON, converted a few at a time, so that memory is bounded whatever they hold.
+"""Rows of a statement as JSON or CSV, converted a few at a time: memory is bounded whatever they hold.
 
 Arrow has values that take no bytes (lists of nulls or of structs without fields) or share them (enums), and
 that are large as Python's objects and as text. So rows are weighed before they are converted.
@@ -6,15 +6,18 @@ that are large as Python's objects and as text. So rows are weighed before they 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...store.errors import LimitError
+from ...store.errors import LimitError, TooLargeError
 from ..json_values import json_bytes
 from ..sql.python_values import python_rows
+from ..sql.text import csv_field
 
 if TYPE_CHECKING:
     from ..sql.sandbox import LimitedRows
@@ -53,6 +56,42 @@ def write_json(rows: LimitedRows, limit: int) -> Generator[bytes, None, None]:
             buffer, size = [], 0
     buffer.append(b'],"truncated":' + (b"true}" if cut or rows.truncated else b"false}"))
     yield b"".join(buffer)
+
+
+def write_csv(rows: LimitedRows, limit: int, *, wanted: int | None) -> Generator[bytes, None, None]:
+    """A header and a line a row in chunks, of at most `limit` bytes.
+
+    CSV cannot say that rows are missing. So TooLargeError is raised where some were left out, unless there
+    are the `wanted` ones. Raises LimitError for a value that is too large.
+    """
+    text, total, count = io.StringIO(newline=""), 0, 0
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows.schema.names)
+    for row in _python_rows(rows.batches):
+        writer.writerow([csv_field(value) for value in row])
+        count += 1
+        if text.tell() >= CHUNK_BYTES:
+            total += text.tell()
+            if total > limit:
+                raise _too_many(count)
+            yield _drain(text)
+    if rows.truncated and count != wanted:
+        raise _too_many(count)
+    yield _drain(text)
+
+
+def _drain(text: io.StringIO) -> bytes:
+    data = text.getvalue().encode("utf-8", errors="replace")
+    text.seek(0)
+    text.truncate()
+    return data
+
+
+def _too_many(count: int) -> TooLargeError:
+    return TooLargeError(
+        f"there are more than {count:,} rows, and CSV cannot say that some are left out",
+        hint="add a limit, give max_rows, or accept JSON or Arrow, which have `truncated`",
+    )
 
 
 def _python_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[object, ...]]:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from ...store.errors import InvalidInputError
 from ..workers import MB
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogFormat: TypeAlias = Literal["text", "json"]
+
+HEAVY = "heavy"
+"""The lane of requests that may take long: all workers but one answer these."""
+
+SQL_LANE = "heavy/sql"
+"""The lane of SQL, within that of heavy requests."""
 
 MIN_TOKEN = 8
 """The fewest characters of a token."""
@@ -21,6 +31,8 @@ class ServiceOptions:
         refresh: seconds until new data is seen.
         hosts: Host headers that are accepted without a token, beside those of loopback.
         workers: processes that answer, each one request at a time.
+        sql_workers: how many of them may run SQL at once; left out, all but one.
+        sql_share: of the memory of a request, that DuckDB may take; the rest is for Arrow and the answer.
         memory: of all processes together, as `2GB`. Left out, 2 GB, or more where what the workers keep of
             the store leaves less than `least_memory` for each request.
         least_memory: bytes of memory that a request may take at the least.
@@ -42,6 +54,8 @@ class ServiceOptions:
         queries: in one request.
         rows: of one SQL or table response.
         answer_bytes: of one answer.
+        log_level: `debug`, `info`, `warning` or `error`: the least that is logged.
+        log_format: `text`, or `json`: a JSON object a line.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -49,6 +63,8 @@ class ServiceOptions:
     refresh: float = 5.0
     hosts: tuple[str, ...] = ()
     workers: int = 2
+    sql_workers: int | None = None
+    sql_share: float = 0.6
     memory: str | None = None
     least_memory: int = 256 * MB
     waiting: int = 256
@@ -69,6 +85,8 @@ class ServiceOptions:
     queries: int = 1000
     rows: int = 100_000
     answer_bytes: int = 64 * MB
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
 
     def __post_init__(self) -> None:
         if self.token is not None and not is_usable_token(self.token):
@@ -78,6 +96,18 @@ class ServiceOptions:
             )
         if self.workers < 1:
             raise InvalidInputError("there must be a worker", hint="set workers to 1 or more")
+        if self.sql_workers is not None and not 1 <= self.sql_workers <= self.workers:
+            raise InvalidInputError(
+                f"{self.sql_workers} of {self.workers} workers cannot run SQL",
+                hint="set sql_workers to 1 or more, and to no more than workers",
+            )
+        if not 0.1 <= self.sql_share <= 0.9:
+            raise InvalidInputError(f"sql_share is {self.sql_share:g}", hint="set it to 0.1 to 0.9")
+
+    @property
+    def heavy(self) -> int:
+        """How many requests that may take long are answered at once, so that a worker is left for others."""
+        return max(1, self.workers - 1)
 
 
 def is_usable_token(token: str) -> bool:

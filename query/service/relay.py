@@ -16,14 +16,12 @@ from starlette.types import Receive, Scope, Send
 from ...store.errors import NotFoundError
 from ..workers import WorkerPool, WorkerRequest
 from .bodies import BodyReader
-from .options import ServiceOptions
+from .logs import REQUEST_ID
+from .options import HEAVY, SQL_LANE, ServiceOptions
 from .spool import Spool, SpoolBudget
 
-HEADERS = (b"accept", b"content-type", b"if-none-match")
+HEADERS = (b"accept", b"content-type", b"if-none-match", REQUEST_ID)
 """Request headers that a worker sees."""
-
-HEAVY = "heavy"
-"""The lane of requests that may take long: all workers but one answer these."""
 
 LIGHT_BYTES = 32 << 10
 """A JSON body up to this size is light: it holds no picture worth the name, and few vectors."""
@@ -90,7 +88,7 @@ class Relay:
             answer,
             self._options.sql_seconds if of_sql else self._options.seconds,
             body=body,
-            lane=HEAVY if heavy else "",
+            lane=SQL_LANE if of_sql else HEAVY if heavy else "",
             overrun=OVERRUN_SECONDS if of_sql else 0.0,
             repeatable=True,
         )

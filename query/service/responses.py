@@ -1,4 +1,4 @@
-"""Bodies of successful responses: JSON, or Arrow where the client accepts it."""
+"""Bodies of successful responses: JSON, or Arrow or CSV where the client accepts it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from starlette.types import Receive, Scope, Send
 
 from ...store.errors import AttribaseError, NotAcceptableError
 from ..json_values import json_bytes
+from ..sql.formats import format_table
 from .errors import error_response
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
+CSV = "text/csv"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 
 
 def negotiate_format(request: Request) -> str:
-    """`JSON` or `ARROW` by the Accept header, JSON where there is none. Raises NotAcceptableError."""
+    """`JSON`, `ARROW` or `CSV` by the Accept header, JSON where there is none. Raises NotAcceptableError."""
     accepted = [
         part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")
     ]
-    if ARROW in accepted:
-        return ARROW
+    for kind in (ARROW, CSV):
+        if kind in accepted:
+            return kind
     if not any(accepted) or {JSON, "application/*", "*/*"} & set(accepted):
         return JSON
     raise NotAcceptableError(
-        f"{', '.join(accepted)[:100]} is not available here", hint=f"accept {JSON} or {ARROW}"
+        f"{', '.join(accepted)[:100]} is not available here", hint=f"accept {JSON}, {ARROW} or {CSV}"
     )
 
 
@@ -47,6 +50,11 @@ def arrow_response(table: pa.Table, media_type: str = ARROW) -> Response:
     with new(sink, table.schema) as writer:
         writer.write_table(table)
     return Response(sink.getvalue(), media_type=media_type)
+
+
+def csv_response(table: pa.Table) -> Response:
+    """A table as CSV with a header, UTF-8."""
+    return Response(format_table(table, "csv"), media_type=CSV)
 
 
 class SlicedResponse(Response):

@@ -204,4 +204,5 @@ def openapi_body(model: type[BaseModel], form: type[BaseModel] | None = None) ->
         sample = {"type": "string", "description": "A stored sample's id or uri."}
         properties = {"image": files, "sample": sample, **fields}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties}}
+        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": content}}

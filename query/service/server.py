@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import http
 import ipaddress
+import logging
+import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,11 +21,15 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...store.errors import AttribaseError, InvalidInputError, OverloadedError
+from ...store.layout import software_version
 from .app import create_app
 from .errors import error_response
 from .front import Front
+from .logs import configure_logging
 from .options import ServiceOptions
 from .security import COMMON_HEADERS
+
+log = logging.getLogger("attribase.service")
 
 CONNECTIONS = 1000
 BACKLOG = 2048
@@ -133,6 +140,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let requests end, for a while."""
+        log.info("stopping", extra={"fields": {"in_flight": self._front.pool.queue.running}})
         stopping = asyncio.create_task(self._stop_later())
         try:
             await super().shutdown(sockets)
@@ -208,17 +216,34 @@ def serve(
             f"{host} can be reached from other machines, and there is no token",
             hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
         )
+    configure_logging(options)
     app = create_app(uri, options)
     front: Front = app.state.front
     listener = open_listener(host, port)
+    began = time.monotonic()
     try:
         front.open()
         server = Server(_config(app, options), front, STOP_SHARE * options.stop_seconds)
-        ready(_url(host, listener))
+        url = _url(host, listener)
+        ready(url)
+        log.info("started", extra={"fields": _start_fields(uri, options, url, front)})
         server.run(sockets=[listener])
     finally:
         listener.close()
         front.pool.close()
+        log.info("stopped", extra={"fields": {"seconds": round(time.monotonic() - began, 1)}})
+
+
+def _start_fields(uri: str, options: ServiceOptions, url: str, front: Front) -> dict[str, object]:
+    return {
+        "url": url,
+        "store": uri,
+        "version": front.version,
+        "software": software_version(),
+        "workers": options.workers,
+        "token": "required" if options.token else "none",
+        "pid": os.getpid(),
+    }
 
 
 def _config(app: FastAPI, options: ServiceOptions) -> uvicorn.Config:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..sql.sandbox import Sandbox
 
 THUMBNAIL_BYTES = 16 * MB
-SQL_SHARE = 0.6
-"""Of a worker's memory that DuckDB may take; the rest is for Arrow, the answer and Python."""
-
 log = logging.getLogger("attribase.service")
 
 
@@ -72,7 +69,7 @@ class Service:
             )
             self.snapshot.network(space.encoder).encode([Image.new("RGB", (8, 8))])
         except (AttribaseError, ImportError) as error:  # raised again to the request that needs it
-            log.info("cannot prepare: %s", error)
+            log.debug("cannot prepare: %s", error)
         self.open_sandbox(self.options.least_memory)
 
     def open_sandbox(self, memory: int) -> None:
@@ -82,7 +79,7 @@ class Service:
         from ..sql.sandbox import Sandbox, SandboxLimits
 
         limits = SandboxLimits(
-            memory=int(SQL_SHARE * memory),
+            memory=int(self.options.sql_share * memory),
             seconds=self.options.sql_seconds,
             max_rows=self.options.rows,
             max_bytes=self.options.answer_bytes,

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...store.layout import software_version
 from ..workers import WorkerPool
 from ..workers.memory import resident_bytes
 
@@ -20,6 +31,28 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.build = Gauge(
+            "attribase_build_info",
+            "1 for the versions that run.",
+            ("version", "lance", "duckdb"),
+            registry=self.registry,
+        )
+        self.build.labels(software_version(), *map(version, ("pylance", "duckdb"))).set(1)
+        self.workers = Gauge("attribase_workers", "Worker processes that run.", registry=self.registry)
+        self.worker_starts = Gauge(
+            "attribase_worker_starts", "Workers started since the service began.", registry=self.registry
+        )
+        self.sql_limit = Gauge(
+            "attribase_sql_workers", "Statements that may run at once.", registry=self.registry
+        )
+        self.sql_running = Gauge(
+            "attribase_sql_running", "Statements that a worker runs.", registry=self.registry
+        )
+        self.sql_waiting = Gauge(
+            "attribase_sql_waiting", "Statements that wait for a worker.", registry=self.registry
+        )
         self.requests = Counter(
             "attribase_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
@@ -57,8 +90,8 @@ class Telemetry:
             registry=self.registry,
         )
 
-    def watch(self, pool: WorkerPool) -> None:
-        """Report the queue and the memory of these workers."""
+    def watch(self, pool: WorkerPool, sql_lane: str) -> None:
+        """Report the queue and the memory of these workers, and the statements of SQL, by their lane."""
 
         def resident() -> float:
             pids = [worker.process.pid for worker in pool.processes if worker is not None]
@@ -67,6 +100,14 @@ class Telemetry:
         self.waiting.set_function(lambda: len(pool.queue))
         self.working.set_function(lambda: pool.queue.running)
         self.resident.set_function(resident)
+        self.workers.set_function(
+            lambda: sum(one is not None and one.process.alive() for one in pool.processes)
+        )
+        self.worker_starts.set_function(lambda: pool.starts)
+        if sql_lane in pool.queue.limits:
+            self.sql_limit.set(pool.queue.limits[sql_lane])
+            self.sql_running.set_function(lambda: pool.queue.running_in(sql_lane))
+            self.sql_waiting.set_function(lambda: pool.queue.waiting_in(sql_lane))
 
     def set_snapshot(self, version: str) -> None:
         """Report `version` as the one that is served, and no other."""

@@ -51,7 +51,9 @@ class WorkerPool:
     ) -> None:
         # Arrow's allocator reserves a gigabyte as if it were used; so the limit would be reached too late.
         os.environ.setdefault("MIMALLOC_ARENA_EAGER_COMMIT", "0")
-        self._start: Callable[[], WorkerProcess] = partial(WorkerProcess, target, args, name)
+        self._process: Callable[[], WorkerProcess] = partial(WorkerProcess, target, args, name)
+        self.starts = 0
+        """How many workers were started."""
         self.queue = RequestQueue(waiting, lanes or {})
         self.wait, self.idle, self.idle_request = wait, idle, idle_request
         self.memory: int | None = None
@@ -120,6 +122,10 @@ class WorkerPool:
                 worker.process.join()
         for request in self.queue.remove(lambda _: True):
             request.fail(NotReadyError("the service is stopping", hint="ask again when it is back"))
+
+    def _start(self) -> WorkerProcess:
+        self.starts += 1
+        return self._process()
 
     def _supervise(self, at: int) -> None:
         """Keep the worker number `at` running and give it requests."""

@@ -46,7 +46,7 @@ class WorkerRequest:
         answer: where the answer goes.
         seconds: from when a worker has it until its last byte.
         body: more bytes for the handler, in slices.
-        lane: requests of one lane share a limit of how many are answered at once.
+        lane: requests of one lane share a limit of how many are answered at once; `a/b` is a lane within `a`.
         overrun: seconds over its time that the handler may take to end by itself.
         cancelled: polled while it waits and runs; when it returns True the request is stopped.
         repeatable: whether its answer can be begun anew, because nothing was passed on of it yet.
@@ -76,7 +76,7 @@ class RequestQueue:
 
     def __init__(self, waiting: int, lanes: dict[str, int]) -> None:
         """`waiting`: how many may wait. `lanes`: how many of a lane run at once; others have no limit."""
-        self._waiting, self._lanes = waiting, lanes
+        self._waiting, self.limits = waiting, dict(lanes)
         self._running = dict.fromkeys(lanes, 0)
         self._requests: list[WorkerRequest] = []
         self._changed = threading.Condition()
@@ -103,8 +103,7 @@ class RequestQueue:
             while True:
                 left = until - monotonic()
                 for at, request in enumerate(self._requests):
-                    limit = self._lanes.get(request.lane)
-                    if limit is None or self._running[request.lane] < limit:
+                    if all(self._running[lane] < self.limits[lane] for lane in self._limited(request)):
                         del self._requests[at]
                         self._count(request, 1)
                         return request
@@ -125,6 +124,15 @@ class RequestQueue:
             self._requests = [request for request in self._requests if request not in out]
             return out
 
+    def running_in(self, lane: str) -> int:
+        """How many of a lane with a limit run."""
+        return self._running[lane]
+
+    def waiting_in(self, lane: str) -> int:
+        """How many of a lane, or of those within it, wait."""
+        with self._changed:
+            return sum(f"{one.lane}/".startswith(f"{lane}/") for one in self._requests)
+
     def close(self) -> None:
         """From now on `take` does not wait."""
         with self._changed:
@@ -133,5 +141,11 @@ class RequestQueue:
 
     def _count(self, request: WorkerRequest, change: int) -> None:
         self.running += change
-        if request.lane in self._running:
-            self._running[request.lane] += change
+        for lane in self._limited(request):
+            self._running[lane] += change
+
+    def _limited(self, request: WorkerRequest) -> list[str]:
+        """The lanes of a request that have a limit: its own, and those that it is within."""
+        parts = request.lane.split("/")
+        lanes = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        return [lane for lane in lanes if lane in self.limits]

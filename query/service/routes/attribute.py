@@ -19,7 +19,8 @@ from ...attribution.request import NamedImage, Question, Request
 from ...session import Snapshot
 from ..options import ServiceOptions
 from ..pictures import check_image_size
-from ..responses import ARROW, arrow_response, json_response, negotiate_format
+from ..replies import AttributeReply, replies
+from ..responses import ARROW, CSV, arrow_response, csv_response, json_response, negotiate_format
 from ..schemas import (
     AttributeBody,
     AttributeOptions,
@@ -32,6 +33,7 @@ from ..schemas import (
     read_json,
 )
 from ..service import ServiceDep
+from ..wording import http_words
 
 router = APIRouter()
 
@@ -44,13 +46,14 @@ NAME = 200
 @router.post(
     "/v1/attribute",
     openapi_extra=openapi_body(AttributeBody, form=AttributeOptions),
+    responses=replies(AttributeReply, tables=True),
     summary="Name the training images that influenced a picture",
 )
 async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     """Ranked images with similarity and influence, what remains, and whether the answer is complete.
 
-    JSON, or a form with one or more `image` files and the same fields. The answer is JSON, or with
-    `Accept: application/vnd.apache.arrow.stream` an Arrow stream of one row an image.
+    JSON, a form with one or more `image` files and the same fields, or the bytes of one picture with the
+    fields in the address. The answer is JSON; by `Accept` an Arrow stream or CSV of one row an image.
     """
     fmt = negotiate_format(request)
     snapshot = service.snapshot
@@ -59,8 +62,17 @@ async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     answers = _answer(snapshot, queries, options, service.options, several)
     if fmt == ARROW:
         return arrow_response(flat_table(answers))
-    values = [answer.to_dict() for answer in answers]
+    if fmt == CSV:
+        return csv_response(flat_table(answers))
+    values = [_in_http_words(answer.to_dict()) for answer in answers]
     return json_response({"answers": values} if several else values[0])
+
+
+def _in_http_words(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its notes, or its error's hint, as a client of the service can follow them."""
+    if error := answer.get("error"):
+        return answer | {"error": error | {"hint": http_words(error["hint"])}}
+    return answer | {"notes": [http_words(note) for note in answer["notes"]]}
 
 
 async def _read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
@@ -69,10 +81,13 @@ async def _read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage],
     if kind == FORM:
         async with request.form(max_files=100, max_fields=100) as form:
             return await _read_form(form)
+    if kind.startswith("image/"):
+        options = _options(dict(request.query_params))
+        return [NamedImage("", await request.body())], options, False
     if kind != "application/json":
         raise UnsupportedMediaTypeError(
             f"/v1/attribute does not read {kind[:100] or 'a body without a content type'}",
-            hint=f"send application/json, or {FORM} with an `image` file",
+            hint=f"send application/json, {FORM} with an `image` file, or image/png with its bytes",
         )
     body = await read_json(request, AttributeBody)
     return list(body.all_queries()), body, body.queries is not None
@@ -94,16 +109,22 @@ async def _read_form(form: FormData) -> tuple[list[Query | NamedImage], Attribut
     try:
         if "sample" in fields:
             queries.append(Query(sample=fields.pop("sample")))
-        options = AttributeOptions.model_validate(
-            {name: value for name, value in fields.items() if value != ""}
-        )
     except ValidationError as error:
         raise invalid_request(error) from None
+    options = _options(fields)
     if not queries:
         raise InvalidInputError(
             "the form has no `image` file and no `sample`", hint="curl -F image=@picture.png"
         )
     return queries, options, len(queries) > 1
+
+
+def _options(fields: dict[str, Any]) -> AttributeOptions:
+    """Fields of a form or an address, which are text; empty ones are left out. Raises InvalidInputError."""
+    try:
+        return AttributeOptions.model_validate({name: value for name, value in fields.items() if value != ""})
+    except ValidationError as error:
+        raise invalid_request(error) from None
 
 
 def _file_name(file: UploadFile) -> str:

@@ -11,12 +11,14 @@ from starlette.responses import Response
 
 from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
+from ....store.layout import software_version
 from ....store.lookup import is_in, quote
 from ...catalog import default_encoder, trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
 from ...text_search import LONGEST_TEXT, search_texts, text_encoders
+from ..replies import InfoReply, MetricsReply, SamplesReply, replies
 from ..responses import json_response
 from ..service import ServiceDep, open_dataset
 
@@ -65,13 +67,13 @@ class SampleFilter:
         return " and ".join(conditions) or None
 
 
-@router.get("/v1/info", summary="What this store holds")
+@router.get("/v1/info", responses=replies(InfoReply), summary="What this store holds")
 async def info(service: ServiceDep) -> Response:
     """Its name and version, encoders with their mappers, collections, and how much there is."""
     return json_response({**store_info(service.snapshot), "sql": service.options.sql})
 
 
-@router.get("/v1/metrics", summary="Recall and mAP of the latest runs")
+@router.get("/v1/metrics", responses=replies(MetricsReply), summary="Recall and mAP of the latest runs")
 async def metrics(
     service: ServiceDep,
     intervals: Annotated[
@@ -83,7 +85,7 @@ async def metrics(
     return json_response({"rows": read(service.snapshot)})
 
 
-@router.get("/v1/samples", summary="Browse stored generated images")
+@router.get("/v1/samples", responses=replies(SamplesReply), summary="Browse stored generated images")
 async def samples(
     service: ServiceDep,
     case: Filter = None,
@@ -125,6 +127,8 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
         return {
             "name": PurePosixPath(snapshot.store.uri.rstrip("/")).name,
             "version": snapshot.version,
+            "software": software_version(),
+            "format": snapshot.store.layout.format(),
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
             "collections": [{"collection": name, "images": count} for name, count in collections],

@@ -12,8 +12,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ....store.errors import ForbiddenError, InvalidInputError
-from ..json_rows import write_json
-from ..responses import ARROW, JSON, SlicedResponse, negotiate_format
+from ..json_rows import write_csv, write_json
+from ..replies import SqlReply, replies
+from ..responses import ARROW, CSV, SlicedResponse, negotiate_format
 from ..schemas import SqlBody, openapi_body, read_json
 from ..service import ServiceDep
 
@@ -24,10 +25,13 @@ router = APIRouter()
 
 
 @router.post(
-    "/v1/sql", openapi_extra=openapi_body(SqlBody), summary="Run one SELECT over all tables and views"
+    "/v1/sql",
+    openapi_extra=openapi_body(SqlBody),
+    responses=replies(SqlReply, tables=True),
+    summary="Run one SELECT over all tables and views",
 )
 async def sql(request: Request, service: ServiceDep) -> Response:
-    """`{columns, types, rows, truncated}`, or an Arrow stream by `Accept`.
+    """`{columns, types, rows, truncated}`, or an Arrow stream or CSV by `Accept`.
 
     In an Arrow stream that was cut, the last batch is empty and its metadata says `truncated`.
     """
@@ -43,10 +47,12 @@ async def sql(request: Request, service: ServiceDep) -> Response:
         with sandbox.run(body.sql, body.params, body.max_rows, service.options.sql_seconds) as rows:
             if fmt == ARROW:
                 yield from _write_arrow(rows)
+            elif fmt == CSV:
+                yield from write_csv(rows, service.options.answer_bytes, wanted=body.max_rows)
             else:
                 yield from write_json(rows, service.options.answer_bytes)
 
-    return SlicedResponse(run_statement(), ARROW if fmt == ARROW else JSON)
+    return SlicedResponse(run_statement(), fmt)
 
 
 def _all_finite(value: Any) -> bool:

@@ -78,6 +78,7 @@ class SameProcess:
     def __init__(self, uri, options):
         self.uri, self.options = uri, options
         self.queue, self.processes, self.closed = RequestQueue(9, {}), [], False
+        self.starts = 0
         self.on_result = lambda _: None
 
     def open(self):

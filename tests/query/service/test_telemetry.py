@@ -59,3 +59,22 @@ def test_only_the_newest_snapshot_is_reported():
     text = telemetry.exposition().decode()
     assert 'attribase_snapshot_info{version="new"} 1.0' in text
     assert '"old"' not in text
+
+
+def test_processes_builds_and_the_workers_of_sql_are_measured(live):
+    import httpx
+
+    text = httpx.get(f"{live.url}/metrics", headers=live.headers).text
+    found = {
+        line.split(" ")[0].split("{")[0]: float(line.split(" ")[-1])
+        for line in text.splitlines()
+        if line[0] != "#"
+    }
+    assert found["process_resident_memory_bytes"] > 10**7
+    assert found["process_open_fds"] > 3
+    assert found["attribase_build_info"] == 1
+    assert 'version="' in text
+    assert found["attribase_workers"] >= 1
+    assert found["attribase_worker_starts"] >= found["attribase_workers"]
+    assert found["attribase_sql_workers"] >= 1
+    assert found["attribase_sql_running"] == found["attribase_sql_waiting"] == 0

@@ -48,3 +48,16 @@ def test_a_closed_queue_does_not_wait():
     queue = RequestQueue(1, {})
     queue.close()
     assert queue.take(3600) is None
+
+
+def test_a_lane_within_another_has_both_limits():
+    sql, more, picture = request("heavy/sql"), request("heavy/sql"), request("heavy")
+    queue = filled(sql, more, picture, **{"heavy": 2, "heavy/sql": 1})
+    assert [queue.take(0), queue.take(0), queue.take(0)] == [sql, picture, None]
+    assert (queue.running_in("heavy"), queue.running_in("heavy/sql"), queue.waiting_in("heavy/sql")) == (
+        2,
+        1,
+        1,
+    )
+    queue.give_back(sql)
+    assert queue.take(0) is more

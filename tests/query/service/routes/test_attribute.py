@@ -1,7 +1,9 @@
 """POST /v1/attribute: every way to ask, against a few lines of numpy."""
 
 import base64
+import csv
 import hashlib
+import io
 import json
 
 import pyarrow as pa
@@ -153,3 +155,29 @@ def test_a_level_without_an_abstention_is_an_error_with_the_command(client):
     assert "train abstention" in refused.json()["error"]["hint"]
     for wrong in (0, 1, 2, "0.1"):
         assert client.post("/v1/attribute", json={"sample": "m1-s0", "alpha": wrong}).status_code == 400
+
+
+@pytest.mark.usefixtures("encoding")
+@pytest.mark.parametrize("kind", ["image/png", "image/jpeg"])
+def test_the_bytes_of_a_picture_are_a_body_with_the_options_in_the_address(client, kind):
+    data = picture(3)
+    raw = client.post("/v1/attribute?k=4&by=creator", content=data, headers={"content-type": kind}).json()
+    form = client.post("/v1/attribute", files={"image": data}, data={"k": "4", "by": "creator"}).json()
+    assert raw["results"] == form["results"]
+    assert raw["shares"] == form["shares"]
+    refused = client.post("/v1/attribute?kk=4", content=data, headers={"content-type": kind})
+    assert (refused.status_code, "kk" in refused.json()["error"]["message"]) == (400, True)
+    broken = client.post("/v1/attribute", content=b"no picture", headers={"content-type": kind})
+    assert broken.status_code == 422
+
+
+def test_an_answer_as_csv_is_the_rows_of_the_arrow_stream(client):
+    body = {"queries": [{"sample": "m1-s0"}, {"sample": "nobody"}], "k": 3}
+    response = client.post("/v1/attribute", json=body, headers={"accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    arrow = client.post("/v1/attribute", json=body, headers={"accept": ARROW})
+    table = pa.ipc.open_stream(arrow.content).read_all().to_pylist()
+    assert [row["image_id"] for row in rows] == [row["image_id"] or "" for row in table]
+    assert rows[-1]["query"] == "nobody"
+    assert "nobody" in rows[-1]["error"]

@@ -183,3 +183,21 @@ def test_types_that_arrow_or_json_do_not_have_come_as_text(asking):
     several = ask(asking, "select 1; select 2")
     assert several.status_code == 400
     assert "only one SELECT statement can be run here; there are 2" in several.json()["error"]["message"]
+
+
+def test_rows_as_csv(asking):
+    statement = "select 1 as a, 'x, \"y\"' as b, null as c union all select 2, 'z', 0.5 order by a"
+    response = asking.post("/v1/sql", json={"sql": statement}, headers={"accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    assert response.text.splitlines()[0] == "a,b,c"
+    assert response.text.splitlines()[1] == '1,"x, ""y""",'
+    assert response.text.splitlines()[2].startswith("2,z,0.5")
+
+
+def test_csv_of_more_rows_than_the_service_returns_is_an_error_not_a_part(asking):
+    statement = {"sql": "select * from range(30_000)"}
+    response = asking.post("/v1/sql", json=statement, headers={"accept": "text/csv"})
+    assert response.status_code == 413
+    assert "CSV cannot say" in response.json()["error"]["message"]
+    asked = asking.post("/v1/sql", json=statement | {"max_rows": 5}, headers={"accept": "text/csv"})
+    assert asked.text.splitlines() == ["range", "0", "1", "2", "3", "4"]
