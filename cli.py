@@ -4,13 +4,16 @@ stdout is data, stderr is progress and messages. Exit 0 done, 1 an error (what f
 2 wrong usage, 130 interrupted.
 """
 
+import contextlib
+import platform
 import sys
+from importlib import metadata
 from typing import Any
 
 import click
 
 from . import __version__
-from .commands import demo, embed, export, images, index, ingest, query, serve, train
+from .commands import completion, demo, embed, export, images, index, ingest, picture, query, serve, train
 from .commands import embed as encoders
 from .commands import ingest as release
 from .commands import query as report
@@ -59,6 +62,22 @@ class ErrorsAsExits(CommandGroup):
             ctx.exit(1)
 
 
+ENGINES = ("pylance", "duckdb", "onnxruntime-gpu", "onnxruntime", "polars", "pyarrow", "numpy", "torch")
+"""The packages, by the names of their distributions, that decide what is stored and computed."""
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    """Print the versions, a line each, and exit. Engines that are not installed are left out."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    click.echo(f"attribase, version {__version__}")
+    click.echo(f"python {platform.python_version()}")
+    for name in ENGINES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            click.echo(f"{name} {metadata.version(name)}")
+    ctx.exit()
+
+
 @click.group(cls=ErrorsAsExits, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--store",
@@ -67,7 +86,14 @@ class ErrorsAsExits(CommandGroup):
     metavar="URI",
     help="The store: a folder. [env: ATTRIBASE_STORE]",
 )
-@click.version_option(__version__, prog_name="attribase")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of attribase and of its engines.",
+)
 @click.pass_context
 def cli(ctx: click.Context, store: str | None) -> None:
     """Which training images made this picture, how much did each contribute, and can that be trusted.
@@ -85,12 +111,14 @@ for command in (
     *MAINTENANCE,
     tag.tag,
     tag.tags,
+    picture.picture,
     demo.demo,
     encoders.encoders,
     ingest.ingest,
     train.train,
     index.index,
     query.query,
+    completion.completion,
 ):
     cli.add_command(command)
 

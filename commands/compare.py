@@ -32,7 +32,8 @@ def compare(
     """How far SECOND is above FIRST, by case and scheme and in the mean of these rows.
 
     Both are ENCODER/MAPPER; ENCODER alone is its raw features (an encoder whose name has a slash needs its
-    mapper, which may be `none`). Intervals are 95%, over models: samples of one model are not independent.
+    mapper, which may be `none`). Intervals are 95%, over models: samples of one model are not independent;
+    fewer than five models have none.
 
     \b
     Example: attribase -s my.store query compare efficientnet-lite0 efficientnet-lite0/best

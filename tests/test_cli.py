@@ -1,8 +1,12 @@
 """The command line: what it prints where, and which exit each ending has."""
 
 import json
+import subprocess
+import sys
+from importlib import metadata
 
 import pytest
+from attribase import __version__
 from attribase.cli import cli
 from attribase.store import Store
 from click.testing import CliRunner
@@ -110,3 +114,13 @@ def test_taking_images_in_makes_the_store_and_says_so(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "created a new store" in result.stderr
     assert Store.open(uri).count("images") == 1
+
+
+def test_the_version_names_the_engines_and_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "attribase", "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, *engines = said.stdout.splitlines()
+    assert first == f"attribase, version {__version__}"
+    found = dict(line.split() for line in engines)
+    assert found["duckdb"] == metadata.version("duckdb")
+    assert {"python", "pylance", "polars", "pyarrow"} <= found.keys()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError, NotFoundError
-from ..sql.bootstrap import RESAMPLES
+from ..sql.bootstrap import RESAMPLES, too_few
 from ..sql.bootstrap_functions import METRICS
 from ..sql.statements import load_sql
 
@@ -52,8 +52,9 @@ class PairedRow:
     Attributes:
         case_name, scheme: of the samples; 'mean' and '' for the mean of the other rows.
         models: sets of exemplars, which are resampled whole.
-        low, high: the 95% bootstrap interval of `difference`, None for a single model.
+        low, high: the 95% bootstrap interval of `difference`, None for fewer than five models.
         ratio: second / first, None where the first is 0.
+        note: "2 models: too few" where there is no interval, else empty.
     """
 
     case_name: str
@@ -66,6 +67,7 @@ class PairedRow:
     low: float | None
     high: float | None
     ratio: float | None
+    note: str = ""
 
 
 def compare_features(
@@ -156,7 +158,7 @@ def _row(
 ) -> PairedRow:
     first, second = means
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-    alone = models < 2
+    note = too_few(models)
     return PairedRow(
         case_name=case,
         scheme=scheme,
@@ -165,7 +167,8 @@ def _row(
         first=first,
         second=second,
         difference=second - first,
-        low=None if alone else low,
-        high=None if alone else high,
+        low=None if note else low,
+        high=None if note else high,
         ratio=second / first if first else None,
+        note=note,
     )

@@ -19,6 +19,16 @@ RESAMPLES = 2000
 MAX_COUNTS = 2_000_000
 """Draw counts, groups x resamples, held in memory at once."""
 
+MIN_MODELS = 5
+"""Fewer models have no interval: resamples of so few say little of others."""
+
+
+def too_few(models: int) -> str:
+    """`2 models: too few` where there is no interval; empty otherwise."""
+    if models >= MIN_MODELS:
+        return ""
+    return f"{models} model{'' if models == 1 else 's'}: too few"
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .bootstrap import bounds
+from .bootstrap import bounds, too_few
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,8 +81,8 @@ def _difference_rows(
 
 
 def _ends(low: float, high: float, models: int) -> Row:
-    """The ends of an interval; null for a single model, whose resamples are all the same."""
-    return {"low": float(low), "high": float(high)} if models > 1 else {"low": None, "high": None}
+    """The ends of an interval; null for fewer than MIN_MODELS."""
+    return {"low": None, "high": None} if too_few(models) else {"low": float(low), "high": float(high)}
 
 
 def _rows_type(*numbers: str) -> pa.DataType:

@@ -27,6 +27,7 @@ VIEWS = (
     "per_prompt",
     "intervals",
     "differences",
+    "encoder_differences",
 )
 """The files that define views, in the order in which they build on each other."""
 

@@ -4,7 +4,7 @@
 -- returns  a view: encoder, case_name, scheme, split, first, second (mappers; 'none' is raw features),
 --          metric ('recall_5', 'recall_10', 'recall_100', 'ap'), first_mean, second_mean DOUBLE (over the samples
 --          that both ranked), difference DOUBLE (second - first), low, high DOUBLE (its 95% interval, null for
---          a single model), samples BIGINT, models BIGINT (those of the same exemplars are one)
+--          fewer than five models), samples BIGINT, models BIGINT (those of the same exemplars are one)
 -- source   paired percentile bootstrap over models with a fixed seed (bootstrap.py)
 create or replace view differences as
 with sets as (

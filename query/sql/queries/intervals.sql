@@ -2,7 +2,7 @@
 -- reads    per_sample
 -- params   none
 -- returns  encoder, mapper, case_name, scheme, split, metric ('recall_5', 'recall_10', 'recall_100', 'ap'),
---          estimate DOUBLE (the mean over samples), low, high DOUBLE (null for a single model), samples
+--          estimate DOUBLE (the mean over samples), low, high DOUBLE (null below five models), samples
 --          BIGINT, models BIGINT (models of the same exemplars count once: they are drawn together)
 -- source   percentile bootstrap over models with a fixed seed (bootstrap.py): samples of one model share its
 --          exemplars and its training, so they are not independent

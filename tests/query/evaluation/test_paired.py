@@ -62,6 +62,21 @@ def test_the_interval_is_over_models_not_samples(con):
     assert row.high == pytest.approx(high, abs=0.1 * (high - low))
 
 
+def test_fewer_than_five_models_have_no_interval_and_say_so(fake):
+    fake.images([f"g{i}" for i in range(20)], "gallery")
+    fake.images([f"e{i}" for i in range(7)], "exemplars")
+    for i in range(7):
+        fake.model(f"m{i}", [f"e{i}"], case="two" if i < 2 else "five", near=2.0, samples=2)
+    fake.mapper("blind", *fake.rng.normal(size=(2, 16, 16)))
+    list(evaluate(fake.store))
+    with connect(fake.store.uri) as con:
+        found = compare_features(con, Features(fake.encoder), Features(fake.encoder, "blind"))
+    rows = {row.case_name: row for row in found}
+    assert (rows["two"].low, rows["two"].high, rows["two"].note) == (None, None, "2 models: too few")
+    assert rows["five"].note == ""
+    assert rows["five"].low <= rows["five"].difference <= rows["five"].high
+
+
 def test_features_that_are_the_same_differ_by_nothing(con):
     for row in compare_features(con, Features("enc"), Features("enc")):
         assert (row.difference, row.low, row.high) == (0, 0, 0)

@@ -168,7 +168,7 @@ def test_intervals_are_the_bootstrap_over_exemplar_sets(con):
         sure = interval(values, groups)
         assert (row["samples"], row["models"]) == (sure.samples, sure.groups)
         assert row["estimate"] == pytest.approx(sure.estimate)
-        if sure.groups > 1:
+        if sure.groups >= 5:
             assert (row["low"], row["high"]) == pytest.approx((sure.low, sure.high), abs=1e-12)
         else:
             assert row["low"] is None
@@ -223,6 +223,25 @@ def test_differences_are_every_ordered_pair_on_shared_samples(filled, con):
     one, other = ([filled.scores(s, "near", m)["ap"] for s in shared] for m in ("none", "half"))
     assert half["samples"] == len(shared) == 12
     assert (half["first_mean"], half["second_mean"]) == pytest.approx((np.mean(one), np.mean(other)))
+
+
+def test_encoder_differences_are_paired_and_say_nothing_of_few_models(filled, con):
+    where = "first_mapper = 'none' and second_mapper = 'none' and metric = 'ap' and split = 'test'"
+    found = rows(con, f"from encoder_differences where {where} and scheme = 'gpt'")
+    places = {(one["case_name"], one["first_encoder"], one["second_encoder"]): one for one in found}
+    assert {place[1:] for place in places} == {("near", "far"), ("far", "near")}
+    for (case, first, second), row in places.items():
+        mirror = places[case, second, first]
+        assert row["difference"] == pytest.approx(row["second_mean"] - row["first_mean"])
+        assert row["difference"] == pytest.approx(-mirror["difference"])
+        assert (row["low"] is None) == (row["models"] < 5)
+    names = [s for s in filled.samples if s.startswith("s") and "gpt" in s]
+    order = dict(rows_of_sets(con))
+    names.sort(key=lambda s: order[s])
+    one, other = ([filled.scores(s, e, "none")["ap"] for s in names] for e in ("far", "near"))
+    sure = paired_difference(one, other, [order[s] for s in names])
+    row = places["styles", "far", "near"]
+    assert (row["low"], row["high"]) == pytest.approx((sure.low, sure.high), abs=1e-12)
 
 
 def test_differences_are_the_paired_bootstrap(filled, con):
