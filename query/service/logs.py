@@ -14,6 +14,7 @@ import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,9 +74,22 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(values, ensure_ascii=True, default=str)
 
 
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is when a line is written."""
+
+    @property
+    def stream(self) -> TextIO:
+        """The standard error of this process."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """`StreamHandler` sets it once; it stays what it is."""
+
+
 def configure_logging(options: ServiceOptions) -> None:
     """Log to stderr, in this process, what `options` ask for."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StderrHandler()
     handler.addFilter(RequestIds())
     handler.setFormatter(JsonFormatter() if options.log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -257,6 +257,7 @@ def _config(app: FastAPI, options: ServiceOptions) -> uvicorn.Config:
         http=type("ConfiguredH11Protocol", (TimeoutH11Protocol,), timeouts),
         ws="none",
         lifespan="on",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

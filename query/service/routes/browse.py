@@ -18,7 +18,7 @@ from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
 from ...text_search import LONGEST_TEXT, search_texts, text_encoders
-from ..replies import InfoReply, MetricsReply, SamplesReply, replies
+from ..replies import AnswerReply, InfoReply, MetricsReply, SamplesReply, replies
 from ..responses import json_response
 from ..service import ServiceDep, open_dataset
 
@@ -101,7 +101,7 @@ async def samples(
     return json_response(sample_page(service.snapshot, wanted, offset, limit))
 
 
-@router.get("/v1/similar", summary="Find images by words")
+@router.get("/v1/similar", responses=replies(AnswerReply), summary="Find images by words")
 async def similar(
     service: ServiceDep,
     text: Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT, description="What they show.")],
