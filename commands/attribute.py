@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +13,30 @@ from .console import open_store, print_error, run_to_result, say
 from .output import Output, about_command, print_rows, rows_options
 
 if TYPE_CHECKING:
-    from ..query import Answer, FailedQuestion, Request, Snapshot
+    from ..query import Answer, FailedQuestion, Request, Result, Snapshot
+
+POOLS = {"all": "(the gallery and every exemplar)", "gallery": "(the gallery)"}
+"""What each pool holds."""
 
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
 
+SHORT_ID = 12
+"""Characters of an id in a table that is cut to a terminal."""
+
 SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
 
 
-def _check_field(value: str | None) -> str | None:
-    """The field, if influence can be summed by it; else wrong usage."""
+def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields, each once, if influence can be summed by them; else wrong usage."""
     from ..query.attribution.request import check_owner_field
 
     try:
-        if value is not None:
+        for value in values:
             check_owner_field(value)
     except InvalidInputError as error:
         raise click.BadParameter(f"{error}; {error.hint}") from error
-    return value
+    return tuple(dict.fromkeys(values))
 
 
 @click.command()
@@ -48,9 +54,12 @@ def _check_field(value: str | None) -> str | None:
 @click.option("--where", metavar="SQL", help="Only images that fulfil a condition over images and members.")
 @click.option(
     "--by",
+    "fields",
+    multiple=True,
     metavar="FIELD",
-    callback=lambda _ctx, _param, value: _check_field(value),
-    help="Also sum influence per owner: creator, license, collection, category or metadata.NAME.",
+    callback=lambda _ctx, _param, values: _check_fields(values),
+    help="Also sum influence per owner: creator, license, collection, category or metadata.NAME; may be "
+    "given several times.",
 )
 @click.option(
     "--dedup",
@@ -98,6 +107,7 @@ def attribute(
     out: Output,
     page: Path | None,
     exact: bool | None,
+    fields: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Name the training images that influenced ITEM (an image file, a folder of them, or a sample), best
@@ -110,26 +120,23 @@ def attribute(
     \b
     Example: attribase -s my.store query attribute sunset.png -k 5
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
+             attribase -s my.store query attribute sunset.png --by creator --by metadata.museum
              attribase -s my.store query attribute sunset.png --alpha 0.1
              attribase -s my.store query attribute pictures/ -o answers.xlsx --html answers.html
     """
-    from ..query import Answer, Request, Session, answer_all, answer_each
+    from ..query import Answer, Request, Session
 
+    if len(fields) > 1 and (page is not None or out.fmt == "html"):
+        raise InvalidInputError("a page shows the owners by one field", hint="give --by once, or write rows")
     method = "auto" if exact is None else "exact" if exact else "index"
     snapshot = Session(open_store(ctx)).snapshot()
-    request = Request(method=method, **options)
     questions = _list_pictures(items)
-    answers: list[Answer | FailedQuestion] = []
-    if len(questions) == 1:
-        answers += answer_all(snapshot, questions, request)
-    elif len(questions) <= TOGETHER:
-        answers += answer_each(snapshot, questions, request)
-    else:
-        answers += run_to_result(_answer_parts(snapshot, questions, request))
+    requests = [Request(method=method, by=field, **options) for field in fields or (None,)]
+    answers, *others = (_ask(snapshot, questions, request) for request in requests)
     if page is not None:
         with Output("html", page).open() as sink:
             sink.write(_page(snapshot, answers).encode())
-    _print(snapshot, answers, out, request.by)
+    _print(snapshot, answers, out, dict(zip(fields, [answers, *others], strict=False)))
     failed = [answer for answer in answers if not isinstance(answer, Answer)]
     for one in failed:
         print_error(one.error)
@@ -160,6 +167,17 @@ def _list_pictures(items: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _ask(snapshot: Snapshot, questions: Sequence[str], request: Request) -> list[Answer | FailedQuestion]:
+    """The answers in order. A single question that cannot be read is an error."""
+    from ..query import answer_all, answer_each
+
+    if len(questions) == 1:
+        return list(answer_all(snapshot, questions, request))
+    if len(questions) <= TOGETHER:
+        return answer_each(snapshot, questions, request)
+    return run_to_result(_answer_parts(snapshot, questions, request))
+
+
 def _answer_parts(
     snapshot: Snapshot, questions: Sequence[str], request: Request
 ) -> Generator[Step, None, list[Answer | FailedQuestion]]:
@@ -174,14 +192,20 @@ def _answer_parts(
 
 
 def _print(
-    snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion], out: Output, by: str | None
+    snapshot: Snapshot,
+    answers: Sequence[Answer | FailedQuestion],
+    out: Output,
+    owners: Mapping[str, Sequence[Answer | FailedQuestion]],
 ) -> None:
+    """Print the answers; `owners`: by field, the answers with the shares of its owners."""
     from ..query import Answer
 
     found = [answer for answer in answers if isinstance(answer, Answer)]
     if out.is_table and out.path is None:
-        for answer in found:
-            _print_table(answer, out, title=answer.query if len(answers) > 1 else "")
+        for at, answer in enumerate(answers):
+            if isinstance(answer, Answer):
+                same = [others[at] for others in owners.values()]
+                _print_table(answer, out, answer.query if len(answers) > 1 else "", same)
     elif out.fmt == "html":
         with out.open() as sink:
             sink.write(_page(snapshot, answers).encode())
@@ -189,29 +213,45 @@ def _print(
         from ..query.attribution.answer_rows import write_answers
 
         with out.open() as sink:
-            write_answers(answers, out.fmt, sink, by=by, about=about_command())
+            write_answers(answers, out.fmt, sink, owners=owners, about=about_command())
     for note in dict.fromkeys(note for answer in found for note in answer.notes):
         say(note)
 
 
-def _print_table(answer: Answer, out: Output, title: str) -> None:
+def _row(result: Result, short: bool) -> dict[str, Any]:
+    """A result as a row; `short`: as a terminal has room for, where `picture` takes the short id."""
+    row = {name: getattr(result, name) for name in SHOWN}
+    if short:
+        share = result.influence
+        row |= {
+            "influence": None if share is None else f"{100 * share:.1f}%",
+            "similarity": f"{result.similarity:.3f}",
+            "image_id": result.image_id[:SHORT_ID],
+        }
+        del row["uri"]
+    return row
+
+
+def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answer | FailedQuestion]) -> None:
+    from ..query import Answer
     from ..query.attribution.abstention import verdict
     from ..runtime.influence import SPREAD
 
     copies = any(result.copies for result in answer.results)
     rows = [
-        {name: getattr(result, name) for name in SHOWN}
+        _row(result, out.width is not None)
         | ({"copies": len(result.copies)} if copies else {})
         | ({"in_set": result.in_set} if answer.alpha is not None else {})
         for result in answer.results
     ]
     print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer)) if line))
-    if answer.by:
-        rows = [{answer.by: s.name, "influence": s.influence, "images": s.images} for s in answer.shares]
-        print_rows(rows, out, title=f"\nby {answer.by}")
+    for one in owners:
+        if isinstance(one, Answer) and one.by:
+            rows = [{one.by: s.name, "influence": s.influence, "images": s.images} for s in one.shares]
+            print_rows(rows, out, title=f"\nby {one.by}")
     if answer.remaining is not None:
         compared = (
-            f"all {answer.pool_size:,} images of the pool"
+            f"all {answer.pool_size:,} images of the pool {POOLS[answer.pool]}"
             if answer.exact
             else f"{answer.searched:,} of {answer.pool_size:,} images"
             + (" found by an index" if answer.method == "index" else "")

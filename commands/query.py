@@ -68,7 +68,10 @@ def evaluate_command(
     steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
         say("ranks are up to date: nothing that they depend on has changed (--force computes again)")
-    print_left_out(note for one in count_left_out(store, encoder, case_name) for note in one.notes())
+    left_out = count_left_out(store, encoder, case_name)
+    print_left_out(note for one in left_out for note in one.notes())
+    for name, size in {one.encoder: one.gallery - one.gallery_without_vector for one in left_out}.items():
+        say(f"{name}: the pool of a sample is the gallery ({size:,} images) and its own exemplars")
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
     rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
     print_rows(rows.to_arrow_table().to_pylist(), out)

@@ -75,3 +75,33 @@ def test_a_file_takes_its_format_from_its_ending(run, tmp_path, ending):
     else:
         head = {"html": b"<!doctype html>", "pdf": b"%PDF-", "md": b"| query |"}[ending]
         assert file.read_bytes().startswith(head)
+
+
+def test_several_fields_of_owners_are_answered_together(run, tmp_path):
+    by = ("--by", "creator", "--by", "license")
+    said = json.loads(run("m0-s0", *by, "--format", "json").stdout)
+    alone = {f: json.loads(run("m0-s0", "--by", f, "--format", "json").stdout)["shares"] for f in by[1::2]}
+    assert said["shares_by"] == alone
+    assert (said["by"], said["shares"]) == ("creator", alone["creator"])
+    assert run("m0-s0", "m1-s0", *by, "-o", str(tmp_path / "owners.csv")).exit_code == 0
+    rows = pl.read_csv(tmp_path / "owners.csv").filter(pl.col("query") == "m0-s0")
+    for field, shares in alone.items():
+        found = rows.filter(pl.col("field") == field)
+        assert found["owner"].to_list() == [one["name"] for one in shares]
+        assert found["influence"].to_list() == pytest.approx([one["influence"] for one in shares], abs=5e-7)
+    table = run("m0-s0", *by).stdout
+    assert "by creator" in table
+    assert "by license" in table
+    refused = run("m0-s0", *by, "-o", str(tmp_path / "page.html"))
+    assert (refused.exit_code, (tmp_path / "page.html").exists()) == (1, False)
+
+
+def test_a_terminal_gets_percent_and_ids_that_picture_takes(run, monkeypatch):
+    whole = json.loads(run("m0-s0", "-k", "1", "--format", "json").stdout)["results"][0]
+    monkeypatch.setattr("attribase.commands.output.stdout_is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("m0-s0", "-k", "1").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"{100 * whole['influence']:.1f}%" in lines[-1]
+    assert lines[-1].endswith(whole["image_id"][:12])
+    assert "uri" in run("m0-s0", "-k", "1", "--wide").stdout
