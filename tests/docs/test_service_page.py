@@ -112,9 +112,10 @@ def rows_of(folder, sample, **how):
 
 
 def test_curl_asks_with_a_picture_with_a_sample_and_in_sql(folder, said):
-    of_picture, of_sample, of_sql, health, ready = said
+    of_picture, of_bytes, of_sample, of_sql, health, ready = said
     assert of_picture["results"][0]["image_id"] == "g05"  # the same picture
     assert len(of_picture["results"]) == 5
+    assert of_bytes["results"] == of_picture["results"]
     assert sum(share["influence"] for share in of_picture["shares"]) == pytest.approx(1)
     ours = rows_of(folder, of_sample["query"], k=5, where="license <> 'MIT'")
     assert [(row["image_id"], row["influence"]) for row in of_sample["results"]] == ours
