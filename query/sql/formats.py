@@ -218,7 +218,6 @@ ENDINGS = {
     "txt": "table",
     **{name: name for name in (*WRITERS, *DOCUMENTS)},
     "ndjson": "jsonl",
-    "feather": "arrow",
     "htm": "html",
     "markdown": "md",
 }

@@ -44,6 +44,7 @@ def arguments(tmp_path):
         "ingest sample": ["--base", "world", *plan],
         "query attribute": [picture],
         "query report": [str(tmp_path / "report")],
+        "query similar": ["--text", "red"],
         "query sql": ["from images"],
         "tag": ["before"],
     }
