@@ -244,7 +244,8 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
         | ({"in_set": result.in_set} if answer.alpha is not None else {})
         for result in answer.results
     ]
-    print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer)) if line))
+    evidence = answer.evidence.line if answer.evidence else ""
+    print_rows(rows, out, title="\n".join(line for line in (title, evidence, *verdict(answer)) if line))
     for one in owners:
         if isinstance(one, Answer) and one.by:
             rows = [{one.by: s.name, "influence": s.influence, "images": s.images} for s in one.shares]

@@ -59,15 +59,19 @@ def evaluate_command(
 ) -> None:
     """Rank every exemplar of every sample in its pool, then print recall and mAP.
 
+    Also measures how often answers are right by their top share, on pictures of test models: the line of
+    evidence that answers show.
+
     Example: attribase -s my.store query eval --case object_unseen
     """
-    from ..query import connect, count_left_out, evaluate, load_sql
+    from ..query import connect, count_left_out, evaluate, load_sql, measure_evidence
 
     store = open_store(ctx)
     chosen = None if device == "auto" else device
     steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
     if not steps:
         say("ranks are up to date: nothing that they depend on has changed (--force computes again)")
+    run_job(measure_evidence(store, encoder, mapper, force=force))
     left_out = count_left_out(store, encoder, case_name)
     print_left_out(note for one in left_out for note in one.notes())
     for name, size in {one.encoder: one.gallery - one.gallery_without_vector for one in left_out}.items():

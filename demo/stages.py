@@ -74,10 +74,12 @@ def _train(store: Store, settings: DemoSettings) -> Iterator[Step]:
 
 
 def _evaluate(store: Store, settings: DemoSettings) -> Iterator[Step]:
-    from ..query import evaluate
+    from ..query import evaluate, measure_evidence
 
     for features in settings.compared.values():
         yield from evaluate(store, features.encoder, features.mapper)
+    for features in settings.compared.values():
+        yield from measure_evidence(store, features.encoder, features.mapper)
 
 
 def _report(store: Store, settings: DemoSettings) -> Iterator[Step]:

@@ -6,6 +6,7 @@ torch; DuckDB and the ONNX runtime are loaded by the first call that needs them.
 
 from .attribution.answer import Answer, FailedQuestion, OwnerShare, Result
 from .attribution.attribute import answer_all, answer_each, attribute, attribute_many
+from .attribution.evidence import Evidence
 from .attribution.owners import influence_by
 from .attribution.request import Question, Request
 from .evaluation.abstention import AbstentionRow, abstention_table
@@ -13,6 +14,7 @@ from .evaluation.calibration import InfluenceRow, influence_table
 from .evaluation.calibration_error import CalibrationMeasurement, CalibrationRow, measure_calibration
 from .evaluation.comparison import Comparison, compare_control
 from .evaluation.evaluate import evaluate
+from .evaluation.evidence import measure_evidence
 from .evaluation.left_out import LeftOut, count_left_out
 from .evaluation.paired import Features, PairedRow, compare_features
 from .evaluation.prune import PruneReport, prune_runs
@@ -30,6 +32,7 @@ __all__ = [
     "CalibrationMeasurement",
     "CalibrationRow",
     "Comparison",
+    "Evidence",
     "FailedQuestion",
     "Features",
     "InfluenceRow",
@@ -60,6 +63,7 @@ __all__ = [
     "influence_table",
     "load_sql",
     "measure_calibration",
+    "measure_evidence",
     "prune_runs",
     "run_sql",
     "similar_text",

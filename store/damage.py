@@ -34,6 +34,7 @@ RECOMPUTED = {
     "calibrations": "attribase train calibration",
     "gallery_moments": "attribase train abstention",
     "abstentions": "attribase train abstention",
+    "evidence": "attribase query eval",
     "encoders": "attribase ingest embed",
     "jobs": "the command that was not finished",
     "failures": "the ingest that had them",

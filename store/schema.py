@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from .columns import STRINGS, TIMESTAMP, blob, key, text
 from .ids import mapped_column
-from .trained_schema import ABSTENTIONS, CALIBRATIONS, GALLERY_MOMENTS, MAPPERS
+from .trained_schema import ABSTENTIONS, CALIBRATIONS, EVIDENCE, GALLERY_MOMENTS, MAPPERS
 
 ENCODER_METADATA = b"attribase:encoder"
 
@@ -204,6 +204,7 @@ TABLES: dict[str, pa.Schema] = {
     "calibrations": CALIBRATIONS,
     "gallery_moments": GALLERY_MOMENTS,
     "abstentions": ABSTENTIONS,
+    "evidence": EVIDENCE,
     "indexes": INDEXES,
     "ranks": RANKS,
     "runs": RUNS,
@@ -217,7 +218,7 @@ Stores made by earlier versions are brought to these schemas when they are opene
 is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
 """
 
-LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions"})
+LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions", "evidence"})
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 

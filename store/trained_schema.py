@@ -52,6 +52,26 @@ GALLERY_MOMENTS = pa.schema(
     ]
 )
 
+EVIDENCE = pa.schema(
+    [
+        key("evidence_id"),  # key_id(encoder, mapper, basis, place of the range)
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        text("basis", null=False),  # share (of the most similar image) | p_none
+        pa.field("low", pa.float64(), nullable=False),  # the range: at least low, and below high
+        pa.field("high", pa.float64(), nullable=False),
+        pa.field("pictures", pa.int64(), nullable=False),  # test pictures in the range
+        pa.field("models", pa.int64(), nullable=False),  # that drew them
+        pa.field("top_right", pa.int64(), nullable=False),  # pictures whose top image is a true source
+        text("split", null=False),
+        pa.field("pool_size", pa.int64(), nullable=False),  # images that each was compared with
+        text("mapper_digest", null=False),  # of the mapper's weights; 'none' of raw features
+        text("law_digest", null=False),  # of the calibration, or of the abstention
+        text("inputs", null=False),  # digest of all that the numbers depend on
+        pa.field("created", TIMESTAMP),
+    ]
+)
+
 ABSTENTIONS = pa.schema(
     [
         key("abstention_id"),  # key_id(encoder, mapper)

@@ -188,7 +188,7 @@ def judge_questions(
     """
     scores, moments = snapshot.abstention(space.encoder, space.mapper)
     if scores is None or moments is None:
-        if request.alpha is None and request.kind is None:
+        if request.alpha is None and request.kind in (None, ALL_KINDS):
             return None, ()
         raise ConflictError(
             f"no abstention was trained for {space.encoder} with {space.mapper}", hint=train_command(space)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...store.errors import AttribaseError, InvalidInputError
+from .evidence import Evidence  # at run time: the service makes a schema of the annotations
 
 if TYPE_CHECKING:
     import polars
@@ -102,6 +103,8 @@ class Answer:
         attributed: whether p_none is at most alpha: False says "none of these". None without alpha.
         set_size: how many images of the pool are in the set that holds, on average, at least 1 - alpha of the
             exemplars; None without alpha, and where a search through the index ended before the set did.
+        evidence: how often answers like this were right on test pictures, or why that is not known; None
+            without results.
         influence_vector: None where nothing is calibrated, and where many questions were answered at once.
         pictures: where the pictures of the question and of the results are read from; None without details.
     """
@@ -133,6 +136,7 @@ class Answer:
     set_size: int | None = None
     law: str | None = None
     null_share: float | None = None
+    evidence: Evidence | None = None
     influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
     pictures: AnswerPictures | None = field(default=None, repr=False, compare=False)
 
@@ -178,6 +182,7 @@ class Answer:
             "results": [result.to_dict() for result in self.results],
             "shares": [share.to_dict() for share in self.shares],
             "notes": list(self.notes),
+            "evidence": self.evidence.to_dict() if self.evidence else None,
         }
 
 
@@ -215,6 +220,7 @@ SCHEMA = pa.schema(
         ("p_none", pa.float64()),
         ("attributed", pa.bool_()),
         ("set_size", pa.int64()),
+        ("evidence", pa.string()),
         ("rank", pa.int64()),
         ("image_id", pa.string()),
         ("similarity", pa.float64()),
@@ -263,5 +269,6 @@ def _rows(
             rows.append({"query": answer.query, "error": str(answer.error)})
         else:
             shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
+            shared["evidence"] = answer.evidence.line if answer.evidence else None
             rows += [shared | part for part in parts(answer)]
     return rows

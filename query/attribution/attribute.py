@@ -13,7 +13,8 @@ from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
 from ..session import Session, Snapshot
 from .abstention import judge_questions
-from .answer import DETAILS, Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
+from .answer import Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
+from .answer_details import add_details, add_evidence
 from .calibration import question_laws
 from .owners import read_owners
 from .pictures import AnswerPictures
@@ -152,7 +153,8 @@ def _answer_vectors(
     for at, ranked in enumerate(retrieve(task, asked.vectors, lines)):
         answer = _answer(snapshot, task, replace(template, query=names[at]), ranked, whole)
         answers.append(judgement.judge(at, answer, ranked.in_set) if judgement else answer)
-    return _add_details(snapshot, answers) if request.details else answers
+    answers = add_evidence(snapshot, answers)
+    return add_details(snapshot, answers) if request.details else answers
 
 
 def _register_index_warmup(snapshot: Snapshot, space: SearchSpace) -> None:
@@ -270,17 +272,3 @@ def _missing_note(task: RetrievalTask, searched: int) -> Iterator[str]:
             f"{searched:,} of {pool.total:,} images of the pool were compared; {pool.missing:,} {have} no "
             f"vector{shared}: attribase -s STORE ingest embed --encoder {task.space.encoder}"
         )
-
-
-def _add_details(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
-    """The answers with what the store knows of their images, read at once for all."""
-    ids = {result.image_id for answer in answers for result in answer.results}
-    rows = snapshot.finder("images", "image_id").rows(list(ids), DETAILS).to_pylist()
-    details = {row.pop("image_id"): row for row in rows}
-    return [
-        replace(
-            answer,
-            results=tuple(replace(result, **details.get(result.image_id, {})) for result in answer.results),
-        )
-        for answer in answers
-    ]

@@ -93,7 +93,7 @@ def plan_runs(
     finished = newest_rows(pinned)
     wanted: list[Run] = []
     moved: list[Row] = []
-    for name, by in _encoders_and_mappers(pinned, encoder, mapper):
+    for name, by in pairs_of_names(pinned, encoder, mapper):
         rows = {part: finished[name, by, part] for part in parts if (name, by, part) in finished}
         versions = _versions(pinned, name, by)
         current = _current_parts(pinned, name, by, parts, rows)
@@ -135,7 +135,7 @@ def newest_rows(pinned: Pinned) -> dict[tuple[str, str, Part], Row]:
     }
 
 
-def _encoders_and_mappers(pinned: Pinned, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
+def pairs_of_names(pinned: Pinned, encoder: str | None, mapper: str | None) -> list[tuple[str, str]]:
     """Every requested (encoder, mapper). Raises NotFoundError when there is none."""
     known = [(name, by) for name in encoders(pinned) for by in (RAW, *sorted(mappers(pinned, name)))]
     pairs = [pair for pair in known if encoder in (None, pair[0]) and mapper in (None, pair[1])]

@@ -46,6 +46,7 @@ ATTRIBUTE_FIELDS = pa.struct(
         **POOL_COUNTS,
         **ABSTENTION,
         "in_set": pa.bool_(),
+        "evidence": pa.string(),
     }
 )
 SIMILAR_FIELDS = pa.struct(
@@ -84,6 +85,7 @@ def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
                 columns[name].extend(getattr(result, name) for result in results)
             for name in ("exact", "complete", "remaining", "null_share", *POOL_COUNTS, *ABSTENTION):
                 columns[name].extend([getattr(answer, name)] * len(results))
+            columns["evidence"].extend([answer.evidence.line if answer.evidence else None] * len(results))
     return lengths, columns
 
 

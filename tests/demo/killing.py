@@ -27,6 +27,7 @@ KEYS = {
     "mappers": "mapper_id",
     "calibrations": "calibration_id",
     "abstentions": "abstention_id",
+    "evidence": "evidence_id",
     "gallery_moments": "moments_id",
     "ranks": "run_id, sample_id, image_id",
     "runs": "run_id",

@@ -55,12 +55,16 @@ function summary({ answer, seconds }) {
   return [
     el("h2", { class: "lead-line" }, lead),
     calibrated && shareBar(answer),
+    answer.evidence && el("p", { class: "evidence" }, sentence(answer.evidence.line)),
     ...verdict(answer),
     el("p", { class: "state" }, badge(answer), " ", completeness(answer)),
     ...answer.notes.map((note) => el("p", { class: "soft" }, note)),
     el("p", { class: "soft" }, details(answer, seconds)),
   ];
 }
+
+/** A line of the service as a sentence. */
+const sentence = (line) => `${line[0].toUpperCase()}${line.slice(1)}.`;
 
 /** Whether any image may have made the picture, and the set that holds its exemplars; nothing without a level. */
 function verdict({ alpha, p_none: p, attributed, set_size: size, embedded, results }) {
@@ -97,14 +101,14 @@ function shareBar(answer) {
 }
 
 function badge({ exact, complete }) {
-  if (exact) return el("span", { class: "badge good" }, "Exact");
+  if (exact) return el("span", { class: "badge" }, "all images compared");
   return complete
-    ? el("span", { class: "badge good" }, "Complete")
+    ? el("span", { class: "badge" }, "Complete")
     : el("span", { class: "badge warn" }, "Incomplete");
 }
 
 function completeness({ exact, complete, method, pool_size: size, embedded, searched, unseen, recall }) {
-  if (exact) return size === 1 ? "One image was compared." : `All ${count(size)} images were compared.`;
+  if (exact) return size === 1 ? "The pool has one image." : `The pool has ${count(size)} images.`;
   if (embedded < size) {
     const how = method === "index" ? "An index was searched: " : "";
     const missing = size - embedded === 1 ? "1 has no vector" : `${count(size - embedded)} have no vector`;

@@ -14,7 +14,7 @@ const PLURALS = {
 export function ownerBars({ answer, by, narrow }) {
   const rows = answer.shares
     .slice(0, SHOWN)
-    .map((share) => bar(share, by, answer.shares[0].influence, narrow));
+    .map((share) => bar(share, by, narrow));
   const rest = answer.shares.slice(SHOWN);
   const restInfluence = rest.reduce((sum, { influence }) => sum + influence, 0);
   const others = rest.length
@@ -44,7 +44,8 @@ export function ownerBars({ answer, by, narrow }) {
   );
 }
 
-function bar({ name, influence, images }, by, largest, narrow) {
+/** A row; the full bar is 100% of the influence. */
+function bar({ name, influence, images }, by, narrow) {
   const label = name ?? "unknown";
   const [only, without] = conditions(by, name);
   const button = (text, condition) =>
@@ -57,7 +58,7 @@ function bar({ name, influence, images }, by, largest, narrow) {
     "tr",
     {},
     el("th", { scope: "row" }, label),
-    el("td", { class: "bar" }, el("i", { style: { "--part": largest ? influence / largest : 0 } })),
+    el("td", { class: "bar" }, el("i", { style: { "--part": influence } })),
     el("td", {}, percent(influence)),
     el("td", { title: plural(images, "image") }, count(images)),
     el("td", { class: "asks" }, button("only", only), button("without", without)),

@@ -21,8 +21,8 @@ def test_a_stored_sample_is_answered_with_its_exemplars_marked(page, home):
     assert ids[0] == "e0"
     assert [", exemplar, " in label for label in labels] == [one in ("e0", "e1") for one in ids]
     state = page.inner_text(".state")
-    assert state.startswith("Exact")
-    assert "All 28 images were compared." in state
+    assert state.startswith("all images compared")
+    assert "The pool has 28 images." in state
     assert f"{100 * answer['remaining']:.1f}%" in page.inner_text(".lead-line")
     assert page.inner_text(".truth li >> nth=0").strip() == "rank 1"
 
@@ -274,7 +274,8 @@ def test_an_answer_is_announced_to_screen_readers(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     assert re.fullmatch(
-        r".*% of the influence .* in others\.Exact All 28 .*", page.text_content("[role=status]")
+        r".*% of the influence .* in others\.all images compared The pool has 28 .*",
+        page.text_content("[role=status]"),
     )
     page.goto(home + "#ask?sample=nothing")
     page.wait_for_selector("#result [role=alert] >> text=sample")

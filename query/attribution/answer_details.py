@@ -1,0 +1,44 @@
+"""What is added to answers once images are ranked: evidence, and what the store knows of the images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .answer import DETAILS, Answer
+from .evidence import MeasuredEvidence
+
+if TYPE_CHECKING:
+    from ..session import Snapshot
+
+
+def add_evidence(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
+    """The answers, all of one encoder and mapper, with what is known of answers like each."""
+    measured = MeasuredEvidence.read(snapshot, answers[0].encoder, answers[0].mapper)
+    return [
+        replace(
+            answer,
+            evidence=measured.of_answer(
+                answer.results[0].influence,
+                answer.p_none,
+                narrowed=answer.pool != "all" or answer.where is not None,
+            ),
+        )
+        if answer.results
+        else answer
+        for answer in answers
+    ]
+
+
+def add_details(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
+    """The answers with what the store knows of their images, read at once for all."""
+    ids = {result.image_id for answer in answers for result in answer.results}
+    rows = snapshot.finder("images", "image_id").rows(list(ids), DETAILS).to_pylist()
+    details = {row.pop("image_id"): row for row in rows}
+    return [
+        replace(
+            answer,
+            results=tuple(replace(result, **details.get(result.image_id, {})) for result in answer.results),
+        )
+        for answer in answers
+    ]
