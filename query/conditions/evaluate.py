@@ -5,15 +5,20 @@ The connection has nothing but these batches: no files, network, extensions or s
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError, LimitError
 from .condition import Condition
 from .duckdb_sql import DuckDBWriter
+
+if TYPE_CHECKING:
+    import duckdb
 
 SECONDS = 30.0
 """That a condition may take over all rows."""
@@ -28,7 +33,6 @@ SETTINGS = {
     "memory_limit": f"'{MEMORY_MB}MB'",
     "threads": "1",
     "disabled_optimizers": "'filter_pushdown'",  # Lance would evaluate filters that are pushed down
-    "enable_progress_bar": "false",
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -36,6 +40,14 @@ SETTINGS = {
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
+
+
+def hide_progress_bar(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep DuckDB from drawing on stdout, where rows are written."""
+    import duckdb
+
+    with contextlib.suppress(duckdb.InvalidInputException):  # a notebook without ipywidgets has no bar
+        con.execute("set enable_progress_bar = false")
 
 
 def matching_rows(
@@ -69,6 +81,7 @@ def matching_rows(
     rows = max(1, BATCH_ROWS // (1 + condition.weight))
     feed = _Feed(batches, rows, time.monotonic() + seconds)
     with duckdb.connect() as con:
+        hide_progress_bar(con)
         try:
             for name, values in writer.lists.items():
                 con.from_arrow(pa.table({"item": values})).create_view(name)

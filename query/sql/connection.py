@@ -11,6 +11,7 @@ from ...store import Store
 from ...store.lookup import quote
 from ...store.schema import LATER_TABLES, TABLES
 from ...store.tags import list_tags
+from ..conditions.evaluate import hide_progress_bar
 from ..session import Session
 from ..sql_dataset import SqlDataset
 from .bootstrap_functions import register_bootstrap_functions
@@ -73,7 +74,7 @@ def open_connection(
         tags = [tag for tag in list_tags(store) if mentioned_in is None or tag.name in mentioned_in.lower()]
         versions_by_schema |= {tag.name: tag.versions for tag in tags}
     con = duckdb.connect()
-    con.execute("set enable_progress_bar = false")  # DuckDB draws it on stdout, where rows are written
+    hide_progress_bar(con)
     try:
         register_bootstrap_functions(con)
         session = session or Session(store)

@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import polars
 import pytest
 from attribase.cli import cli
 from attribase.query import run_sql
@@ -35,6 +36,7 @@ README = re.findall(
 """The commands that the README shows on the demo's store."""
 
 ANSWERS = blocks("docs/answers.md", "sh")[0].splitlines()
+ANALYST = "docs/tutorials/analyst.md"
 pytestmark = pytest.mark.slow
 
 
@@ -121,6 +123,24 @@ def test_the_python_of_the_documentation_runs_on_the_demos_store(page):
     for code in blocks(page, "python"):
         exec(compile(code, page, "exec"), names)
     assert names["answer"].results
+
+
+@pytest.mark.usefixtures("_beside_the_store")
+def test_the_analysts_tutorial_runs_on_the_demos_store():
+    store = Path("attribase-demo/store")
+    shutil.copytree(store.resolve(), "copy")  # the tutorial makes a tag
+    store.unlink()
+    store.symlink_to(Path("copy").resolve())
+    Path("owners.sql").write_text(blocks(ANALYST, "sql")[0])
+    for line in "".join(blocks(ANALYST, "sh")).splitlines():
+        program, *words = shlex.split(line)
+        if program != "export":
+            done = CliRunner().invoke(cli, ["-s", str(store), *words], catch_exceptions=False)
+            assert done.exit_code == 0, (line, done.output)
+    frame = polars.read_excel("owners.xlsx")
+    assert frame.columns == ["creator", "share_of_influence", "share_of_images"]
+    assert 0 < frame["share_of_influence"].sum() <= 1 + 1e-6
+    assert Path("owners-again.csv").read_text() == Path("owners.csv").read_text()
 
 
 def test_after_kills_and_restarts_the_tables_are_the_same(undisturbed, tmp_path):

@@ -106,6 +106,26 @@ def ran(folder, port):
         names["service"].close()
 
 
+def test_the_engineers_tutorial_runs_against_the_service(folder, port):
+    page = (Path(__file__).parents[2] / "docs" / "tutorials" / "engineer.md").read_text(encoding="utf-8")
+    script = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL)).replace("8765", str(port))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text, found = done.stdout.strip(), []
+    while text:
+        value, end = json.JSONDecoder().raw_decode(text)
+        found.append(value)
+        text = text[end:].strip()
+    _, _, info, one, two, error = found
+    assert info["name"] == "my.store"
+    assert one["results"][0]["image_id"] == "g05"
+    assert len(one["results"]) == 3
+    assert [answer["results"][0]["image_id"] for answer in two["answers"]] == ["g05", "g05"]
+    assert error["error"]["message"]
+
+
 def rows_of(folder, sample, **how):
     answer = attribute(Store.open(str(folder / "my.store")), sample, **how).to_dict()
     return [(row["image_id"], row["influence"]) for row in answer["results"]]
