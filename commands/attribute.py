@@ -244,8 +244,9 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
         | ({"in_set": result.in_set} if answer.alpha is not None else {})
         for result in answer.results
     ]
-    evidence = answer.evidence.line if answer.evidence else ""
-    print_rows(rows, out, title="\n".join(line for line in (title, evidence, *verdict(answer)) if line))
+    evidence = answer.evidence
+    measured = evidence.line if evidence and evidence.strength else ""
+    print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer), measured) if line))
     for one in owners:
         if isinstance(one, Answer) and one.by:
             rows = [{one.by: s.name, "influence": s.influence, "images": s.images} for s in one.shares]
@@ -260,6 +261,8 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
         say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
         if answer.law == SPREAD and answer.null_share is not None:
             say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
+    if evidence and not measured:
+        say(evidence.line)
 
 
 def _page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion]) -> str:
