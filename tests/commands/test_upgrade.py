@@ -15,7 +15,7 @@ DATA = Path(__file__).parents[1] / "store" / "data" / "format-1.tar.gz"
 @pytest.fixture
 def earlier(tmp_path):
     with tarfile.open(DATA) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)
     return tmp_path / "store"
 
 

@@ -81,7 +81,7 @@ def test_the_form_asks_again(page, home):
     page.wait_for_selector(".hits li:nth-child(3):last-child")
     page.fill("[name=where]", "creator = 'Ada'")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".state >> text=All 7 images")
+    page.wait_for_selector(".state >> text=The pool has 7 images")
     assert all(", Ada, CC0, " in label for label in shown(page))
     address = page.evaluate("location.hash")
     page.goto("about:blank")
@@ -105,12 +105,12 @@ def test_an_owner_can_be_searched_alone_and_excluded(page, home, owner, images):
         assert row.locator("th").inner_text() == (share["name"] or "unknown")
         assert row.locator("td").nth(1).inner_text() == f"{100 * share['influence']:.1f}%"
     page.get_by_role("button", name=f"without {owner}", exact=True).click()
-    page.wait_for_selector(f".state >> text=All {28 - images} images")
+    page.wait_for_selector(f".state >> text=The pool has {28 - images} images")
     page.fill("[name=where]", "")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".state >> text=All 28 images")
+    page.wait_for_selector(".state >> text=The pool has 28 images")
     page.get_by_role("button", name=f"only {owner}", exact=True).click()
-    page.wait_for_selector(f".state >> text=All {images} images")
+    page.wait_for_selector(f".state >> text=The pool has {images} images")
     assert page.title() == "Ask · Attribase"  # the hostile name was only ever text
 
 
