@@ -76,11 +76,7 @@ class OnnxEncoder:
         self.preprocessing = preprocessing
         self.extra_files: Mapping[str, bytes] = extra_files or {}
         options = session_options(threads)
-        self._weights: Any = None  # the session uses their memory
-        if weights and isinstance(model, bytes):
-            names, values = external_tensors(model, weights)
-            options.add_external_initializers(names, values)
-            self._weights = weights, values
+        self._weights = share_weights(options, model, weights)
         self._session = open_session(model, options, gpu)
         on_gpu = CUDA in self._session.get_providers()
         if gpu is not None and gpu >= 0 and not on_gpu:
@@ -226,6 +222,17 @@ def session_options(threads: int | None) -> SessionOptions:
     if not has_exact_int8():  # the default int8 kernels saturate; the exact ones take nearly twice as long
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+def share_weights(
+    options: SessionOptions, model: Path | str | bytes, weights: Mapping[str, bytes] | None
+) -> Any:
+    """Let a session use the memory of external `weights`; keep the result as long as the session."""
+    if not weights or not isinstance(model, bytes):
+        return None
+    names, values = external_tensors(model, weights)
+    options.add_external_initializers(names, values)
+    return weights, values
 
 
 def open_session(model: Path | str | bytes, options: SessionOptions, gpu: int | None) -> InferenceSession:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import DataError, NotFoundError
-from .encoder import TOKEN_IDS, open_session, session_options
-from .model_files import encoder_row, export_command, external_tensors, has_text_tower, read_text_model
+from .encoder import TOKEN_IDS, open_session, session_options, share_weights
+from .model_files import encoder_row, export_command, has_text_tower, read_text_model
 from .tokens import CaptionTokenizer
 
 if TYPE_CHECKING:
@@ -54,11 +54,7 @@ class TextEncoder:
             DataError: the model or the tokenizer does not load, or they do not fit each other.
         """
         options = session_options(threads)
-        self._weights: Any = None  # the session uses their memory
-        if weights and isinstance(model, bytes):
-            names, values = external_tensors(model, weights)
-            options.add_external_initializers(names, values)
-            self._weights = weights, values
+        self._weights = share_weights(options, model, weights)
         self._session = open_session(model, options, CPU)
         taken, made = self._session.get_inputs()[0].shape, self._session.get_outputs()[0].shape
         if len(taken) != 2 or len(made) != 2 or not all(isinstance(one[1], int) for one in (taken, made)):
