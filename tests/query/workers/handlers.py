@@ -4,6 +4,7 @@ import os
 import time
 from functools import partial
 
+import numpy as np
 from attribase.query.workers import serve
 from attribase.store.errors import DataError, InvalidInputError
 
@@ -49,6 +50,10 @@ class Handler:
     def fill(self, fields, _, out):
         kept = bytearray(fields["bytes"])
         out.write(str(len(kept)).encode())
+
+    def reserve(self, fields, _, out):
+        reserved = np.empty(fields["bytes"], np.uint8)
+        out.write(str(reserved.nbytes).encode())
 
     def keep(self, fields, _, __):
         self.kept = os.urandom(fields["bytes"])
