@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...store.errors import AttribaseError, InvalidInputError
+from .answer_tables import flat_table, shares_table
 from .evidence import Evidence  # at run time: the service makes a schema of the annotations
 
 if TYPE_CHECKING:
@@ -200,75 +200,3 @@ class FailedQuestion:
             "query": self.query,
             "error": {"message": str(error), "hint": error.hint, "status": error.status},
         }
-
-
-SCHEMA = pa.schema(
-    [
-        ("query", pa.string()),
-        ("encoder", pa.string()),
-        ("mapper", pa.string()),
-        ("exact", pa.bool_()),
-        ("complete", pa.bool_()),
-        ("remaining", pa.float64()),
-        ("null_share", pa.float64()),
-        ("unseen", pa.float64()),
-        ("pool_size", pa.int64()),
-        ("embedded", pa.int64()),
-        ("searched", pa.int64()),
-        ("alpha", pa.float64()),
-        ("kind", pa.string()),
-        ("p_none", pa.float64()),
-        ("attributed", pa.bool_()),
-        ("set_size", pa.int64()),
-        ("evidence", pa.string()),
-        ("rank", pa.int64()),
-        ("image_id", pa.string()),
-        ("similarity", pa.float64()),
-        ("influence", pa.float64()),
-        ("uri", pa.string()),
-        ("creator", pa.string()),
-        ("license", pa.string()),
-        ("category", pa.string()),
-        ("caption", pa.string()),
-        ("copies", pa.list_(pa.string())),
-        ("in_set", pa.bool_()),
-        ("error", pa.string()),
-    ]
-)
-"""One row a result, and one for a failed question, with its `query` and `error` alone.
-
-Columns before `rank` are the answer's, the same on each of its rows."""
-
-ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
-
-
-def flat_table(answers: Sequence[Answer | FailedQuestion]) -> pa.Table:
-    """All results of all answers, in order."""
-    rows = _rows(answers, lambda answer: [result.to_dict() for result in answer.results])
-    return pa.Table.from_pylist(rows, SCHEMA)
-
-
-def shares_table(answers: Sequence[Answer | FailedQuestion], by: str) -> pa.Table:
-    """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
-    owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
-    columns = [*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner, SCHEMA.field("error")]
-
-    def parts(answer: Answer) -> list[dict[str, Any]]:
-        return [{by: one.name, "influence": one.influence, "images": one.images} for one in answer.shares]
-
-    return pa.Table.from_pylist(_rows(answers, parts), pa.schema(columns))
-
-
-def _rows(
-    answers: Sequence[Answer | FailedQuestion], parts: Callable[[Answer], list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """A row for each part of an answer, beside the answer's own columns; one row for a failed question."""
-    rows: list[dict[str, Any]] = []
-    for answer in answers:
-        if isinstance(answer, FailedQuestion):
-            rows.append({"query": answer.query, "error": str(answer.error)})
-        else:
-            shared = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
-            shared["evidence"] = answer.evidence.line if answer.evidence else None
-            rows += [shared | part for part in parts(answer)]
-    return rows

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from ..sql.formats import write_rows
 from ..sql.runner import Rows
-from .answer import Answer, FailedQuestion, flat_table, shares_table
+from .answer import Answer, FailedQuestion
+from .answer_tables import flat_table, shares_table
 
 NO_OWNERS: Mapping[str, Sequence[Answer | FailedQuestion]] = MappingProxyType({})
 

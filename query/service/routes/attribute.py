@@ -13,7 +13,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from ....store.errors import AttribaseError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from ...attribution.answer import Answer, FailedQuestion, flat_table
+from ...attribution.answer import Answer, FailedQuestion
+from ...attribution.answer_tables import flat_table
 from ...attribution.attribute import answer_all, answer_each
 from ...attribution.request import NamedImage, Question, Request
 from ...session import Snapshot

@@ -10,7 +10,7 @@ import polars
 import pytest
 from attribase.query import Session
 from attribase.query.attribution import query_vectors
-from attribase.query.attribution.answer import SCHEMA
+from attribase.query.attribution.answer_tables import SCHEMA
 from attribase.runtime.encode import encode_pixels
 from attribase.store import InvalidInputError, Store
 from PIL import Image

@@ -2,7 +2,7 @@
 
 import pytest
 from attribase.query import Request, Session, answer_all, attribute
-from attribase.query.attribution.answer import flat_table, shares_table
+from attribase.query.attribution.answer_tables import flat_table, shares_table
 from attribase.query.attribution.page import answer_page
 from attribase.store.tags import create_tag
 

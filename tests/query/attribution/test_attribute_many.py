@@ -13,7 +13,7 @@ from attribase.query import (
 )
 from attribase.query.attribution import attribute as module
 from attribase.query.attribution import retrieval
-from attribase.query.attribution.answer import flat_table, shares_table
+from attribase.query.attribution.answer_tables import flat_table, shares_table
 from attribase.query.search import topk
 from attribase.runtime.decode import BadImageError
 from attribase.store import InvalidInputError, NotFoundError

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from attribase.query import attribute, measure_evidence
-from attribase.query.attribution.answer import flat_table
+from attribase.query.attribution.answer_tables import flat_table
 from attribase.query.attribution.evidence import EvidenceBin, MeasuredEvidence, strength_of
 from attribase.store import key_id
 
