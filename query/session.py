@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
@@ -23,6 +21,7 @@ from .catalog import Calibration, choose_encoder, choose_mapper, read_calibratio
 from .features import Pinned
 from .key_index import RowFinder
 from .search import SearchSpace
+from .time_travel import At, name_state, state_digest, versions_at
 
 if TYPE_CHECKING:
     from ..runtime import EncoderPart, TextEncoder
@@ -93,13 +92,32 @@ class Snapshot:
         """`cache`: shared with other snapshots of the store; one of its own when left out."""
         self.pinned, self.store = pinned, pinned.store
         self._cache: GenerationCache[Any] = GenerationCache() if cache is None else cache
+        self._earlier: Snapshot | None = None
         self._warmups: dict[Hashable, tuple[Callable[[Snapshot], object], float]] = {}
 
     @cached_property
     def version(self) -> str:
-        """A short name of the versions of all tables."""
-        versions = json.dumps(self.pinned.versions, sort_keys=True)
-        return hashlib.sha256(versions.encode()).hexdigest()[:12]
+        """A digest of the versions of all tables."""
+        return state_digest(self.pinned.versions)
+
+    @cached_property
+    def at(self) -> str:
+        """The name of this state that `as_of` takes: a tag, or a moment in UTC."""
+        return name_state(self.store, self.pinned.versions)
+
+    def as_of(self, at: At) -> Snapshot:
+        """The store at a tag, a moment or a digest; the same object as for the last such call, or this one.
+
+        Raises as `versions_at`.
+        """
+        versions = versions_at(self.store, at)
+        if versions == self.pinned.versions:
+            return self
+        earlier = self._earlier
+        if earlier is None or earlier.pinned.versions != versions:
+            self._cache.next_generation()  # so that many states one after the other do not fill the memory
+            earlier = self._earlier = Snapshot(Pinned(self.store, versions), self._cache)
+        return earlier
 
     def space(self, encoder: str | None = None, mapper: str | None = None) -> SearchSpace:
         """The images of one encoder and mapper; left out, the newest mapper and its encoder.

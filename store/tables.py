@@ -33,6 +33,11 @@ class Tables:
         """Where the store is: an absolute path or a remote URI."""
         return self.layout.uri
 
+    @property
+    def name(self) -> str:
+        """The last part of `uri`: the store without where it is."""
+        return self.uri.rpartition("/")[2]
+
     def tables(self) -> list[str]:
         """The names of all tables, sorted."""
         return list_tables(self.layout)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...store.errors import AttribaseError, InvalidInputError
 from .answer_tables import flat_table, shares_table
 from .evidence import Evidence  # at run time: the service makes a schema of the annotations
+from .provenance import LIMITS, AnswerProvenance
 
 if TYPE_CHECKING:
     import polars
@@ -105,6 +106,7 @@ class Answer:
             exemplars; None without alpha, and where a search through the index ended before the set did.
         evidence: how often answers like this were right on test pictures, or why that is not known; None
             without results.
+        provenance: what was asked of which state of the store, when, by which software; None without details.
         influence_vector: None where nothing is calibrated, and where many questions were answered at once.
         pictures: where the pictures of the question and of the results are read from; None without details.
     """
@@ -137,6 +139,7 @@ class Answer:
     law: str | None = None
     null_share: float | None = None
     evidence: Evidence | None = None
+    provenance: AnswerProvenance | None = field(default=None, compare=False)
     influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
     pictures: AnswerPictures | None = field(default=None, repr=False, compare=False)
 
@@ -175,7 +178,10 @@ class Answer:
         return answer_cell(self.to_dict(), self.pictures)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it: plain strings, numbers, lists and nulls, by the names of the attributes."""
+        """As JSON has it: plain strings, numbers, lists and nulls, by the names of the attributes.
+
+        `limits` are the sentences on what no answer is.
+        """
         hidden = ("influence_vector", "pictures")
         plain = {name: value for name, value in vars(self).items() if name not in hidden}
         return plain | {
@@ -183,6 +189,8 @@ class Answer:
             "shares": [share.to_dict() for share in self.shares],
             "notes": list(self.notes),
             "evidence": self.evidence.to_dict() if self.evidence else None,
+            "provenance": self.provenance.to_dict() if self.provenance else None,
+            "limits": list(LIMITS),
         }
 
 

@@ -1,4 +1,4 @@
-"""What is added to answers once images are ranked: evidence, and what the store knows of the images."""
+"""What is added to answers once images are ranked: evidence, details of the images, and provenance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .answer import DETAILS, Answer
 from .evidence import MeasuredEvidence
+from .provenance import describe_source
 
 if TYPE_CHECKING:
     from ..session import Snapshot
@@ -42,3 +43,14 @@ def add_details(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
         )
         for answer in answers
     ]
+
+
+def add_provenance(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
+    """The answers, all of one request, with where each comes from."""
+    if not answers:
+        return []
+    first = answers[0]
+    source = describe_source(
+        snapshot, first.encoder, first.mapper, (first.pool, first.pool_size), first.where
+    )
+    return [replace(answer, provenance=source.of(answer.query)) for answer in answers]

@@ -14,7 +14,7 @@ from ..search import SearchSpace
 from ..session import Session, Snapshot
 from .abstention import judge_questions
 from .answer import Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
-from .answer_details import add_details, add_evidence
+from .answer_details import add_details, add_evidence, add_provenance
 from .calibration import question_laws
 from .owners import read_owners
 from .pictures import AnswerPictures
@@ -95,7 +95,7 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     asked.raise_first()
     answers = _answer_vectors(snapshot, request, space, asked)
-    return _with_pictures(snapshot, questions, answers) if request.details else answers
+    return _with_sources(snapshot, questions, answers) if request.details else answers
 
 
 def answer_each(
@@ -110,20 +110,20 @@ def answer_each(
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     answered = [one for at, one in enumerate(questions) if at not in asked.errors]
     found = _answer_vectors(snapshot, request, space, asked.without_errors())
-    answers = iter(_with_pictures(snapshot, answered, found) if request.details else found)
+    answers = iter(_with_sources(snapshot, answered, found) if request.details else found)
     return [
         FailedQuestion(name, asked.errors[at]) if at in asked.errors else next(answers)
         for at, name in enumerate(asked.names)
     ]
 
 
-def _with_pictures(
+def _with_sources(
     snapshot: Snapshot, questions: Sequence[Question | AttribaseError], answers: list[Answer]
 ) -> list[Answer]:
-    """The answers with what reads their pictures; `questions` has the question of each."""
+    """The answers with where they come from and what reads their pictures; `questions`: that of each."""
     return [
         replace(answer, pictures=AnswerPictures(snapshot, question))
-        for question, answer in zip(questions, answers, strict=True)
+        for question, answer in zip(questions, add_provenance(snapshot, answers), strict=True)
         if not isinstance(question, AttribaseError)
     ]
 

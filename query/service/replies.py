@@ -52,6 +52,7 @@ else:
         __module__=answers.__name__,  # where the names in the annotations mean something
         __doc__="One answer; its fields are described in docs/service.md.",
         **{one.name: (one.type, Field()) for one in fields(answers.Answer) if one.repr},
+        limits=(list[str], Field()),
     )
 
 

@@ -14,10 +14,10 @@ from ...store.tags import list_tags
 from ..conditions.evaluate import hide_progress_bar
 from ..session import Session
 from ..sql_dataset import SqlDataset
+from ..time_travel import At, versions_at
 from .bootstrap_functions import register_bootstrap_functions
 from .macros import create_macros, register_macro_functions
 from .statements import VIEWS, load_sql, published, quote_name
-from .time_travel import At, versions_at
 
 if TYPE_CHECKING:
     import duckdb

@@ -20,11 +20,11 @@ from ...store import Step, Store
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.layout import software_version, write_atomically
 from ...store.lookup import quote
+from ..time_travel import At, versions_at
 from .connection import open_connection
 from .formats import write_rows
 from .runner import Rows, open_reader, read_batches
 from .statements import quote_name
-from .time_travel import At, versions_at
 
 if TYPE_CHECKING:
     import duckdb

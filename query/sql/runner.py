@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from ...store import Store
 from ...store.errors import InvalidInputError
+from ..time_travel import At
 from .arrow_casts import cast_for_arrow
 from .connection import open_connection
-from .time_travel import At
 
 if TYPE_CHECKING:
     import duckdb

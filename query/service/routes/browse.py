@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -125,7 +124,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
         collections = sorted((row["values"], row["counts"]) for row in members.to_pylist())
         tables = ("images", "samples", "models")
         return {
-            "name": PurePosixPath(snapshot.store.uri.rstrip("/")).name,
+            "name": snapshot.store.name,
             "version": snapshot.version,
             "software": software_version(),
             "format": snapshot.store.layout.format(),

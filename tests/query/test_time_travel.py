@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 from attribase.query import connect, run_sql
-from attribase.query.sql.time_travel import versions_at
+from attribase.query.time_travel import name_state, state_digest, versions_at
 from attribase.store import InvalidInputError, NotFoundError, Store
 from attribase.store.maintenance import compact
 from attribase.store.schema import TABLES
 from attribase.store.tables import create_table
 
-from ..ranked import Ranked
+from .ranked import Ranked
 
 
 @pytest.fixture
@@ -146,5 +146,45 @@ def test_a_moment_whose_versions_were_compacted_away_is_not_answered_with_older_
     assert versions_at(store, moment)["members"] == pinned + 1
     store.upsert("members", [{"collection": "gallery", "image_id": "later"}])
     list(compact(store, keep=timedelta(0)))
-    with pytest.raises(NotFoundError, match="deleted since"):
+    with pytest.raises(NotFoundError, match="removed by compaction"):
         versions_at(store, moment)
+
+
+def test_a_state_is_named_by_a_moment_or_its_newest_tag_and_both_give_exactly_its_versions(ranked):
+    store, seen = ranked.store, []
+    for number in range(4):
+        ranked.run("enc", f"mapper{number}", "objects", "gpt")
+        versions = store.versions()
+        name = name_state(store, versions)
+        if number == 2:
+            store.tag("second")
+            store.tag("newest")
+            name = name_state(store, versions)
+            assert name == "newest"
+        seen.append((name, versions))
+    for name, versions in seen:
+        assert versions_at(store, name) == versions
+        assert name_state(store, versions) == name
+    assert len({name for name, _ in seen}) == 4
+
+
+def test_the_digest_of_the_present_state_and_of_a_tag_is_resolved_and_no_other(ranked):
+    store = ranked.store
+    past = state_digest(store.versions())
+    ranked.run("enc", "tuned", "objects", "gpt")
+    store.tag("before")
+    tagged = store.versions()
+    ranked.run("enc", "more", "objects", "gpt")
+    for versions in (store.versions(), tagged):
+        assert versions_at(store, state_digest(versions)) == versions
+    with pytest.raises(NotFoundError, match=f"{past} is neither"):
+        versions_at(store, past)
+
+
+def test_versions_that_no_moment_has_are_named_by_their_digest(ranked):
+    store = ranked.store
+    mixed = store.versions()
+    store.upsert("members", [{"collection": "gallery", "image_id": "late"}])
+    ranked.run("enc", "tuned", "objects", "gpt")
+    mixed["runs"] = store.versions()["runs"]  # read while another process wrote: `members` is older
+    assert name_state(store, mixed) == state_digest(mixed)
