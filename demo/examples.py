@@ -189,12 +189,12 @@ def _verdict(answer: Answer) -> str:
 
 def _creator_shares(store: Store, answer: Answer, owners: set[str]) -> list[CreatorShare]:
     shares = influence_by(store, answer, "creator")[:5]
-    most = max((share.influence for share in shares), default=1.0) or 1.0
+    most = max((share.influence or 0.0 for share in shares), default=1.0) or 1.0
     return [
         CreatorShare(
             share.name or "unknown",
             _percent(share.influence),
-            100 * share.influence / most,
+            100 * (share.influence or 0.0) / most,
             share.name in owners,
         )
         for share in shares

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ...store.errors import AttribaseError, InvalidInputError
 from .answer_tables import flat_table, shares_table
 from .evidence import Evidence  # at run time: the service makes a schema of the annotations
 from .provenance import LIMITS, AnswerProvenance
+from .state import SIMILAR
 
 if TYPE_CHECKING:
     import polars
 
-    from ..search import SearchSpace
+    from ..search import Pool, SearchSpace
+    from ..search.topk import Floats
     from ..session import Snapshot
+    from .influence import Candidates
     from .pictures import AnswerPictures
 
 
@@ -53,11 +54,22 @@ class Result:
 
 @dataclass(frozen=True)
 class OwnerShare:
-    """The influence of all images of the owner `name`; `images` of them have any."""
+    """An owner of images of the pool; `name` is None for all images without one.
+
+    Attributes:
+        influence: of all images of the owner; None where nothing is calibrated.
+        images: how many of them have any; where nothing is calibrated how many were compared.
+        owned: the share of the pool's images with a vector that are the owner's.
+        similarity: of the owner's best match.
+        image_id: of the owner's best match.
+    """
 
     name: str | None
-    influence: float
+    influence: float | None
     images: int
+    owned: float
+    similarity: float
+    image_id: str
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name."""
@@ -65,13 +77,14 @@ class OwnerShare:
 
 
 @dataclass(frozen=True)
-class InfluenceVector:
-    """All images that were found to have influence: `rows` (n,) of the `space`, and their shares (n,)."""
+class ComparedImages:
+    """All images of `pool` that were found to have influence, or that were compared with `vector` (dim,)."""
 
     snapshot: Snapshot
     space: SearchSpace
-    rows: NDArray[np.int64]
-    influence: NDArray[np.float64]
+    pool: Pool
+    vector: Floats
+    found: Candidates
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,8 @@ class Answer:
         unseen: the largest share of the influence that the other images could have, if they are less similar
             than those that were compared; None where nothing is calibrated, and where images of the pool have
             no vector: nothing is known of these.
-        shares: influence summed by the field `by`, largest first.
+        shares: the owners by the field `by`, largest influence first; where nothing is calibrated all owners
+            of images that were compared, by their best match.
         alpha: the level that was asked for.
         kind: the concept kind whose models `p_none` and the set are by; None for those of all kinds.
         p_none: how likely a picture that owes nothing to the pool has a best match as good as this; None
@@ -107,7 +121,8 @@ class Answer:
         evidence: how often answers like this were right on test pictures, or why that is not known; None
             without results.
         provenance: what was asked of which state of the store, when, by which software; None without details.
-        influence_vector: None where nothing is calibrated, and where many questions were answered at once.
+        state: what the answer as a whole says: one of STATES.
+        compared: what owners can be counted of later; None where many questions were answered at once.
         pictures: where the pictures of the question and of the results are read from; None without details.
     """
 
@@ -140,17 +155,21 @@ class Answer:
     null_share: float | None = None
     evidence: Evidence | None = None
     provenance: AnswerProvenance | None = field(default=None, compare=False)
-    influence_vector: InfluenceVector | None = field(default=None, repr=False, compare=False)
+    state: str = SIMILAR
+    compared: ComparedImages | None = field(default=None, repr=False, compare=False)
     pictures: AnswerPictures | None = field(default=None, repr=False, compare=False)
 
     @property
     def candidates(self) -> pa.Table | None:
-        """(image_id, influence) of all images that were found to have any; None as `influence_vector`."""
-        vector = self.influence_vector
-        if vector is None:
+        """(image_id, influence) of all images that were found to have any.
+
+        None where nothing is calibrated, and where many questions were answered at once.
+        """
+        compared = self.compared
+        if compared is None or compared.found.influence is None:
             return None
-        ids = vector.space.ids.take(pa.array(vector.rows))
-        return pa.table({"image_id": ids, "influence": vector.influence})
+        ids = compared.space.ids.take(pa.array(compared.found.rows))
+        return pa.table({"image_id": ids, "influence": compared.found.influence})
 
     def to_arrow(self, *, shares: bool = False) -> pa.Table:
         """A row for each result, or for each owner with `shares`, with the columns of CSV and Arrow files.
@@ -182,7 +201,7 @@ class Answer:
 
         `limits` are the sentences on what no answer is.
         """
-        hidden = ("influence_vector", "pictures")
+        hidden = ("compared", "pictures")
         plain = {name: value for name, value in vars(self).items() if name not in hidden}
         return plain | {
             "results": [result.to_dict() for result in self.results],

@@ -1,4 +1,4 @@
-"""What is added to answers once images are ranked: evidence, details of the images, and provenance."""
+"""What is added to answers once images are ranked: evidence, state, details of the images, provenance."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .answer import DETAILS, Answer
 from .evidence import MeasuredEvidence
 from .provenance import describe_source
+from .state import answer_state
 
 if TYPE_CHECKING:
     from ..session import Snapshot
@@ -29,6 +30,11 @@ def add_evidence(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
         else answer
         for answer in answers
     ]
+
+
+def add_states(answers: list[Answer]) -> list[Answer]:
+    """The answers with what each says as a whole."""
+    return [replace(answer, state=answer_state(answer.law, answer.attributed)) for answer in answers]
 
 
 def add_details(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:

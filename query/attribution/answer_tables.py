@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("attributed", pa.bool_()),
         ("set_size", pa.int64()),
         ("evidence", pa.string()),
+        ("state", pa.string()),
         ("rank", pa.int64()),
         ("image_id", pa.string()),
         ("similarity", pa.float64()),
@@ -47,6 +48,16 @@ Columns before `rank` are the answer's, the same on each of its rows."""
 ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 
 
+OWNER_COLUMNS = (
+    pa.field("influence", pa.float64()),
+    pa.field("images", pa.int64()),
+    pa.field("owned", pa.float64()),
+    pa.field("similarity", pa.float64()),
+    pa.field("image_id", pa.string()),
+)
+"""The columns of an owner after its name."""
+
+
 class PlainAnswer(Protocol):
     """An answer, or a question without one, that can be written as plain values."""
 
@@ -61,14 +72,11 @@ def flat_table(answers: Sequence[PlainAnswer]) -> pa.Table:
 
 def shares_table(answers: Sequence[PlainAnswer], by: str) -> pa.Table:
     """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
-    owner = [pa.field(by, pa.string()), pa.field("influence", pa.float64()), pa.field("images", pa.int64())]
+    owner = [pa.field(by, pa.string()), *OWNER_COLUMNS]
     columns = [*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner, SCHEMA.field("error")]
 
     def parts(answer: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            {by: one["name"], "influence": one["influence"], "images": one["images"]}
-            for one in answer["shares"]
-        ]
+        return [{by: one["name"], **one} for one in answer["shares"]]
 
     return pa.Table.from_pylist(_rows(answers, parts), pa.schema(columns))
 

@@ -13,10 +13,10 @@ from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
 from ..session import Session, Snapshot
 from .abstention import judge_questions
-from .answer import Answer, FailedQuestion, InfluenceVector, OwnerShare, Result
-from .answer_details import add_details, add_evidence, add_provenance
+from .answer import Answer, ComparedImages, FailedQuestion, Result
+from .answer_details import add_details, add_evidence, add_provenance, add_states
 from .calibration import question_laws
-from .owners import read_owners
+from .owners import PoolOwners
 from .pictures import AnswerPictures
 from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
@@ -142,18 +142,24 @@ def _answer_vectors(
     template = _template(task, (*notes, *uncalibrated))
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
-        return [replace(template, query=name, notes=notes) for name in names]
+        return add_states([replace(template, query=name, notes=notes) for name in names])
     indexed = uses_index(task) and not _scan_pays(task, len(names))
     if indexed:
         _register_index_warmup(snapshot, space)
     retrieve = retrieve_through_index if indexed else retrieve_exactly
     whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers
     lines = judgement.lines if judgement else None
+    owners = PoolOwners.read(snapshot, space, pool, request.by) if request.by else None
     answers = []
     for at, ranked in enumerate(retrieve(task, asked.vectors, lines)):
-        answer = _answer(snapshot, task, replace(template, query=names[at]), ranked, whole)
+        answer = _answer(task, replace(template, query=names[at]), ranked)
+        if owners:
+            answer = replace(answer, shares=owners.shares(ranked.candidates, asked.vectors[at]))
+        if whole:
+            compared = ComparedImages(snapshot, space, pool, asked.vectors[at], ranked.candidates)
+            answer = replace(answer, compared=compared)
         answers.append(judgement.judge(at, answer, ranked.in_set) if judgement else answer)
-    answers = add_evidence(snapshot, answers)
+    answers = add_states(add_evidence(snapshot, answers))
     return add_details(snapshot, answers) if request.details else answers
 
 
@@ -214,15 +220,9 @@ def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:
     )
 
 
-def _answer(
-    snapshot: Snapshot, task: RetrievalTask, template: Answer, ranked: RankedImages, whole: bool
-) -> Answer:
-    """The answer to one question, without the details of images; `whole`: with its influence vector."""
+def _answer(task: RetrievalTask, template: Answer, ranked: RankedImages) -> Answer:
+    """The answer to one question, without owners and the details of images."""
     coverage, influence, null_share = ranked.coverage, ranked.influence, ranked.null_share or 0.0
-    shares: tuple[OwnerShare, ...] = ()
-    if task.request.by is not None and ranked.influential is not None:
-        shares = read_owners(snapshot, task.space, task.request.by).shares(*ranked.influential)
-    vector = InfluenceVector(snapshot, task.space, *ranked.influential) if ranked.influential else None
     return replace(
         template,
         exact=coverage.exact,
@@ -235,8 +235,6 @@ def _answer(
         recall=coverage.recall,
         searched=coverage.searched,
         unseen=coverage.unseen,
-        shares=shares,
-        influence_vector=vector if whole else None,
     )
 
 

@@ -17,6 +17,21 @@ OVERFETCH = 1.25
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Images that may be sources: those that have influence, or all that were compared where none is known.
+
+    Attributes:
+        rows: (n,) of the space.
+        similarities: (n,) of each.
+        influence: (n,) of each; None where nothing is calibrated.
+    """
+
+    rows: Positions
+    similarities: Floats
+    influence: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
 class InfluenceShares:
     """The candidates that have influence.
 

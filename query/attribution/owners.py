@@ -1,4 +1,4 @@
-"""Influence per owner: summed by creator, license, category, collection or a field of the metadata."""
+"""Owners by creator, license, category, collection or a field of the metadata: influence and best matches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from ...store.errors import ConflictError
 from ...store.ids import vectors_table
+from ..search.topk import RESCORED_ROWS, Floats, exact_similarities
 from .answer import Answer, OwnerShare
 from .request import METADATA_FIELD, check_owner_field
 
 if TYPE_CHECKING:
     from ...store import Store
-    from ..search import SearchSpace
+    from ..search import Pool, SearchSpace
     from ..session import Snapshot
+    from .influence import Candidates
 
 
 @dataclass(frozen=True)
@@ -33,41 +35,110 @@ class Owners:
     codes: NDArray[np.int64]
     starts: NDArray[np.int64]
 
-    def shares(self, rows: NDArray[np.int64], influence: NDArray[np.float64]) -> tuple[OwnerShare, ...]:
-        """Influence (n,) of distinct `rows` (n,) per owner, largest first."""
+    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The owners of `rows` (n,): the position in `rows` and the code of each pair of image and owner."""
         counts = self.starts[rows + 1] - self.starts[rows]
         before = np.cumsum(counts) - counts
         positions = np.arange(int(counts.sum())) + np.repeat(self.starts[rows] - before, counts)
-        codes, weights = self.codes[positions], np.repeat(influence, counts)
-        sums = np.bincount(codes, weights, len(self.names))
-        images = np.bincount(codes, minlength=len(self.names))
-        found = [
-            OwnerShare(self.names[code], float(sums[code]), int(images[code]))
+        return np.repeat(np.arange(len(rows)), counts), self.codes[positions]
+
+
+@dataclass(frozen=True)
+class PoolOwners:
+    """The owners of the images of a pool of `space`; `owned` (names,) is the share of it that each has."""
+
+    space: SearchSpace
+    owners: Owners
+    owned: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, snapshot: Snapshot, space: SearchSpace, pool: Pool, by: str) -> PoolOwners:
+        """The owners by the field `by`. An image in several collections counts in each."""
+        owners = read_owners(snapshot, space, by)
+        _, codes = owners.of(np.flatnonzero(pool.mask))
+        return cls(space, owners, np.bincount(codes, minlength=len(owners.names)) / max(1, pool.size))
+
+    def shares(self, found: Candidates, vector: Floats) -> tuple[OwnerShare, ...]:
+        """The owners of distinct images, largest influence first; without influence by their best match.
+
+        `vector` (dim,) is the question's.
+        """
+        at, codes = self.owners.of(found.rows)
+        count = len(self.owners.names)
+        images = np.bincount(codes, minlength=count)
+        sums = None if found.influence is None else np.bincount(codes, found.influence[at], count)
+        best, similarities = self._best_matches(found, vector, at, codes)
+        shares = [
+            OwnerShare(
+                name=self.owners.names[code],
+                influence=None if sums is None else float(sums[code]),
+                images=int(images[code]),
+                owned=float(self.owned[code]),
+                similarity=float(similarities[code]),
+                image_id=self.space.ids[int(best[code])].as_py(),
+            )
             for code in np.flatnonzero(images)
         ]
-        return tuple(sorted(found, key=lambda share: (-share.influence, share.name or "")))
+        return tuple(sorted(shares, key=_order))
+
+    def _best_matches(
+        self, found: Candidates, vector: Floats, at: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """(names,) the row of each owner's most similar image, ties by image id, and its similarity.
+
+        `at` and `codes` are the pairs of image and owner. Computed exactly, unless that would take a second
+        scan: of more images than RESCORED_ROWS the rounding of the first one may decide.
+        """
+        similarities = found.similarities[at]
+        near = np.flatnonzero(similarities >= self._most(codes, similarities)[codes] - self.space.margin)
+        rows, codes, similarities = found.rows[at[near]], codes[near], similarities[near]
+        distinct = np.unique(rows)
+        if len(distinct) <= RESCORED_ROWS:
+            ((_, exact),) = exact_similarities(self.space.unit_rows, vector[None], [distinct])
+            similarities = exact[np.searchsorted(distinct, rows)]
+        most = self._most(codes, similarities)
+        top = np.flatnonzero(similarities == most[codes])
+        best = np.full(len(most), -1, np.int64)
+        best[codes[top]] = rows[top]
+        tied = top[np.bincount(codes[top], minlength=len(most))[codes[top]] > 1]
+        ids = self.space.ids.take(pa.array(rows[tied])).to_pylist()
+        for _, position in sorted(zip(ids, tied.tolist(), strict=True), reverse=True):
+            best[codes[position]] = rows[position]  # the first by id is written last
+        return best, most
+
+    def _most(self, codes: NDArray[np.int64], similarities: Floats) -> Floats:
+        """(names,) the largest of the similarities of each owner's images."""
+        most = np.full(len(self.owners.names), -np.inf, np.float32)
+        np.maximum.at(most, codes, similarities)
+        return most
+
+
+def _order(share: OwnerShare) -> tuple[float, str]:
+    return (-share.similarity if share.influence is None else -share.influence, share.name or "")
 
 
 def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[OwnerShare]:  # noqa: ARG001
     """Influence over the whole pool, summed by creator, license, category, collection or `metadata.NAME`.
 
-    Largest first.
+    Largest first; where nothing is calibrated, influence is None and owners are sorted by their best match
+    among all images that were compared.
 
     Names are those at the versions of the answer. An image in several collections counts in each, so only the
-    shares of collections can sum above 1. Empty where nothing is calibrated.
+    shares of collections can sum above 1.
 
     Raises InvalidInputError for any other field, ConflictError for an answer that has only its results.
     """
     check_owner_field(by)
-    if answer.law is None or not answer.results or (answer.by == by and answer.shares):
+    if not answer.results or (answer.by == by and answer.shares):
         return list(answer.shares)
-    vector = answer.influence_vector
-    if vector is None:
+    compared = answer.compared
+    if compared is None:
         raise ConflictError(
             "the answer has no influence of images that it does not list",
             hint=f"ask with by={by!r}, or one question at a time",
         )
-    return list(read_owners(vector.snapshot, vector.space, by).shares(vector.rows, vector.influence))
+    owners = PoolOwners.read(compared.snapshot, compared.space, compared.pool, by)
+    return list(owners.shares(compared.found, compared.vector))
 
 
 def read_owners(snapshot: Snapshot, space: SearchSpace, by: str) -> Owners:

@@ -13,6 +13,7 @@ from ...runtime.influence import QuestionLaws
 from ..search import Pool, SearchSpace
 from ..search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
 from .influence import (
+    Candidates,
     InfluenceShares,
     estimate_depth,
     influence_shares,
@@ -92,7 +93,7 @@ class RankedImages:
         similarities: (n,) of each.
         influence: (n,) of each with its near-duplicates; None where nothing is calibrated.
         near_duplicates: the rows that share the place of each.
-        influential: rows and influence of all images that were found to have any; None likewise.
+        candidates: all images that were found to have influence, or that were compared.
         in_set: how many images of the pool are at or above the question's line; None without a line, and
             where the search ended before it.
         coverage: how much of the pool was seen.
@@ -103,7 +104,7 @@ class RankedImages:
     similarities: Floats
     influence: NDArray[np.float64] | None
     near_duplicates: tuple[Positions, ...]
-    influential: tuple[Positions, NDArray[np.float64]] | None
+    candidates: Candidates
     coverage: SearchCoverage
     null_share: float | None = None
     in_set: int | None = None
@@ -254,16 +255,17 @@ def _rank(
     """The ranking of the `rows` (n,) of the space that were compared."""
     order, groups = _group(task, rows, similarities, len(shares.positions) if shares else len(rows))
     first = order[[group[0] for group in groups]] if groups else order[:0]
-    influence, influential = None, None
+    influence, candidates = None, Candidates(rows, similarities, None)
     if shares is not None:
         each = np.zeros(len(rows))
         each[shares.positions] = shares.influence
         influence = np.array([each[order[group]].sum() for group in groups])
-        influential = (rows[shares.positions], shares.influence)
+        at = shares.positions
+        candidates = Candidates(rows[at], similarities[at], shares.influence)
     near_duplicates = tuple(rows[order[group[1:]]] for group in groups)
     null_share = shares.null_share if shares else None
     return RankedImages(
-        rows[first], similarities[first], influence, near_duplicates, influential, coverage, null_share
+        rows[first], similarities[first], influence, near_duplicates, candidates, coverage, null_share
     )
 
 

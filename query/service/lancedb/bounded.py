@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...attribution.influence import influence_shares
+from ...attribution.influence import Candidates, influence_shares
 from ...attribution.retrieval import RankedImages, RetrievalTask, measure_coverage, scan_similarities
 from ...search import SearchSpace
 from ...search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
@@ -78,7 +78,7 @@ def nearest_images(
             found, exact = select.nearest(query, rows[allowed], line[allowed])
             chosen = allowed[found]
             mine = None if influence is None else influence[chosen]
-            yield RankedImages(rows[chosen], exact, mine, (), None, coverage)
+            yield RankedImages(rows[chosen], exact, mine, (), Candidates(rows[chosen], exact, mine), coverage)
             at += 1
 
 

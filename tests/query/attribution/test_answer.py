@@ -100,7 +100,7 @@ def test_names_in_json_are_those_in_python(small):
     small.calibrate(0.1, 0.05)
     answer = attribase.attribute(small.store, "m0-s0", k=2, by="creator")
     plain = json.loads(json.dumps(answer.to_dict()))
-    inner = {"influence_vector", "pictures"}
+    inner = {"compared", "pictures"}
     assert plain.keys() == {field.name for field in fields(answer)} - inner | {"limits"}
     for name in plain.keys() - {"results", "shares", "notes", "evidence", "provenance", "limits"}:
         assert plain[name] == getattr(answer, name) or list(getattr(answer, name)) == plain[name]

@@ -62,3 +62,38 @@ def test_influence_is_summed_by_a_field_of_the_metadata(small):
 def test_what_influence_cannot_be_summed_by_is_an_error(small, by):
     with pytest.raises(InvalidInputError, match="cannot be summed by"):
         attribute(small.store, "m1-s0", by=by)
+
+
+def _expected(store, results, by):
+    """By owner: (best similarity, its image, images with a share), from all results and the tables alone."""
+    table = store.read("members" if by == "collection" else "images", ["image_id", by]).to_pylist()
+    found = {}
+    for result in results:
+        for name in {row[by] for row in table if row["image_id"] == result.image_id} or {None}:
+            if result.influence != 0:
+                best, image, count = found.get(name, (result.similarity, result.image_id, 0))
+                found[name] = (best, image, count + 1)
+    return found
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+@pytest.mark.parametrize("by", ["creator", "collection", "license"])
+def test_an_owner_has_its_best_match_and_its_share_of_the_pool(small, by, calibrated):
+    if calibrated:
+        small.calibrate(0.3, 0.5)
+    where = "image_id < 'g150'"
+    answer = attribute(small.store, "m1-s0", k=1, by=by, where=where)
+    every = attribute(small.store, "m1-s0", k=1000, where=where).results
+    expected = _expected(small.store, every, by)
+    assert {s.name: (s.similarity, s.image_id, s.images) for s in answer.shares} == expected
+    assert all((share.influence is not None) == calibrated for share in answer.shares)
+    table = small.store.read("members" if by == "collection" else "images", ["image_id", by]).to_pylist()
+    inside = {result.image_id for result in every}
+    for share in answer.shares:
+        owned = {row["image_id"] for row in table if row[by] == share.name} & inside
+        assert share.owned == pytest.approx(len(owned) / answer.embedded)
+    key = (lambda s: -s.influence) if calibrated else (lambda s: -s.similarity)
+    assert list(answer.shares) == sorted(answer.shares, key=key)
+    assert influence_by(small.store, attribute(small.store, "m1-s0", k=1, where=where), by) == list(
+        answer.shares
+    )
