@@ -42,8 +42,8 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
 @click.command()
 @click.argument("items", nargs=-1, required=True, metavar="ITEM...")
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
-@click.option("--encoder", help="Which features; left out, those of the newest mapper.")
-@click.option("--mapper", help="Which mapper, or `none`; left out, the newest one.")
+@click.option("--encoder", help="Which features; left out, the best on val models.")
+@click.option("--mapper", help="Which mapper, or `none`; left out, the best on val models.")
 @click.option(
     "--pool",
     type=click.Choice(["all", "gallery"]),

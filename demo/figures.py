@@ -15,10 +15,13 @@ BAR_COLOURS = (GREY, "#748ffc", BLUE, GREEN, "#f0b429")
 
 @dataclass(frozen=True)
 class RecallBars:
-    """Recall@10 of one case and scheme, in [0, 1], with its 95% interval, for each of some features."""
+    """Recall@10 of one case and scheme, in [0, 1], for each of some features: estimate, low, high.
+
+    The ends of the 95% interval are None where there is none.
+    """
 
     label: str
-    values: Sequence[tuple[float, float, float]]
+    values: Sequence[tuple[float, float | None, float | None]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def recall_plot(bars: Sequence[RecallBars], names: Sequence[str], chance: float)
     positions, width = np.arange(len(bars)), 0.84 / len(names)
     for number, (name, colour) in enumerate(zip(names, BAR_COLOURS, strict=False)):
         middle = np.array([bar.values[number][0] for bar in bars])
-        ends = np.array([bar.values[number][1:] for bar in bars])
+        ends = np.array([bar.values[number][1:] for bar in bars], np.float64)  # NaN draws no interval
         at = positions + (number - (len(names) - 1) / 2) * width
         axes.bar(at, 100 * middle, 0.92 * width, color=colour, label=name, zorder=2)
         spread = 100 * np.abs(middle[:, None] - ends).T

@@ -25,8 +25,9 @@ Rows = list[dict[str, Any]]
 def recall_rows(store: Store, settings: DemoSettings, metric: str = "recall_10") -> Rows:
     """One row a test case and scheme: every compared feature with its interval, and two gains.
 
-    Means in [0, 1]; intervals are 95% bootstrap over models, `NAME_low` and `NAME_high`. `best_gain` and
-    `several_gain` are over the paper's recipe on the same samples. The last row is the mean of the others.
+    Means in [0, 1]; intervals are 95% bootstrap over models, `NAME_low` and `NAME_high`, None
+    for fewer than five. `best_gain` and `several_gain` are over the paper's recipe on the same samples. The
+    last row is the mean of the others.
     """
     with connect(store.uri) as con:
         estimates = {
@@ -65,6 +66,7 @@ def control_rows(store: Store, encoder: str) -> Rows:
             "difference": found.difference.estimate,
             "low": found.difference.low,
             "high": found.difference.high,
+            "models": found.difference.groups,
         }
         for found in comparisons
     ]
@@ -132,17 +134,14 @@ def _interval_rows(con: Any, metric: str) -> Rows:
 
 def _gain(name: str, row: PairedRow) -> dict[str, Any]:
     """The gain over the paper's recipe, its interval and the ratio."""
-    value = row.difference
-    low, high = (value if end is None else end for end in (row.low, row.high))
     return {
-        f"{name}_gain": value,
-        f"{name}_gain_low": low,
-        f"{name}_gain_high": high,
+        f"{name}_gain": row.difference,
+        f"{name}_gain_low": row.low,
+        f"{name}_gain_high": row.high,
         f"{name}_ratio": row.ratio,
     }
 
 
-def _with_interval(name: str, value: float, row: dict[str, Any]) -> dict[str, float]:
-    """`value` and the ends of its interval, which for a single model are null and become `value`."""
-    ends = {end: value if row[end] is None else row[end] for end in ("low", "high")}
-    return {name: value, f"{name}_low": ends["low"], f"{name}_high": ends["high"]}
+def _with_interval(name: str, value: float, row: dict[str, Any]) -> dict[str, float | None]:
+    """`value` and the ends of its interval, which are None for fewer than five models."""
+    return {name: value, f"{name}_low": row["low"], f"{name}_high": row["high"]}

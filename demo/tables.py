@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..query.evaluation.abstention import AbstentionRow, Rate
+from ..query.sql.bootstrap import too_few
 from ..store import Store
 from .findings import Rows, abstention_rows, calibration_rows, calibrations, control_rows, recall_rows
 from .settings import DemoSettings
@@ -25,8 +26,10 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def percentage_points(estimate: float, low: float, high: float) -> str:
-    """A difference of shares in percentage points, with its interval."""
+def percentage_points(estimate: float, low: float | None, high: float | None, models: int) -> str:
+    """A difference of shares in percentage points, with its interval if there is one."""
+    if low is None or high is None:
+        return f"{100 * estimate:+.1f} ({too_few(models)})"
     return f"{100 * estimate:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
@@ -46,7 +49,7 @@ def recall_cells(row: dict[str, Any]) -> dict[str, str]:
     }
     for name, title in (("best", "best over paper’s"), ("several", "several over paper’s")):
         low, high = row[f"{name}_gain_low"], row[f"{name}_gain_high"]
-        cells[f"{title}, 95% interval"] = percentage_points(row[f"{name}_gain"], low, high)
+        cells[f"{title}, 95% interval"] = percentage_points(row[f"{name}_gain"], low, high, row["models"])
     return cells
 
 
@@ -57,7 +60,9 @@ def control_cells(row: dict[str, Any]) -> dict[str, str]:
         "with V*": percent(row["with V*"]),
         "untouched base": percent(row["untouched base"]),
         "chance": percent(row["chance"], 2),
-        "difference, 95% interval": percentage_points(row["difference"], row["low"], row["high"]),
+        "difference, 95% interval": percentage_points(
+            row["difference"], row["low"], row["high"], row["models"]
+        ),
     }
 
 

@@ -17,7 +17,8 @@ from ..runtime.moments import GalleryMoments, load_moments, mapper_digest
 from ..store import Store
 from ..store.ids import vectors_table
 from .cache import GenerationCache
-from .catalog import Calibration, choose_encoder, choose_mapper, read_calibration
+from .catalog import Calibration, read_calibration
+from .default_features import ChosenFeatures, choose_features
 from .features import Pinned
 from .key_index import RowFinder
 from .search import SearchSpace
@@ -35,6 +36,9 @@ WARM_SECONDS = 600.0
 
 SPACE_TABLES = ("images", "members", "models", "indexes")
 """What a space and its pools are made of, beside the vectors."""
+
+FEATURE_TABLES = ("encoders", "mappers", "calibrations", "runs", "ranks")
+"""What the default encoder and mapper are chosen by, beside which vectors there are."""
 
 TEXT_COLUMNS = ("files", "variant_of", "variant_of_sha256")
 """The columns of `encoders` that say which has a text tower."""
@@ -120,21 +124,13 @@ class Snapshot:
         return earlier
 
     def space(self, encoder: str | None = None, mapper: str | None = None) -> SearchSpace:
-        """The images of one encoder and mapper; left out, the newest mapper and its encoder.
+        """The images of one encoder and mapper; what is left out, see `choose_features`.
 
         Raises NotFoundError for unknown names, ConflictError where the mapper has mapped nothing.
         """
         asked = encoder, mapper
-        encoder = self.cached(
-            ("encoder", encoder),
-            lambda: choose_encoder(self.pinned, encoder),
-            "encoders",
-            "mappers",
-            *self._vectors(),
-        )
-        mapper = self.cached(
-            ("mapper", encoder, mapper), lambda: choose_mapper(self.pinned, encoder, mapper), "mappers"
-        )
+        chosen = self.choose_features(encoder, mapper)
+        encoder, mapper = chosen.encoder, chosen.mapper
         space = self.cached(
             ("space", encoder, mapper),
             lambda: SearchSpace.open(self.pinned, encoder, mapper),
@@ -143,6 +139,15 @@ class Snapshot:
         )
         self.register_warmup(("space", *asked), lambda new: new.space(*asked).pool("all"))
         return space
+
+    def choose_features(self, encoder: str | None = None, mapper: str | None = None) -> ChosenFeatures:
+        """The encoder and mapper that answer. NotFoundError for unknown names."""
+        return self.cached(
+            ("features", encoder, mapper),
+            lambda: choose_features(self.pinned, encoder, mapper),
+            *FEATURE_TABLES,
+            *self._vectors(),
+        )
 
     def dim(self, encoder: str) -> int:
         """The length of the raw features of `encoder`."""

@@ -36,6 +36,9 @@ ALL_KINDS = "all"
 CROWD = 10
 """The place of the image whose z says how crowded a query is."""
 
+NULL_WEIGHT = 0.5
+"""The part that queries without a source in the pool count as, where the law is fitted and measured."""
+
 _TINY = np.finfo(np.float64).tiny
 
 CENTRE = 3.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..runtime.influence import PAPER as PAPER_LAW
 from ..runtime.influence import SPREAD
 from ..runtime.mapper import RAW
+from ..runtime.spread import NULL_WEIGHT
 from ..store import mapped_column
 from ..store.errors import InvalidInputError
 
@@ -148,7 +149,7 @@ class CalibrationConfig:
     epsilon: float = 1e-8
     check_every: int = 5
     seed: int = 0
-    null_weight: float = 0.5
+    null_weight: float = NULL_WEIGHT
     kind_models: int = 5
 
     def __post_init__(self) -> None:

@@ -139,7 +139,8 @@ def _answer_vectors(
     laws, uncalibrated = question_laws(snapshot, space, asked.vectors, asked.samples, request.kind)
     task = RetrievalTask(space, pool, request, laws)
     judgement, notes = judge_questions(snapshot, space, pool, request, asked)
-    template = _template(task, (*notes, *uncalibrated))
+    chosen = snapshot.choose_features(request.encoder, request.mapper).note
+    template = _template(task, (*notes, *uncalibrated, *((chosen,) if chosen else ())))
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
         return add_states([replace(template, query=name, notes=notes) for name in names])

@@ -64,8 +64,8 @@ class Request:
     """How questions are answered. Raises InvalidInputError for a value out of range.
 
     Attributes:
-        encoder: which features; when left out those of the newest mapper, else the first by name.
-        mapper: which mapper, or `none`; the newest one when left out, `none` where there is none.
+        encoder: which features; when left out those that measured best on val models (`choose_features`).
+        mapper: which mapper, or `none`; when left out likewise.
         k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.
         where: a condition over `images` and `members` that narrows the pool: `creator = 'x'`.

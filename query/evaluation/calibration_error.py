@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.spread import NULL_WEIGHT
 from ..catalog import choose_encoder, choose_mapper, gallery_ids
 from ..features import FeatureReader, ImageSet, Pinned
 from .calibration import SHARD, UNCALIBRATED, ExemplarInfluence, exemplar_influence, read_law
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from ...store import Store
 
 CONTROL = "control"
-
-NULL_WEIGHT = 0.5
-"""The part of all queries that null queries count as."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError
-from ..sql.bootstrap import Interval, difference
+from ..sql.bootstrap import Interval, difference, too_few
 from ..sql.bootstrap_functions import METRICS
 from ..sql.statements import load_sql
 
@@ -42,7 +42,8 @@ def compare_control(
     """How far samples of customized models are above those of the untouched base, per case.
 
     Both are evaluated with the same exemplars, by the latest runs; sets of exemplars without a control are
-    left out. The difference is the effect of customization on the samples.
+    left out. The difference is the effect of customization on the samples. It has no interval for fewer than
+    five models.
 
     Raises InvalidInputError for an unknown metric.
     """
@@ -58,6 +59,8 @@ def compare_control(
             [row["control"] for row in members],
             [row["exemplar_set"] for row in members],
         )
+        if too_few(gap.groups):
+            gap = replace(gap, low=None, high=None)
         base, own = ([row[metric] for row in members if row["control"] is kind] for kind in (True, False))
         comparisons.append(Comparison(case_name, metric, "control", split, _mean(base), _mean(own), gap))
     return comparisons

@@ -133,6 +133,7 @@ class MetricsRow(BaseModel):
     recall_10: float | None
     recall_100: float | None
     map: float | None
+    pool_size: int | None
     intervals: dict[str, list[float | None]] | None = None
 
 

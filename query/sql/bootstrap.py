@@ -32,11 +32,14 @@ def too_few(models: int) -> str:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its `confidence` interval: percentiles of the bootstrap distribution."""
+    """An estimate and its `confidence` interval: percentiles of the bootstrap distribution.
+
+    `low` and `high` are None where so few models are compared (MIN_MODELS) that nothing is claimed.
+    """
 
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     confidence: float
     samples: int
     groups: int

@@ -12,7 +12,7 @@ from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.layout import software_version
 from ....store.lookup import is_in, quote
-from ...catalog import default_encoder, trained_mappers
+from ...catalog import trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
@@ -141,7 +141,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
 def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Encoders that have vectors, each with its mappers: newest first, raw features last.
 
-    By name, but the one that answers when none is named comes first.
+    By name, but the encoder that answers when none is named comes first, and so does the mapper of each.
     """
     pinned = snapshot.pinned
     calibrated = {
@@ -157,6 +157,8 @@ def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
         if vectors_table(name) not in pinned.versions:
             continue
         mappers = [*(one["mapper"] for one in trained if one["encoder"] == name), RAW]
+        default = snapshot.choose_features(name).mapper
+        mappers.sort(key=lambda mapper: mapper != default)
         found.append(
             {
                 "encoder": name,
@@ -167,7 +169,7 @@ def _encoders(snapshot: Snapshot) -> list[dict[str, Any]]:
             }
         )
     if found:
-        first = default_encoder(pinned, [one["encoder"] for one in found])
+        first = snapshot.choose_features().encoder
         found.sort(key=lambda one: one["encoder"] != first)
     return found
 
