@@ -16,6 +16,9 @@ from .features import Pinned
 DEPTH = 10
 """The K of the Recall@K by which pairs are compared."""
 
+TABLES = ("encoders", "mappers", "calibrations", "runs", "ranks")
+"""What the choice depends on, beside which tables of vectors there are."""
+
 RUN_COLUMNS = (
     "run_number",
     "run_id",

@@ -18,6 +18,7 @@ from ..store import Store
 from ..store.ids import vectors_table
 from .cache import GenerationCache
 from .catalog import Calibration, read_calibration
+from .default_features import TABLES as FEATURE_TABLES
 from .default_features import ChosenFeatures, choose_features
 from .features import Pinned
 from .key_index import RowFinder
@@ -36,9 +37,6 @@ WARM_SECONDS = 600.0
 
 SPACE_TABLES = ("images", "members", "models", "indexes")
 """What a space and its pools are made of, beside the vectors."""
-
-FEATURE_TABLES = ("encoders", "mappers", "calibrations", "runs", "ranks")
-"""What the default encoder and mapper are chosen by, beside which vectors there are."""
 
 TEXT_COLUMNS = ("files", "variant_of", "variant_of_sha256")
 """The columns of `encoders` that say which has a text tower."""
