@@ -45,7 +45,7 @@ def calibration(
     bins: int,
     out: Output,
 ) -> None:
-    """Compare shares of influence with the truth: the part in wrong bins, the Brier score, and the KL divergence.
+    """Compare shares of influence with the truth: the part in wrong bins, Brier score, KL divergence.
 
     The truth of a sample is an equal share on each exemplar of its model; that of the same sample without
     these in the pool, and of the untouched base, is the null. Before is eq. 6 with tau = 1.
