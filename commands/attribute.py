@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..store import InvalidInputError, Step
-from .console import open_store, print_error, run_to_result, say
+from .console import at_option, open_store, print_error, run_to_result, say
 from .output import Output, about_command, print_rows, rows_options
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
     help="Compare with validation models of this concept kind (object, style, ...), or `all`; left out, of a "
     "stored sample's kind, else all.",
 )
+@at_option
 @click.option(
     "--exact/--index",
     "exact",
@@ -108,6 +109,7 @@ def attribute(
     page: Path | None,
     exact: bool | None,
     fields: tuple[str, ...],
+    at: str | None,
     **options: Any,
 ) -> None:
     """Name the training images that influenced ITEM (an image file, a folder of them, or a sample), best
@@ -122,6 +124,7 @@ def attribute(
              attribase -s my.store query attribute sunset.png --by creator --where "license <> 'CC0'"
              attribase -s my.store query attribute sunset.png --by creator --by metadata.museum
              attribase -s my.store query attribute sunset.png --alpha 0.1
+             attribase -s my.store query attribute sunset.png --at before_cleaning
              attribase -s my.store query attribute pictures/ -o answers.xlsx --html answers.html
     """
     from ..query import Answer, Request, Session
@@ -129,7 +132,7 @@ def attribute(
     if len(fields) > 1 and (page is not None or out.fmt == "html"):
         raise InvalidInputError("a page shows the owners by one field", hint="give --by once, or write rows")
     method = "auto" if exact is None else "exact" if exact else "index"
-    snapshot = Session(open_store(ctx)).snapshot()
+    snapshot = Session(open_store(ctx)).snapshot().as_of(at)
     questions = _list_pictures(items)
     requests = [Request(method=method, by=field, **options) for field in fields or (None,)]
     answers, *others = (_ask(snapshot, questions, request) for request in requests)

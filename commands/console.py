@@ -35,6 +35,13 @@ class CommandGroup(click.Group):
 LINE_SECONDS = 15.0
 """How often a running stage prints a line where stderr is no terminal."""
 
+at_option = click.option(
+    "--at",
+    metavar="TAG|TIME",
+    help="The store as it was: at a tag, at a moment in ISO format, or at the state that an answer names.",
+)
+"""The option `--at` of every command that reads the store as it was."""
+
 
 def open_store(ctx: click.Context) -> Store:
     """The store named before the command. Raises InvalidInputError when none was named."""

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from .console import draw_progress, open_store, say
+from .console import at_option, draw_progress, open_store, say
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--at", metavar="TAG|TIME", help="The store as it was: a tag, or a moment in ISO format.")
+@at_option
 @click.pass_context
 def export(ctx: click.Context, folder: Path, at: str | None) -> None:
     """Write every table and view as a Parquet file into DIR, for programs that read no Lance.

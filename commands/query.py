@@ -11,7 +11,7 @@ from .abstention import abstention_command
 from .attribute import attribute
 from .calibration import calibration
 from .compare import compare
-from .console import CommandGroup, open_store, print_left_out, run_job, say, store_uri
+from .console import CommandGroup, at_option, open_store, print_left_out, run_job, say, store_uri
 from .output import Output, about_command, print_rows, rows_options
 from .similar import similar
 
@@ -130,7 +130,7 @@ def prune_command(ctx: click.Context, dry_run: bool, unfinished: bool, out: Outp
     metavar="NAME=VALUE",
     help="Bind VALUE to $NAME, cast to the type needed there.",
 )
-@click.option("--at", metavar="TAG|TIMESTAMP", help="Read the store as it was at a tag or a moment.")
+@at_option
 @click.option(
     "--max-rows", type=click.IntRange(1), default=100, show_default=True, help="Rows a table shows."
 )

@@ -108,10 +108,12 @@ class Snapshot:
         return name_state(self.store, self.pinned.versions)
 
     def as_of(self, at: At) -> Snapshot:
-        """The store at a tag, a moment or a digest; the same object as for the last such call, or this one.
+        """The store at a tag, a moment or a digest, as for the last such call; with None, this snapshot.
 
         Raises as `versions_at`.
         """
+        if at is None:
+            return self
         versions = versions_at(self.store, at)
         if versions == self.pinned.versions:
             return self

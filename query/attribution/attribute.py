@@ -65,7 +65,7 @@ def attribute(
         options: fields of `Request`, in place of those of `request`.
 
     Raises:
-        NotFoundError: no such file, sample, encoder or mapper.
+        NotFoundError: no such file, sample, encoder, mapper, tag or state of the store.
         DataError: the bytes are no image.
         InvalidInputError: an option out of range, a condition or vector that does not fit.
         ConflictError: an empty gallery, vectors that the mapper has not mapped, or no index to search.
@@ -90,7 +90,11 @@ def attribute_many(
 
 
 def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Request) -> list[Answer]:
-    """One answer a question, in their order, at the versions of `snapshot`. Raises as `attribute`."""
+    """One answer a question, in their order, at the versions of `snapshot`, or those that the request names.
+
+    Raises as `attribute`.
+    """
+    snapshot = snapshot.as_of(request.at)
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     asked.raise_first()
@@ -106,6 +110,7 @@ def answer_each(
     An error among `questions` stands for one that could not be read, and is returned in its place. Raises as
     `attribute` for what concerns all questions: the encoder, the pool, the condition.
     """
+    snapshot = snapshot.as_of(request.at)
     space = snapshot.space(request.encoder, request.mapper)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     answered = [one for at, one in enumerate(questions) if at not in asked.errors]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ...store.errors import AttribaseError, InvalidInputError
 from ..search import METHODS, POOLS
+from ..time_travel import At  # at run time: annotations of a TypedDict are evaluated
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -57,6 +58,7 @@ class RequestOptions(TypedDict, total=False):
     details: bool
     alpha: float | None
     kind: str | None
+    at: At
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Request:
         alpha: the level of "none of these" and of the set that holds the exemplars, above 0 and below 1.
         kind: the concept kind whose null scores are taken, or `all` for those of all kinds. Left out, that of
             a stored sample's model, and all for other questions.
+        at: the store as it was: a tag, a moment (a datetime, or text in ISO format), the state that an answer
+            names (`Answer.provenance.at`), or versions of tables; as it is now when left out.
     """
 
     encoder: str | None = None
@@ -94,6 +98,7 @@ class Request:
     details: bool = True
     alpha: float | None = None
     kind: str | None = None
+    at: At = None
 
     def __post_init__(self) -> None:
         _check_count("k", self.k)

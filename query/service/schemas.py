@@ -85,6 +85,9 @@ class AttributeOptions(BaseModel):
     kind: Name | None = Field(
         None, description="The concept kind of the picture's model, if known, or `all`: decides `p_none`."
     )
+    at: Name | None = Field(
+        None, description="The store as it was: a tag, a moment, or the state that an answer names."
+    )
     limit: Count = Field(10_000, description="The most candidates that a search by index looks at.")
 
 
