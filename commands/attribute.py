@@ -15,9 +15,6 @@ from .output import Output, about_command, print_rows, rows_options
 if TYPE_CHECKING:
     from ..query import Answer, FailedQuestion, Request, Result, Snapshot
 
-POOLS = {"all": "(the gallery and every exemplar)", "gallery": "(the gallery)"}
-"""What each pool holds."""
-
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
 
@@ -219,6 +216,8 @@ def _print(
             write_answers(answers, out.fmt, sink, owners=owners, about=about_command())
     for note in dict.fromkeys(note for answer in found for note in answer.notes):
         say(note)
+    if found and found[0].provenance and out.is_table and out.path is None:
+        say(found[0].provenance.line())
 
 
 def _row(result: Result, short: bool) -> dict[str, Any]:
@@ -238,6 +237,7 @@ def _row(result: Result, short: bool) -> dict[str, Any]:
 def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answer | FailedQuestion]) -> None:
     from ..query import Answer
     from ..query.attribution.abstention import verdict
+    from ..query.attribution.provenance import POOLS
     from ..runtime.influence import SPREAD
 
     copies = any(result.copies for result in answer.results)
@@ -256,7 +256,7 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
             print_rows(rows, out, title=f"\nby {one.by}")
     if answer.remaining is not None:
         compared = (
-            f"all {answer.pool_size:,} images of the pool {POOLS[answer.pool]}"
+            f"all {answer.pool_size:,} images of the pool ({POOLS[answer.pool]})"
             if answer.exact
             else f"{answer.searched:,} of {answer.pool_size:,} images"
             + (" found by an index" if answer.method == "index" else "")

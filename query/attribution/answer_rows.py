@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from ..sql.formats import write_rows
+from ..sql.formats import DOCUMENTS, write_rows
 from ..sql.runner import Rows
 from .answer import Answer, FailedQuestion
 from .answer_tables import flat_table, shares_table
+from .provenance import SOURCE_COLUMNS, about_questions
 
 NO_OWNERS: Mapping[str, Sequence[Answer | FailedQuestion]] = MappingProxyType({})
 
@@ -33,7 +34,7 @@ def write_answers(
         out: where to.
         owners: rows are owners, by these fields, with the answers that have their shares; else images. Of
             several fields each row has the columns `field` and `owner`.
-        about: what documents say of the rows.
+        about: what documents say of the rows, before where the answers come from.
 
     Raises:
         InvalidInputError: as `write_rows`.
@@ -47,6 +48,12 @@ def write_answers(
             out.write(json.dumps(one, sort_keys=True).encode() + b"\n")
     else:
         table = _owner_rows(owners) if owners else flat_table(answers)
+        if fmt in DOCUMENTS:
+            sources = [one.provenance for one in answers if isinstance(one, Answer) and one.provenance]
+            table, about = (
+                table.drop_columns(list(SOURCE_COLUMNS)),
+                {**(about or {}), **about_questions(sources)},
+            )
         rows = Rows(table.schema, iter(table.to_batches()))
         write_rows(rows, fmt, out, max(1, table.num_rows), about=about)
 
@@ -71,4 +78,4 @@ def _owner_rows(owners: Mapping[str, Sequence[Answer | FailedQuestion]]) -> pa.T
         at = table.schema.get_field_index(field)
         named = table.rename_columns([*table.column_names[:at], "owner", *table.column_names[at + 1 :]])
         parts.append(named.add_column(at, "field", pa.array([field] * table.num_rows, pa.string())))
-    return pa.concat_tables(parts)
+    return pa.concat_tables(parts).replace_schema_metadata(tables[0].schema.metadata)

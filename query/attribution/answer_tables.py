@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from .provenance import SOURCE_COLUMNS, source_metadata, source_values
+
 SCHEMA = pa.schema(
     [
         ("query", pa.string()),
@@ -39,11 +41,12 @@ SCHEMA = pa.schema(
         ("copies", pa.list_(pa.string())),
         ("in_set", pa.bool_()),
         ("error", pa.string()),
+        *((name, pa.string()) for name in SOURCE_COLUMNS),
     ]
 )
 """One row a result, and one for a failed question, with its `query` and `error` alone.
 
-Columns before `rank` are the answer's, the same on each of its rows."""
+Columns before `rank` are the answer's, the same on each of its rows, and so are those after `error`."""
 
 ANSWER_COLUMNS = SCHEMA.names[: SCHEMA.get_field_index("rank")]
 
@@ -66,26 +69,31 @@ class PlainAnswer(Protocol):
 
 
 def flat_table(answers: Sequence[PlainAnswer]) -> pa.Table:
-    """All results of all answers, in order."""
-    return pa.Table.from_pylist(_rows(answers, lambda answer: list(answer["results"])), SCHEMA)
+    """All results of all answers, in order; metadata of the schema says where they come from."""
+    return _table(answers, lambda answer: list(answer["results"]), SCHEMA)
 
 
 def shares_table(answers: Sequence[PlainAnswer], by: str) -> pa.Table:
-    """All shares of all answers, in order; the owner's column is named `by`: `creator`, ..."""
-    owner = [pa.field(by, pa.string()), *OWNER_COLUMNS]
-    columns = [*(SCHEMA.field(name) for name in ANSWER_COLUMNS), *owner, SCHEMA.field("error")]
+    """All shares of all answers, as `flat_table`; the owner's column is named `by`: `creator`, ..."""
+    columns = [
+        *(SCHEMA.field(name) for name in ANSWER_COLUMNS),
+        pa.field(by, pa.string()),
+        *OWNER_COLUMNS,
+        *list(SCHEMA)[SCHEMA.get_field_index("error") :],
+    ]
 
     def parts(answer: dict[str, Any]) -> list[dict[str, Any]]:
         return [{by: one["name"], **one} for one in answer["shares"]]
 
-    return pa.Table.from_pylist(_rows(answers, parts), pa.schema(columns))
+    return _table(answers, parts, pa.schema(columns))
 
 
-def _rows(
-    answers: Sequence[PlainAnswer], parts: Callable[[dict[str, Any]], list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
+def _table(
+    answers: Sequence[PlainAnswer], parts: Callable[[dict[str, Any]], list[dict[str, Any]]], schema: pa.Schema
+) -> pa.Table:
     """A row for each part of an answer, beside the answer's own columns; one row for a failed question."""
     rows: list[dict[str, Any]] = []
+    sources: list[dict[str, Any]] = []
     for answer in answers:
         plain = answer.to_dict()
         if "error" in plain:
@@ -93,5 +101,8 @@ def _rows(
         else:
             shared = {name: plain[name] for name in ANSWER_COLUMNS}
             shared["evidence"] = plain["evidence"]["line"] if plain["evidence"] else None
+            if plain["provenance"]:
+                sources.append(plain["provenance"])
+                shared |= source_values(plain["provenance"])
             rows += [shared | part for part in parts(plain)]
-    return rows
+    return pa.Table.from_pylist(rows, schema).replace_schema_metadata(source_metadata(sources))

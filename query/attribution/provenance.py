@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,12 @@ MEANING_TEXT = (
 
 POOLS = {"all": "the gallery and every exemplar", "gallery": "the gallery"}
 """What each pool holds."""
+
+SOURCE_COLUMNS = ("store", "store_at", "asked", "software", "limits")
+"""The last columns of CSV, Arrow and Parquet, whose rows go on without the file; documents have `about`."""
+
+NAMED = 3
+"""Questions that a document of many names."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class AnswerProvenance:
         condition = {"condition": self.where} if self.where else {}
         return {
             "question": self.question,
-            "asked": self.date,
+            "date": self.date,
             "store": f"{self.store} at {self.at}",
             "tables": self.tables_version,
             "features": f"encoder {self.encoder}, mapper {self.mapper}",
@@ -93,6 +101,30 @@ class AnswerProvenance:
     def to_dict(self) -> dict[str, Any]:
         """All fields by name."""
         return dict(vars(self))
+
+
+def about_questions(sources: Sequence[AnswerProvenance]) -> dict[str, str]:
+    """`AnswerProvenance.about` of questions that were asked together; nothing of none."""
+    if not sources:
+        return {}
+    names, more = [source.question for source in sources[:NAMED]], len(sources) - NAMED
+    return sources[0].about() | {"question": ", ".join(names) + (f" and {more:,} more" if more > 0 else "")}
+
+
+def source_values(source: dict[str, Any] | None) -> dict[str, str]:
+    """The values of SOURCE_COLUMNS of one answer; `source` is `AnswerProvenance.to_dict()`."""
+    if source is None:
+        return {}
+    texts = (source["store"], source["at"], source["date"], source["software"], " ".join(LIMITS))
+    return dict(zip(SOURCE_COLUMNS, texts, strict=True))
+
+
+def source_metadata(sources: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What the schema of Arrow and Parquet says of answers that were asked together: `attribase`, as JSON."""
+    if not sources:
+        return {}
+    shared = {name: value for name, value in sources[0].items() if name != "question"}
+    return {"attribase": json.dumps(shared | {"limits": LIMITS}, sort_keys=True)}
 
 
 def describe_source(

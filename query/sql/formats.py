@@ -147,7 +147,7 @@ def _write_parquet(rows: Rows, out: BinaryIO) -> None:
 
     names = unique_names(rows.schema.names)
     fields = [_parquet_field(field.with_name(name)) for name, field in zip(names, rows.schema, strict=True)]
-    schema = pa.schema(fields)
+    schema = pa.schema(fields, rows.schema.metadata)
     with pq.ParquetWriter(out, schema) as writer:
         for batches in _row_groups(_as_schema(batch, schema) for batch in rows.batches):
             writer.write_table(pa.Table.from_batches(batches, schema))

@@ -33,7 +33,10 @@ def picture(colour, side=40):
 
 def test_one_item_is_an_object_and_several_are_a_list(run, small):
     one = json.loads(run("m0-s0", "--format", "json", "-k", "3").stdout)
-    assert one == json.loads(json.dumps(attribute_many(small.store, ["m0-s0"], k=3)[0].to_dict()))
+    wanted = json.loads(json.dumps(attribute_many(small.store, ["m0-s0"], k=3)[0].to_dict()))
+    for answer in (one, wanted):
+        answer["provenance"].pop("date")  # each its own
+    assert one == wanted
     both = json.loads(run("m0-s0", "m1-s0", "--format", "json", "-k", "3").stdout)
     assert [answer["query"] for answer in both] == ["m0-s0", "m1-s0"]
     for alone, beside in zip(one["results"], both[0]["results"], strict=True):

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -29,7 +30,28 @@ def test_a_sample_is_answered_as_by_hand(client, world):
 
 def test_the_answer_is_that_of_python(client, world):
     said = client.post("/v1/attribute", json={"sample": "m1-s0", "k": 5, "by": "creator"}).json()
-    assert said == json.loads(json.dumps(in_process(world.store, "m1-s0", k=5, by="creator").to_dict()))
+    answer = json.loads(json.dumps(in_process(world.store, "m1-s0", k=5, by="creator").to_dict()))
+    for one in (said, answer):
+        datetime.fromisoformat(one["provenance"].pop("date"))  # each its own
+    assert said == answer
+
+
+def test_the_store_is_asked_at_the_state_that_an_answer_names(client):
+    body = {"sample": "m1-s0", "k": 5}
+    now = client.post("/v1/attribute", json=body).json()
+    named = now["provenance"]
+    again = client.post("/v1/attribute", json=body | {"at": named["at"]}).json()
+    assert again["results"] == now["results"]
+    assert again["provenance"] == named | {"date": again["provenance"]["date"]}
+    for at, status in {
+        "never": 404,
+        "2001-01-01T00:00:00Z": 404,
+        "last week": 400,
+        "0123456789ab": 404,
+    }.items():
+        refused = client.post("/v1/attribute", json=body | {"at": at})
+        assert refused.status_code == status, refused.text
+        assert refused.json()["error"]["hint"]
 
 
 def test_a_vector_is_the_raw_feature_of_a_generated_image(client, world):
