@@ -184,19 +184,13 @@ class Snapshot:
         """The gallery's moments as stored, or None."""
         if "gallery_moments" not in self.pinned.versions:  # of an earlier version, and cannot be written
             return None
-        return self.cached(
-            ("moments", encoder, mapper),
-            lambda: load_moments(self.pinned, encoder, mapper),
-            "gallery_moments",
-        )
+        key = "moments", encoder, mapper
+        return self.cached(key, lambda: load_moments(self.pinned, encoder, mapper), "gallery_moments")
 
     def mapper_digest(self, encoder: str, mapper: str) -> str:
         """The digest of the mapper's weights. NotFoundError for a mapper that there is not."""
-        return self.cached(
-            ("mapper digest", encoder, mapper),
-            lambda: mapper_digest(self.pinned, encoder, mapper),
-            "mappers",
-        )
+        key = "mapper digest", encoder, mapper
+        return self.cached(key, lambda: mapper_digest(self.pinned, encoder, mapper), "mappers")
 
     def pair(self, encoder: str, mapper: str) -> MapperPair:
         """The maps h and h~, read at the pinned version."""
