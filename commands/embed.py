@@ -113,9 +113,8 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
     changes = {key: settings.pop(key) for key in PREPROCESSING if key in settings}
     if changes.get("resize") == "none":
         changes["resize"] = None
-    name = ensure_encoder(
-        store, encoder, weights, precision=settings.pop("precision", None), changes=changes or None
-    )
+    precision = settings.pop("precision", None)
+    name = ensure_encoder(store, encoder, weights, precision=precision, changes=changes or None, announce=say)
     _, last = run_job(run(store, name, **settings))
     done = last is not None and last.note
     say(f"vectors are ready: {last.note}" if last and done else "nothing to do: everything is embedded")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def ensure_encoder(
     *,
     precision: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Export the encoder `name` in `precision` where the store does not have it, or `weights` are given.
 
@@ -45,6 +46,7 @@ def ensure_encoder(
         weights: a file to load the weights from; None: where the encoder's spec says.
         precision: 'fp32', 'fp16' or 'int8'; None: that of the name, else fp32.
         changes: what to change in its preprocessing, as `get_encoder` takes it.
+        announce: is given a line before each export, which takes seconds to minutes.
 
     Returns:
         The name under which the store has it.
@@ -60,16 +62,18 @@ def ensure_encoder(
                 "a part may be a variant: NAME@int8",
             )
         check_composite([_stored_name(part) for part in parts])  # before anything is exported
-        return write_composite(store, [ensure_encoder(store, part) for part in parts])
+        return write_composite(store, [ensure_encoder(store, part, announce=announce) for part in parts])
     source, named = split_name(name)
     base, chosen = encoder_name(source), precision or named
     variant = variant_name(base, chosen)
     if weights is not None or changes or not store.existing("encoders", [base]):
+        announce(f"exporting {base} to ONNX and comparing it with its source, once a store")
         examples = stored_examples(store, EXAMPLES)
         images, captions = [one.image for one in examples], [one.caption for one in examples]
         spec = get_encoder(source, {**_kept(store, base), **(changes or {})})
         export_encoder(store, spec, weights, images, captions)
     if variant != base and not is_current(store, variant, base):
+        announce(f"making {variant} of {base}")
         export_variant(store, base, chosen)
     return variant
 

@@ -30,6 +30,15 @@ def store(tmp_path) -> Store:
     return store
 
 
+def test_each_export_is_announced_and_what_is_there_is_not(store):
+    lines = []
+    ensure_encoder(store, "thumbnail", announce=lines.append)
+    ensure_encoder(store, BOTH, announce=lines.append)
+    ensure_encoder(store, BOTH, announce=lines.append)
+    expected = [f"exporting {name} to ONNX" for name in ("thumbnail", "colour-histogram")]
+    assert [line.partition(" and ")[0] for line in lines] == expected
+
+
 def test_its_parts_are_exported_and_named_in_its_row(store):
     assert ensure_encoder(store, BOTH) == BOTH
     assert encoder_parts(store, BOTH) == [("thumbnail", 0, 768), ("colour-histogram", 768, 1280)]
