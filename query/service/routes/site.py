@@ -10,6 +10,8 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from ...attribution.state import STATES
+from ...attribution.words import WORDS
 from ..front import Front
 from ..responses import json_response
 
@@ -58,6 +60,12 @@ async def docs() -> Response:
 async def favicon() -> Response:
     """The icon of the page, where browsers look for it by default."""
     return _WholeFile(WEB / "favicon.svg")
+
+
+@page_router.get("/static/words.json")
+async def words() -> Response:
+    """What the page explains: its words, and the states of an answer."""
+    return json_response({"words": {key: word._asdict() for key, word in WORDS.items()}, "states": STATES})
 
 
 def mount_pages(app: FastAPI) -> None:

@@ -7,9 +7,10 @@ import { openFind, startFind } from "./find.js";
 import { openMetrics } from "./metrics.js";
 import { openSamples } from "./samples.js";
 import { promptForToken } from "./token.js";
+import { startWords } from "./words.js";
 
-const VIEWS = { ask: openAsk, samples: openSamples, find: openFind, metrics: openMetrics };
-const TITLES = { ask: "Ask", samples: "Samples", find: "Find", metrics: "Metrics" };
+const VIEWS = { ask: openAsk, samples: openSamples, find: openFind, metrics: openMetrics, words: () => {} };
+const TITLES = { ask: "Ask", samples: "Samples", find: "Find", metrics: "Metrics", words: "Words" };
 let info = null;
 let current = null;
 
@@ -30,6 +31,7 @@ function route() {
 
 async function start() {
   setTokenPrompt(promptForToken);
+  await startWords();
   try {
     info = await getJson("v1/info");
   } catch (error) {

@@ -1,8 +1,9 @@
 // The find view: stored images by words, where an encoder of the store takes texts.
 
 import { getJson, showImage, withQuery } from "./api.js";
-import { announce, byId, el, errorBox, plural } from "./dom.js";
+import { announce, byId, count, el, errorBox, plural } from "./dom.js";
 import { arrowKeys } from "./keys.js";
+import { badge } from "./summary.js";
 
 const SHOWN = 48;
 const form = byId("find-form");
@@ -37,9 +38,9 @@ export async function openFind(params) {
 
 function draw(container, answer) {
   const grid = el("div", { class: "cards" }, answer.results.map(imageCard));
-  const of = answer.exact ? "all" : `${answer.searched} of`;
-  const range = `${plural(answer.results.length, "image")}, compared with ${of} ${answer.pool_size} by ${answer.encoder}`;
-  container.replaceChildren(el("p", { class: "soft" }, range), grid);
+  const of = answer.exact ? "all" : `${count(answer.searched)} of`;
+  const range = `${plural(answer.results.length, "image")}, compared with ${of} ${count(answer.pool_size)} by ${answer.encoder}`;
+  container.replaceChildren(el("p", { class: "state soft" }, badge(answer), ` ${range}`), grid);
   arrowKeys(grid);
   announce(range);
 }

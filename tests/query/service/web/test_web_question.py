@@ -33,13 +33,18 @@ def test_of_a_control_no_exemplar_is_marked(page, home):
     assert "it was not" in page.inner_text(".truth")
 
 
-def test_pictures_are_as_large_as_their_share(page, home):
+def test_the_area_of_pictures_is_their_share_on_one_scale_for_all_answers(page, home):
+    shares = [1.0, 0.5, 0.25, 0.1, 0.09, 0.026, 0.0]
+    answer = answer_of(home, k=len(shares))
+    rows = [row | {"influence": share} for row, share in zip(answer["results"], shares, strict=True)]
+    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer | {"results": rows}))
     page.goto(home + SAMPLE)
     shown(page)
-    areas = page.locator(".hit .frame").evaluate_all("all => all.map(one => one.offsetWidth ** 2)")
-    shares = [row["influence"] for row in answer_of(home)["results"]]
-    for area, share in zip(areas, shares, strict=True):
-        assert area == pytest.approx(max(areas[0] * share / shares[0], 56**2), rel=0.03)
+    widths = page.locator(".hit .frame").evaluate_all("all => all.map(one => one.offsetWidth)")
+    whole = page.locator(".ruler").evaluate("one => one.offsetWidth")
+    for width, share in zip(widths, shares, strict=True):
+        assert width**2 == pytest.approx(whole**2 * max(share, 0.09), rel=0.03)
+    assert "Below 9% all have the same, least size." in page.inner_text(".scale")
 
 
 def test_a_chosen_a_dropped_and_a_pasted_picture_are_asked_about(page, home, tmp_path):
@@ -104,6 +109,9 @@ def test_an_owner_can_be_searched_alone_and_excluded(page, home, owner, images):
     for row, share in zip(rows.all(), shares, strict=True):
         assert row.locator("th").inner_text() == (share["name"] or "unknown")
         assert row.locator("td").nth(1).inner_text() == f"{100 * share['influence']:.1f}%"
+        assert row.locator("td").nth(2).inner_text() == f"{100 * share['owned']:.1f}%" == "25.0%"
+        bar, track = (row.locator(name).evaluate("one => one.offsetWidth") for name in (".track i", ".track"))
+        assert bar == pytest.approx(max(track * share["influence"], 2), abs=1)
     page.get_by_role("button", name=f"without {owner}", exact=True).click()
     page.wait_for_selector(f".state >> text=The pool has {28 - images} images")
     page.fill("[name=where]", "")
@@ -274,7 +282,7 @@ def test_an_answer_is_announced_to_screen_readers(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     assert re.fullmatch(
-        r".*% of the influence .* in others\.all images compared The pool has 28 .*",
+        r".*% of the influence .* in others\. all images compared The pool has 28 .*",
         page.text_content("[role=status]"),
     )
     page.goto(home + "#ask?sample=nothing")
