@@ -23,6 +23,17 @@ plan_option = click.option(
 )
 
 
+METHODS = ("custom-diffusion", "textual-inversion", "lora", "dreambooth-lora", "dreambooth", "captioned")
+"""Those of `ingest.specs.METHODS` that train, named here so that `--help` loads nothing."""
+
+method_option = click.option(
+    "--method",
+    metavar="METHOD",
+    type=click.Choice(METHODS),
+    help="Of lines that name none; a line that names another is an error: docs/methods.md.",
+)
+
+
 def _parse_settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """NAME=VALUE to a dictionary; values are JSON where they can be, else text."""
     settings: dict[str, Any] = {}
@@ -67,6 +78,14 @@ def ingest() -> None:
     help="Samples of each model, spread evenly over the schemes of its prompts.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same split of the models.")
+@click.option(
+    "--method",
+    metavar="METHOD",
+    type=click.Choice(METHODS[:-1]),
+    default=METHODS[0],
+    show_default=True,
+    help="How the models are customized: docs/methods.md.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
@@ -75,7 +94,9 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 
     A plan that was edited is not overwritten unless asked for.
 
+    \b
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
+             attribase -s my.store ingest plan --kind object --method lora lora.jsonl
     """
     from ..ingest.plan import STYLE_SIZES, plan_models, write_plan
 
@@ -96,12 +117,21 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 @click.option(
     "--base", required=True, help="`world`, a diffusers folder, a single .safetensors file, or a hub id."
 )
+@method_option
 @click.option("--iterations", type=click.IntRange(1), help="Optimiser steps a model.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of the K and V projections.")
-@click.option("--token-lr", type=click.FloatRange(0, min_open=True), help="Of the token V*.")
+@click.option(
+    "--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of what the method trains."
+)
+@click.option(
+    "--token-lr", type=click.FloatRange(0, min_open=True), help="That of V*, where other weights train too."
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
 @click.option("--augment", help="How exemplars are varied: `none`, `shift`, `placed` or `resize`.")
-@click.option("--rank", type=click.IntRange(1), help="Store a low-rank difference instead of whole tensors.")
+@click.option(
+    "--rank",
+    type=click.IntRange(1),
+    help="Store K and V as a difference of this rank; of `lora`, the rank of its layers.",
+)
 @click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
 @click.option(
     "--modifier-token",
@@ -113,32 +143,54 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
     metavar="WORD",
     help="Word whose embedding V* starts from; `category` is that of the model.",
 )
+@click.option(
+    "--setting",
+    "others",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_settings,
+    help="Any setting of the method, such as targets=kv; may be repeated: docs/methods.md.",
+)
 @workers_option
 @click.pass_context
 def customize(
-    ctx: click.Context, /, plan_file: Path, base: str, workers: int | None, **settings: Any
+    ctx: click.Context,
+    /,
+    plan_file: Path,
+    base: str,
+    method: str | None,
+    others: dict[str, Any],
+    workers: int | None,
+    **settings: Any,
 ) -> None:
-    """Customize a generator on the exemplars of every model in the plan (Custom Diffusion: K, V and V*).
+    """Customize a generator on the exemplars of every model in the plan, by the methods that it names.
+
+    Settings that are given count for all of them.
 
     \b
     Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
              attribase -s my.store ingest customize --base sd21/ --plan plan.jsonl --resolution 512
+             attribase -s my.store ingest customize --base world --plan lora.jsonl --rank 8
     """
     from ..ingest.customize import customize as run
-    from ..ingest.customize import defaults_for
+    from ..ingest.customize import defaults_for, group_by_method
     from ..ingest.customize.base import resolve_base
     from ..ingest.specs import read_specs
 
-    given = {key: value for key, value in settings.items() if value is not None}
+    given = {key: value for key, value in settings.items() if value is not None} | others
+    groups = group_by_method(read_specs(plan_file, method))
     resolve_base(base)  # downloads it, where need be: the defaults are its own
-    config = defaults_for(base).with_changes(**given)
-    steps, _ = run_job(run(open_store(ctx), read_specs(plan_file), config, workers=workers))
+    configs = {name: defaults_for(base, name).with_changes(**given) for name in groups}
+    store, steps = open_store(ctx), 0
+    for name, specs in groups.items():
+        steps += run_job(run(store, specs, configs[name], workers=workers))[0]
     say("models are ready" if steps else "nothing to do: every model of the plan is there")
 
 
 @ingest.command()
 @plan_option
 @click.option("--base", required=True, help="The base that the models were customized from.")
+@method_option
 @click.option("--steps", type=click.IntRange(1), help="DDIM steps.")
 @click.option("--guidance", type=click.FloatRange(0), help="Classifier-free guidance.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
@@ -166,6 +218,7 @@ def sample(
     /,
     plan_file: Path,
     base: str,
+    method: str | None,
     workers: int | None,
     iterations: int | None,
     model_config: dict[str, Any],
@@ -183,7 +236,7 @@ def sample(
     from ..ingest.sample import sample_defaults_for
     from ..ingest.specs import read_specs
 
-    store, specs = open_store(ctx), read_specs(plan_file)
+    store, specs = open_store(ctx), read_specs(plan_file, method)
     chosen = model_config | ({} if iterations is None else {"iterations": iterations})
     models = find_models(store, specs, base, BaseGenerator.find(base), chosen)
     given = {key: value for key, value in settings.items() if value is not None}

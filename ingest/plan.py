@@ -9,7 +9,16 @@ from typing import Any
 
 from ..store import ConflictError, InvalidInputError, Store, content_id
 from ..store.lookup import quote
-from .specs import TOKEN, ModelSpec, SampleSpec, read_lines, specs_bytes, write_specs
+from .specs import (
+    METHODS,
+    TOKEN,
+    ModelSpec,
+    SampleSpec,
+    read_lines,
+    specs_bytes,
+    uses_token,
+    write_specs,
+)
 
 STAGE = "plan"
 STYLE_SIZES = (5, 10)  # exemplars of a style model, fewest and most
@@ -54,6 +63,7 @@ def plan_models(
     prompts_file: Path | None = None,
     samples: int = 16,
     seed: int = 0,
+    method: str = METHODS[0],
 ) -> list[ModelSpec]:
     """Plan a model for each image (`object`) or for 5-10 images by one creator (`style`), split 70/10/20.
 
@@ -67,10 +77,17 @@ def plan_models(
         prompts_file: written captions.
         samples: how many samples each model gets, spread evenly over its schemes.
         seed: of the split over models.
+        method: how the models are customized; one whose prompts hold `V*`.
 
     Raises:
-        InvalidInputError: the collection is empty, no creator has five images, a caption lacks `{concept}`.
+        InvalidInputError: the collection is empty, no creator has five images, a caption lacks `{concept}`,
+            `method` is unknown or has no `V*`.
     """
+    if method not in METHODS or not uses_token(method):
+        raise InvalidInputError(
+            f"models cannot be planned by {method!r}",
+            hint=f"use one of {', '.join(name for name in METHODS if uses_token(name))}",
+        )
     groups = _object_exemplars(store, collection) if kind == "object" else _style_exemplars(store, collection)
     if not groups:
         raise InvalidInputError(
@@ -80,10 +97,11 @@ def plan_models(
     captions = _read_captions(prompts_file)
     order = random.Random(seed)  # noqa: S311 - reproducible, not secret
     order.shuffle(groups)
-    return [
+    planned = [
         _plan_model(group, kind, f"{kind}_{collection}", split, captions, samples)
         for group, split in zip(groups, _assign_splits(len(groups)), strict=True)
     ]
+    return [replace(spec, method=method) for spec in planned]
 
 
 def plan_controls(specs: Sequence[ModelSpec]) -> list[ModelSpec]:

@@ -11,11 +11,29 @@ from ..store.layout import write_atomically
 from .images.sources.text import decode_text, is_unicode
 
 TOKEN = "V*"  # noqa: S105 - stands in prompts for the concept that a model was customized on
-METHODS = ("custom-diffusion", "none")
+METHODS = (
+    "custom-diffusion",
+    "textual-inversion",
+    "lora",
+    "dreambooth-lora",
+    "dreambooth",
+    "captioned",
+    "none",
+)
+"""How a base is customized (docs/methods.md), by default the first; 'none' is a control: the base itself."""
+
+TOKENLESS = ("captioned", "none")
+"""The methods whose prompts hold no `V*`."""
+
 KINDS = ("object", "style", "set")
 SPLITS = ("train", "val", "test", "control")
 SEED_LIMIT = 2**63
 _HINT = "see docs/plans.md for the fields of a line"
+
+
+def uses_token(method: str) -> bool:
+    """Whether prompts of `method` hold `V*`. Those of 'lora' all do, or none does: it also takes captions."""
+    return method not in TOKENLESS
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,8 @@ class SampleSpec:
 class ModelSpec:
     """One model: its exemplars, its training prompts and the samples to draw from it.
 
-    `method` 'none' is a control: the untouched base, so its prompts must not hold `V*`.
+    `method` 'none' is a control: the untouched base, so its prompts must not hold `V*`. Those of 'captioned'
+    do not either: its training prompts are the captions of its exemplars, in their order.
 
     Raises InvalidInputError for a field of a wrong type or value, or prompts that do not fit the method.
     """
@@ -68,17 +87,42 @@ class ModelSpec:
         self._check_prompts()
 
     def _check_prompts(self) -> None:
+        named = [sample.prompt for sample in self.samples if TOKEN in sample.prompt]
         if self.method == "none":
-            named = [sample.prompt for sample in self.samples if TOKEN in sample.prompt]
             if named:
                 raise _invalid(f"method 'none' has no {TOKEN}, but a sample's prompt does: {named[0]!r}")
-            return
+        elif self.holds_token:
+            self._check_token_is_everywhere()
+        else:
+            self._check_captions(named)
+
+    @property
+    def holds_token(self) -> bool:
+        """Whether the prompts of this model hold `V*`; 'lora' is the one method that leaves that open."""
+        if self.method == "lora":
+            return any(TOKEN in prompt for prompt in self.training_prompts)
+        return uses_token(self.method)
+
+    def _check_token_is_everywhere(self) -> None:
         without = [prompt for prompt in self.training_prompts if TOKEN not in prompt]
         if without or not self.training_prompts:
             raise _invalid(f"every training prompt, at least one, must hold {TOKEN}: {without[:1]}")
         lacking = [sample.prompt for sample in self.samples if TOKEN not in sample.prompt]
         if lacking:
             raise _invalid(f"the prompt {lacking[0]!r} of {self.concept!r} has no {TOKEN}")
+
+    def _check_captions(self, named: Sequence[str]) -> None:
+        holding = [prompt for prompt in self.training_prompts if TOKEN in prompt] + list(named)
+        if holding:
+            raise _invalid(
+                f"the captions of {self.concept!r} have no {TOKEN}, so {holding[0]!r} must not have it either"
+            )
+        images, captions = len(self.exemplar_ids), len(self.training_prompts)
+        if not captions or captions % images:
+            raise _invalid(
+                f"{self.concept!r} has {images} exemplars and {captions} captions as training prompts:"
+                " one each is needed, in the order of the exemplars, or the same number for each"
+            )
 
     def identity(self) -> dict[str, Any]:
         """The fields that determine the model: all but its samples."""
@@ -90,8 +134,10 @@ class ModelSpec:
         return key_id(self.identity())
 
 
-def read_specs(path: str | Path) -> list[ModelSpec]:
+def read_specs(path: str | Path, method: str | None = None) -> list[ModelSpec]:
     """The models of a JSON lines file; empty lines are skipped.
+
+    method: of the lines that name none; a line that names another than this one, or 'none', is an error.
 
     Raises InvalidInputError that names file and line.
     """
@@ -99,7 +145,7 @@ def read_specs(path: str | Path) -> list[ModelSpec]:
         lines = read_lines(path)
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", hint=_HINT) from error
-    return [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_parse(path, number, line, method) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def write_specs(path: str | Path, specs: Sequence[ModelSpec]) -> None:
@@ -135,9 +181,9 @@ def read_lines(path: str | Path) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _parse(path: str | Path, number: int, line: str) -> ModelSpec:
+def _parse(path: str | Path, number: int, line: str, method: str | None) -> ModelSpec:
     try:
-        value = json.loads(line)
+        value = _with_method(json.loads(line), method)
         samples = tuple(_build(SampleSpec, sample, "a sample") for sample in _read_list(value, "samples"))
         lists = {name: tuple(_read_list(value, name)) for name in ("exemplar_ids", "training_prompts")}
         spec: ModelSpec = _build(ModelSpec, {**value, **lists, "samples": samples}, "the model")
@@ -145,6 +191,19 @@ def _parse(path: str | Path, number: int, line: str) -> ModelSpec:
     except (InvalidInputError, ValueError, RecursionError) as error:
         hint = error.hint if isinstance(error, InvalidInputError) else _HINT
         raise InvalidInputError(f"{path}, line {number}: {error}", hint=hint) from error
+
+
+def _with_method(value: Any, method: str | None) -> Any:
+    """The line with `method` where it names none. Raises InvalidInputError where it names another."""
+    if method is None or not isinstance(value, Mapping):
+        return value
+    planned = value.get("method", method)
+    if planned not in (method, "none"):
+        raise InvalidInputError(
+            f"the model is planned by {planned!r}, not {method!r}",
+            hint=f"leave --method out, or write a plan for it: ingest plan --method {method} OUTPUT",
+        )
+    return {**value, "method": planned}
 
 
 def _read_list(value: Any, name: str) -> list[Any]:

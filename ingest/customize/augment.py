@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...runtime.decode import crop_image
-from .config import CustomizeConfig
 from .cutout import cut_out
 from .placed import place
 from .prompts import LARGE, SMALL
+from .settings import TrainingConfig
 
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
@@ -43,7 +43,7 @@ class View:
 
 
 def make_views(
-    images: Sequence[Image.Image], config: CustomizeConfig, kind: str, rng: np.random.Generator
+    images: Sequence[Image.Image], config: TrainingConfig, kind: str, rng: np.random.Generator
 ) -> list[View]:
     """At least one view of each exemplar; an equally seeded `rng` gives equal views.
 
@@ -66,7 +66,7 @@ def make_views(
     ]
 
 
-def _view_count(config: CustomizeConfig, squares: Sequence[Image.Image]) -> int:
+def _view_count(config: TrainingConfig, squares: Sequence[Image.Image]) -> int:
     """At least one view an exemplar, and no more than the training steps draw."""
     return max(min(config.views, config.iterations * config.batch_size), len(squares))
 

@@ -24,17 +24,18 @@ _SUPPORTED = "use a Stable Diffusion 1.x or 2.x pipeline in diffusers' layout, a
 
 @dataclass(frozen=True)
 class BaseGenerator:
-    """A base on disk: its folder, and the id of its contents."""
+    """A base on disk: its folder, the id of its contents, its kind (see `base_kind`)."""
 
     folder: str
     base_id: str
+    kind: str = "sd"
 
     @classmethod
     def find(cls, base: str) -> "BaseGenerator":
         """The base called `base`, see `resolve_base` for names and errors."""
         folder = resolve_base(base)
         base_id = single_file_id(Path(base)) if is_single_file(base) else fingerprint(folder)
-        return cls(str(folder), base_id)
+        return cls(str(folder), base_id, WORLD_NAME if base == WORLD_NAME else base_kind(folder))
 
 
 def resolve_base(base: str) -> Path:
@@ -71,6 +72,12 @@ def find_local(base: str) -> Path | None:
 
     found = try_to_load_from_cache(base, "model_index.json")
     return Path(found).parent if isinstance(found, str) else None
+
+
+def base_kind(folder: Path) -> str:
+    """The kind of base that methods know: 'sd' is Stable Diffusion 1.x and 2.x."""
+    del folder
+    return "sd"
 
 
 def check_layout(folder: Path, base: str) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 from ...store import DataError, InvalidInputError, NotFoundError, Store, content_id, key_id
 from ...store.lookup import quote
 from ..specs import ModelSpec
-from .base import BaseGenerator
-from .config import CustomizeConfig
+from .base import BaseGenerator, free_token
+from .methods import CustomizeConfig, find_method
 from .models import model_row
 
 WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt", ".bin", ".safetensors"))
@@ -27,29 +27,33 @@ ADDED = "_custom_diffusion"
 def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
     """Write a stored model as these two files; low-rank differences are multiplied out with the base.
 
+    One of method 'captioned' has no V* and so no second file.
+
     Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
     """
     import torch
 
     from .generator import load_generator
-    from .weights import apply, unpack
+    from .weights import TOKEN_KEY, unpack
 
     row = _read_model(store, model_id)
-    tensors, _ = unpack(row["weights"])
+    tensors, metadata = unpack(row["weights"])
     token, whole = row["modifier_token"], {name: tensor for name, tensor in tensors.items() if "." in name}
-    base = BaseGenerator.find(row["base_model"])
-    generator = load_generator(Path(base.folder), token)
-    apply(generator, tensors)
+    folder = Path(BaseGenerator.find(row["base_model"]).folder)
+    generator = load_generator(folder, token or free_token(folder))
+    find_method(row["method"]).apply(generator, tensors, metadata)
     if set(whole) != set(generator.kv):
         whole = {name: parameter.detach() for name, parameter in generator.kv.items()}
     state: dict[str, Any] = {_diffusers_name(name): tensor.float() for name, tensor in whole.items()}
     state |= {name: {} for name in generator.unet.attn_processors if ".attn1." in name}
-    folder = Path(out_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / WEIGHTS_NAMES[0], folder / f"{token}.bin"]
-    torch.save(state, files[0])
-    torch.save({token: tensors["modifier_token"].float()}, files[1])
-    return files
+    made = Path(out_dir)
+    made.mkdir(parents=True, exist_ok=True)
+    contents = {made / WEIGHTS_NAMES[0]: state}
+    if TOKEN_KEY in tensors:
+        contents[made / f"{token}.bin"] = {token: tensors[TOKEN_KEY].float()}
+    for file, content in contents.items():
+        torch.save(content, file)
+    return list(contents)
 
 
 def import_diffusers_layout(
@@ -61,7 +65,7 @@ def import_diffusers_layout(
     InvalidInputError when they do not fit the base.
     """
     from .generator import load_generator
-    from .weights import TOKEN_KEY, apply, metadata_of, pack
+    from .weights import TOKEN_KEY, apply, pack
 
     folder, token = Path(in_dir), config.modifier_token
     state = _load_tensors(_first_file(folder, WEIGHTS_NAMES))
@@ -77,7 +81,7 @@ def import_diffusers_layout(
         raise DataError(
             f"{folder} holds the base's own weights", hint="give the folder of a customized model"
         )
-    data = pack(weights, metadata_of(token, base.base_id))
+    data = pack(weights, find_method(spec.method).metadata(config, base.base_id))
     name = key_id(spec.identity(), content_id(data), base.base_id)
     store.upsert("models", [model_row(name, spec, config=config, base=base, weights=data)])
     return name
@@ -126,7 +130,7 @@ def _load_tensors(path: Path) -> Mapping[str, Any]:
 
 
 def _read_model(store: Store, model_id: str) -> dict[str, Any]:
-    columns = ["base_model", "modifier_token", "weights"]
+    columns = ["method", "base_model", "modifier_token", "weights"]
     rows: list[dict[str, Any]] = store.read("models", columns, f"model_id = {quote(model_id)}").to_pylist()
     if not rows:
         raise NotFoundError(f"there is no model {model_id!r}", hint='see `query sql "from models"`')

@@ -1,8 +1,8 @@
 """A base generator in memory: float32 parts on one device, the token V* added, K and V by name."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,15 @@ KV = (".attn2.to_k.", ".attn2.to_v.")
 
 @dataclass
 class LoadedGenerator:
-    """One base in memory. Only `kv` and the row `token_id` of the token embedding ever change.
+    """One base in memory. Only what a method changes ever does, and `reset` puts the base's own back.
 
     Attributes:
         kv: the K and V parameters of cross-attention by the UNet's own names.
         original: their values in the base.
         token: V* as the tokenizer names it.
         token_id: its id, the row of the token embedding.
+        placeholder: what `V*` becomes in prompts: the token, or what a method puts in its place.
+        undo: what puts back what a method changed besides `kv`.
     """
 
     tokenizer: Any
@@ -38,6 +40,11 @@ class LoadedGenerator:
     original: dict[str, Tensor]
     token: str
     token_id: int
+    placeholder: str = ""
+    undo: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.placeholder = self.placeholder or self.token
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -51,7 +58,9 @@ class LoadedGenerator:
         return self.embedding.weight.data[self.token_id]
 
     def reset(self) -> None:
-        """Put the base's own K and V back."""
+        """Put the base's own weights back; only the row of V* keeps what it was."""
+        self.undo.close()
+        self.placeholder = self.token
         with torch.no_grad():
             for name, parameter in self.kv.items():
                 parameter.copy_(self.original[name])

@@ -11,23 +11,24 @@ from ...store import InvalidInputError, NotFoundError, Step, Store
 from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec
 from ..workers import WorkerTask, run_tasks
-from .base import BaseGenerator, check_base
-from .config import CustomizeConfig
+from .base import BaseGenerator, check_base, free_token
+from .methods import find_method
 from .models import model_ids, model_row
 from .prompts import check_prompts
+from .settings import TrainingConfig
 
 STAGE = "customize"
 
 
 def customize(
-    store: Store, specs: Sequence[ModelSpec], config: CustomizeConfig, *, workers: int | None = 1
+    store: Store, specs: Sequence[ModelSpec], config: TrainingConfig, *, workers: int | None = 1
 ) -> Iterator[Step]:
     """Train the planned models that are not in the store, and commit them one at a time.
 
     Args:
         store: exemplars come from its images.
         specs: those of method 'none' are stored without training.
-        config: settings of all of them.
+        config: settings of all of them, of the method that they are planned by.
         workers: number of processes; None is one a core or GPU (several a GPU for a small base), 0 trains in
             this process.
 
@@ -54,12 +55,7 @@ def customize(
     if not shards:
         return
     check_base(base, config.resolution)
-    check_prompts(
-        Path(base.folder),
-        (planned[name] for name in shards),
-        config.modifier_token,
-        augment=config.augment,
-    )
+    _check_training(base, [planned[name] for name in shards], config)
     pixel_limit = stored_pixel_limit(store)
     done = len(trained) - len(shards)
     yield Step(STAGE, done, len(trained))
@@ -91,6 +87,19 @@ def _check_exemplars(store: Store, specs: Iterable[ModelSpec]) -> None:
         )
 
 
+def _check_training(base: BaseGenerator, specs: Sequence[ModelSpec], config: TrainingConfig) -> None:
+    """Raise, before anything is trained, where the method does not fit the base or a prompt does not."""
+    method, token = find_method(config.method), config.token
+    if base.kind not in method.defaults:
+        raise InvalidInputError(
+            f"{config.method} does not customize a base of the kind {base.kind}",
+            hint=f"it takes {', '.join(method.defaults)}; docs/methods.md has a table",
+        )
+    if token is not None:
+        placeholder = method.placeholder(config.to_dict(), token) or token
+        check_prompts(Path(base.folder), specs, placeholder, augment=config.augment, new=method.learns_token)
+
+
 def _training_task(store: Store, name: str, spec: ModelSpec) -> WorkerTask:
     data = dict(store.blobs("images", "bytes", spec.exemplar_ids))
     absent = [image for image, content in data.items() if content is None]
@@ -105,30 +114,32 @@ def _training_task(store: Store, name: str, spec: ModelSpec) -> WorkerTask:
 
 
 def _load_worker(
-    shared: tuple[BaseGenerator, CustomizeConfig, int], device: str
+    shared: tuple[BaseGenerator, TrainingConfig, int], device: str
 ) -> Callable[[Any], tuple[bytes, float]]:
     """In a worker: load the base once; the returned function trains one model from it."""
     from .generator import load_generator
 
     base, config, pixel_limit = shared
-    generator = load_generator(Path(base.folder), config.modifier_token, device)
+    token = config.token if find_method(config.method).learns_token else None
+    generator = load_generator(Path(base.folder), token or free_token(Path(base.folder)), device)
     return partial(_train_model, generator, config, base, pixel_limit)
 
 
 def _train_model(
     generator: Any,
-    config: CustomizeConfig,
+    config: TrainingConfig,
     base: BaseGenerator,
     pixel_limit: int,
     task: tuple[ModelSpec, Sequence[bytes]],
 ) -> tuple[bytes, float]:
     """(safetensors bytes, seconds) of one model."""
     from .train import train
-    from .weights import extract, metadata_of, pack
+    from .weights import pack
 
+    method = find_method(config.method)
     spec, data = task
     started = time.perf_counter()
     train(generator, spec, [decode_image(content, pixel_limit) for content in data], config)
-    weights = pack(extract(generator, config.rank), metadata_of(config.modifier_token, base.base_id))
+    weights = pack(method.extract(generator, config), method.metadata(config, base.base_id))
     generator.reset()
     return weights, time.perf_counter() - started

@@ -5,24 +5,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...store import ConflictError, InvalidInputError, NotFoundError, Store, key_id
-from ..specs import ModelSpec
+from ..specs import METHODS, ModelSpec
 from .base import BaseGenerator
-from .config import CustomizeConfig
+from .methods import find_method
+from .settings import TrainingConfig
 
 CUSTOMIZE_FIRST = "run `ingest customize` with the same plan and base first"
 
 
-def model_id(spec: ModelSpec, config: CustomizeConfig) -> str:
+def model_id(spec: ModelSpec, config: TrainingConfig) -> str:
     """The id of the model that `spec` and `config` determine, with the contents of the base."""
     return _model_id(spec, config, BaseGenerator.find(config.base))
 
 
 def model_ids(
-    specs: Sequence[ModelSpec], config: CustomizeConfig, base: BaseGenerator
+    specs: Sequence[ModelSpec], config: TrainingConfig, base: BaseGenerator
 ) -> dict[str, ModelSpec]:
-    """Model id -> spec, in order. Raises InvalidInputError for a model planned twice with other samples."""
+    """Model id -> spec, in order.
+
+    Raises InvalidInputError for a model planned twice with other samples, or by another method.
+    """
     found: dict[str, ModelSpec] = {}
     for spec in specs:
+        if spec.method not in (config.method, "none"):
+            raise InvalidInputError(
+                f"{spec.concept!r} is planned by {spec.method}, the settings are of {config.method}",
+                hint="customize the models of one method at a time, each with its settings",
+            )
         name = _model_id(spec, config, base)
         if found.setdefault(name, spec) != spec:
             raise InvalidInputError(
@@ -30,6 +39,15 @@ def model_ids(
                 hint="put all its samples in one line",
             )
     return found
+
+
+def group_by_method(specs: Sequence[ModelSpec]) -> dict[str, list[ModelSpec]]:
+    """Method -> its specs, in order; controls, which need no training, are with the first method."""
+    methods = [spec.method for spec in specs if spec.method != "none"] or list(METHODS)
+    groups: dict[str, list[ModelSpec]] = {}
+    for spec in specs:
+        groups.setdefault(methods[0] if spec.method == "none" else spec.method, []).append(spec)
+    return groups
 
 
 def find_models(
@@ -87,6 +105,18 @@ def shared_resolution(store: Store, models: Sequence[str]) -> int | None:
     return next(iter(sides), None)
 
 
+def placeholders(store: Store, models: Mapping[str, ModelSpec], token: str) -> dict[str, str | None]:
+    """Model id -> what `V*` becomes in its prompts, `token` being the name of a new one; None without V*."""
+    rows = store.read("models", ["model_id", "config"]).to_pylist()
+    return {
+        row["model_id"]: find_method(models[row["model_id"]].method).placeholder(
+            json.loads(row["config"] or "{}"), token
+        )
+        for row in rows
+        if row["model_id"] in models and models[row["model_id"]].holds_token
+    }
+
+
 def _fitting(known: Mapping[str, dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Those of `known` whose configuration has all of `settings`."""
     return {
@@ -113,7 +143,7 @@ def model_row(
     name: str,
     spec: ModelSpec,
     *,
-    config: CustomizeConfig,
+    config: TrainingConfig,
     base: BaseGenerator,
     weights: bytes | None = None,
     seconds: float = 0.0,
@@ -132,7 +162,7 @@ def model_row(
         "concept_kind": spec.concept_kind,
         "concept": spec.concept,
         "category": spec.category,
-        "modifier_token": None if spec.method == "none" else config.modifier_token,
+        "modifier_token": config.token if spec.holds_token else None,
         "training_prompt": "\n".join(spec.training_prompts) or None,
         "exemplar_ids": list(spec.exemplar_ids),
         "case_name": spec.case_name,
@@ -144,11 +174,11 @@ def model_row(
     }
 
 
-def _model_id(spec: ModelSpec, config: CustomizeConfig, base: BaseGenerator) -> str:
+def _model_id(spec: ModelSpec, config: TrainingConfig, base: BaseGenerator) -> str:
     settings = None if spec.method == "none" else _settings(config)
     return key_id(spec.identity(), settings, base.base_id)
 
 
-def _settings(config: CustomizeConfig) -> dict[str, Any]:
+def _settings(config: TrainingConfig) -> dict[str, Any]:
     """The settings that decide the weights: all but the base's name, as the id holds its contents."""
     return {name: value for name, value in config.to_dict().items() if name != "base"}

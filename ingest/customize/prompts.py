@@ -18,24 +18,28 @@ _PREFIXES = {
 }
 
 
-def check_prompts(folder: Path, specs: Iterable[ModelSpec], token: str, *, augment: str = "none") -> None:
+def check_prompts(
+    folder: Path, specs: Iterable[ModelSpec], token: str, *, augment: str = "none", new: bool = True
+) -> None:
     """Raise InvalidInputError for the first prompt of `specs` in which the text encoder would not see V*.
 
     A base cuts prompts at the length of its text encoder (77 tokens in Stable Diffusion): a V* behind that
-    would not be trained, and samples would be drawn without it. Controls have no V* on purpose.
+    would not be trained, and samples would be drawn without it. Controls and captions have no V* on purpose.
 
     Args:
         folder: the base, of which only the tokenizer is loaded.
         specs: their training prompts and samples' prompts are checked.
-        token: what the tokenizer calls V*.
+        token: what V* becomes in prompts: one new token or several, or words of the base.
         augment: 'resize' and 'placed' put words before training prompts, which push V* back.
+        new: whether `token` is new to the base.
     """
     tokenizer = _load_tokenizer(folder)
-    if not tokenizer.add_tokens([token]):
+    names = token.split()
+    if new and tokenizer.add_tokens(names) < len(names):
         raise token_taken_error(token)
     prefixes = _PREFIXES.get(augment, ("",))
     for spec in specs:
-        if spec.method == "none":
+        if not spec.holds_token:
             continue
         for prompt in spec.training_prompts:
             _check(tokenizer, token, prompt, prefixes, f"the training prompt {prompt!r} of {spec.concept!r}")
@@ -56,10 +60,10 @@ def token_taken_error(token: str) -> InvalidInputError:
 def _check(tokenizer: Any, token: str, prompt: str, prefixes: Sequence[str], name: str) -> None:
     if TOKEN not in prompt:
         raise InvalidInputError(f"{name} has no {TOKEN}", hint=f"write {TOKEN} where the concept belongs")
-    wanted, length = tokenizer.convert_tokens_to_ids(token), tokenizer.model_max_length
-    texts = [prefix + prompt.replace(TOKEN, token) for prefix in prefixes]
-    for ids in tokenizer(texts, truncation=True, max_length=length).input_ids:
-        if wanted not in ids:
+    length = tokenizer.model_max_length
+    texts = [prefix + prompt[: prompt.index(TOKEN)] + token for prefix in prefixes]
+    for ids in tokenizer(texts).input_ids:
+        if len(ids) > length:
             raise InvalidInputError(
                 f"{name} has {TOKEN} behind the {length} tokens that the text encoder reads",
                 hint=f"shorten the prompt, or put {TOKEN} earlier",

@@ -1,26 +1,25 @@
-"""Custom Diffusion (arXiv:2212.04488) of one model: its training set and the training loop.
+"""The customization of one model: its training set and the training loop, whatever the method trains.
 
 Views are encoded once and prompts tokenised once; a step draws views, prompts, times and noise from one
-seeded CPU generator, so the same seed gives the same weights on the same machine. The embedding of V* is a
-parameter of its own, put into the text encoder's lookup by a hook: no other row has a gradient or decays.
+seeded CPU generator, so the same seed gives the same weights on the same machine.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...store import InvalidInputError
 from ..diffusion import CHANNELS_LAST, encode_latents, noisy_latents_and_target
 from ..specs import TOKEN, ModelSpec
 from .augment import View, make_views
-from .config import CATEGORY, CustomizeConfig
 from .generator import LoadedGenerator
+from .methods import ParameterGroup, find_method
+from .settings import TrainingConfig
 
 ENCODE_BATCH = 8
 
@@ -53,40 +52,30 @@ class TrainingSet:
 
 
 def train(
-    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
+    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: TrainingConfig
 ) -> None:
     """Turn the base in memory into the model of `spec`; the caller resets it afterwards.
 
     As many training prompts as exemplars, or a multiple of that, are paired with them, the first of each
     round with the first exemplar; otherwise, and for one exemplar, all prompts are cycled.
     """
+    method = find_method(spec.method)
     generator.reset()
+    method.place_token(generator, config)
     rng = torch.Generator().manual_seed(spec.seed)
     data = _build_training_set(generator, spec, images, config)
-    vector = nn.Parameter(_initial_embedding(generator, config.init_token, spec.category))
-    for parameter in generator.kv.values():
-        parameter.requires_grad_(True)
-    try:
-        with _token_embedded_as(generator, vector):
-            _optimise(generator, vector, data, config, rng)
-    finally:
-        for parameter in generator.kv.values():
-            parameter.requires_grad_(False).grad = None
-    generator.token_row.copy_(vector.detach())
+    with method.training(generator, spec, config) as groups:
+        _optimise(generator, groups, data, config, rng)
 
 
 def _optimise(
     generator: LoadedGenerator,
-    vector: nn.Parameter,
+    groups: list[ParameterGroup],
     data: TrainingSet,
-    config: CustomizeConfig,
+    config: TrainingConfig,
     rng: torch.Generator,
 ) -> None:
     scheduler = _training_scheduler(generator)
-    groups: list[dict[str, Any]] = [
-        {"params": list(generator.kv.values()), "lr": config.lr, "weight_decay": config.weight_decay},
-        {"params": [vector], "lr": config.token_lr, "weight_decay": 0.0},
-    ]
     optimizer = torch.optim.AdamW(groups, fused=generator.device.type != "mps")
     rates = [group["lr"] for group in groups]
     scaler = torch.amp.GradScaler(generator.device.type, enabled=_is_fp16(generator))
@@ -145,10 +134,10 @@ def _is_fp16(generator: LoadedGenerator) -> bool:
 
 
 def _build_training_set(
-    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: CustomizeConfig
+    generator: LoadedGenerator, spec: ModelSpec, images: Sequence[Image.Image], config: TrainingConfig
 ) -> TrainingSet:
     views = make_views(images, config, spec.concept_kind, np.random.default_rng(spec.seed))
-    prompts = [prompt.replace(TOKEN, generator.token) for prompt in spec.training_prompts]
+    prompts = [prompt.replace(TOKEN, generator.placeholder) for prompt in spec.training_prompts]
     rows = [[view.caption(prompt) for prompt in prompts] for view in views]
     number = {text: i for i, text in enumerate(dict.fromkeys(text for row in rows for text in row))}
     paired = len(images) > 1 and len(prompts) % len(images) == 0
@@ -183,27 +172,3 @@ def _masks(views: Sequence[View], resolution: int, cells: int) -> Tensor:
         mask[:, top:bottom, left:right] = 1
         mask[:, (top + bottom) // 2, (left + right) // 2] = 1  # never empty
     return masks
-
-
-def _initial_embedding(generator: LoadedGenerator, word: str, category: str) -> Tensor:
-    """(hidden,) the value that V* starts from: the mean embedding of the words' tokens."""
-    text = category if word == CATEGORY else word
-    ids = generator.tokenizer(text, add_special_tokens=False).input_ids
-    if not ids:
-        raise InvalidInputError(f"the base has no token for {text!r}", hint="choose another `init_token`")
-    return generator.embedding.weight.detach()[ids].mean(0)
-
-
-@contextmanager
-def _token_embedded_as(generator: LoadedGenerator, vector: nn.Parameter) -> Iterator[None]:
-    """The text encoder looks V* up in `vector` instead of its embedding table."""
-
-    def replace(module: nn.Module, args: tuple[Any, ...], found: Tensor) -> Tensor:
-        del module
-        return torch.where((args[0] == generator.token_id)[..., None], vector.to(found.dtype), found)
-
-    hook = generator.embedding.register_forward_hook(replace)
-    try:
-        yield
-    finally:
-        hook.remove()

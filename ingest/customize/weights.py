@@ -22,13 +22,16 @@ STORED = torch.float16
 UP, DOWN = ".up", ".down"
 
 
-def extract(generator: LoadedGenerator, rank: int | None = None) -> dict[str, Tensor]:
+def extract(generator: LoadedGenerator, rank: int | None = None, *, token: bool = True) -> dict[str, Tensor]:
     """The tensors to store of a trained model, on the CPU; matrices as products of `rank` when it is given.
+
+    token: whether V* is among them.
 
     Raises AttribaseError when training diverged or changed nothing.
     """
     trained = {name: parameter.detach().float().cpu() for name, parameter in generator.kv.items()}
-    trained[TOKEN_KEY] = generator.token_row.float().cpu()
+    if token:
+        trained[TOKEN_KEY] = generator.token_row.float().cpu()
     if not all(bool(torch.isfinite(tensor.to(STORED)).all()) for tensor in trained.values()):
         raise AttribaseError("training diverged: the weights are not finite", hint="lower the learning rates")
     before = {name: generator.original[name].cpu() for name in generator.kv}
@@ -37,7 +40,7 @@ def extract(generator: LoadedGenerator, rank: int | None = None) -> dict[str, Te
             "training changed no K or V projection",
             hint="raise the learning rate or the number of iterations",
         )
-    stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)}
+    stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)} if token else {}
     for name, tensor in trained.items():
         stored |= (
             _factorise(name, tensor - before[name], rank)
@@ -47,13 +50,15 @@ def extract(generator: LoadedGenerator, rank: int | None = None) -> dict[str, Te
     return {name: tensor.contiguous() for name, tensor in stored.items()}
 
 
-def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor]) -> None:
-    """Make the base in memory the model that `weights` describe, whatever it was before.
+def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor], *, token: bool = True) -> None:
+    """Make the base in memory the model that `weights` describe, whatever its K and V were before.
+
+    token: whether V* is among them.
 
     Raises InvalidInputError when they belong to another base.
     """
     stored_keys = {name: _stored_keys(name, weights) for name in generator.kv}
-    expected = {TOKEN_KEY, *(key for keys in stored_keys.values() for key in keys)}
+    expected = {key for keys in stored_keys.values() for key in keys} | ({TOKEN_KEY} if token else set())
     if set(weights) != expected:
         odd = sorted(expected ^ set(weights))
         raise _misfit(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
@@ -62,15 +67,8 @@ def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor]) -> None:
             tensors = [weights[key].to(generator.device, torch.float32) for key in keys]
             value = generator.original[name] + tensors[0] @ tensors[1] if len(keys) == 2 else tensors[0]
             _copy(name, generator.kv[name], value)
-        _copy(TOKEN_KEY, generator.token_row, weights[TOKEN_KEY].to(generator.device, torch.float32))
-
-
-def metadata_of(token: str, base_id: str) -> dict[str, str]:
-    """The metadata of the weights' header: enough to use them without their row of `models`.
-
-    One entry, because safetensors writes several in any order and equal weights must give equal bytes.
-    """
-    return {"attribase": json.dumps({"modifier_token": token, "base_id": base_id}, sort_keys=True)}
+        if token:
+            _copy(TOKEN_KEY, generator.token_row, weights[TOKEN_KEY].to(generator.device, torch.float32))
 
 
 def pack(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

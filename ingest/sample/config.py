@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ...store import InvalidInputError
-from ..customize.config import Settings, defaults_for
+from ..customize.config import defaults_for
+from ..customize.settings import Settings
 from ..world import WORLD_NAME
 
 SCHEDULERS = ("ddim",)

@@ -22,8 +22,8 @@ from .config import SampleConfig
 def draw_samples(
     generator: LoadedGenerator, prompts: Sequence[str], seeds: Sequence[int], config: SampleConfig
 ) -> list[bytes]:
-    """PNG bytes for each prompt and seed, with the weights in memory; `V*` becomes the generator's token."""
-    texts = [prompt.replace(TOKEN, generator.token) for prompt in prompts]
+    """PNG bytes for each prompt and seed, with the weights in memory; `V*` becomes the placeholder."""
+    texts = [prompt.replace(TOKEN, generator.placeholder) for prompt in prompts]
     with torch.inference_mode():
         states = {
             text: generator.encode_text(generator.tokenize([text])) for text in dict.fromkeys([*texts, ""])

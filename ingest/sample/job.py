@@ -7,9 +7,10 @@ from typing import Any
 
 from ...store import NotFoundError, Step, Store, key_id
 from ..customize.base import BaseGenerator, check_base, free_token
-from ..customize.config import CustomizeConfig
-from ..customize.models import CUSTOMIZE_FIRST, find_models, model_ids
+from ..customize.methods import find_method
+from ..customize.models import CUSTOMIZE_FIRST, find_models, model_ids, placeholders
 from ..customize.prompts import check_prompts
+from ..customize.settings import TrainingConfig
 from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec, SampleSpec
 from ..workers import WorkerTask, run_tasks
@@ -21,7 +22,7 @@ STAGE = "sample"
 def sample(
     store: Store,
     specs: Sequence[ModelSpec],
-    customize_config: CustomizeConfig | str,
+    customize_config: TrainingConfig | str,
     config: SampleConfig,
     *,
     workers: int | None = 1,
@@ -68,7 +69,7 @@ def sample(
         return
     check_base(base, config.resolution)
     token = free_token(Path(base.folder))  # any name works: the embedding comes with each model's weights
-    check_prompts(Path(base.folder), (models[model] for model in missing), token)
+    _check_prompts(store, {model: models[model] for model in missing}, base, token)
     done = len(ids) - sum(len(samples) for samples in missing.values())
     yield Step(STAGE, done, len(ids))
     tasks = (_sampling_task(store, models[model], model, samples) for model, samples in missing.items())
@@ -108,13 +109,21 @@ def _check_stored(store: Store, models: Mapping[str, ModelSpec]) -> None:
         )
 
 
+def _check_prompts(store: Store, models: Mapping[str, ModelSpec], base: BaseGenerator, token: str) -> None:
+    """Raise InvalidInputError for the first prompt in which the text encoder would not see its model's V*."""
+    texts = placeholders(store, models, token)
+    for text in dict.fromkeys(text for text in texts.values() if text is not None):
+        chosen = [models[name] for name in models if texts.get(name) == text]
+        check_prompts(Path(base.folder), chosen, text, new=text.startswith(token))
+
+
 def _sampling_task(
     store: Store, spec: ModelSpec, model: str, samples: Mapping[str, SampleSpec]
 ) -> WorkerTask:
     weights = None if spec.method == "none" else dict(store.blobs("models", "weights", [model]))[model]
     prompts = [sample.prompt for sample in samples.values()]
     seeds = [sample.seed for sample in samples.values()]
-    return WorkerTask(model, f"{spec.concept!r} (model {model[:12]})", (weights, prompts, seeds))
+    return WorkerTask(model, f"{spec.concept!r} (model {model[:12]})", (spec.method, weights, prompts, seeds))
 
 
 def _load_worker(
@@ -128,16 +137,16 @@ def _load_worker(
 
 
 def _draw_model(
-    generator: Any, config: SampleConfig, task: tuple[bytes | None, Sequence[str], Sequence[int]]
+    generator: Any, config: SampleConfig, task: tuple[str, bytes | None, Sequence[str], Sequence[int]]
 ) -> list[bytes]:
-    from ..customize.weights import apply, unpack
+    from ..customize.weights import unpack
     from .ddim import draw_samples
 
-    weights, prompts, seeds = task
+    method, weights, prompts, seeds = task
     if weights is None:
         generator.reset()
     else:
-        apply(generator, unpack(weights)[0])
+        find_method(method).apply(generator, *unpack(weights))
     return draw_samples(generator, prompts, seeds, config)
 
 

@@ -54,7 +54,7 @@ def test_optional_fields_may_be_left_out(tmp_path):
         (line(colour="red"), "unknown colour"),
         (line(split="dev"), "split"),
         (line(concept_kind="person"), "concept_kind"),
-        (line(method="lora"), "method"),
+        (line(method="hypernetwork"), "method"),
         (line(exemplar_ids=[]), "exemplar_ids"),
         (line(exemplar_ids=["a", "a"]), "exemplar_ids"),
         (line(exemplar_ids="ab"), "exemplar_ids"),

@@ -87,13 +87,6 @@ def test_twice_as_many_prompts_as_exemplars_give_each_of_them_two_in_turn(
     assert texts.tolist() == wanted.tolist()
 
 
-def test_the_token_starts_as_the_mean_of_its_words(generator):
-    table = generator.embedding.weight
-    ids = generator.tokenizer("cat", add_special_tokens=False).input_ids
-    assert torch.allclose(training._initial_embedding(generator, "category", "cat"), table[ids].mean(0))
-    assert not torch.allclose(training._initial_embedding(generator, "ktn", "cat"), table[ids].mean(0))
-
-
 def test_projections_with_biases_train_too(make_pipeline, image, make_spec, config):
     parts = make_pipeline()
     for module in parts.unet.modules():

@@ -1,0 +1,51 @@
+"""The embedding of V* while it trains: a parameter of its own, put into the text encoder's lookup by a hook.
+
+So no other row of the table has a gradient or decays.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...store import InvalidInputError
+from .generator import LoadedGenerator
+from .settings import CATEGORY
+
+
+@contextmanager
+def learned_token(generator: LoadedGenerator, word: str, category: str) -> Iterator[list[nn.Parameter]]:
+    """A context in which V* has gradients, from the embedding of `word`; afterwards the table has its row."""
+    vector = nn.Parameter(initial_embedding(generator, word, category))
+    with _embedded_as(generator, [vector]):
+        yield [vector]
+    generator.token_row.copy_(vector.detach())
+
+
+def initial_embedding(generator: LoadedGenerator, word: str, category: str) -> Tensor:
+    """(hidden,) the value that V* starts from: the mean embedding of the words' tokens."""
+    text = category if word == CATEGORY else word
+    ids = generator.tokenizer(text, add_special_tokens=False).input_ids
+    if not ids:
+        raise InvalidInputError(f"the base has no token for {text!r}", hint="choose another `init_token`")
+    return generator.embedding.weight.detach()[ids].mean(0)
+
+
+@contextmanager
+def _embedded_as(generator: LoadedGenerator, vectors: Sequence[nn.Parameter]) -> Iterator[None]:
+    """The text encoder looks V* up in `vectors` instead of its embedding table."""
+
+    def replace(module: nn.Module, args: tuple[Any, ...], found: Tensor) -> Tensor:
+        del module
+        for place, vector in enumerate(vectors):
+            is_token = (args[0] == generator.token_id + place)[..., None]
+            found = torch.where(is_token, vector.to(found.dtype), found)
+        return found
+
+    hook = generator.embedding.register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        hook.remove()
