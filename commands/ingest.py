@@ -23,8 +23,8 @@ plan_option = click.option(
 )
 
 
-METHODS = ("custom-diffusion", "textual-inversion", "lora", "dreambooth-lora", "dreambooth", "captioned")
-"""Those of `ingest.specs.METHODS` that train, named here so that `--help` loads nothing."""
+METHODS = ("custom-diffusion", "textual-inversion", "captioned")
+"""Those of `ingest.customize.METHODS`, named here so that `--help` loads nothing."""
 
 method_option = click.option(
     "--method",
@@ -96,7 +96,7 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 
     \b
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
-             attribase -s my.store ingest plan --kind object --method lora lora.jsonl
+             attribase -s my.store ingest plan --kind style --method textual-inversion ti.jsonl
     """
     from ..ingest.plan import STYLE_SIZES, plan_models, write_plan
 
@@ -130,7 +130,7 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
 @click.option(
     "--rank",
     type=click.IntRange(1),
-    help="Store K and V as a difference of this rank; of `lora`, the rank of its layers.",
+    help="Store K and V as a difference of this rank instead of whole.",
 )
 @click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
 @click.option(
@@ -149,7 +149,7 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
     multiple=True,
     metavar="NAME=VALUE",
     callback=_parse_settings,
-    help="Any setting of the method, such as targets=kv; may be repeated: docs/methods.md.",
+    help="Any setting of the method, such as vectors=4; may be repeated: docs/methods.md.",
 )
 @workers_option
 @click.pass_context
@@ -170,7 +170,7 @@ def customize(
     \b
     Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
              attribase -s my.store ingest customize --base sd21/ --plan plan.jsonl --resolution 512
-             attribase -s my.store ingest customize --base world --plan lora.jsonl --rank 8
+             attribase -s my.store ingest customize --base world --plan ti.jsonl --setting vectors=4
     """
     from ..ingest.customize import customize as run
     from ..ingest.customize import defaults_for, group_by_method

@@ -27,7 +27,8 @@ ADDED = "_custom_diffusion"
 def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
     """Write a stored model as these two files; low-rank differences are multiplied out with the base.
 
-    One of method 'captioned' has no V* and so no second file.
+    One of method 'captioned' has no V* and so no second file; of 'textual-inversion' there is one other file,
+    `learned_embeds.safetensors`, for `load_textual_inversion`.
 
     Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
     """
@@ -37,6 +38,8 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     from .weights import TOKEN_KEY, unpack
 
     row = _read_model(store, model_id)
+    if row["method"] == "textual-inversion":
+        return [_write_stored(row["weights"], Path(out_dir) / "learned_embeds.safetensors")]
     tensors, metadata = unpack(row["weights"])
     token, whole = row["modifier_token"], {name: tensor for name, tensor in tensors.items() if "." in name}
     folder = Path(BaseGenerator.find(row["base_model"]).folder)
@@ -85,6 +88,12 @@ def import_diffusers_layout(
     name = key_id(spec.identity(), content_id(data), base.base_id)
     store.upsert("models", [model_row(name, spec, config=config, base=base, weights=data)])
     return name
+
+
+def _write_stored(data: bytes, file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return file
 
 
 def _diffusers_name(name: str) -> str:

@@ -57,6 +57,17 @@ class LoadedGenerator:
         """(hidden,) the embedding of V*: a view, so writing to it changes the text encoder."""
         return self.embedding.weight.data[self.token_id]
 
+    def token_rows(self, count: int) -> Tensor:
+        """(count, hidden) the embeddings of V*'s vectors, a view; see `add_vectors`."""
+        return self.embedding.weight.data[self.token_id : self.token_id + count]
+
+    def add_vectors(self, count: int) -> None:
+        """Let the vocabulary have `count` tokens for V*: the first, then <name>_1, <name>_2 and so on."""
+        names = [f"{self.token}_{number}" for number in range(1, count)]
+        if self.tokenizer.add_tokens(names):
+            self.text_encoder.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
+            self.text_encoder.requires_grad_(False)
+
     def reset(self) -> None:
         """Put the base's own weights back; only the row of V* keeps what it was."""
         self.undo.close()

@@ -16,12 +16,18 @@ from .settings import CATEGORY
 
 
 @contextmanager
-def learned_token(generator: LoadedGenerator, word: str, category: str) -> Iterator[list[nn.Parameter]]:
-    """A context in which V* has gradients, from the embedding of `word`; afterwards the table has its row."""
-    vector = nn.Parameter(initial_embedding(generator, word, category))
-    with _embedded_as(generator, [vector]):
-        yield [vector]
-    generator.token_row.copy_(vector.detach())
+def learned_token(
+    generator: LoadedGenerator, word: str, category: str, count: int = 1
+) -> Iterator[list[nn.Parameter]]:
+    """A context in which V*'s `count` vectors have gradients, each from the embedding of `word`.
+
+    Afterwards the table has them as its rows.
+    """
+    vectors = [nn.Parameter(initial_embedding(generator, word, category)) for _ in range(count)]
+    with _embedded_as(generator, vectors):
+        yield vectors
+    for row, vector in zip(generator.token_rows(count), vectors, strict=True):
+        row.copy_(vector.detach())
 
 
 def initial_embedding(generator: LoadedGenerator, word: str, category: str) -> Tensor:

@@ -7,13 +7,22 @@ from ....store import InvalidInputError
 from .captioned import Captioned, CaptionedConfig
 from .custom_diffusion import CustomDiffusion, CustomizeConfig
 from .method import Method, ParameterGroup
+from .textual_inversion import TextualInversion, TextualInversionConfig
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (CustomDiffusion(), Captioned())}
+    {method.name: method for method in (CustomDiffusion(), TextualInversion(), Captioned())}
 )
 """Every method by its name."""
 
-__all__ = ["METHODS", "CaptionedConfig", "CustomizeConfig", "Method", "ParameterGroup", "find_method"]
+__all__ = [
+    "METHODS",
+    "CaptionedConfig",
+    "CustomizeConfig",
+    "Method",
+    "ParameterGroup",
+    "TextualInversionConfig",
+    "find_method",
+]
 
 
 def find_method(name: str) -> Method:
