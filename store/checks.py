@@ -87,7 +87,8 @@ def _references(store: Store, reference: tuple[str, str, str, str, str]) -> Iter
     name, table, column, target, shown = reference
     rows = store.read(table, list(dict.fromkeys([column, shown])))
     keys = _keys(store, target, column)
-    lost = rows.filter(pc.invert(pc.is_in(rows[column], keys)))
+    named = rows.filter(pc.is_valid(rows[column]))  # a sample from elsewhere names no model
+    lost = named.filter(pc.invert(pc.is_in(named[column], keys)))
     yield from problem(
         name,
         table,

@@ -51,7 +51,7 @@ MODELS = pa.schema(
 SAMPLES = pa.schema(
     [
         key("sample_id"),
-        text("model_id", null=False),
+        text("model_id"),  # null where no model of this store drew it (`ingest samples`)
         text("scheme"),
         text("prompt"),
         pa.field("seed", pa.int64()),
@@ -62,6 +62,8 @@ SAMPLES = pa.schema(
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
         blob("bytes"),
+        text("generator"),  # that drew it, as its file or table names it; null for those drawn here
+        text("metadata"),  # JSON
     ]
 )
 

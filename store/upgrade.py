@@ -1,7 +1,7 @@
 """Bringing a store that an earlier version of attribase made to the schema and the format of this one.
 
 What an earlier version can still read and write is changed when a store is opened: a table or column that it
-did not have is added, empty. What it could not is changed by `attribase upgrade` alone, which shows its plan
+did not have is added, empty; a column that may be null now is allowed to be. What it could not is changed by `attribase upgrade` alone, which shows its plan
 first: a small table whose key has changed is written anew in one commit, and the format's number grows, so
 that the earlier version refuses the store. A table that every version had is never created here: where it is
 missing, it was lost, and `attribase check` says so.
@@ -49,26 +49,30 @@ def schema_id() -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """What a table of an earlier version lacks.
+    """What differs in a table of an earlier version.
 
     Attributes:
         table: its name.
-        columns: that it lacks; all of them where the table is missing.
+        columns: that it lacks, or that may be null now; all of them where the table is missing.
         rows: that it has; None where the table is missing.
         rewrite: whether it is written anew, after which an earlier attribase can no longer write it.
+        relaxed: those of `columns` that it has, and that may be null now.
     """
 
     table: str
     columns: tuple[str, ...]
     rows: int | None
     rewrite: bool
+    relaxed: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:
-        """What is done about it: `add table`, `add columns` or `write anew`."""
+        """What is done about it: `add table`, `add columns`, `allow null` or `write anew`."""
         if self.rewrite:
             return "write anew"
-        return "add table" if self.rows is None else "add columns"
+        if self.rows is None:
+            return "add table"
+        return "allow null" if self.columns == self.relaxed else "add columns"
 
 
 def plan_upgrade(tables: Tables) -> list[Change]:
@@ -135,9 +139,12 @@ def _lacking(table: str, dataset: lance.LanceDataset, wanted: pa.Schema) -> Chan
     rewrite = key_columns(dataset.schema) != key_columns(wanted) or not all(
         field.nullable for field in missing
     )
-    if not (missing or rewrite):
+    stored = {field.name: field for field in dataset.schema}
+    relaxed = [field for field in wanted if field.nullable and not stored.get(field.name, field).nullable]
+    if not (missing or rewrite or relaxed):
         return None
-    return Change(table, tuple(field.name for field in missing), int(dataset.count_rows()), rewrite)
+    added, changed = (tuple(field.name for field in fields) for fields in (missing, relaxed))
+    return Change(table, (*added, *changed), int(dataset.count_rows()), rewrite, changed)
 
 
 def _make(tables: Tables, change: Change) -> None:
@@ -155,8 +162,12 @@ def _upgrade_table(tables: Tables, table: str, wanted: pa.Schema) -> None:
         return
     if change.rewrite:
         _rewrite(dataset, table, wanted)
-    else:
-        dataset.add_columns([wanted.field(name) for name in change.columns])  # writes only the schema
+        return
+    added = [name for name in change.columns if name not in change.relaxed]
+    if added:
+        dataset.add_columns([wanted.field(name) for name in added])  # writes only the schema
+    if change.relaxed:  # so does this
+        dataset.alter_columns(*({"path": name, "nullable": True} for name in change.relaxed))
 
 
 def _rewrite(dataset: lance.LanceDataset, table: str, wanted: pa.Schema) -> None:

@@ -61,7 +61,8 @@ def sample_models(snapshot: Snapshot, samples: Sequence[str | None]) -> list[tup
     ids = sample_ids(snapshot, sorted({name for name in samples if name is not None}))
     rows = snapshot.finder("samples", "sample_id").rows(list(ids.values()), ["model_id"])
     of_sample = dict(zip(rows["sample_id"].to_pylist(), rows["model_id"].to_pylist(), strict=True))
-    rows = snapshot.finder("models", "model_id").rows(list(of_sample.values()), ["concept_kind"])
+    named = [model for model in of_sample.values() if model is not None]  # samples from elsewhere have none
+    rows = snapshot.finder("models", "model_id").rows(named, ["concept_kind"])
     kinds = dict(zip(rows["model_id"].to_pylist(), rows["concept_kind"].to_pylist(), strict=True))
     models = [of_sample.get(ids.get(name or "", "")) for name in samples]
     return [(model, (kinds.get(model) or "") if model else None) for model in models]

@@ -144,13 +144,13 @@ class MetricsReply(Reply):
 
 
 class SampleRow(Reply):
-    """A stored sample with what its model was made from."""
+    """A stored sample with what its model was made from; one from elsewhere has no model."""
 
     sample_id: str
     uri: str | None
     prompt: str | None
     scheme: str | None
-    model_id: str
+    model_id: str | None
     concept: str | None
     case_name: str | None
     split: str | None

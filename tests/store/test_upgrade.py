@@ -105,6 +105,30 @@ def test_a_new_column_is_null_in_the_rows_of_before_and_written_in_new_ones(earl
     assert dict(store.blobs("images", "bytes", [IMAGE]))[IMAGE]
 
 
+def test_a_column_that_may_be_null_now_is_allowed_to_be_without_writing_rows_anew(earlier):
+    stored = earlier.read("samples", ["sample_id", "model_id", "prompt", "bytes"]).to_pylist()
+    wanted = [field for field in TABLES["samples"] if field.name not in ("generator", "metadata")]
+    at_first = pa.schema([f.with_nullable(False) if f.name == "model_id" else f for f in wanted])
+    write_table(earlier, "samples", stored, at_first)
+    (change,) = (one for one in upgrade_module.plan_upgrade(earlier) if one.table == "samples")
+    assert (change.action, change.columns) == ("add columns", ("generator", "metadata", "model_id"))
+    files = {path.name for path in Path(earlier.uri, "samples.lance", "data").iterdir()}
+    store = Store.open(earlier.uri)
+    assert {path.name for path in Path(earlier.uri, "samples.lance", "data").iterdir()} == files
+    assert upgrade_module.plan_upgrade(store) == []
+    store.upsert("samples", [{"sample_id": "elsewhere", "model_id": None, "generator": "sd15"}])
+    rows = {row["sample_id"]: row["model_id"] for row in store.read("samples").to_pylist()}
+    assert rows == {row["sample_id"]: row["model_id"] for row in stored} | {"elsewhere": None}
+    assert len(stored) > 0
+
+
+def test_null_that_is_allowed_is_a_change_of_its_own(earlier):
+    at_first = [f.with_nullable(False) if f.name == "model_id" else f for f in TABLES["samples"]]
+    write_table(earlier, "samples", [], pa.schema(at_first))
+    (change,) = (one for one in upgrade_module.plan_upgrade(earlier) if one.table == "samples")
+    assert (change.action, change.columns, change.relaxed) == ("allow null", ("model_id",), ("model_id",))
+
+
 def test_a_table_with_another_key_is_written_anew_with_its_rows(earlier, new_schema):
     row = {"stage": "images", "item": "a.png", "reason": "empty", "at": "2026-01-01T00:00:00"}
     rows = pa.table({name: [value] for name, value in row.items()})

@@ -22,7 +22,7 @@ NEEDED = {
     "images": ["image_id"],
     "members": ["collection", "image_id"],
     "models": ["model_id", "method", "exemplar_ids"],
-    "samples": ["sample_id", "model_id"],
+    "samples": ["sample_id"],  # and model_id, which may be null since pictures come from elsewhere
     "failures": ["stage", "source", "item", "reason", "at"],
     "tombstones": ["item_id", "item_kind", "removed_at", "erase"],
 }

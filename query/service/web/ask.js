@@ -110,9 +110,10 @@ async function askSample(id) {
   await ask();
 }
 
-/** The row of a stored sample with that of its model: concept, case, split and true exemplars. */
+/** The row of a stored sample with that of its model, where it has one: concept, case, split and exemplars. */
 async function sampleRow(id) {
   const row = await getJson(`v1/samples/${encodeURIComponent(id)}?format=json`);
+  if (!row.model_id) return row;
   const { samples } = await getJson(withQuery("v1/samples", { model: row.model_id, limit: 1 }));
   return { ...samples[0], ...row };
 }

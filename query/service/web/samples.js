@@ -1,4 +1,4 @@
-// The samples view: stored samples, whose true exemplars are known.
+// The samples view: stored samples. Of those that a model of the store drew the true exemplars are known.
 
 import { getJson, showImage, withQuery } from "./api.js";
 import { byId, choices, count, el, errorBox, plural, announce } from "./dom.js";
