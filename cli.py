@@ -18,6 +18,7 @@ from .commands import embed as encoders
 from .commands import ingest as release
 from .commands import query as report
 from .commands import remove as removal
+from .commands import samples as generated
 from .commands import store as maintain
 from .commands import store as tag
 from .commands import upgrade as upgrading
@@ -28,6 +29,7 @@ from .store.extras import missing_extra
 
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
+ingest.ingest.add_command(generated.samples)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)
 ingest.ingest.add_command(removal.remove)

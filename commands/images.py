@@ -66,6 +66,7 @@ def images(
     """
     from ..ingest.images import (
         OwnedSource,
+        check_collection,
         ingest_images,
         list_items,
         open_source,
@@ -74,6 +75,7 @@ def images(
     )
     from ..query.catalog import GALLERY
 
+    check_collection(collection, source)
     given = parse_columns(columns)
     owners = read_owners(metadata, match=match, columns=given) if metadata else None
     others = {part: name for part, name in given.items() if not owners or part not in owners.given}

@@ -1,10 +1,10 @@
 """Bringing a store that an earlier version of attribase made to the schema and the format of this one.
 
 What an earlier version can still read and write is changed when a store is opened: a table or column that it
-did not have is added, empty; a column that may be null now is allowed to be. What it could not is changed by `attribase upgrade` alone, which shows its plan
-first: a small table whose key has changed is written anew in one commit, and the format's number grows, so
-that the earlier version refuses the store. A table that every version had is never created here: where it is
-missing, it was lost, and `attribase check` says so.
+did not have is added, empty; a column that may be null now is allowed to be. What it could not is changed by
+`attribase upgrade` alone, which shows its plan first: a small table whose key has changed is written anew in
+one commit, and the format's number grows, so that the earlier version refuses the store. A table that every
+version had is never created here: where it is missing, it was lost, and `attribase check` says so.
 """
 
 from collections.abc import Iterator

@@ -145,6 +145,7 @@ def _read_model(store: Store, model_id: str) -> dict[str, Any]:
         raise NotFoundError(f"there is no model {model_id!r}", hint='see `query sql "from models"`')
     if rows[0]["weights"] is None:
         raise InvalidInputError(
-            f"model {model_id} has no weights: it is the untouched base", hint="export a customized model"
+            f"model {model_id} has no weights: it is the untouched base, or was customized elsewhere",
+            hint="export a model that was customized here",
         )
     return rows[0]

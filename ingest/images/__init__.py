@@ -1,6 +1,6 @@
 """Real images into the store: the job that merges them with what is there, their owners and their rights."""
 
-from .job import ingest_images, list_items
+from .job import check_collection, ingest_images, list_items
 from .owned_source import OwnedSource
 from .owners import OwnerTable, read_owners
 from .sources import SOURCES, ImageRecord, ImageSource, Unreadable, open_source, parse_columns
@@ -16,6 +16,7 @@ __all__ = [
     "OwnerTable",
     "Unreadable",
     "UpdateSummary",
+    "check_collection",
     "ingest_images",
     "list_items",
     "open_source",

@@ -6,7 +6,7 @@ depend on how often a source is read, nor on where a run was stopped.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -19,11 +19,24 @@ from ...store.row_updates import RowUpdate
 
 TEXTS = ("caption", "category", "creator", "license")
 COLUMNS = (*TEXTS, "metadata")
+
+
+@dataclass(frozen=True)
+class MergedTable:
+    """A table whose rows are merged: its key, columns of one value, the text that encoders may look at."""
+
+    name: str
+    key: str
+    values: tuple[str, ...]
+    caption: str
+
+
+IMAGES = MergedTable("images", "image_id", TEXTS, "caption")
 MERGED_AT_ONCE = 32_768
 """Images whose values are merged in one commit."""
 
 Values: TypeAlias = Mapping[str, Any]
-"""TEXTS as text or None, and `metadata` as a mapping or None."""
+"""The columns of one value, None where there is none, and `metadata` as a mapping or None."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +87,11 @@ class Merge:
     With `dry_run` everything is counted and nothing is written.
     """
 
-    def __init__(self, store: Store, *, update: bool = False, dry_run: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, update: bool = False, dry_run: bool = False, table: MergedTable = IMAGES
+    ) -> None:
         self.counts = MergeCounts()
-        self._store, self._update, self._dry_run = store, update, dry_run
+        self._store, self._update, self._dry_run, self._table = store, update, dry_run, table
         self._given: dict[str, list[Values]] = {}
 
     def __len__(self) -> int:
@@ -84,7 +99,7 @@ class Merge:
 
     def add(self, image_id: str, values: Values) -> None:
         """Note the values that a source has for a stored image, whose records may be several."""
-        if any(values.get(column) for column in COLUMNS):
+        if any(value not in (None, "", {}) for value in values.values()):
             self._given.setdefault(image_id, []).append(values)
 
     def write(self) -> None:
@@ -99,30 +114,33 @@ class Merge:
             changed = self._merge(stored, latest)
             return changed.slice(0, 0) if self._dry_run else changed
 
-        RowUpdate(self._store, "images", list(self._given), COLUMNS, compute, also=("uri",)).run()
+        columns = (*self._table.values, "metadata")
+        RowUpdate(self._store, self._table.name, list(self._given), columns, compute, also=("uri",)).run()
         self.counts.add(latest)
         self._given.clear()
 
     def _merge(self, stored: pa.Table, counts: MergeCounts) -> pa.Table:
         """The rows of `stored` that change, with their new values."""
-        changed = []
+        changed, key, caption = [], self._table.key, self._table.caption
         for row in stored.to_pylist():
             merged, one = row, MergeCounts()
-            for values in self._given[row["image_id"]]:
-                merged = merge_row(merged, values, one, update=self._update)
+            for values in self._given[row[key]]:
+                merged = merge_row(merged, values, one, update=self._update, columns=self._table.values)
             counts.add(one.of_one_image())
-            if merged["caption"] != row["caption"]:
-                counts.captions.append(row["image_id"])
+            if merged[caption] != row[caption]:
+                counts.captions.append(row[key])
             if merged != row:
                 changed.append(merged)
         return pa.Table.from_pylist(changed, schema=stored.schema.remove_metadata())
 
 
-def merge_row(stored: Values, given: Values, counts: MergeCounts, *, update: bool) -> dict[str, Any]:
+def merge_row(
+    stored: Values, given: Values, counts: MergeCounts, *, update: bool, columns: Sequence[str] = TEXTS
+) -> dict[str, Any]:
     """The stored row with what is given; values are counted by column, images are not."""
     merged = dict(stored)
     uri = str(stored.get("uri") or "")
-    for column in TEXTS:
+    for column in columns:
         merged[column] = _pick(uri, column, stored[column], given.get(column), counts, update=update)
     known = parse_metadata(stored["metadata"])
     if given.get("metadata") and known is not None:

@@ -53,7 +53,7 @@ class IngestSummary:
             *self._asides(),
             *merge_lines(self.merged),
             *outdated_lines(self.outdated),
-            *self._failures(),
+            *failure_lines(self.failures, self.unread),
             *self._gone(name or self.source),
             self._totals(name),
         ]
@@ -65,7 +65,7 @@ class IngestSummary:
 
     def _totals(self, name: str) -> str:
         name = name or self.source
-        there = f"{self.collection!r} has {_count(self.distinct, 'distinct image')} now"
+        there = f"{self.collection!r} has {count_of(self.distinct, 'distinct image')} now"
         if self.gone:
             there += f", {self.gone:,} of them no longer in the folder"
         if not self.items:
@@ -78,41 +78,43 @@ class IngestSummary:
         updated = self.merged.filled + self.merged.replaced
         parts = [f"{written.new:,} new", known, f"{updated:,} updated", f"{self.failed:,} left out"]
         before = f" ({self.total - self.items:,} others were read before)" if self.total > self.items else ""
-        return f"{name}: {_count(self.items, 'item')} read{before}: {', '.join(parts)}; {there}"
+        return f"{name}: {count_of(self.items, 'item')} read{before}: {', '.join(parts)}; {there}"
 
     def _asides(self) -> Iterator[str]:
         written = self.written
         if written.references_replaced:
-            yield f"{_count(written.references_replaced, 'reference')} gave way to the picture itself"
+            yield f"{count_of(written.references_replaced, 'reference')} gave way to the picture itself"
         if written.references_kept:
-            kept = _count(written.references_kept, "reference")
+            kept = count_of(written.references_kept, "reference")
             yield f"{kept} stayed beside the picture itself: models, vectors or ranks name them"
         if written.subfolders:
             others = " or ".join(one for one in SUBFOLDERS if one != self.subfolder)
-            images = _count(written.subfolders, "image")
+            images = count_of(written.subfolders, "image")
             yield (
                 f"names of subfolders were taken as {self.subfolder} of {images}; "
                 f"`--subfolder {others}` changes that"
             )
 
-    def _failures(self) -> Iterator[str]:
-        for (reason, remedy), count in sorted(self.failures.items()):
-            yield f"left out, {reason}: {count:,}; {remedy or 'see what it says'} ({SQL})"
-        if self.unread:
-            yield f"{_count(self.unread, 'item')} of it could not be used then ({SQL})"
+
+def failure_lines(failures: Counter[tuple[str, str]], unread: int) -> Iterator[str]:
+    """What was left out and why; `unread` items of a source that was not read again were left out before."""
+    for (reason, remedy), count in sorted(failures.items()):
+        yield f"left out, {reason}: {count:,}; {remedy or 'see what it says'} ({SQL})"
+    if unread:
+        yield f"{count_of(unread, 'item')} of it could not be used then ({SQL})"
 
 
-def merge_lines(merged: MergeCounts, *, written: bool = True) -> Iterator[str]:
+def merge_lines(merged: MergeCounts, *, written: bool = True, what: str = "known image") -> Iterator[str]:
     """What was filled and replaced in stored images, and what differs; `written` is False for a dry run."""
     would = "" if written else "would be "
     if merged.filled:
-        images = _count(merged.filled, "known image")
+        images = count_of(merged.filled, what)
         yield f"{would}filled in {images} where there was nothing: {_columns(merged.filled_columns)}"
     if merged.replaced:
-        images = _count(merged.replaced, "known image")
+        images = count_of(merged.replaced, what)
         yield f"{would}replaced in {images}: {_columns(merged.replaced_columns)}"
     if merged.differing:
-        images, one = _count(merged.differing, "known image"), merged.example
+        images, one = count_of(merged.differing, what), merged.example
         yield (
             f"other values are stored for {images}: {_columns(merged.differing_columns)}"
             + (f"; {one.column} of {one.uri} is {one.stored!r}, not {one.given!r}" if one else "")
@@ -120,15 +122,16 @@ def merge_lines(merged: MergeCounts, *, written: bool = True) -> Iterator[str]:
         )
 
 
-def outdated_lines(outdated: Mapping[str, int]) -> Iterator[str]:
-    """What was made with captions that have changed since."""
+def outdated_lines(outdated: Mapping[str, int], what: str = "caption") -> Iterator[str]:
+    """What was made with captions, or prompts, that have changed since."""
     for encoder, number in outdated.items():
-        yield f"{_count(number, 'vector')} of {encoder} were made with the earlier caption and stay"
+        yield f"{count_of(number, 'vector')} of {encoder} were made with the earlier {what} and stay"
 
 
 def _columns(columns: Counter[str]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in columns.most_common())
 
 
-def _count(number: int, what: str) -> str:
+def count_of(number: int, what: str) -> str:
+    """The number with its noun, in the plural unless it is one."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...runtime.decode import decode_image
 from ...store import Failure, Store
-from .embedded_rights import METADATA_KEY, EmbeddedRights
+from .embedded_rights import METADATA_KEY, EmbeddedRights, read_embedded_rights
 from .merge import (
     COLUMNS,
     MERGED_AT_ONCE,
@@ -91,6 +91,12 @@ class ImageWriter:
     def held(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are stored already."""
         return self._store.held("images", ids)
+
+    def accept(self, item: str, image_id: str, record: ImageRecord, size: tuple[int, int] | None) -> Incoming:
+        """The image with the rights that its file states, where it was decoded."""
+        if size is None or record.data is None:
+            return Incoming(item, image_id, record, None)
+        return Incoming(item, image_id, record, size, read_embedded_rights(record.data))
 
     def write(self, images: Sequence[Incoming]) -> list[Failure]:
         """Store some images and their memberships. Returns those that were removed and may not come back."""

@@ -26,6 +26,10 @@ A column of pictures is recognised by its content, whatever its name.
 """
 
 
+NOT_OWN = ("exemplars", "exemplar_ids")
+"""Columns that name other images than the row's own."""
+
+
 def parse_columns(options: Sequence[str]) -> dict[str, str]:
     """`image=img` and the like as a mapping of parts to columns.
 
@@ -66,7 +70,7 @@ def find_columns(
     Raises InvalidInputError for a given column that is not among `names`.
     """
     found: dict[str, str | None] = {part: _given(table, names, part, given) for part in COLUMN_NAMES}
-    free = [name for name in names if name not in found.values()]
+    free = [name for name in names if name not in found.values() and name.lower() not in NOT_OWN]
     if found["image"] is None:
         ordered = [*_recognised("image", free), *_recognised("uri", free), *free]
         found["image"] = _with(holds_picture, ordered, first) or _with(

@@ -102,7 +102,9 @@ class FolderSource:
         beside = {path for files in self._beside.values() for path in files.values()}
         found: dict[str, MetadataFile | Unreadable] = {}
         for file in self._listing:
-            if file.kind != "table" or file.path in beside or not is_metadata_file(file.path):
+            if file.kind != "table" or file.path in beside:
+                continue
+            if not is_metadata_file(file.path) and file.path != f"{self.folder.name}.json":  # of DiffusionDB
                 continue
             data = DataFile(item_of(file.path), str(self.folder / file.path))
             try:
@@ -141,6 +143,7 @@ class FolderSource:
                 )
                 for named, number in table.paths()
                 if named not in self._images and not (self.folder / named).is_file()
+                if not table.of_parts or (self.folder / named).parent.is_dir()  # most parts are elsewhere
             }
         return failures
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ....store import InvalidInputError
 from .cells import text_of, with_names
+from .diffusiondb import is_part_table
 from .files import DataFile
 from .names import local_path, stem_of
 from .rows import Rows
@@ -38,7 +39,7 @@ class MetadataFile:
                 f"{file.name} has no column of file names: {', '.join(rows.columns)}",
                 hint="call it `file_name`, with paths relative to the table",
             )
-        self.columns = rows.columns
+        self.columns, self.of_parts = rows.columns, is_part_table(rows.columns)
         self.problems: list[tuple[int, Unreadable]] = []
         self._rows: dict[str, int] = {}
         prefix = f"{folder}/" if folder else ""

@@ -1,5 +1,6 @@
 """Opens a table by its ending."""
 
+from .diffusiondb import PartRows, is_part_table
 from .files import DataFile
 from .names import ending_of
 from .rows import Rows
@@ -11,6 +12,11 @@ def open_rows(file: DataFile) -> Rows:
 
     Raises InvalidInputError for a file that is not what its ending says.
     """
+    rows = _open_plain_rows(file)
+    return PartRows(rows) if is_part_table(rows.columns) else rows
+
+
+def _open_plain_rows(file: DataFile) -> Rows:
     if ending_of(file.path) in ("parquet", "pq"):
         from .parquet import ParquetRows
 

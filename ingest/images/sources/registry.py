@@ -10,6 +10,7 @@ from pathlib import Path
 from ....runtime.formats import HEAD_BYTES, recognise
 from ....store import InvalidInputError, NotFoundError
 from .columns import check_parts
+from .diffusiondb import is_part_table, parts_there
 from .files import DataFile
 from .folder import FolderSource, failed_downloads
 from .listing import Found, kind_of, list_folder
@@ -100,7 +101,8 @@ def open_file(file: DataFile, columns: Columns) -> ImageSource:
     if kind_of(file.path) == "archive":
         return ArchiveSource(file, columns)
     rows, path = open_rows(file), Path(file.path) if file.filesystem is None else None
-    return TableSource(file.name, rows, file.state(), columns=columns, path=path)
+    where = parts_there(path) if path and is_part_table(rows.columns) else {}
+    return TableSource(file.name, rows, file.state(), where, columns=columns, path=path)
 
 
 def open_local_file(name: str, columns: Columns) -> ImageSource:

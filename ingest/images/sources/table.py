@@ -39,7 +39,7 @@ class TableSource:
     name: str
     table: Rows
     state: Mapping[str, Any]
-    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     uri_from: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None

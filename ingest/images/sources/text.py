@@ -56,8 +56,17 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode() if text.isascii() is False else text
 
 
-def json_value(value: Any) -> Any:
-    """`value` as JSON can hold it: None for bytes and numbers that are not finite, text for other types."""
+DEEPEST = 50
+"""How many lists or objects may lie in one another; what is deeper is left out."""
+
+
+def json_value(value: Any, depth: int = 0) -> Any:
+    """`value` as JSON can hold it: None for bytes and numbers that are not finite, text for other types.
+
+    `depth` is how many lists and objects it lies in.
+    """
+    if depth > DEEPEST:
+        return None
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -67,10 +76,10 @@ def json_value(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return None
     if isinstance(value, Mapping):
-        pairs = ((clean(str(key)), json_value(part)) for key, part in value.items())
+        pairs = ((clean(str(key)), json_value(part, depth + 1)) for key, part in value.items())
         return {key: part for key, part in pairs if part is not None}
     if isinstance(value, list | tuple):
-        return [json_value(part) for part in value]
+        return [json_value(part, depth + 1) for part in value]
     return clean(str(value))
 
 
