@@ -123,6 +123,7 @@ def attribute(
              attribase -s my.store query attribute sunset.png --alpha 0.1
              attribase -s my.store query attribute sunset.png --at before_cleaning
              attribase -s my.store query attribute pictures/ -o answers.xlsx --html answers.html
+             attribase -s my.store query attribute sunset.png --by creator -o answer.pdf
     """
     from ..query import Answer, Request, Session
 
@@ -209,6 +210,8 @@ def _print(
     elif out.fmt == "html":
         with out.open() as sink:
             sink.write(_page(snapshot, answers).encode())
+    elif out.fmt in ("md", "pdf"):
+        _write_document(answers, owners, out)
     else:
         from ..query.attribution.answer_rows import write_answers
 
@@ -266,6 +269,25 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
             say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
     if evidence and not measured:
         say(evidence.line)
+
+
+def _write_document(
+    answers: Sequence[Answer | FailedQuestion],
+    owners: Mapping[str, Sequence[Answer | FailedQuestion]],
+    out: Output,
+) -> None:
+    """Write Markdown or PDF; pictures of Markdown go into a folder beside the file, so stdout has none."""
+    from ..query.attribution.answer_document import answer_document
+    from ..query.attribution.answer_markdown import pictures_folder, write_answer_markdown
+    from ..query.attribution.answer_pdf import write_answer_pdf
+
+    folder = pictures_folder(out.path) if out.path else None
+    content = answer_document(answers, owners, pictures=out.fmt == "pdf" or folder is not None)
+    with out.open() as sink:
+        if out.fmt == "pdf":
+            write_answer_pdf(content, sink)
+        else:
+            write_answer_markdown(content, sink, folder)
 
 
 def _page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion]) -> str:
