@@ -13,13 +13,16 @@ from .console import at_option, open_store, print_error, run_to_result, say
 from .output import Output, about_command, print_rows, rows_options
 
 if TYPE_CHECKING:
-    from ..query import Answer, FailedQuestion, Request, Result, Snapshot
+    from ..query import Answer, FailedQuestion, OwnerShare, Request, Result, Snapshot
 
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
 
 SHORT_ID = 12
 """Characters of an id in a table that is cut to a terminal."""
+
+OWNERS = 20
+"""Owners by one field that a table lists."""
 
 SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
 
@@ -56,7 +59,7 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
     metavar="FIELD",
     callback=lambda _ctx, _param, values: _check_fields(values),
     help="Also sum influence per owner: creator, license, collection, category or metadata.NAME; may be "
-    "given several times.",
+    "given several times. Without shares of influence, the best match of each owner.",
 )
 @click.option(
     "--dedup",
@@ -237,10 +240,23 @@ def _row(result: Result, short: bool) -> dict[str, Any]:
     return row
 
 
+def _owner_row(by: str, share: OwnerShare, short: bool) -> dict[str, Any]:
+    """An owner as a row: its part of the influence beside its part of the pool, then its best match."""
+    return {
+        by: share.name,
+        "influence": None if share.influence is None else f"{100 * share.influence:.1f}%",
+        "owned": f"{100 * share.owned:.1f}%",
+        "images": share.images,
+        "best_match": f"{share.similarity:.3f}",
+        "image_id": share.image_id[:SHORT_ID] if short else share.image_id,
+    }
+
+
 def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answer | FailedQuestion]) -> None:
     from ..query import Answer
     from ..query.attribution.abstention import verdict
     from ..query.attribution.provenance import POOLS
+    from ..query.attribution.state import NO_CLEAR_SOURCE
     from ..runtime.influence import SPREAD
 
     copies = any(result.copies for result in answer.results)
@@ -252,11 +268,15 @@ def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answe
     ]
     evidence = answer.evidence
     measured = evidence.line if evidence and evidence.strength else ""
-    print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer), measured) if line))
+    first = answer.state_text if answer.state == NO_CLEAR_SOURCE else ""
+    lines = (title, first, *verdict(answer), answer.state_text, measured)
+    print_rows(rows, out, title="\n".join(dict.fromkeys(line for line in lines if line)))
     for one in owners:
         if isinstance(one, Answer) and one.by:
-            rows = [{one.by: s.name, "influence": s.influence, "images": s.images} for s in one.shares]
+            rows = [_owner_row(one.by, share, out.width is not None) for share in one.shares[:OWNERS]]
             print_rows(rows, out, title=f"\nby {one.by}")
+            if len(one.shares) > OWNERS:
+                say(f"{len(one.shares) - OWNERS:,} more owners by {one.by}: all with -o owners.csv")
     if answer.remaining is not None:
         compared = (
             f"all {answer.pool_size:,} images of the pool ({POOLS[answer.pool]})"
