@@ -9,22 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..store import InvalidInputError, Step
+from .answer_table import print_answer
 from .console import at_option, open_store, print_error, run_to_result, say
-from .output import Output, about_command, print_rows, rows_options
+from .output import Output, about_command, rows_options
 
 if TYPE_CHECKING:
-    from ..query import Answer, FailedQuestion, OwnerShare, Request, Result, Snapshot
+    from ..query import Answer, FailedQuestion, Request, Snapshot
 
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
-
-SHORT_ID = 12
-"""Characters of an id in a table that is cut to a terminal."""
-
-OWNERS = 20
-"""Owners by one field that a table lists."""
-
-SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
 
 
 def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -209,7 +202,7 @@ def _print(
         for at, answer in enumerate(answers):
             if isinstance(answer, Answer):
                 same = [others[at] for others in owners.values()]
-                _print_table(answer, out, answer.query if len(answers) > 1 else "", same)
+                print_answer(answer, out, answer.query if len(answers) > 1 else "", same)
     elif out.fmt == "html":
         with out.open() as sink:
             sink.write(_page(snapshot, answers).encode())
@@ -224,71 +217,6 @@ def _print(
         say(note)
     if found and found[0].provenance and out.is_table and out.path is None:
         say(found[0].provenance.line())
-
-
-def _row(result: Result, short: bool) -> dict[str, Any]:
-    """A result as a row; `short`: as a terminal has room for, where `picture` takes the short id."""
-    row = {name: getattr(result, name) for name in SHOWN}
-    if short:
-        share = result.influence
-        row |= {
-            "influence": None if share is None else f"{100 * share:.1f}%",
-            "similarity": f"{result.similarity:.3f}",
-            "image_id": result.image_id[:SHORT_ID],
-        }
-        del row["uri"]
-    return row
-
-
-def _owner_row(by: str, share: OwnerShare, short: bool) -> dict[str, Any]:
-    """An owner as a row: its part of the influence beside its part of the pool, then its best match."""
-    return {
-        by: share.name,
-        "influence": None if share.influence is None else f"{100 * share.influence:.1f}%",
-        "owned": f"{100 * share.owned:.1f}%",
-        "images": share.images,
-        "best_match": f"{share.similarity:.3f}",
-        "image_id": share.image_id[:SHORT_ID] if short else share.image_id,
-    }
-
-
-def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answer | FailedQuestion]) -> None:
-    from ..query import Answer
-    from ..query.attribution.abstention import verdict
-    from ..query.attribution.provenance import POOLS
-    from ..query.attribution.state import NO_CLEAR_SOURCE
-    from ..runtime.influence import SPREAD
-
-    copies = any(result.copies for result in answer.results)
-    rows = [
-        _row(result, out.width is not None)
-        | ({"copies": len(result.copies)} if copies else {})
-        | ({"in_set": result.in_set} if answer.alpha is not None else {})
-        for result in answer.results
-    ]
-    evidence = answer.evidence
-    measured = evidence.line if evidence and evidence.strength else ""
-    first = answer.state_text if answer.state == NO_CLEAR_SOURCE else ""
-    lines = (title, first, *verdict(answer), answer.state_text, measured)
-    print_rows(rows, out, title="\n".join(dict.fromkeys(line for line in lines if line)))
-    for one in owners:
-        if isinstance(one, Answer) and one.by:
-            rows = [_owner_row(one.by, share, out.width is not None) for share in one.shares[:OWNERS]]
-            print_rows(rows, out, title=f"\nby {one.by}")
-            if len(one.shares) > OWNERS:
-                say(f"{len(one.shares) - OWNERS:,} more owners by {one.by}: all with -o owners.csv")
-    if answer.remaining is not None:
-        compared = (
-            f"all {answer.pool_size:,} images of the pool ({POOLS[answer.pool]})"
-            if answer.exact
-            else f"{answer.searched:,} of {answer.pool_size:,} images"
-            + (" found by an index" if answer.method == "index" else "")
-        )
-        say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
-        if answer.law == SPREAD and answer.null_share is not None:
-            say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
-    if evidence and not measured:
-        say(evidence.line)
 
 
 def _write_document(
