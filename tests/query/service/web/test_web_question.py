@@ -239,17 +239,6 @@ def test_a_level_without_an_abstention_is_an_error_with_the_command(page, home):
     assert "train abstention --encoder enc --mapper none" in page.inner_text("#result")
 
 
-def test_without_a_calibration_only_similarity_is_shown(page, home):
-    answer = answer_of(home)
-    plain = {"remaining": None, "tau": None, "lam": None, "notes": ["no influence: not calibrated"]}
-    rows = [row | {"influence": None} for row in answer["results"]]
-    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer | plain | {"results": rows}))
-    page.goto(home + SAMPLE)
-    assert "%" not in "".join(shown(page))
-    assert "not calibrated" in page.inner_text(".lead-line")
-    assert "no influence: not calibrated" in page.inner_text("#result")
-
-
 def test_an_answer_is_saved_for_spreadsheets(page, home):
     rows = [row | {"creator": "=1+1"} for row in answer_of(home)["results"]]
     page.route("**/v1/attribute", lambda route: route.fulfill(json=answer_of(home) | {"results": rows}))
