@@ -24,8 +24,9 @@ def print_answer(answer: Answer, out: Output, title: str, owners: Sequence[Answe
     """Print an answer as a table, below `title`; then `owners`, its owners by each field."""
     from ..query import Answer
     from ..query.attribution.abstention import verdict
+    from ..query.attribution.markup import percent
     from ..query.attribution.provenance import POOLS
-    from ..query.attribution.state import NO_CLEAR_SOURCE
+    from ..query.attribution.state import NO_CLEAR_SOURCE, SIMILAR
     from ..runtime.influence import SPREAD
 
     copies = any(result.copies for result in answer.results)
@@ -53,32 +54,32 @@ def print_answer(answer: Answer, out: Output, title: str, owners: Sequence[Answe
             else f"{answer.searched:,} of {answer.pool_size:,} images"
             + (" found by an index" if answer.method == "index" else "")
         )
-        say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
+        say(f"{percent(answer.remaining)} of the influence is not listed; compared with {compared}")
         if answer.law == SPREAD and answer.null_share is not None:
-            say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
-    if evidence and not measured:
+            say(f"{percent(answer.null_share)} is the null share: owed to nothing in the pool")
+    if evidence and not measured and answer.state != SIMILAR:
         say(evidence.line)
 
 
 def _row(result: Result, short: bool) -> dict[str, Any]:
     """A result as a row; `short`: as a terminal has room for, where `picture` takes the short id."""
     row = {name: getattr(result, name) for name in SHOWN}
+    share = result.influence
+    if share is None:
+        del row["influence"]
     if short:
-        share = result.influence
-        row |= {
-            "influence": None if share is None else f"{100 * share:.1f}%",
-            "similarity": f"{result.similarity:.3f}",
-            "image_id": result.image_id[:SHORT_ID],
-        }
+        row |= {} if share is None else {"influence": f"{100 * share:.1f}%"}
+        row |= {"similarity": f"{result.similarity:.3f}", "image_id": result.image_id[:SHORT_ID]}
         del row["uri"]
     return row
 
 
 def _owner_row(by: str, share: OwnerShare, short: bool) -> dict[str, Any]:
     """An owner as a row: its part of the influence beside its part of the pool, then its best match."""
+    influence = {} if share.influence is None else {"influence": f"{100 * share.influence:.1f}%"}
     return {
         by: share.name,
-        "influence": None if share.influence is None else f"{100 * share.influence:.1f}%",
+        **influence,
         "owned": f"{100 * share.owned:.1f}%",
         "images": share.images,
         "best_match": f"{share.similarity:.3f}",
