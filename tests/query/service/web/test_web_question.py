@@ -229,14 +229,14 @@ def test_a_level_says_attributed_or_none_of_these(page, home, changed, shown_tex
     assert shown_text.split(" Up")[0] in page.inner_text("#announcement")
 
 
-def test_a_level_without_an_abstention_is_an_error_with_the_command(page, home):
+def test_a_level_without_an_abstention_is_an_error_with_the_next_step(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     assert page.locator(".verdict").count() == 0
     page.select_option("[name=alpha]", "0.1")
     page.wait_for_selector("#result .error")
     assert "no abstention was trained" in page.inner_text("#result")
-    assert "train abstention --encoder enc --mapper none" in page.inner_text("#result")
+    assert "ask without alpha" in page.inner_text("#result")  # no val models to train it on
 
 
 def test_an_answer_is_saved_for_spreadsheets(page, home):

@@ -20,6 +20,7 @@ def test_samples_are_browsed_and_asked_about(page, home):
     page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
     assert page.evaluate("document.activeElement.name") == "q"
     page.fill("#samples-filter [name=q]", "")
+    page.wait_for_selector("#samples-list >> text=1 to 6 of 6 samples")
     page.select_option("#samples-filter [name=split]", "control")
     page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
     page.locator("#samples-list .sample").nth(0).click()
