@@ -1,6 +1,7 @@
 """Asking in a browser: every way to ask, what the answer says, keys, and names that are no markup."""
 
 import base64
+import csv
 import re
 
 import pytest
@@ -250,6 +251,16 @@ def test_an_answer_is_saved_for_spreadsheets(page, home):
     assert lines[0].startswith('"rank","influence","similarity","creator"')
     assert len(lines) == 13
     assert '"\'=1+1"' in lines[1]  # text, not a formula
+    said = answer_of(home)
+    for row in csv.DictReader(lines):
+        assert (row["encoder"], row["mapper"], row["state"]) == (
+            said["encoder"],
+            said["mapper"],
+            said["state"],
+        )
+        assert (row["store"], row["store_at"]) == (said["provenance"]["store"], said["provenance"]["at"])
+        assert row["software"] == said["provenance"]["software"]
+        assert row["limits"] == " ".join(said["limits"])
 
 
 def test_the_last_answer_is_kept_while_another_view_is_shown(page, home):
