@@ -15,16 +15,6 @@ from click.testing import CliRunner
 from PIL import Image
 
 
-@pytest.fixture
-def run(small):
-    small.calibrate(0.2, 0.0)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
-
-    return invoke
-
-
 def picture(colour, side=40):
     out = io.BytesIO()
     Image.new("RGB", (side, side), colour).save(out, "PNG")

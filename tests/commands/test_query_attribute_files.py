@@ -6,19 +6,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from attribase.cli import cli
-from click.testing import CliRunner
 from PIL import Image
-
-
-@pytest.fixture
-def run(small):
-    small.calibrate(0.2, 0.0)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
-
-    return invoke
 
 
 def picture(colour, side=40):
