@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..store import InvalidInputError, Step
+from .answer_table import print_answer
 from .console import at_option, open_store, print_error, run_to_result, say
-from .output import Output, about_command, print_rows, rows_options
+from .output import Output, about_command, rows_options
 
 if TYPE_CHECKING:
-    from ..query import Answer, FailedQuestion, Request, Result, Snapshot
+    from ..query import Answer, FailedQuestion, Request, Snapshot
 
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
-
-SHORT_ID = 12
-"""Characters of an id in a table that is cut to a terminal."""
-
-SHOWN = ("rank", "influence", "similarity", "creator", "license", "caption", "uri", "image_id")
 
 
 def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -56,7 +52,7 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
     metavar="FIELD",
     callback=lambda _ctx, _param, values: _check_fields(values),
     help="Also sum influence per owner: creator, license, collection, category or metadata.NAME; may be "
-    "given several times.",
+    "given several times. Without shares of influence, the best match of each owner.",
 )
 @click.option(
     "--dedup",
@@ -123,6 +119,7 @@ def attribute(
              attribase -s my.store query attribute sunset.png --alpha 0.1
              attribase -s my.store query attribute sunset.png --at before_cleaning
              attribase -s my.store query attribute pictures/ -o answers.xlsx --html answers.html
+             attribase -s my.store query attribute sunset.png --by creator -o answer.pdf
     """
     from ..query import Answer, Request, Session
 
@@ -205,10 +202,12 @@ def _print(
         for at, answer in enumerate(answers):
             if isinstance(answer, Answer):
                 same = [others[at] for others in owners.values()]
-                _print_table(answer, out, answer.query if len(answers) > 1 else "", same)
+                print_answer(answer, out, answer.query if len(answers) > 1 else "", same)
     elif out.fmt == "html":
         with out.open() as sink:
             sink.write(_page(snapshot, answers).encode())
+    elif out.fmt in ("md", "pdf"):
+        _write_document(answers, owners, out)
     else:
         from ..query.attribution.answer_rows import write_answers
 
@@ -220,52 +219,23 @@ def _print(
         say(found[0].provenance.line())
 
 
-def _row(result: Result, short: bool) -> dict[str, Any]:
-    """A result as a row; `short`: as a terminal has room for, where `picture` takes the short id."""
-    row = {name: getattr(result, name) for name in SHOWN}
-    if short:
-        share = result.influence
-        row |= {
-            "influence": None if share is None else f"{100 * share:.1f}%",
-            "similarity": f"{result.similarity:.3f}",
-            "image_id": result.image_id[:SHORT_ID],
-        }
-        del row["uri"]
-    return row
+def _write_document(
+    answers: Sequence[Answer | FailedQuestion],
+    owners: Mapping[str, Sequence[Answer | FailedQuestion]],
+    out: Output,
+) -> None:
+    """Write Markdown or PDF; pictures of Markdown go into a folder beside the file, so stdout has none."""
+    from ..query.attribution.answer_document import answer_document
+    from ..query.attribution.answer_markdown import pictures_folder, write_answer_markdown
+    from ..query.attribution.answer_pdf import write_answer_pdf
 
-
-def _print_table(answer: Answer, out: Output, title: str, owners: Sequence[Answer | FailedQuestion]) -> None:
-    from ..query import Answer
-    from ..query.attribution.abstention import verdict
-    from ..query.attribution.provenance import POOLS
-    from ..runtime.influence import SPREAD
-
-    copies = any(result.copies for result in answer.results)
-    rows = [
-        _row(result, out.width is not None)
-        | ({"copies": len(result.copies)} if copies else {})
-        | ({"in_set": result.in_set} if answer.alpha is not None else {})
-        for result in answer.results
-    ]
-    evidence = answer.evidence
-    measured = evidence.line if evidence and evidence.strength else ""
-    print_rows(rows, out, title="\n".join(line for line in (title, *verdict(answer), measured) if line))
-    for one in owners:
-        if isinstance(one, Answer) and one.by:
-            rows = [{one.by: s.name, "influence": s.influence, "images": s.images} for s in one.shares]
-            print_rows(rows, out, title=f"\nby {one.by}")
-    if answer.remaining is not None:
-        compared = (
-            f"all {answer.pool_size:,} images of the pool ({POOLS[answer.pool]})"
-            if answer.exact
-            else f"{answer.searched:,} of {answer.pool_size:,} images"
-            + (" found by an index" if answer.method == "index" else "")
-        )
-        say(f"{100 * answer.remaining:.3g}% of the influence is not listed; compared with {compared}")
-        if answer.law == SPREAD and answer.null_share is not None:
-            say(f"{100 * answer.null_share:.3g}% is the null share: owed to nothing in the pool")
-    if evidence and not measured:
-        say(evidence.line)
+    folder = pictures_folder(out.path) if out.path else None
+    content = answer_document(answers, owners, pictures=out.fmt == "pdf" or folder is not None)
+    with out.open() as sink:
+        if out.fmt == "pdf":
+            write_answer_pdf(content, sink)
+        else:
+            write_answer_markdown(content, sink, folder)
 
 
 def _page(snapshot: Snapshot, answers: Sequence[Answer | FailedQuestion]) -> str:

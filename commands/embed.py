@@ -126,7 +126,7 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
 @rows_options
 @click.pass_context
 def encoders(ctx: click.Context, out: Output) -> None:
-    """List the encoders: size, source, license, whether the weights are here and what the store has ready.
+    """List the encoders: size, source, licence, whether the weights are here and what the store has ready.
 
     With a store, its other encoders are listed, too. `ready` names precisions (fp32, fp16, int8).
 

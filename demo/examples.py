@@ -162,7 +162,6 @@ def _title(model: dict[str, Any]) -> str:
 
 def _mapper_answer(store: Store, answer: Answer, label: str, exemplars: set[str]) -> MapperAnswer:
     results = answer.to_dict()["results"]
-    most = max((result["influence"] or 0.0 for result in results), default=0.0) or 1.0
     data = _data_uris(store, "images", [result["image_id"] for result in results])
     images = [
         ResultImage(
@@ -170,7 +169,7 @@ def _mapper_answer(store: Store, answer: Answer, label: str, exemplars: set[str]
             title=f"{result['caption']}: similarity {result['similarity']:.3f}",
             creator=result["creator"] or "unknown",
             influence=_percent(result["influence"]),
-            size=round(SMALLEST + (LARGEST - SMALLEST) * ((result["influence"] or 0.0) / most) ** 0.5),
+            size=max(SMALLEST, round(LARGEST * (result["influence"] or 0.0) ** 0.5)),
             true=result["image_id"] in exemplars,
         )
         for result in results
@@ -189,12 +188,11 @@ def _verdict(answer: Answer) -> str:
 
 def _creator_shares(store: Store, answer: Answer, owners: set[str]) -> list[CreatorShare]:
     shares = influence_by(store, answer, "creator")[:5]
-    most = max((share.influence or 0.0 for share in shares), default=1.0) or 1.0
     return [
         CreatorShare(
             share.name or "unknown",
             _percent(share.influence),
-            100 * (share.influence or 0.0) / most,
+            100 * (share.influence or 0.0),
             share.name in owners,
         )
         for share in shares

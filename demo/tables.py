@@ -111,10 +111,7 @@ def _recall_summary(store: Store, settings: DemoSettings) -> Rows:
 
 
 def _control_summary(store: Store, settings: DemoSettings) -> Rows:
-    return [
-        {name: value if name == "case" else percent(value, 2) for name, value in row.items()}
-        for row in control_rows(store, settings.encoder)
-    ]
+    return [control_cells(row) for row in control_rows(store, settings.encoder)]
 
 
 def _calibration_summary(store: Store, settings: DemoSettings) -> Rows:

@@ -86,9 +86,9 @@ def _reason(best: FeaturePair, measured: Mapping[FeaturePair, float]) -> str | N
     if len(measured) == 1:
         return None
     encoder, mapper = best
-    features = f"{encoder} without a mapper" if mapper == RAW else f"{encoder} with the mapper {mapper}"
+    features = f"{encoder}, without a mapper" if mapper == RAW else f"{encoder} and the mapper {mapper}"
     return (
-        f"answered with {features}: the best of {len(measured)} on validation models "
+        f"answered with {features}, the best of {len(measured)} on validation models "
         f"(Recall@{DEPTH} {100 * measured[best]:.1f}%)"
     )
 

@@ -30,6 +30,12 @@ MARGIN = 40
 PADDING = 6
 """Inside the margin, by the library."""
 
+FOOTER = 6.0
+"""Size of the footer's text; three lines of it fit into the margin."""
+
+NUMBER = 24
+"""Room for the number of the page."""
+
 LONGEST, SHORTEST = 40, 4
 """Characters of a column that count for its width."""
 
@@ -38,7 +44,7 @@ class PdfDocument:
     """A PDF that is written from top to bottom; lengths and sizes of text are in points (1/72 inch)."""
 
     def __init__(self, title: str, *, wide: bool = False, footer: str = "") -> None:
-        """Starts a document, A4. `wide`: landscape; `footer`: a line at the bottom of each page.
+        """Starts a document, A4. `wide`: landscape; `footer`: lines at the bottom of each page.
 
         Raises InvalidInputError where the library or its font is not installed.
         """
@@ -59,6 +65,12 @@ class PdfDocument:
     def add_text(self, text: str, size: float = 9, *, bold: bool = False, colour: str = INK) -> None:
         """A paragraph."""
         self._parts.append(self.paragraph(text, size, bold=bold, colour=colour))
+
+    def add_page(self) -> None:
+        """Begin a new page."""
+        from reportlab.platypus import PageBreak
+
+        self._parts.append(PageBreak())
 
     def add_gap(self, height: float) -> None:
         """Empty space."""
@@ -95,12 +107,22 @@ class PdfDocument:
         ]
         self.add_cells([head, *body], widths)
 
-    def add_cells(self, rows: Sequence[Sequence[Any]], widths: Sequence[float], *, heads: int = 1) -> None:
-        """Rows of paragraphs and pictures; the first `heads` rows are repeated on each page."""
+    def add_cells(
+        self,
+        rows: Sequence[Sequence[Any]],
+        widths: Sequence[float],
+        *,
+        heads: int = 1,
+        lines: bool = True,
+    ) -> None:
+        """Rows of paragraphs and pictures; the first `heads` rows are repeated on each page.
+
+        `lines`: whether rows have a line below.
+        """
         from reportlab.platypus import LongTable
 
         style = [
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+            *([("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE)] if lines else []),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
             ("RIGHTPADDING", (0, 0), (-1, -1), 6),
@@ -177,11 +199,18 @@ class PdfDocument:
         document.build(self._parts, onFirstPage=self._draw_footer, onLaterPages=self._draw_footer)
 
     def _draw_footer(self, canvas: Any, document: Any) -> None:
+        from reportlab.lib.utils import simpleSplit
+
         canvas.saveState()
-        canvas.setFont(FONT, 6.5)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, MARGIN / 2, self.footer)
-        canvas.drawRightString(self.page[0] - MARGIN, MARGIN / 2, str(document.page))
+        room = self.page[0] - 2 * MARGIN - NUMBER
+        canvas.setFont(FONT, FOOTER)
+        wrapped = [
+            part for line in self.footer.splitlines() for part in simpleSplit(line, FONT, FOOTER, room)
+        ]
+        for below, line in zip(range(len(wrapped))[::-1], wrapped, strict=True):
+            canvas.drawString(MARGIN, MARGIN / 3 + 1.3 * FOOTER * below, line)
+        canvas.drawRightString(self.page[0] - MARGIN, MARGIN / 3, str(document.page))
         canvas.restoreState()
 
     def _printable(self, text: str) -> str:

@@ -19,7 +19,7 @@ from ...runtime.moments import GalleryMoments, ids_digest
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import vectors_table
 from .answer import Answer
-from .calibration import sample_models
+from .calibration import sample_models, training_hint
 from .query_vectors import QueryVectors
 from .request import Request
 
@@ -190,8 +190,10 @@ def judge_questions(
     if scores is None or moments is None:
         if request.alpha is None and request.kind in (None, ALL_KINDS):
             return None, ()
+        hint = training_hint(snapshot, space.encoder, "levels", train_command(space))
         raise ConflictError(
-            f"no abstention was trained for {space.encoder} with {space.mapper}", hint=train_command(space)
+            f"no abstention was trained for {space.encoder} with {space.mapper}",
+            hint=hint or "ask without alpha",
         )
     of_mapper = snapshot.mapper_digest(space.encoder, space.mapper)
     if not of_mapper == scores.mapper_digest == moments.mapper_digest:

@@ -122,6 +122,7 @@ class Answer:
             without results.
         provenance: what was asked of which state of the store, when, by which software; None without details.
         state: what the answer as a whole says: one of STATES.
+        state_text: the same in a sentence, with the reason; empty where shares are given.
         compared: what owners can be counted of later; None where many questions were answered at once.
         pictures: where the pictures of the question and of the results are read from; None without details.
     """
@@ -156,6 +157,7 @@ class Answer:
     evidence: Evidence | None = None
     provenance: AnswerProvenance | None = field(default=None, compare=False)
     state: str = SIMILAR
+    state_text: str = ""
     compared: ComparedImages | None = field(default=None, repr=False, compare=False)
     pictures: AnswerPictures | None = field(default=None, repr=False, compare=False)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .abstention import verdict
 from .answer import DETAILS, Answer
 from .evidence import MeasuredEvidence
 from .provenance import describe_source
-from .state import answer_state
+from .state import NONE, Findings, answer_state
 
 if TYPE_CHECKING:
     from ..session import Snapshot
@@ -32,9 +34,24 @@ def add_evidence(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:
     ]
 
 
-def add_states(answers: list[Answer]) -> list[Answer]:
-    """The answers with what each says as a whole."""
-    return [replace(answer, state=answer_state(answer.law, answer.attributed)) for answer in answers]
+def add_states(answers: Sequence[Answer], one_colour: Sequence[bool]) -> list[Answer]:
+    """The answers with what each says as a whole. `one_colour`: whether the picture asked about is of one.
+
+    `state_text` of answers to features that give no shares says why already.
+    """
+    return [_add_state(answer, plain) for answer, plain in zip(answers, one_colour, strict=True)]
+
+
+def _add_state(answer: Answer, one_colour: bool) -> Answer:
+    top = answer.results[0].influence if answer.results else None
+    state, why = answer_state(
+        Findings(
+            answer.law, top, answer.null_share, answer.p_none, answer.attributed, answer.evidence, one_colour
+        )
+    )
+    if state == NONE:
+        return replace(answer, state=state, state_text=next(verdict(answer)))
+    return replace(answer, state=state, state_text=f"{state}: {why}" if why else answer.state_text)
 
 
 def add_details(snapshot: Snapshot, answers: list[Answer]) -> list[Answer]:

@@ -141,14 +141,15 @@ def _answer_vectors(
     if not names:
         return []
     pool = space.pool(request.pool, request.where)
-    laws, uncalibrated = question_laws(snapshot, space, asked.vectors, asked.samples, request.kind)
+    laws, why, hint = question_laws(snapshot, space, asked.vectors, asked.samples, request.kind)
     task = RetrievalTask(space, pool, request, laws)
     judgement, notes = judge_questions(snapshot, space, pool, request, asked)
     chosen = snapshot.choose_features(request.encoder, request.mapper).note
-    template = _template(task, (*notes, *uncalibrated, *((chosen,) if chosen else ())))
+    about = (*notes, *filter(None, (hint, chosen)))
+    template = replace(_template(task, about), state_text=why)
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
-        return add_states([replace(template, query=name, notes=notes) for name in names])
+        return add_states([replace(template, query=name, notes=notes) for name in names], asked.one_colour)
     indexed = uses_index(task) and not _scan_pays(task, len(names))
     if indexed:
         _register_index_warmup(snapshot, space)
@@ -165,7 +166,7 @@ def _answer_vectors(
             compared = ComparedImages(snapshot, space, pool, asked.vectors[at], ranked.candidates)
             answer = replace(answer, compared=compared)
         answers.append(judgement.judge(at, answer, ranked.in_set) if judgement else answer)
-    answers = add_states(add_evidence(snapshot, answers))
+    answers = add_states(add_evidence(snapshot, answers), asked.one_colour)
     return add_details(snapshot, answers) if request.details else answers
 
 
@@ -182,13 +183,14 @@ def _scan_pays(task: RetrievalTask, questions: int) -> bool:
 
     With lambda at 0 or below it always does: each search would go to the limit, and still be incomplete. By
     the law `spread` much of the influence is of images that no search finds, so even one question is
-    compared with all images where they are not too many.
+    compared with all images where they are not too many. So it is where nothing is calibrated and each
+    owner's best match is asked for.
     """
     if task.request.method != "auto":
         return False
     law, small = task.calibration, 4 * task.space.dim * task.pool.size <= MAX_SCAN_BYTES
     if questions < MANY_QUESTIONS:
-        return small and law is not None and law.name == SPREAD
+        return small and (task.request.by is not None if law is None else law.name == SPREAD)
     return small or (law is not None and law.endless)
 
 
@@ -259,6 +261,8 @@ def _coverage_note(task: RetrievalTask, ranked: RankedImages) -> Iterator[str]:
     """A note where images have no vector, or a search ended before all influence was seen."""
     coverage = ranked.coverage
     yield from _missing_note(task, coverage.searched)
+    if task.calibration is None and task.request.by and coverage.searched < coverage.embedded:
+        yield f"owners are of the {coverage.searched:,} images that the index found: search exactly for all"
     if coverage.unseen is not None and not coverage.complete:
         yield (
             f"{coverage.searched:,} of {coverage.pool_size:,} images were compared; the others could have "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...runtime.influence import PaperLaw, QuestionLaws
 from ...runtime.spread import ALL_KINDS, SpreadLaws
+from .evidence import model_splits
 from .query_vectors import sample_ids
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ def question_laws(
     vectors: NDArray[np.float32],
     samples: Sequence[str | None] | None = None,
     kind: str | None = None,
-) -> tuple[QuestionLaws | None, tuple[str, ...]]:
-    """The laws of some questions, or None where there is no influence, and notes that say why.
+) -> tuple[QuestionLaws | None, str, str]:
+    """The laws of some questions; or None where there is no influence, with why, and what it takes.
+
+    The last two are empty texts where there is influence; what it takes also where the store cannot have it.
 
     Args:
         snapshot: the versions to read.
@@ -36,16 +39,17 @@ def question_laws(
     calibration = snapshot.calibration(space.encoder, space.mapper)
     names = f"--encoder {space.encoder} --mapper {space.mapper}"
     command = f"attribase -s STORE train calibration {names}"
+    hint = training_hint(snapshot, space.encoder, "shares", f"shares need a calibration: {command}")
     if calibration is None:
-        return None, (f"no influence: {space.encoder} with {space.mapper} is not calibrated; {command}",)
+        why = f"these features cannot give shares: {space.encoder} with {space.mapper} is not calibrated"
+        return None, why, hint
     if isinstance(calibration, PaperLaw):
-        return calibration, ()
+        return calibration, "", ""
     moments = snapshot.moments(space.encoder, space.mapper)
     now = snapshot.mapper_digest(space.encoder, space.mapper)
     if moments is None or not now == calibration.mapper_digest == moments.mapper_digest:
-        return None, (
-            f"no influence: the mapper {space.mapper!r} was trained again since it was calibrated; {command}",
-        )
+        why = "these features cannot give shares: the mapper "
+        return None, f"{why}{space.mapper!r} was trained again since it was calibrated", hint
     if kind is not None:
         kinds: Sequence[str | None] = [kind] * len(vectors)
     elif samples is not None and set(calibration.parameters) != {ALL_KINDS}:
@@ -53,7 +57,30 @@ def question_laws(
     else:
         kinds = [None] * len(vectors)
     mean, spread = moments.spread(vectors)
-    return SpreadLaws(mean, spread, tuple(calibration.of_kind(one) for one in kinds)), ()
+    return SpreadLaws(mean, spread, tuple(calibration.of_kind(one) for one in kinds)), "", ""
+
+
+def training_hint(snapshot: Snapshot, encoder: str, what: str, command: str) -> str:
+    """What it takes to have `what`: the command that trains it, or models to train it on.
+
+    Empty where the store cannot have models: it has vectors of `encoder`, but not the encoder itself.
+    """
+    if "val" in model_splits(snapshot):
+        return command
+    if _has_network(snapshot, encoder):
+        return f"{what} need models customized on known images: see docs/train.md"
+    return ""
+
+
+def _has_network(snapshot: Snapshot, encoder: str) -> bool:
+    """Whether the store has `encoder` itself. A composite's parts have theirs."""
+
+    def read() -> frozenset[str]:
+        rows = snapshot.pinned.read("encoders", ["encoder", "onnx_sha256"]).to_pylist()
+        return frozenset(row["encoder"] for row in rows if row["onnx_sha256"])
+
+    known = snapshot.cached(("networks",), read, "encoders")
+    return set(encoder.split("+")) <= known
 
 
 def sample_models(snapshot: Snapshot, samples: Sequence[str | None]) -> list[tuple[str | None, str | None]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .markup import render
+from .state import NO_CLEAR_SOURCE, STATES
+from .words import WORDS
 
 if TYPE_CHECKING:
     from .pictures import AnswerPictures
@@ -27,4 +29,7 @@ def answer_cell(answer: Mapping[str, Any], pictures: AnswerPictures | None) -> s
         images=pictures.of_images(ids, SIDE) if pictures else {},
         side=SIDE,
         owners=OWNERS,
+        states=STATES,
+        unclear=NO_CLEAR_SOURCE,
+        words=WORDS,
     )

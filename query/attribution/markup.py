@@ -25,7 +25,7 @@ def render(template: str, **values: Any) -> str:
     templates = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    templates.filters |= {"percent": percent}
+    templates.filters |= {"percent": percent, "sentence": sentence}
     return templates.get_template(template).render(**values)
 
 
@@ -34,6 +34,11 @@ def percent(share: float) -> str:
     if share >= 0.0995:
         return f"{100 * share:.0f}%"
     return f"{100 * share:.1f}%" if share >= 0.0005 else "under 0.1%" if share > 0 else "0%"
+
+
+def sentence(text: str) -> str:
+    """A line of an answer as a sentence; an empty one stays empty."""
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}." if text else ""
 
 
 def read_images(snapshot: Snapshot, ids: Sequence[str], side: int = PIXELS) -> dict[str, str | None]:

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING
 from .abstention import verdict
 from .answer import Answer, FailedQuestion, Result
 from .markup import data_uri, read_images, render
+from .provenance import LIMITS
+from .state import NO_CLEAR_SOURCE, STATES
+from .words import WORDS
 
 if TYPE_CHECKING:
     from ..session import Snapshot
 
-LARGEST, SMALLEST = 100, 20
-"""Width of an image in percent of its cell: of the most influential one, and the least width of any."""
+LARGEST, SMALLEST, UNKNOWN = 100, 30, 50
+"""Width of an image in percent: with a share of 100%, the least that is recognisable, and without shares."""
+
+RULER = ((SMALLEST / LARGEST) ** 2, 0.25, 0.5, 1.0)
+"""Shares whose width the page shows; below the first all images have the least width."""
 
 OWNERS = 12
 
 
 @dataclass(frozen=True)
 class ShownResult:
-    """A result on the page: `data` is a data URI, or None; `side` in percent of its cell."""
+    """A result on the page: `data` is a data URI, or None; `side` in percent of that of a share of 100%."""
 
     result: Result
     data: str | None
@@ -66,22 +72,22 @@ def answer_page(
         title=title,
         version=snapshot.version,
         owners=OWNERS,
-        first=answered[0] if answered else None,
+        ruler=RULER,
+        limits=LIMITS,
+        states=STATES,
+        unclear=NO_CLEAR_SOURCE,
+        words=WORDS,
     )
 
 
 def _section(answer: Answer, images: Mapping[str, str | None], query_image: str | None) -> AnswerSection:
-    most = max((result.influence or 0.0 for result in answer.results), default=0.0)
     shown = tuple(
-        ShownResult(result, images.get(result.image_id), _side(result.influence, most))
-        for result in answer.results
+        ShownResult(result, images.get(result.image_id), _side(result.influence)) for result in answer.results
     )
     listed = sum(result.influence or 0.0 for result in answer.results)
     return AnswerSection(answer, query_image, shown, listed, tuple(verdict(answer)))
 
 
-def _side(influence: float | None, most: float) -> int:
-    """The area is proportional to the influence, down to a size at which an image is recognisable."""
-    if influence is None or most == 0:
-        return (LARGEST + SMALLEST) // 2
-    return max(SMALLEST, round(LARGEST * math.sqrt(influence / most)))
+def _side(influence: float | None) -> int:
+    """The area is the share, on one scale for all answers, down to the least that is recognisable."""
+    return UNKNOWN if influence is None else max(SMALLEST, round(LARGEST * math.sqrt(influence)))

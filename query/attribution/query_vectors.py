@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +12,11 @@ from PIL import Image
 
 from ...runtime import decode_image
 from ...runtime.composite import scale_parts
-from ...runtime.encode import encode_image, encode_pixels, is_pixels
-from ...store.errors import AttribaseError, DataError, InvalidInputError, NotFoundError
-from ...store.ids import content_id
+from ...store.errors import AttribaseError, InvalidInputError, NotFoundError
 from ...store.lookup import locate
-from .request import NamedImage, Question
+from .parsed_question import ParsedQuestion, parse_question
+from .request import Question
+from .state import is_one_colour
 
 if TYPE_CHECKING:
     from ..search import SearchSpace
@@ -28,48 +26,29 @@ BATCH = 32
 """Images decoded and encoded at once."""
 
 
-@dataclass
-class ParsedQuestion:
-    """A question: its name, and one of `data` (image bytes), `feature` (dim,) and `sample` (id or uri).
-
-    Attributes:
-        prompt: that of a sample, for encoders that read captions.
-        named: whether the name is one that its asker knows: of a file or sample.
-        error: why it has no vector.
-    """
-
-    name: str
-    data: bytes | None = None
-    feature: NDArray[np.float32] | None = None
-    sample: str | None = None
-    prompt: str = ""
-    named: bool = False
-    error: AttribaseError | None = None
-
-    def fail(self, error: AttribaseError) -> None:
-        """Keep an error, whose message names the question."""
-        if self.named and self.name not in str(error):
-            error.args = (f"{self.name}: {error}", *error.args[1:])
-        self.error = error
-
-
 @dataclass(frozen=True)
 class QueryVectors:
     """Names and unit rows (questions, dim); a question with an error has no row of its own.
 
-    `samples`: for each question the id or uri of the stored sample that it names, or None.
+    `samples`: for each question the id or uri of the stored sample that it names, or None. `one_colour`:
+    whether its picture shows nothing but one colour; a stored sample with a vector is not looked at.
     """
 
     names: list[str]
     vectors: NDArray[np.float32]
     samples: list[str | None]
+    one_colour: list[bool]
     errors: dict[int, AttribaseError] = field(default_factory=dict)
 
     def without_errors(self) -> QueryVectors:
         """The questions that have no error."""
         good = [at for at in range(len(self.names)) if at not in self.errors]
-        names, samples = ([values[at] for at in good] for values in (self.names, self.samples))
-        return QueryVectors([str(name) for name in names], self.vectors[good], samples)
+        return QueryVectors(
+            [self.names[at] for at in good],
+            self.vectors[good],
+            [self.samples[at] for at in good],
+            [self.one_colour[at] for at in good],
+        )
 
     def raise_first(self) -> None:
         """Raise the error of the first question that has one."""
@@ -99,7 +78,7 @@ def read_query_vectors(
     Raises:
         NotFoundError: there is no such encoder.
     """
-    parsed = [_parse(question, files) for question in questions]
+    parsed = [parse_question(question, files) for question in questions]
     vectors = np.full((len(parsed), space.dim), np.nan, np.float32)
     _read_samples(snapshot, parsed, vectors, space)
     _map_features(snapshot, parsed, vectors, space)
@@ -111,90 +90,22 @@ def read_query_vectors(
             prompts = [parsed[at].prompt for at in batch]
             vectors[batch] = _encode(list(images.values()), prompts, snapshot, space)
     errors = {at: one.error for at, one in enumerate(parsed) if one.error is not None}
-    return QueryVectors([one.name for one in parsed], vectors, [one.sample for one in parsed], errors)
+    return QueryVectors(
+        [one.name for one in parsed],
+        vectors,
+        [one.sample for one in parsed],
+        [one.one_colour for one in parsed],
+        errors,
+    )
 
 
 def read_query_images(snapshot: Snapshot, questions: Sequence[Question]) -> dict[str, bytes | None]:
     """The image bytes of questions by their names; None where there are none, as of raw features."""
-    parsed = [_parse(question, files=True) for question in questions]
+    parsed = [parse_question(question, files=True) for question in questions]
     ids = sample_ids(snapshot, sorted({one.sample for one in parsed if one.sample is not None}))
     rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", list(ids.values()))
     stored = dict(rows.read(list(ids.values())))
     return {one.name: one.data or stored.get(ids.get(one.name, "")) for one in parsed}
-
-
-def _parse(question: object, files: bool) -> ParsedQuestion:
-    """Text that names no file can only be a sample."""
-    if isinstance(question, AttribaseError):
-        return ParsedQuestion("", error=question)
-    if isinstance(question, NamedImage):
-        return _parse_named(question)
-    if isinstance(question, bytes):
-        return ParsedQuestion(content_id(question), data=question)
-    if isinstance(question, Image.Image) or (isinstance(question, np.ndarray) and is_pixels(question)):
-        return _parse_image(question)
-    if isinstance(question, np.ndarray):
-        return _parse_feature(question)
-    parsed = ParsedQuestion(str(question), named=True)
-    if not isinstance(question, str | PathLike):
-        parsed.fail(
-            InvalidInputError(
-                f"a {type(question).__name__} is no question",
-                hint="give a path, bytes, a PIL image, an array of pixels or a sample_id",
-            )
-        )
-        return parsed
-    if not files and not isinstance(question, str):
-        parsed.fail(InvalidInputError("files of this machine may not be named", hint="send their bytes"))
-        return parsed
-    try:
-        parsed.data = _read_file(question) if files else None
-    except NotFoundError as error:
-        parsed.fail(error)
-    else:
-        parsed.sample = str(question) if parsed.data is None else None
-    return parsed
-
-
-def _parse_named(image: NamedImage) -> ParsedQuestion:
-    parsed = ParsedQuestion(image.name, named=True)
-    if image.error is None:
-        parsed.data = image.data
-    else:
-        parsed.fail(image.error)
-    return parsed
-
-
-def _parse_feature(vector: NDArray[np.float32]) -> ParsedQuestion:
-    try:
-        feature = np.ascontiguousarray(vector, np.float32)
-    except (TypeError, ValueError):
-        error = InvalidInputError("a vector holds what is no number", hint="give float32 numbers")
-        return ParsedQuestion("vector", error=error)
-    return ParsedQuestion(f"vector {content_id(feature.tobytes())[:12]}", feature=feature)
-
-
-def _parse_image(image: Image.Image | NDArray[Any]) -> ParsedQuestion:
-    try:
-        data = encode_image(image) if isinstance(image, Image.Image) else encode_pixels(image)
-    except DataError as error:
-        return ParsedQuestion("image", error=error)
-    return ParsedQuestion(content_id(data), data=data)
-
-
-def _read_file(name: str | PathLike[str]) -> bytes | None:
-    """The bytes of the file of this name, or None where it can only be a sample."""
-    try:
-        path = Path(name)
-        return path.read_bytes() if path.is_file() else None
-    except OSError as error:  # too long for a file, or one that may not be read
-        if isinstance(name, PathLike) or isinstance(error, PermissionError):
-            raise NotFoundError(f"cannot read {name}: {error.strerror}", hint="name another file") from error
-        return None
-    except ValueError as error:  # a null byte
-        if isinstance(name, PathLike):
-            raise NotFoundError(f"cannot read {name}: {error}", hint="name another file") from error
-        return None
 
 
 def _read_samples(
@@ -287,6 +198,8 @@ def _decode(parsed: list[ParsedQuestion], batch: list[int], profiles: str) -> di
             images[at] = decode_image(parsed[at].data or b"", profiles=profiles)
         except AttribaseError as error:
             parsed[at].fail(error)
+        else:
+            parsed[at].one_colour = is_one_colour(images[at])
     return images
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...store.errors import ConflictError, InvalidInputError, NotFoundError
+from ...store.errors import InvalidInputError, NotFoundError
 from ..attribution.attribute import answer_all
 from ..attribution.query_vectors import read_query_vectors
 from ..attribution.request import Request
@@ -47,6 +47,7 @@ ATTRIBUTE_FIELDS = pa.struct(
         **ABSTENTION,
         "in_set": pa.bool_(),
         "evidence": pa.string(),
+        "state": pa.string(),
     }
 )
 SIMILAR_FIELDS = pa.struct(
@@ -63,6 +64,10 @@ INFLUENCE_FIELDS = pa.struct(
         "name": pa.string(),
         "influence": pa.float64(),
         "images": pa.int64(),
+        "owned": pa.float64(),
+        "similarity": pa.float32(),
+        "image_id": pa.string(),
+        "state": pa.string(),
         "exact": pa.bool_(),
         "complete": pa.bool_(),
         "null_share": pa.float64(),
@@ -83,7 +88,7 @@ def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
             lengths.append(len(results))
             for name in ("rank", "image_id", "similarity", "influence", "in_set"):
                 columns[name].extend(getattr(result, name) for result in results)
-            for name in ("exact", "complete", "remaining", "null_share", *POOL_COUNTS, *ABSTENTION):
+            for name in ("exact", "complete", "remaining", "null_share", "state", *POOL_COUNTS, *ABSTENTION):
                 columns[name].extend([getattr(answer, name)] * len(results))
             columns["evidence"].extend([answer.evidence.line if answer.evidence else None] * len(results))
     return lengths, columns
@@ -92,7 +97,7 @@ def attribute_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
 def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Columns:
     """The rows of INFLUENCE_FIELDS; options are (field, encoder, mapper).
 
-    Raises InvalidInputError without a field, ConflictError where nothing is calibrated, else as `attribute`.
+    Raises InvalidInputError without a field, else as `attribute`.
     """
     field, encoder, mapper = options
     if field is None:
@@ -100,16 +105,10 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
     request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
     lengths, columns = _no_rows(INFLUENCE_FIELDS)
     for answer in answer_all(snapshot, items, request):
-        if answer.law is None:
-            raise ConflictError(
-                f"there is no influence: {answer.encoder} with {answer.mapper} is not calibrated",
-                hint="attribase -s STORE train calibration "
-                f"--encoder {answer.encoder} --mapper {answer.mapper}",
-            )
         lengths.append(len(answer.shares))
-        for name in ("name", "influence", "images"):
+        for name in ("name", "influence", "images", "owned", "similarity", "image_id"):
             columns[name].extend(getattr(share, name) for share in answer.shares)
-        for name in ("exact", "complete", "null_share", *POOL_COUNTS):
+        for name in ("state", "exact", "complete", "null_share", *POOL_COUNTS):
             columns[name].extend([getattr(answer, name)] * len(answer.shares))
     return lengths, columns
 

@@ -15,16 +15,6 @@ from click.testing import CliRunner
 from PIL import Image
 
 
-@pytest.fixture
-def run(small):
-    small.calibrate(0.2, 0.0)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
-
-    return invoke
-
-
 def picture(colour, side=40):
     out = io.BytesIO()
     Image.new("RGB", (side, side), colour).save(out, "PNG")
@@ -108,9 +98,9 @@ def test_a_page_shows_pictures_sized_by_influence_and_needs_nothing_else(run, sm
     assert "<b>O" not in page
     assert "<script" not in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    sides = [int(side) for side in re.findall(r'style="width:(\d+)%"', page)]
+    sides = [int(side) for side in re.findall(r'style="--side:(\d+)"', page)]
     shares = [result["influence"] for result in best]
-    assert sides == [max(SMALLEST, round(LARGEST * (share / shares[0]) ** 0.5)) for share in shares]
+    assert sides == [max(SMALLEST, round(LARGEST * share**0.5)) for share in shares]  # of any answer
 
 
 def test_a_page_that_cannot_be_written_says_so(run, tmp_path):
@@ -254,3 +244,33 @@ def test_a_level_without_an_abstention_is_one_line_and_the_command(run):
         "next:  attribase -s STORE train abstention --encoder enc --mapper none",
     ]
     assert run("m0-s0", "--alpha", "1").exit_code == 2
+
+
+def test_owners_in_a_table_have_their_part_of_influence_and_pool_side_by_side(run, small):
+    (answer,) = attribute_many(small.store, ["m1-s0"], k=1, by="creator")
+    lines = run("m1-s0", "-k", "1", "--by", "creator").stdout.splitlines()
+    start = lines.index("by creator")
+    head = ["creator", "influence", "owned", "images", "best_match", "image_id"]
+    assert lines[start + 1].split() == head
+    shown = [line.split() for line in lines[start + 2 :] if line and "─" not in line]
+    assert shown == [
+        [
+            share.name,
+            f"{100 * share.influence:.1f}%",
+            f"{100 * share.owned:.1f}%",
+            str(share.images),
+            f"{share.similarity:.3f}",
+            share.image_id,
+        ]
+        for share in answer.shares
+    ]
+
+
+def test_features_without_shares_are_said_first_and_owners_have_their_best_match(small):
+    command = ["-s", small.store.uri, "query", "attribute", "m1-s0", "-k", "2", "--by", "creator"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "these features cannot give shares: enc with none is not calibrated"
+    assert {"c0", "c1", "c2"} <= {line.split()[0] for line in lines[lines.index("by creator") :] if line}
+    assert "no influence" not in result.output

@@ -6,19 +6,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from attribase.cli import cli
-from click.testing import CliRunner
 from PIL import Image
-
-
-@pytest.fixture
-def run(small):
-    small.calibrate(0.2, 0.0)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
-
-    return invoke
 
 
 def picture(colour, side=40):
@@ -73,7 +61,7 @@ def test_a_file_takes_its_format_from_its_ending(run, tmp_path, ending):
     if read:
         assert read(file)["image_id"].to_list() == ids
     else:
-        head = {"html": b"<!doctype html>", "pdf": b"%PDF-", "md": b"| query |"}[ending]
+        head = {"html": b"<!doctype html>", "pdf": b"%PDF-", "md": b"# Attribution: m0"}[ending]
         assert file.read_bytes().startswith(head)
 
 
@@ -105,3 +93,19 @@ def test_a_terminal_gets_percent_and_ids_that_picture_takes(run, monkeypatch):
     assert f"{100 * whole['influence']:.1f}%" in lines[-1]
     assert lines[-1].endswith(whole["image_id"][:12])
     assert "uri" in run("m0-s0", "-k", "1", "--wide").stdout
+
+
+def test_markdown_shows_the_question_from_a_folder_beside_it_and_on_stdout_no_picture(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("attribase.query.session.Snapshot.network", lambda *_: Ones())
+    (tmp_path / "a.png").write_bytes(picture("red"))
+    said = run(str(tmp_path / "a.png"), "--by", "creator", "-o", str(tmp_path / "answer.md"))
+    assert said.exit_code == 0
+    text = (tmp_path / "answer.md").read_text()
+    assert 'src="answer_files/question-1.png"' in text
+    assert Image.open(tmp_path / "answer_files" / "question-1.png").size == (40, 40)
+    assert "### By creator" in text
+    plain = run(str(tmp_path / "a.png"), "--format", "md").stdout
+    assert "<img" not in plain
+    assert "This is no proof." in plain

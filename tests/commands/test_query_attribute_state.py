@@ -7,20 +7,8 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from attribase.cli import cli
 from attribase.query.attribution.provenance import LIMITS
 from attribase.store.maintenance import compact
-from click.testing import CliRunner
-
-
-@pytest.fixture
-def run(small):
-    small.calibrate(0.2, 0.0)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(cli, ["-s", small.store.uri, "query", "attribute", *arguments])
-
-    return invoke
 
 
 def answer_of(said):

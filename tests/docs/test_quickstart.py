@@ -12,7 +12,13 @@ from attribase.query import run_sql
 from click.testing import CliRunner
 
 PAGE = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text(encoding="utf-8")
-SMALLER = {"customize": ["--iterations", "2"], "sample": ["--steps", "2"], "plan": ["--samples", "2"]}
+ONE_WORKER = ("--workers", "1")
+SMALLER = {
+    "customize": ["--iterations", "2", *ONE_WORKER],
+    "sample": ["--steps", "2", *ONE_WORKER],
+    "plan": ["--samples", "2"],
+}
+"""What is added to a command: few steps, and one process that imports what the others would, too."""
 
 
 def commands():

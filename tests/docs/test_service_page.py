@@ -66,11 +66,12 @@ def folder(tmp_path_factory, port):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     (folder / "start.py").write_text(START)
     service = subprocess.Popen([sys.executable, "start.py", *words], cwd=folder, env=environment)
-    for _ in range(240):
+    ready = False
+    while not ready:
+        assert service.poll() is None
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                break
-        time.sleep(0.25)
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200
+        time.sleep(0.05)
     yield folder
     service.terminate()
     assert service.wait(30) == 0

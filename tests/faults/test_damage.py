@@ -1,6 +1,7 @@
 """Any file of a store cut, changed or lost: every reading command gives right rows or one line of error."""
 
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def answers(method):
     return [(argv, method.launcher.run(argv, folder)) for argv in argvs]
 
 
+def same(output, whole):
+    """Whether two outputs differ in nothing but when the store was asked, and at which moment."""
+    dates = re.compile(r'"(?:date|at|tables_version)": "[^"]*"|store \S+ at \S+,')
+    return dates.sub("", output) == dates.sub("", whole)
+
+
 @pytest.mark.parametrize("seed", range(CASES))
 def test_a_damaged_store_gives_right_rows_or_one_line_of_error(method, answers, seed, tmp_path):
     rng = random.Random(seed)
@@ -60,7 +67,7 @@ def test_a_damaged_store_gives_right_rows_or_one_line_of_error(method, answers, 
         ended = method.launcher.run(argv, folder)
         if not ended.explained:
             wrong.append((argv, ended.output[-2000:]))
-        elif ended.status == 0 and argv[2] not in ("info", "tags") and ended.output != whole.output:
+        elif ended.status == 0 and argv[2] not in ("info", "tags") and not same(ended.output, whole.output):
             wrong.append((argv, "another answer", ended.output[:500]))
     checked = method.launcher.run(["-s", "store", "check", "--format", "json"], folder)
     print(f"{how} {file.relative_to(folder)}: check {checked.status}")

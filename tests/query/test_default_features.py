@@ -53,7 +53,7 @@ def test_the_best_on_val_answers_and_says_why(mapped):
     answer = attribute(mapped.store, "m0-s0")
     assert answer.mapper == "none"
     percent = f"{100 * recall['enc', 'none']:.1f}%"
-    note = f"answered with enc without a mapper: the best of 3 on validation models (Recall@10 {percent})"
+    note = f"answered with enc, without a mapper, the best of 3 on validation models (Recall@10 {percent})"
     assert note in answer.notes
     assert note not in attribute(mapped.store, "m0-s0", mapper="none").notes
 

@@ -139,7 +139,7 @@ def test_a_removal_killed_leaves_no_bytes_without_a_record_and_goes_on(tmp_path,
     gone = set(ids) - set(store.read("images", ["image_id"])["image_id"].to_pylist())
     assert gone <= read_tombstones(store).by_id.keys()
     (child,) = start(store.uri, ("take_out", 3))
-    assert child.communicate(timeout=60)[0].endswith("removed\n")
+    assert child.communicate(timeout=600)[0].endswith("removed\n")
     assert set(store.read("images", ["image_id"])["image_id"].to_pylist()) == set(ids[3:])
 
 

@@ -16,7 +16,7 @@ from . import writer
 
 def results(children: list[subprocess.Popen[str]]) -> list[str]:
     """What each child printed last; fails when one failed."""
-    answers = [child.communicate(timeout=60)[0].strip() for child in children]
+    answers = [child.communicate(timeout=600)[0].strip() for child in children]
     assert [child.returncode for child in children] == [0] * len(children)
     return answers
 

@@ -31,7 +31,7 @@ def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
 def test_a_killed_writer_run_again_leaves_the_same_tables(tmp_path, start, seed):
     whole, broken = str(tmp_path / "whole"), str(tmp_path / "broken")
     (child,) = start(whole, WORK)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode == 0
 
     rng, kills = random.Random(seed), 0
@@ -43,7 +43,7 @@ def test_a_killed_writer_run_again_leaves_the_same_tables(tmp_path, start, seed)
         kills += child.wait(60) != 0
     assert kills > 1
     (child,) = start(broken, WORK)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode == 0
     assert contents(Store.open(broken)) == contents(Store.open(whole))
     assert check(Store.open(broken)) == []

@@ -20,11 +20,28 @@ export function saveButton(answer) {
 }
 
 function save(answer) {
-  const lines = [COLUMNS, ...answer.results.map((row) => COLUMNS.map((name) => row[name] ?? ""))];
+  const about = source(answer);
+  const names = [...COLUMNS, ...Object.keys(about)];
+  const lines = [names, ...answer.results.map((row) => names.map((name) => row[name] ?? about[name] ?? ""))];
   const text = lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
   const url = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
   el("a", { href: url, download: `influence-${answer.query.slice(0, 12).replace(/\W/g, "_")}.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/** What each row says of the answer, by the names that the service's own files have. */
+function source({ encoder, mapper, state, evidence, provenance, limits }) {
+  return {
+    encoder,
+    mapper,
+    state,
+    evidence: evidence?.line,
+    store: provenance?.store,
+    store_at: provenance?.at,
+    asked: provenance?.date,
+    software: provenance?.software,
+    limits: limits?.join(" "),
+  };
 }
 
 /** A quoted field; text that a spreadsheet would run as a formula gets an apostrophe, so that it stays text. */

@@ -27,7 +27,7 @@ export function summary({ answer, seconds }) {
         "these features are not calibrated.",
       ];
   return [
-    answer.state === UNCLEAR && banner(answer.state),
+    answer.state === UNCLEAR && banner(answer),
     el(answer.state === UNCLEAR ? "p" : "h2", { class: "lead-line" }, lead),
     calibrated && shareBar(answer),
     answer.evidence && evidence(answer.evidence),
@@ -40,14 +40,15 @@ export function summary({ answer, seconds }) {
 }
 
 /** What leads an answer that names no source. */
-function banner(state) {
-  return el("div", { class: "banner" }, el("h2", {}, sentence(state)), el("p", {}, stateSentence(state)));
+function banner({ state, state_text: text }) {
+  const why = text?.startsWith(`${state}: `) ? ` ${sentence(text.slice(state.length + 2))}` : "";
+  return el("div", { class: "banner" }, el("h2", {}, sentence(state)), el("p", {}, stateSentence(state), why));
 }
 
 /** How often such answers were right; the words for it are explained. */
 function evidence({ line, strength }) {
   const said = strength && `${strength} evidence`;
-  if (!said || !line.endsWith(said)) return el("p", { class: "evidence" }, sentence(line), " ", word("evidence"));
+  if (!said || !line.endsWith(said)) return el("p", { class: "evidence" }, sentence(line));
   const before = sentence(line).slice(0, -said.length - 1);
   return el("p", { class: "evidence" }, before, el("b", {}, word("evidence", said)), ".");
 }

@@ -7,7 +7,8 @@
 --          calibrated), exact, complete BOOLEAN, remaining DOUBLE (the influence of images beyond the k-th),
 --          null_share DOUBLE (that of what is not in the pool), pool_size, embedded, searched BIGINT (images in the pool, with a vector, and compared), p_none
 --          DOUBLE (null where no abstention was trained), attributed BOOLEAN, set_size BIGINT, in_set BOOLEAN
---          (null without alpha), evidence VARCHAR (how often answers like this were right on test pictures)
+--          (null without alpha), evidence VARCHAR (how often answers like this were right on test pictures),
+--          state VARCHAR (shares, no clear source, none or similar)
 -- source   arXiv:2306.09345 section 4, eq. 6; p_none and the set: runtime/conformal.py
 create or replace macro attribute(item, k := 10, encoder := null, mapper := null, alpha := null) as table
 select unnest(

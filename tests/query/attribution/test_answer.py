@@ -48,6 +48,18 @@ def test_a_path_bytes_a_pil_image_and_an_array_of_one_picture_have_one_answer(sm
     assert attribase.attribute(small.store, PIXELS[::-1].copy(), k=4).results != found[0]
 
 
+@pytest.mark.usefixtures("_encoder")
+def test_a_picture_of_one_colour_has_no_clear_source_whatever_it_is_near_to(small):
+    small.calibrate(0.1, 0.05)
+    grey = np.full_like(PIXELS, 128)
+    plain, busy = attribase.attribute_many(small.store, [grey, PIXELS], k=2)
+    assert (plain.state, busy.state) == ("no clear source", "shares")
+    assert plain.state_text == "no clear source: the picture is of one colour"
+    assert busy.state_text == ""
+    assert set(plain.to_arrow()["state"].to_pylist()) == {"no clear source"}
+    assert [result.influence is not None for result in plain.results] == [True, True]
+
+
 def test_a_store_its_path_and_a_session_answer_alike(small):
     one = attribase.attribute(small.store, "m0-s0", k=3)
     assert attribase.attribute(small.store.uri, "m0-s0", k=3) == one

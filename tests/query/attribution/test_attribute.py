@@ -62,7 +62,11 @@ def test_without_calibration_there_is_no_influence_and_a_note(small):
     answer = attribute(small.store, "m0-s0", k=2)
     assert [r.influence for r in answer.results] == [None, None]
     assert answer.remaining is None
-    assert "not calibrated" in answer.notes[0]
+    assert answer.state == "similar"
+    assert answer.state_text == "these features cannot give shares: enc with none is not calibrated"
+    assert answer.notes == (
+        "shares need a calibration: attribase -s STORE train calibration --encoder enc --mapper none",
+    )
     assert all(share.influence is None for share in influence_by(small.store, answer))
 
 

@@ -106,7 +106,9 @@ def test_a_mapper_that_was_trained_again_has_no_influence_and_the_answer_says_so
     answer = attribute(spread.store, "t0-s0", k=3)
     assert answer.law is None
     assert {result.influence for result in answer.results} == {None}
-    assert any("trained again since it was calibrated" in note for note in answer.notes)
+    assert answer.state == "similar"
+    assert "trained again since it was calibrated" in answer.state_text
+    assert any("train calibration --encoder enc" in note for note in answer.notes)
 
 
 def test_a_row_of_an_earlier_version_is_the_law_of_the_paper(judged):

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 from attribase.query import Request, Session, answer_all, attribute
+from attribase.query.attribution.provenance import LIMITS
 from attribase.runtime.encode import encode_pixels
 
 
@@ -57,7 +58,10 @@ def test_a_cell_without_influence_gives_similarities_and_says_why(small):
     html = checked(answer._repr_html_())
     assert f"cosine {answer.results[0].similarity:.3f}" in html
     assert all(note in html for note in answer.notes)
-    assert "100%" not in html
+    assert not re.search(r"(?<!-)width: [0-9.]+%", html)
+    assert "The full bar" not in html
+    assert all(limit in html for limit in LIMITS)
+    assert answer.provenance.at in html
 
 
 def test_a_cell_escapes_what_the_store_holds(small):

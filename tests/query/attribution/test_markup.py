@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from attribase.query.attribution.markup import data_uri, percent, render
 from attribase.runtime.encode import encode_pixels
+from jinja2 import UndefinedError
 from PIL import Image
 
 
@@ -31,5 +32,5 @@ def test_broken_bytes_have_no_data_uri():
 
 
 def test_a_value_that_a_template_lacks_is_an_error():
-    with pytest.raises(Exception, match="undefined"):
+    with pytest.raises(UndefinedError, match="no attribute 'state'"):
         render("cell.html", answer={})

@@ -1,8 +1,10 @@
 """Influence summed per owner."""
 
 import pytest
-from attribase.query import attribute, attribute_many, influence_by
+from attribase.query import Request, answer_all, attribute, attribute_many, influence_by
 from attribase.store import ConflictError, InvalidInputError
+
+from .top_space import indexed
 
 SAMPLES = [f"m{model}-s{sample}" for model in range(4) for sample in range(3)]
 
@@ -97,3 +99,16 @@ def test_an_owner_has_its_best_match_and_its_share_of_the_pool(small, by, calibr
     assert influence_by(small.store, attribute(small.store, "m1-s0", k=1, where=where), by) == list(
         answer.shares
     )
+
+
+def test_through_an_index_owners_are_of_the_images_it_found_and_the_answer_says_so(small, monkeypatch):
+    snapshot, _ = indexed(small.store, monkeypatch)
+    request = Request(k=1, by="creator", limit=20, method="index")
+    (answer,) = answer_all(snapshot, ["m1-s0"], request)
+    assert (answer.searched, sum(share.images for share in answer.shares)) == (20, 20)
+    assert any("owners are of the 20 images that the index found" in note for note in answer.notes)
+    (whole,) = answer_all(snapshot, ["m1-s0"], Request(k=1, by="creator"))
+    assert whole.exact
+    assert sum(share.images for share in whole.shares) == whole.embedded
+    owned = {share.name: share.owned for share in whole.shares}
+    assert {share.name: share.owned for share in answer.shares}.items() <= owned.items()

@@ -217,7 +217,7 @@ def _without_times(body: bytes) -> object:
     except ValueError:
         return body
     return (
-        {key: part for key, part in value.items() if key not in ("seconds", "milliseconds")}
+        {key: part for key, part in value.items() if key not in ("seconds", "milliseconds", "provenance")}
         if isinstance(value, dict)
         else value
     )

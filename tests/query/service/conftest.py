@@ -1,12 +1,14 @@
 """One store with pictures behind the service, in process (`client`) and as a process of its own (`live`)."""
 
 import asyncio
+import contextlib
 import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,12 +245,11 @@ def start(uri, token=TOKEN, patience="patient"):
         env=environment,
     )
     live = Live(process.stdout.readline().strip(), process, {"x-api-key": token} if token else {})
-    for _ in range(300):
-        try:
+    while process.poll() is None:  # workers start as long as they need to
+        with contextlib.suppress(httpx.TransportError):
             if live.ready():
                 return live
-        except httpx.TransportError:
-            pass
+        time.sleep(0.05)
     raise AssertionError("the service did not start")
 
 

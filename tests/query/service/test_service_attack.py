@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attribase.cli import cli
 from attribase.store import Store
+from click.testing import CliRunner
 from PIL import Image
 
 from .attack_load import Good, Outcome, good_requests, run_clients, send
@@ -36,7 +38,8 @@ MAIN = "from attribase.cli import main; main()"
 
 
 def attribase(store, *arguments):
-    subprocess.run([sys.executable, "-c", MAIN, "-s", str(store), *arguments], check=True)
+    done = CliRunner().invoke(cli, ["-s", str(store), *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture(scope="module")

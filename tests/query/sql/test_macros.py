@@ -233,12 +233,18 @@ def test_influence_by_returns_what_the_python_function_returns(con, calibrated):
         assert row["all"] == pytest.approx(1)
 
 
-def test_without_calibration_influence_is_null_and_influence_by_says_why(small):
+def test_without_calibration_influence_is_null_and_owners_have_their_best_match(small):
     with connect(small.store.uri) as con:
         found = rows(con, "from attribute('m1-s0', k := 3)")
         assert [(row["influence"], row["remaining"]) for row in found] == [(None, None)] * 3
-        with pytest.raises(duckdb.Error, match="not calibrated"):
-            rows(con, "from influence_by('creator', 'm1-s0')")
+        assert {row["state"] for row in found} == {"similar"}
+        owners = rows(con, "from influence_by('creator', 'm1-s0')")
+        best = """select creator, image_id, similarity
+            from attribute('m1-s0', k := 1000) join images using (image_id)
+            qualify row_number() over (partition by creator order by similarity desc, image_id) = 1"""
+        wanted = {(row["creator"], row["image_id"], row["similarity"]) for row in rows(con, best)}
+        assert {(row["name"], row["image_id"], row["similarity"]) for row in owners} == wanted
+        assert {(row["influence"], row["state"]) for row in owners} == {(None, "similar")}
 
 
 def test_tags_and_at_attribute_in_the_store_as_it_was(calibrated):

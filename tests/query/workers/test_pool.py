@@ -139,7 +139,7 @@ def test_an_answer_that_is_refused_where_it_goes_ends_the_request(pool):
 
 
 def test_requests_beyond_the_queue_are_refused_and_those_that_wait_too_long_end():
-    pool = running(waiting=1, wait=0.3)
+    pool = running(waiting=1, wait=2.0)
     try:
         left = threading.Event()
         first = submit(pool, "wait", cancelled=left.is_set)

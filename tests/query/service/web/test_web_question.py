@@ -1,6 +1,7 @@
 """Asking in a browser: every way to ask, what the answer says, keys, and names that are no markup."""
 
 import base64
+import csv
 import re
 
 import pytest
@@ -229,25 +230,14 @@ def test_a_level_says_attributed_or_none_of_these(page, home, changed, shown_tex
     assert shown_text.split(" Up")[0] in page.inner_text("#announcement")
 
 
-def test_a_level_without_an_abstention_is_an_error_with_the_command(page, home):
+def test_a_level_without_an_abstention_is_an_error_with_the_next_step(page, home):
     page.goto(home + SAMPLE)
     shown(page)
     assert page.locator(".verdict").count() == 0
     page.select_option("[name=alpha]", "0.1")
     page.wait_for_selector("#result .error")
     assert "no abstention was trained" in page.inner_text("#result")
-    assert "train abstention --encoder enc --mapper none" in page.inner_text("#result")
-
-
-def test_without_a_calibration_only_similarity_is_shown(page, home):
-    answer = answer_of(home)
-    plain = {"remaining": None, "tau": None, "lam": None, "notes": ["no influence: not calibrated"]}
-    rows = [row | {"influence": None} for row in answer["results"]]
-    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer | plain | {"results": rows}))
-    page.goto(home + SAMPLE)
-    assert "%" not in "".join(shown(page))
-    assert "not calibrated" in page.inner_text(".lead-line")
-    assert "no influence: not calibrated" in page.inner_text("#result")
+    assert "ask without alpha" in page.inner_text("#result")  # no val models to train it on
 
 
 def test_an_answer_is_saved_for_spreadsheets(page, home):
@@ -261,6 +251,16 @@ def test_an_answer_is_saved_for_spreadsheets(page, home):
     assert lines[0].startswith('"rank","influence","similarity","creator"')
     assert len(lines) == 13
     assert '"\'=1+1"' in lines[1]  # text, not a formula
+    said = answer_of(home)
+    for row in csv.DictReader(lines):
+        assert (row["encoder"], row["mapper"], row["state"]) == (
+            said["encoder"],
+            said["mapper"],
+            said["state"],
+        )
+        assert (row["store"], row["store_at"]) == (said["provenance"]["store"], said["provenance"]["at"])
+        assert row["software"] == said["provenance"]["software"]
+        assert row["limits"] == " ".join(said["limits"])
 
 
 def test_the_last_answer_is_kept_while_another_view_is_shown(page, home):

@@ -20,6 +20,7 @@ def test_samples_are_browsed_and_asked_about(page, home):
     page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
     assert page.evaluate("document.activeElement.name") == "q"
     page.fill("#samples-filter [name=q]", "")
+    page.wait_for_selector("#samples-list >> text=1 to 6 of 6 samples")
     page.select_option("#samples-filter [name=split]", "control")
     page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
     page.locator("#samples-list .sample").nth(0).click()
@@ -44,6 +45,7 @@ def test_images_are_found_by_words_where_an_encoder_takes_texts(page, home, brow
         captions = page.locator("#find-list .sample .line:not(.soft)").all_inner_texts()
         assert captions == [row["caption"] for row in said["results"]]
         assert said["results"] == sorted(said["results"], key=lambda row: -row["similarity"])
+        assert page.inner_text("#find-list .badge") == "all images compared"
         page.go_back()
         assert page.locator("#find-list .sample").count() == 0
         assert httpx.get(f"{url}v1/similar", params={"text": " "}, timeout=60).status_code == 400
@@ -89,8 +91,8 @@ def test_the_token_is_asked_for_and_stays_in_the_tab(browser, pages_uri):
 
 
 DATA_PATHS = "all => all.map(one => one.dataset.path)"
-VIEWS = ("", SAMPLE, "#samples", "#metrics", "#ask?sample=m0-s0&where=nothing")
-READY = "#result .sample, #result .hit, #samples-list .sample, #metrics-body table, #result .error"
+VIEWS = ("", SAMPLE, "#words", "#samples", "#metrics", "#ask?sample=m0-s0&where=nothing")
+READY = "#result :is(.sample, .hit, .error), #samples-list .sample, #metrics-body table, #words-list dt"
 
 CONTRAST = """() => {
   const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
