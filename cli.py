@@ -13,9 +13,22 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import completion, demo, embed, export, images, index, ingest, picture, query, serve, train
+from .commands import (
+    completion,
+    demo,
+    embed,
+    export,
+    images,
+    index,
+    ingest,
+    picture,
+    plan,
+    query,
+    release,
+    serve,
+    train,
+)
 from .commands import embed as encoders
-from .commands import ingest as release
 from .commands import query as report
 from .commands import remove as removal
 from .commands import samples as generated
@@ -27,6 +40,7 @@ from .store import AttribaseError
 from .store.damage import explain
 from .store.extras import missing_extra
 
+ingest.ingest.add_command(plan.plan)
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
 ingest.ingest.add_command(generated.samples)

@@ -1,4 +1,4 @@
-"""`attribase ingest`: plans, customized models, samples, the authors' release."""
+"""`attribase ingest`: customized models and their samples; the other commands are added to the group."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ..store.lookup import quote
-from .console import CommandGroup, draw_progress, open_store, run_job, say, store_uri
+from .console import CommandGroup, open_store, run_job, say
 
 workers_option = click.option(
     "--workers",
@@ -54,62 +53,6 @@ def ingest() -> None:
 
     Example: attribase -s my.store ingest images photos/ --collection gallery
     """
-
-
-@ingest.command()
-@click.option("--collection", default="exemplars", show_default=True, help="Where the exemplars are.")
-@click.option(
-    "--kind",
-    type=click.Choice(["object", "style"]),
-    required=True,
-    help="One exemplar a model, or 5-10 by one creator.",
-)
-@click.option(
-    "--prompts",
-    "prompts_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Written captions with {concept}, a line each: the scheme `gpt`.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="Samples of each model, spread evenly over the schemes of its prompts.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same split of the models.")
-@click.option(
-    "--method",
-    metavar="METHOD",
-    type=click.Choice(METHODS[:-1]),
-    default=METHODS[0],
-    show_default=True,
-    help="How the models are customized: docs/methods.md.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
-@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@click.pass_context
-def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) -> None:
-    """Plan models over a collection of exemplars: OUTPUT gets one JSON line a model, to be read and edited.
-
-    A plan that was edited is not overwritten unless asked for.
-
-    \b
-    Example: attribase -s my.store ingest plan --kind object plan.jsonl
-             attribase -s my.store ingest plan --kind style --method textual-inversion ti.jsonl
-    """
-    from ..ingest.plan import STYLE_SIZES, plan_models, write_plan
-
-    store = open_store(ctx)
-    specs = plan_models(store, **settings)
-    write_plan(store, output, specs, overwrite=overwrite)
-    planned = {image for spec in specs for image in spec.exemplar_ids}
-    unplanned = store.count("members", f"collection = {quote(settings['collection'])}") - len(planned)
-    if unplanned:
-        say(
-            f"in no model: {unplanned} images; a style takes those of creators with at least {STYLE_SIZES[0]}"
-        )
-    say(f"{output}: {len(specs)} models, {sum(len(spec.samples) for spec in specs)} samples")
 
 
 @ingest.command()
@@ -245,31 +188,3 @@ def sample(
     config = sample_defaults_for(base).with_changes(**given)
     steps, _ = run_job(run(store, specs, base, config, workers=workers, settings=chosen))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")
-
-
-@click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--pixel-limit", type=click.IntRange(1), help="Image files with more pixels stay references by uri."
-)
-@click.pass_context
-def release(ctx: click.Context, folder: Path, pixel_limit: int | None) -> None:
-    """Import what DIR has of the official AbC release: dataset/, feats/ and weights/, or some of them.
-
-    Everything is checked before anything is written; a store that is not there is created then.
-
-    Example: attribase -s abc.store ingest release GenDataAttribution/
-    """
-    from ..ingest.release import existing_store, read_release, write_release
-    from ..store import Store
-
-    uri = store_uri(ctx)
-    store = existing_store(uri)
-    found = read_release(folder, store)
-    for note in found.notes:
-        say(note)
-    settings = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    store = store or Store.create(uri)
-    before = store.versions()
-    draw_progress(write_release(store, found, **settings))
-    say(f"{folder}: imported" if store.versions() != before else f"{folder}: nothing new")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ...store.errors import InvalidInputError
 from ...store.ids import content_id
-from ..plan import STYLE_SIZES
+from ..plan.exemplars import STYLE_SIZES
 from ..specs import TOKEN, ModelSpec, SampleSpec
 from . import images_path
 from .prompts import SCHEMES, prompts, with_article

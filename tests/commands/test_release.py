@@ -5,7 +5,7 @@ import gzip
 import click
 import pytest
 from attribase.cli import ErrorsAsExits
-from attribase.commands.ingest import release
+from attribase.commands.release import release
 from attribase.store import Store
 from click.testing import CliRunner
 
