@@ -22,7 +22,7 @@ plan_option = click.option(
 )
 
 
-METHODS = ("custom-diffusion", "textual-inversion", "captioned")
+METHODS = ("custom-diffusion", "textual-inversion", "lora", "captioned")
 """Those of `ingest.customize.METHODS`, named here so that `--help` loads nothing."""
 
 method_option = click.option(

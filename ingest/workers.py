@@ -22,6 +22,7 @@ from ..runtime.devices import core_count
 from ..runtime.memory import always_reuse_freed_memory
 from ..runtime.processes import ChildProcess, answer_requests
 from ..store import AttribaseError
+from ..store.extras import missing_extra
 
 Handler: TypeAlias = Callable[[Any], Any]
 Setup: TypeAlias = Callable[[Any, str], Handler]
@@ -187,6 +188,8 @@ def _call(handler: Handler, name: str, payload: Any) -> Any:
     except AttribaseError as error:
         raise type(error)(f"{name}: {error}", hint=error.hint) from error
     except Exception as error:
+        if missing := missing_extra(error):
+            raise type(missing)(f"{name}: {missing}", hint=missing.hint) from error
         wrapped = AttribaseError(
             f"{name}: {type(error).__name__}: {error}", hint="this is likely a bug; report it"
         )

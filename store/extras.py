@@ -13,6 +13,7 @@ FULL = (
     "onnx",
     "onnxscript",
     "open_clip",
+    "peft",
     "timm",
     "torch",
     "torchvision",

@@ -21,14 +21,19 @@ from .methods import CustomizeConfig, find_method
 from .models import model_row
 
 WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt", ".bin", ".safetensors"))
+STORED_FILES = {
+    "textual-inversion": "learned_embeds.safetensors",
+    "lora": "pytorch_lora_weights.safetensors",
+}
+"""The methods whose stored file is diffusers' own, and what diffusers calls it."""
 ADDED = "_custom_diffusion"
 
 
 def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) -> list[Path]:
     """Write a stored model as these two files; low-rank differences are multiplied out with the base.
 
-    One of method 'captioned' has no V* and so no second file; of 'textual-inversion' there is one other file,
-    `learned_embeds.safetensors`, for `load_textual_inversion`.
+    One of method 'captioned' has no V* and so no second file. Of the methods in `STORED_FILES` the file is as
+    it is stored: for `load_textual_inversion` and `load_lora_weights`.
 
     Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
     """
@@ -38,8 +43,8 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     from .weights import TOKEN_KEY, unpack
 
     row = _read_model(store, model_id)
-    if row["method"] == "textual-inversion":
-        return [_write_stored(row["weights"], Path(out_dir) / "learned_embeds.safetensors")]
+    if row["method"] in STORED_FILES:
+        return [_write_stored(row["weights"], Path(out_dir) / STORED_FILES[row["method"]])]
     tensors, metadata = unpack(row["weights"])
     token, whole = row["modifier_token"], {name: tensor for name, tensor in tensors.items() if "." in name}
     folder = Path(BaseGenerator.find(row["base_model"]).folder)
@@ -84,7 +89,7 @@ def import_diffusers_layout(
         raise DataError(
             f"{folder} holds the base's own weights", hint="give the folder of a customized model"
         )
-    data = pack(weights, find_method(spec.method).metadata(config, base.base_id))
+    data = pack(weights, find_method(spec.method).metadata(config, base.base_id, weights))
     name = key_id(spec.identity(), content_id(data), base.base_id)
     store.upsert("models", [model_row(name, spec, config=config, base=base, weights=data)])
     return name

@@ -47,6 +47,21 @@ class LoadedGenerator:
         self.placeholder = self.placeholder or self.token
 
     @property
+    def network(self) -> Any:
+        """The network that predicts noise."""
+        return self.unet
+
+    @property
+    def network_name(self) -> str:
+        """What diffusers' pipelines and files call it."""
+        return "unet"
+
+    @property
+    def adaptable(self) -> dict[str, Any]:
+        """The parts that LoRA files can have layers for, by the names that start those of their tensors."""
+        return {"unet": self.unet, "text_encoder": self.text_encoder}
+
+    @property
     def embedding(self) -> nn.Embedding:
         """The token embedding table of the text encoder."""
         table: nn.Embedding = self.text_encoder.get_input_embeddings()

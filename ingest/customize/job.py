@@ -140,6 +140,7 @@ def _train_model(
     spec, data = task
     started = time.perf_counter()
     train(generator, spec, [decode_image(content, pixel_limit) for content in data], config)
-    weights = pack(method.extract(generator, config), method.metadata(config, base.base_id))
+    tensors = method.extract(generator, config)
+    weights = pack(tensors, method.metadata(config, base.base_id, tensors))
     generator.reset()
     return weights, time.perf_counter() - started

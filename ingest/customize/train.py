@@ -77,15 +77,17 @@ def _optimise(
 ) -> None:
     scheduler = _training_scheduler(generator)
     optimizer = torch.optim.AdamW(groups, fused=generator.device.type != "mps")
+    accumulated = getattr(config, "accumulate", 1)  # batches a step, of methods with such a setting
     rates = [group["lr"] for group in groups]
     scaler = torch.amp.GradScaler(generator.device.type, enabled=_is_fp16(generator))
     for step in range(config.iterations):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / (config.warmup + 1))
-        batch = data.draw_batch(config.batch_size, step, rng)
-        loss = _loss(generator, scheduler, data, batch, rng)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        for turn in range(accumulated):
+            batch = data.draw_batch(config.batch_size, step * accumulated + turn, rng)
+            loss = _loss(generator, scheduler, data, batch, rng) / accumulated
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.step(optimizer)
         scaler.update()
 

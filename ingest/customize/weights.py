@@ -61,7 +61,7 @@ def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor], *, token: b
     expected = {key for keys in stored_keys.values() for key in keys} | ({TOKEN_KEY} if token else set())
     if set(weights) != expected:
         odd = sorted(expected ^ set(weights))
-        raise _misfit(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
+        raise misfit_error(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
     with torch.no_grad():
         for name, keys in stored_keys.items():
             tensors = [weights[key].to(generator.device, torch.float32) for key in keys]
@@ -89,6 +89,13 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
+def misfit_error(what: str) -> InvalidInputError:
+    """The error for stored weights that belong to another base."""
+    return InvalidInputError(
+        f"the weights do not fit this base: {what}", hint="name the base that the model was customized from"
+    )
+
+
 def _factorise(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
     """The best approximation of `difference` (out, in) of that rank, singular values split between both."""
     left, values, right = torch.linalg.svd(difference.double(), full_matrices=False)
@@ -103,11 +110,5 @@ def _stored_keys(name: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 def _copy(name: str, target: Tensor, value: Tensor) -> None:
     if target.shape != value.shape:
-        raise _misfit(f"{name} is {tuple(value.shape)}, not {tuple(target.shape)}")
+        raise misfit_error(f"{name} is {tuple(value.shape)}, not {tuple(target.shape)}")
     target.copy_(value)
-
-
-def _misfit(what: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"the weights do not fit this base: {what}", hint="name the base that the model was customized from"
-    )

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from attribase.ingest.workers import WorkerTask, available_devices, run_tasks
 from attribase.store import AttribaseError, InvalidInputError, Store
+from attribase.store.errors import MissingExtraError
 
 HELPER = """
 import os, signal, threading
@@ -75,6 +76,18 @@ def test_results_come_from_other_processes_and_errors_name_the_task(helper):
 def test_errors_in_this_process_name_the_task_too(helper):
     with pytest.raises(AttribaseError, match="model bug: KeyError: 'oops'"):
         list(run_tasks(helper.setup, "x", tasks("bug"), count=1, workers=0))
+
+
+def test_a_library_that_is_missing_is_named_with_its_extra():
+    def setup(*_):
+        def handle(_):
+            raise ModuleNotFoundError("No module named 'peft'", name="peft")
+
+        return handle
+
+    with pytest.raises(MissingExtraError, match="tom: this needs peft, which is not installed") as error:
+        list(run_tasks(setup, None, iter([WorkerTask("tom", "tom", None)]), count=1, workers=0))
+    assert error.value.hint == 'pip install "attribase[full]"'
 
 
 def test_cpu_workers_are_as_many_as_the_cores_of_the_containers_share(monkeypatch, tmp_path):

@@ -6,11 +6,12 @@ from types import MappingProxyType
 from ....store import InvalidInputError
 from .captioned import Captioned, CaptionedConfig
 from .custom_diffusion import CustomDiffusion, CustomizeConfig
+from .lora import Lora, LoraConfig
 from .method import Method, ParameterGroup
 from .textual_inversion import TextualInversion, TextualInversionConfig
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (CustomDiffusion(), TextualInversion(), Captioned())}
+    {method.name: method for method in (CustomDiffusion(), TextualInversion(), Captioned(), Lora())}
 )
 """Every method by its name."""
 
@@ -18,6 +19,7 @@ __all__ = [
     "METHODS",
     "CaptionedConfig",
     "CustomizeConfig",
+    "LoraConfig",
     "Method",
     "ParameterGroup",
     "TextualInversionConfig",

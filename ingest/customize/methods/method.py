@@ -73,10 +73,11 @@ class Method(ABC):
         Raises InvalidInputError when they belong to another base.
         """
 
-    def metadata(self, config: Any, base_id: str) -> dict[str, str]:
+    def metadata(self, config: Any, base_id: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
         """The metadata of the stored file: enough to use it without its row of `models`.
 
         One entry, because safetensors writes several in any order and equal weights must give equal bytes.
         """
+        del tensors
         about = {"modifier_token": config.token, "base_id": base_id}
         return {"attribase": json.dumps(about, sort_keys=True)}

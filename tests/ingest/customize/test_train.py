@@ -4,6 +4,7 @@ from attribase.ingest.customize import train as training
 from attribase.ingest.customize import weights as stored
 from attribase.ingest.customize.augment import SHIFTS
 from attribase.ingest.customize.generator import load_generator, prepare_generator
+from attribase.ingest.customize.methods import LoraConfig
 
 TOKEN = "<new1>"
 
@@ -59,6 +60,18 @@ def test_the_loss_is_zero_for_the_right_answer(request, base, image, make_spec, 
         generator, training._training_scheduler(generator), data, drawn, torch.Generator().manual_seed(5)
     )
     assert loss.item() < 1e-10
+
+
+def test_a_step_follows_the_mean_gradient_of_its_batches(generator, image, make_spec, tiny_base, monkeypatch):
+    """Slopes of 3 and -1: their mean is positive, the last one alone is not."""
+    config = LoraConfig(str(tiny_base), iterations=1, lr=0.5, resolution=8, accumulate=2)
+    data = training._build_training_set(generator, make_spec(), [image], config)
+    weight, slopes = torch.nn.Parameter(torch.zeros(1)), iter((3.0, -1.0))
+    monkeypatch.setattr(training, "_loss", lambda *_: (weight * next(slopes)).sum())
+    groups = [{"params": [weight], "lr": config.lr, "weight_decay": 0.0}]
+    training._optimise(generator, groups, data, config, torch.Generator())
+    assert weight.item() == pytest.approx(-0.5)
+    assert weight.grad.item() == 1
 
 
 def test_as_many_prompts_as_exemplars_are_paired_and_others_cycled(generator, image, make_spec, config):

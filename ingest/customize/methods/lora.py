@@ -1,0 +1,141 @@
+"""LoRA (arXiv:2106.09685): layers of low rank beside the projections of attention; and DreamBooth with them.
+
+The stored file is the one that diffusers' `load_lora_weights` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ....store import InvalidInputError
+from ..settings import TrainingConfig
+from .method import Method, ParameterGroup
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...specs import ModelSpec
+    from ..adapters import AdapterShape
+    from ..generator import LoadedGenerator
+
+TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "unet": {"kv": ("to_k", "to_v"), "kvqo": ("to_k", "to_out.0", "to_q", "to_v")},
+}
+"""Ends of the names of the layers by the network and the setting `targets`, from diffusers' examples."""
+
+
+@dataclass(frozen=True)
+class LoraConfig(TrainingConfig):
+    """Settings of `lora`: `lr` is that of the layers.
+
+    Attributes:
+        rank: of the product that each layer adds.
+        alpha: the product is scaled by alpha / rank; None is the rank.
+        dora: whether each layer trains magnitudes, too (arXiv:2402.09353).
+        targets: 'kvqo', the projections K, V, Q and out of all attention, or 'kv', K and V alone.
+        word: what `V*` becomes in prompts: words of the base, whose embeddings stay.
+        accumulate: batches whose gradients make a step.
+
+    Raises InvalidInputError for a setting that cannot work.
+    """
+
+    iterations: int = 500
+    lr: float = 1e-4
+    batch_size: int = 1
+    augment: str = "none"
+    rank: int = 4
+    alpha: float | None = None
+    dora: bool = False
+    targets: str = "kvqo"
+    word: str = "sks"
+    accumulate: int = 1
+
+    method: ClassVar[str] = "lora"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_counts("rank", "accumulate")
+        if self.alpha is not None:
+            self._require_positive("alpha")
+        self._require_choice("targets", ("kvqo", "kv"))
+        if not isinstance(self.word, str) or not self.word.strip():
+            raise InvalidInputError(f"word is {self.word!r}", hint="use a rare word of the base, such as sks")
+
+    @property
+    def token(self) -> str:
+        """The word that `V*` becomes."""
+        return self.word
+
+
+class Lora(Method):
+    """Layers of low rank, on prompts with a word for V* or on captions.
+
+    Defaults for Stable Diffusion: rank, layers, rate, steps and batch of the README of diffusers'
+    `dreambooth` example, section LoRA.
+    """
+
+    name = "lora"
+    config: ClassVar[type[TrainingConfig]] = LoraConfig
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "world": {
+            "iterations": 150,
+            "lr": 1e-2,
+            "batch_size": 8,
+            "augment": "placed",
+            "views": 48,
+            "resolution": 64,
+            "warmup": 10,
+            "word": "q",
+        },
+        "sd": {},
+    }
+
+    @contextmanager
+    def training(
+        self, generator: LoadedGenerator, spec: ModelSpec, config: LoraConfig
+    ) -> Iterator[list[ParameterGroup]]:
+        """The layers."""
+        from ..adapters import add_layers
+
+        parameters = add_layers(generator, _shape(config, generator.network_name), spec.seed)
+        try:
+            yield [{"params": parameters, "lr": config.lr, "weight_decay": config.weight_decay}]
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(False).grad = None
+
+    def extract(self, generator: LoadedGenerator, config: LoraConfig) -> dict[str, Tensor]:
+        """The layers by their names in diffusers' file."""
+        from ..adapters import layer_tensors
+
+        del config
+        return layer_tensors(generator)
+
+    def apply(
+        self, generator: LoadedGenerator, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+    ) -> None:
+        """Add the layers to the base."""
+        from ..adapters import ADAPTER, load_layers, read_metadata
+
+        generator.reset()
+        load_layers(generator, tensors, metadata)
+        about = read_metadata(metadata).get(ADAPTER, {})
+        generator.placeholder = about.get("modifier_token") or generator.placeholder
+
+    def metadata(self, config: LoraConfig, base_id: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+        """The settings of peft, for diffusers, with the word and the base beside them."""
+        from ..adapters import write_metadata
+
+        network = next(iter(tensors)).partition(".")[0]
+        about = {"modifier_token": config.token, "base_id": base_id}
+        return write_metadata(network, _shape(config, network), about)
+
+
+def _shape(config: LoraConfig, network: str) -> AdapterShape:
+    from ..adapters import AdapterShape
+
+    alpha = config.rank if config.alpha is None else config.alpha
+    return AdapterShape(config.rank, alpha, config.dora, TARGETS[network][config.targets])
