@@ -1,7 +1,9 @@
 """`attribase ingest plan`."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,14 +11,56 @@ from ..store.lookup import quote
 from .console import open_store, say
 from .ingest import METHODS
 
+if TYPE_CHECKING:
+    from ..ingest.specs import ModelSpec
+    from ..store import Store
 
-@click.command()
+OF_KINDS = {
+    "prompts_file": ("object", "style"),
+    "samples": ("object", "style"),
+    "sizes": ("set",),
+    "models": ("set",),
+    "per_caption": ("set",),
+    "captions": ("set",),
+}
+"""The kinds that an option is of, where it is not of all."""
+
+
+def parse_sizes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Numbers from 1, separated by commas."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", value):
+        raise click.BadParameter(f"{value!r} is not numbers from 1, such as 1 10 100")
+    return tuple(int(number) for number in value.split(","))
+
+
+class PlanCommand(click.Command):
+    """Takes several values after `--sizes`, which click's own options do not."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse `--sizes 1 10 100` as `--sizes 1,10,100`."""
+        return super().parse_args(ctx, join_numbers(args, "--sizes"))
+
+
+def join_numbers(args: Sequence[str], option: str) -> list[str]:
+    """The arguments with the numbers that follow `option` as one, separated by commas."""
+    if option not in args:
+        return list(args)
+    start = end = args.index(option) + 1
+    while end < len(args) and re.fullmatch(r"[\d,]+", args[end]):
+        end += 1
+    numbers = [",".join(part.strip(",") for part in args[start:end])] if end > start else []
+    return [*args[:start], *numbers, *args[end:]]
+
+
+@click.command(cls=PlanCommand)
 @click.option("--collection", default="exemplars", show_default=True, help="Where the exemplars are.")
 @click.option(
     "--kind",
-    type=click.Choice(["object", "style"]),
+    type=click.Choice(["object", "style", "set"]),
     required=True,
-    help="One exemplar a model, or 5-10 by one creator.",
+    help="One exemplar a model, 5-10 by one creator, or unrelated images with captions.",
 )
 @click.option(
     "--prompts",
@@ -27,23 +71,38 @@ from .ingest import METHODS
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="Samples of each model, spread evenly over the schemes of its prompts.",
+    help="Samples of each object or style, spread evenly over the schemes of its prompts.  [default: 16]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same split of the models.")
+@click.option(
+    "--sizes",
+    callback=parse_sizes,
+    metavar="N ...",
+    help="Images a set, several numbers.  [default: 1 10 100 1000]",
+)
+@click.option("--models", type=click.IntRange(1), help="Sets of each size.  [default: 4]")
+@click.option(
+    "--per-caption",
+    type=click.IntRange(1),
+    help="Samples of each held-out caption of a set.  [default: 4; 1 from 1000 images]",
+)
+@click.option(
+    "--captions",
+    type=click.IntRange(1),
+    help="Held-out captions of each image that a set is sampled with, at most.  [default: all]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same plan.")
 @click.option(
     "--method",
     metavar="METHOD",
-    type=click.Choice(METHODS[:-1]),
-    default=METHODS[0],
-    show_default=True,
-    help="How the models are customized: docs/methods.md.",
+    type=click.Choice((*METHODS, "none")),
+    help="How the models are customized: docs/methods.md.  [default: custom-diffusion; captioned for sets]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
-def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) -> None:
+def plan(
+    ctx: click.Context, /, output: Path, overwrite: bool, collection: str, kind: str, **options: Any
+) -> None:
     """Plan models over a collection of exemplars: OUTPUT gets one JSON line a model, to be read and edited.
 
     A plan that was edited is not overwritten unless asked for.
@@ -51,16 +110,39 @@ def plan(ctx: click.Context, /, output: Path, overwrite: bool, **settings: Any) 
     \b
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
              attribase -s my.store ingest plan --kind style --method textual-inversion ti.jsonl
+             attribase -s my.store ingest plan --kind set --sizes 1 10 100 sets.jsonl
     """
-    from ..ingest.plan import STYLE_SIZES, plan_models, write_plan
+    from ..ingest.plan import write_plan
 
+    settings = {name: value for name, value in options.items() if value is not None}
+    for name in settings:
+        if kind not in OF_KINDS.get(name, (kind,)):
+            option = "--" + name.removesuffix("_file").replace("_", "-")
+            raise click.UsageError(f"{option} is not for --kind {kind}")
     store = open_store(ctx)
-    specs = plan_models(store, **settings)
+    specs = _plan(store, collection, kind, settings)
     write_plan(store, output, specs, overwrite=overwrite)
     planned = {image for spec in specs for image in spec.exemplar_ids}
-    unplanned = store.count("members", f"collection = {quote(settings['collection'])}") - len(planned)
+    unplanned = store.count("members", f"collection = {quote(collection)}") - len(planned)
     if unplanned:
-        say(
-            f"in no model: {unplanned} images; a style takes those of creators with at least {STYLE_SIZES[0]}"
-        )
+        say(f"in no model: {unplanned} images{_why_unplanned(kind)}")
     say(f"{output}: {len(specs)} models, {sum(len(spec.samples) for spec in specs)} samples")
+
+
+def _plan(store: "Store", collection: str, kind: str, settings: dict[str, Any]) -> list["ModelSpec"]:
+    from ..ingest.plan import SetPlan, plan_models, plan_sets
+
+    if kind == "set":
+        named = {{"per_caption": "samples"}.get(name, name): value for name, value in settings.items()}
+        return plan_sets(store, collection, SetPlan(**named))
+    return plan_models(store, collection, kind, **settings)
+
+
+def _why_unplanned(kind: str) -> str:
+    from ..ingest.plan import STYLE_SIZES
+
+    reasons = {
+        "style": f"; a style takes those of creators with at least {STYLE_SIZES[0]}",
+        "set": "; those with fewer than two captions cannot be in a set",
+    }
+    return reasons.get(kind, "")

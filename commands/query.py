@@ -38,6 +38,7 @@ query.add_command(similar)
 @click.option("--encoder", help="One encoder; left out, all there are.")
 @click.option("--mapper", help="One mapper, or `none`; left out, all there are.")
 @click.option("--case", "case_name", help="One test case; left out, all there are.")
+@click.option("--sets", is_flag=True, help="Print recall@N of models of sets of N images.")
 @click.option("--force", is_flag=True, help="Compute again even where nothing changed.")
 @click.option(
     "--device",
@@ -53,6 +54,7 @@ def evaluate_command(
     encoder: str | None,
     mapper: str | None,
     case_name: str | None,
+    sets: bool,
     force: bool,
     device: str,
     out: Output,
@@ -62,7 +64,9 @@ def evaluate_command(
     Also measures how often answers are right by their top share, on pictures of test models: the line of
     evidence that answers show.
 
+    \b
     Example: attribase -s my.store query eval --case object_unseen
+             attribase -s my.store query eval --sets
     """
     from ..query import connect, count_left_out, evaluate, load_sql, measure_evidence
 
@@ -77,8 +81,12 @@ def evaluate_command(
     for name, size in {one.encoder: one.gallery - one.gallery_without_vector for one in left_out}.items():
         say(f"{name}: the pool of a sample is the gallery ({size:,} images) and its own exemplars")
     params = {"encoder": encoder, "mapper": mapper, "case_name": case_name}
-    rows = connect(store.uri).sql(load_sql("metrics_of"), params=params)
-    print_rows(rows.to_arrow_table().to_pylist(), out)
+    con = connect(store.uri)
+    of_sets = con.sql(load_sql("metrics_sets_of"), params=params).to_arrow_table().to_pylist()
+    if of_sets and not sets:
+        say("recall@N of sets of N images, with intervals over models: query eval --sets")
+    rows = con.sql(load_sql("metrics_of"), params=params).to_arrow_table().to_pylist()
+    print_rows(of_sets if sets else rows, out)
 
 
 @query.command("prune")

@@ -60,6 +60,7 @@ def train(
     round with the first exemplar; otherwise, and for one exemplar, all prompts are cycled.
     """
     method = find_method(spec.method)
+    config = method.settings_for(spec, config)
     generator.reset()
     method.place_token(generator, config)
     rng = torch.Generator().manual_seed(spec.seed)

@@ -58,9 +58,9 @@ def nothing_hint(store: Store, collection: str, kind: str) -> str:
     )
 
 
-def read_images(store: Store, collection: str) -> list[dict[str, Any]]:
-    """The images of a collection by id: `image_id`, `caption`, `category`, `creator`."""
+def read_images(store: Store, collection: str, *columns: str) -> list[dict[str, Any]]:
+    """The images of a collection by id: `image_id`, `caption`, `category`, `creator` and `columns`."""
     members = store.read("members", ["image_id"], where=f"collection = {quote(collection)}")
     wanted = set(members["image_id"].to_pylist())
-    rows = store.read("images", ["image_id", "caption", "category", "creator"]).to_pylist()
+    rows = store.read("images", ["image_id", "caption", "category", "creator", *columns]).to_pylist()
     return sorted((row for row in rows if row["image_id"] in wanted), key=lambda row: str(row["image_id"]))

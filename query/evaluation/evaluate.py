@@ -29,6 +29,9 @@ from .runs import Run, plan_runs
 if TYPE_CHECKING:
     from ...store import Store
 
+MOST_PAIRS = 2_000_000
+"""Pairs of a sample and an exemplar in one shard: sets of many images have many, and all are in memory."""
+
 SHOWN_SECONDS = 0.5
 """Seconds between two progress reports of a pass over the gallery."""
 
@@ -115,8 +118,9 @@ class _Ranker:
         """Rank and commit shard by shard; yields how many samples are done, and a note on progress."""
         self._finish(self._left)
         yield self._done, self._note
-        for start in range(0, len(self._left), shard_size):
-            shard = self._left[start : start + shard_size]
+        left = self._left
+        while left:
+            shard, left = _cut_shard(left, shard_size)
             clock = time.monotonic()
             pools = load_pools([sample for _, sample in shard], self._features, self._gallery)
             ranks = ExemplarRanks(pools.vectors, self._device)
@@ -127,7 +131,7 @@ class _Ranker:
             each = (time.monotonic() - clock) / len(shard)
             for run, count in Counter(run.run_id for run, _ in shard).items():
                 self._seconds[run] += each * count
-            self._finish(self._left[start + shard_size :])
+            self._finish(left)
             self._done += len(shard)
             yield self._done, self._note
 
@@ -162,6 +166,15 @@ class _Ranker:
         return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
             f"; {count} {what}" for what, count in left_out.items() if count
         )
+
+
+def _cut_shard(
+    left: list[tuple[Run, Sample]], most: int
+) -> tuple[list[tuple[Run, Sample]], list[tuple[Run, Sample]]]:
+    """The first samples, at least one and up to `most`, with at most MOST_PAIRS exemplars; and the others."""
+    pairs = np.cumsum([len(sample.exemplars) for _, sample in left[:most]])
+    count = max(1, int(np.searchsorted(pairs, MOST_PAIRS, side="right")))
+    return left[:count], left[count:]
 
 
 def _rank_rows(runs: list[Run], pools: SamplePools, ranks: ExemplarRanks, gallery: int) -> pa.Table:

@@ -103,13 +103,19 @@ def _measure_pair(snapshot: Snapshot, encoder: str, mapper: str, force: bool) ->
 
 
 def _test_samples(snapshot: Snapshot, encoder: str, mapper: str) -> list[Sample]:
-    """Samples of test models that have a vector and exemplars, up to MOST_PICTURES."""
+    """Samples of test models that have a vector and exemplars, up to MOST_PICTURES.
+
+    Those of sets are left out: one of a thousand exemplars is on top more often than one of one.
+    """
+    models = snapshot.pinned.read("models", ["model_id", "concept_kind"]).to_pylist()
+    sets = {row["model_id"] for row in models if row["concept_kind"] == "set"}
     try:
         cases = read_cases(snapshot.pinned, None, [SPLIT])
     except NotFoundError:
         return []
     features = FeatureReader(snapshot.pinned, encoder, mapper)
-    samples = [sample for case in cases for sample in rankable(case.samples, features)]
+    chosen = [sample for case in cases for sample in case.samples if sample.model_id not in sets]
+    samples = rankable(chosen, features)
     if len(samples) <= MOST_PICTURES:
         return samples
     return [samples[at] for at in np.linspace(0, len(samples) - 1, MOST_PICTURES).astype(int)]

@@ -22,6 +22,7 @@ PUBLISHED_CSV = Path(__file__).parents[1] / "data" / "published.csv"
 VIEWS = (
     "latest_runs",
     "metrics",
+    "metrics_sets",
     "per_sample",
     "per_concept",
     "per_prompt",

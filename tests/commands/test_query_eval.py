@@ -26,6 +26,18 @@ def test_it_prints_the_metrics_of_the_view(small):
     assert {row["case_name"] for row in json.loads(again.stdout)} == {"other"}
 
 
+def test_sets_have_recall_at_n_of_their_view(small):
+    small.model("a set", list(small.vectors)[:3], case="set_3", kind="set", near=1.0)
+    result = run("-s", small.store.uri, "query", "eval", "--sets", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)
+    assert {(row["case_name"], row["size"], row["models"], row["low"]) for row in rows} == {
+        ("set_3", 3, 1, None)
+    }
+    assert {row["scheme"] for row in rows} == {"gpt", "media"}
+    assert "query eval --sets" in run("-s", small.store.uri, "query", "eval").stderr
+
+
 def key(row):
     return (
         row["encoder"],

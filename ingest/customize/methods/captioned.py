@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ....store import InvalidInputError
 from ..settings import TrainingConfig
 from .custom_diffusion import trained_kv
 from .method import Method, ParameterGroup
@@ -24,18 +25,24 @@ class CaptionedConfig(TrainingConfig):
 
     Attributes:
         augment: 'none' by default: the words of other augmentations would change the captions.
+        iterations_per_image: further steps for each exemplar after the first: larger sets train longer.
         rank: store the difference to the base as a product of this rank; None stores whole tensors.
 
     Raises InvalidInputError for a setting that cannot work.
     """
 
     augment: str = "none"
+    iterations_per_image: int = 5
     rank: int | None = None
 
     method: ClassVar[str] = "captioned"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.iterations_per_image < 0:
+            raise InvalidInputError(
+                f"iterations_per_image is {self.iterations_per_image}", hint="use 0 or more"
+            )
         if self.rank is not None:
             self._require_counts("rank")
 
@@ -49,9 +56,21 @@ class Captioned(Method):
     name = "captioned"
     config = CaptionedConfig
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "world": {"iterations": 150, "lr": 1e-2, "batch_size": 8, "resolution": 64, "warmup": 10},
+        "world": {
+            "iterations": 150,
+            "lr": 1e-2,
+            "batch_size": 8,
+            "resolution": 64,
+            "warmup": 10,
+            "iterations_per_image": 4,
+        },
         "sd": {},
     }
+
+    def settings_for(self, spec: ModelSpec, config: CaptionedConfig) -> CaptionedConfig:
+        """As many steps more as the set has images after the first, times `iterations_per_image`."""
+        further = config.iterations_per_image * (len(spec.exemplar_ids) - 1)
+        return config.with_changes(iterations=config.iterations + further)
 
     @contextmanager
     def training(

@@ -46,6 +46,11 @@ class Method(ABC):
         """
         return token if self.learns_token else settings.get("word")
 
+    def settings_for(self, spec: ModelSpec, config: Any) -> Any:
+        """What the model of `spec` is trained with: the settings that were given, or ones for its size."""
+        del spec
+        return config
+
     @abstractmethod
     def training(
         self, generator: LoadedGenerator, spec: ModelSpec, config: Any

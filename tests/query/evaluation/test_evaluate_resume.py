@@ -91,6 +91,24 @@ def test_tables_do_not_depend_on_block_shard_or_device(small, tmp_path, monkeypa
         assert contents(copy, "ranks", "runs") == expected
 
 
+def test_a_shard_has_few_pairs_where_models_have_many_exemplars(small, monkeypatch):
+    most: list[int] = []
+    load = evaluation.load_pools
+
+    def count(samples, *others):
+        most.append(sum(len(sample.exemplars) for sample in samples))
+        return load(samples, *others)
+
+    list(evaluate(small.store))
+    expected = contents(small.store, "ranks")
+    monkeypatch.setattr(evaluation, "load_pools", count)
+    monkeypatch.setattr(evaluation, "MOST_PAIRS", 25)
+    list(evaluate(small.store, force=True))
+    assert contents(small.store, "ranks") == expected
+    assert len(most) >= 3
+    assert max(most) <= 25
+
+
 KILLED = """
 import os, sys
 from attribase.query.evaluation import evaluate as evaluation

@@ -69,6 +69,15 @@ def test_ranges_of_the_top_share_are_those_of_the_answers(small):
     assert {row["pool_size"] for row in small.store.read("evidence").to_pylist()} == {226}
 
 
+def test_pictures_of_sets_count_for_no_evidence(small):
+    small.calibrate(tau=0.2, lam=0.1)
+    steps(small)
+    before = counted(small.store, "share")
+    small.model("a set", list(small.vectors)[:3], case="set_3", kind="set", near=1.0)
+    steps(small, force=True)
+    assert counted(small.store, "share") == before
+
+
 def test_ranges_of_p_none_are_those_of_pictures_of_unknown_kind(judged):
     assert steps(judged)
     answers, right = answers_to_test_pictures(judged)
