@@ -35,8 +35,9 @@ KEYS = {
 TIMEOUT = 3600
 
 
-def command(folder, models, samples):
-    code = "from attribase.cli import main; main()"
+def command(folder, models, samples, before="", more=()):
+    """The command line of a demo, with more words; `before` is Python that runs first."""
+    code = f"{before}\nfrom attribase.cli import main; main()"
     return [
         sys.executable,
         "-c",
@@ -47,12 +48,14 @@ def command(folder, models, samples):
         str(models),
         "--samples",
         str(samples),
+        *more,
     ]
 
 
-def finish(folder, models, samples):
+def finish(folder, models, samples, before="", more=()):
     """Run the demo to its end; its completed process, with its output."""
-    done = subprocess.run(command(folder, models, samples), capture_output=True, text=True, timeout=TIMEOUT)
+    line = command(folder, models, samples, before, more)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -75,14 +78,6 @@ def kill_after(seconds, folder, models, samples):
     """Start the demo and kill it after so long. Whether it was still running."""
     process = start(folder, models, samples)
     time.sleep(seconds)
-    return kill(process)
-
-
-def kill_at(table, rows, folder, models, samples):
-    """Start the demo and kill it once `table` has that many rows. Whether it was still running."""
-    process = start(folder, models, samples)
-    while process.poll() is None and committed(folder, table) < rows:
-        time.sleep(0.1)
     return kill(process)
 
 

@@ -14,11 +14,24 @@ from attribase.query import run_sql
 from attribase.store import Store
 from click.testing import CliRunner
 
+from ..faults.commands import Launcher
+from .small_world import write_small_world
+
 spec = importlib.util.spec_from_file_location("killing", Path(__file__).parent / "killing.py")
 killing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(killing)
 
 SIZE = (12, 1)
+FEWER = (
+    ("attribase.ingest.customize.config", "_WORLD", {"iterations": 15, "views": 16}),
+    ("attribase.train.config", "RECIPES", {"paper": {"epochs": 10}, "best": {"epochs": 5}}),
+    ("attribase.ingest.embed.job", "embed", {"shard_size": 256}),
+    ("attribase.ingest.embed.views", "SHARD_SIZE", 256),
+)
+"""Fewer steps of training than a demo has, for nothing here depends on what is learned; and as many commits
+of fewer images, for a killed command is to be killed between two. Ids of runs depend on how many there were.
+"""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,10 +54,44 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def patches(tmp_path_factory):
+    """What makes a demo small."""
+    world = write_small_world(tmp_path_factory.mktemp("small") / "world")
+    return [("attribase.ingest.world", "WORLD_DIR", str(world)), *FEWER]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(patches, tmp_path_factory):
+    """Made by the program itself, with a worker that it spawns: the tables of two are to be the same."""
     folder = tmp_path_factory.mktemp("demo")
-    killing.finish(folder, *SIZE)
+    beside = Path(__file__).parents[1] / "faults"
+    apply = f"import sys; sys.path.append({str(beside)!r}); import patches; patches.apply({patches!r})"
+    killing.finish(folder, *SIZE, apply, ["--workers", "1"])
     return folder
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    launcher = Launcher()
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture
+def run_again(undisturbed, launcher, patches, tmp_path):
+    """Run the same demo once more; what it prints."""
+
+    def run():
+        done = launcher.run(argv(undisturbed), tmp_path, patches=patches)
+        assert done.status == 0, done.output
+        return done.output
+
+    return run
+
+
+def argv(folder):
+    models, samples = SIZE
+    return ["demo", str(folder), "--models", str(models), "--samples", str(samples)]
 
 
 def test_the_report_is_self_contained(undisturbed):
@@ -54,18 +101,17 @@ def test_the_report_is_self_contained(undisturbed):
     assert 'src="http' not in page
 
 
-def test_again_there_is_nothing_to_do(undisturbed):
+def test_again_there_is_nothing_to_do(undisturbed, run_again):
     before = Store.open(undisturbed / "store").versions()
-    again = killing.finish(undisturbed, *SIZE)
-    assert "nothing to do" in again.stderr
+    assert "nothing to do" in run_again()
     assert Store.open(undisturbed / "store").versions() == before
 
 
-def test_without_its_marker_the_same_command_finds_every_stage_done(undisturbed):
+def test_without_its_marker_the_same_command_finds_every_stage_done(undisturbed, run_again):
     store = Store.open(undisturbed / "store")
     before = store.versions()
     (undisturbed / "demo.json").unlink()
-    killing.finish(undisturbed, *SIZE)
+    run_again()
     assert store.versions() == before
 
 
@@ -143,9 +189,15 @@ def test_the_analysts_tutorial_runs_on_the_demos_store():
     assert Path("owners-again.csv").read_text() == Path("owners.csv").read_text()
 
 
-def test_after_kills_and_restarts_the_tables_are_the_same(undisturbed, tmp_path):
+def test_after_kills_and_restarts_the_tables_are_the_same(undisturbed, launcher, patches, tmp_path):
+    line, folder = argv(tmp_path / "killed"), tmp_path / "killed"
     for table, rows in (("models", 3), ("samples", 5), ("vectors_efficientnet_lite0", 1)):
-        assert killing.kill_at(table, rows, tmp_path, *SIZE)
-    killing.finish(tmp_path, *SIZE)
-    assert killing.differences(undisturbed, tmp_path) == {}
-    assert json.loads((tmp_path / "demo.json").read_text())["settings"]["models"] == SIZE[0]
+        running = launcher.start(line, tmp_path, patches=patches)
+        ended = running.wait(lambda at=(table, rows): killing.committed(folder, at[0]) >= at[1], 0.1)
+        assert ended is None, ended.output
+        running.kill()
+        assert running.wait().status == -9
+    last = launcher.run(line, tmp_path, patches=patches)
+    assert last.status == 0, last.output
+    assert killing.differences(undisturbed, folder) == {}
+    assert json.loads((folder / "demo.json").read_text())["settings"]["models"] == SIZE[0]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-SECONDS = 100
+SECONDS = 900
+"""After so long a command hangs."""
 POLL = 0.001
 Patches = Sequence[tuple[str, str, object]]
 

@@ -2,7 +2,7 @@
 
 It has imported what commands import, and forks. A JSON line on stdin is one command:
 
-    {"argv": [...], "cwd": PATH, "log": PATH, "patches": [[MODULE, NAME, VALUE], ...], "clock": SEED or null,
+    {"argv": [...], "cwd": PATH, "log": PATH, "patches": [...] (see patches.py), "clock": SEED or null,
      "file_bytes": NUMBER or null}
 
 It prints `started PID`, and `ended PID STATUS` when that process ended (as subprocess: -9 is killed).
@@ -20,6 +20,8 @@ import time
 import traceback
 import warnings
 from datetime import UTC, datetime, timedelta
+
+from patches import apply  # beside this script
 
 IMPORTS = (
     "attribase.cli",
@@ -111,27 +113,12 @@ def run(request: dict) -> None:
 
     forked = multiprocessing.get_context("fork")
     processes.get_context = lambda _: forked  # a spawned worker would import for seconds
-    for module, name, value in request["patches"]:
-        patch(importlib.import_module(module), name, value)
+    apply(request["patches"])
     if request["file_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
     if request["clock"] is not None:
         jump(random.Random(request["clock"]))
     cli.main(request["argv"], prog_name="attribase")
-
-
-def patch(module: object, name: str, value: object) -> None:
-    """Set a constant of a module; or, for a dictionary, the defaults of a function's keywords.
-
-    A default that is a dictionary itself holds the arguments of a timedelta.
-    """
-    before = getattr(module, name)
-    if isinstance(value, dict):
-        assert value.keys() <= before.__kwdefaults__.keys(), (name, value)
-        given = {key: timedelta(**one) if isinstance(one, dict) else one for key, one in value.items()}
-        before.__kwdefaults__.update(given)
-    else:
-        setattr(module, name, value)
 
 
 def jump(rng: random.Random) -> None:
