@@ -199,7 +199,7 @@ async def _send_good(outcome: Outcome, good: Good, port: int, headers: dict[str,
     except (OSError, TimeoutError) as error:
         outcome.good[good.attempt.name, type(error).__name__] += 1
         return
-    result = status if status != "200" else "same" if _same(body, good.answer) else "other"
+    result = status if status != "200" else "same" if same_answer(body, good.answer) else "other"
     outcome.good[good.attempt.name, result] += 1
     if status == "503":
         if "retry-after" not in answered:
@@ -207,7 +207,8 @@ async def _send_good(outcome: Outcome, good: Good, port: int, headers: dict[str,
         await asyncio.sleep(0.5)
 
 
-def _same(body: bytes, expected: bytes) -> bool:
+def same_answer(body: bytes, expected: bytes) -> bool:
+    """Whether two answers say the same, whenever they were asked for and however long they took."""
     return body == expected or _without_times(body) == _without_times(expected)
 
 
