@@ -23,7 +23,7 @@ spec.loader.exec_module(killing)
 
 SIZE = (12, 1)
 FEWER = (
-    ("attribase.ingest.customize.config", "_WORLD", {"iterations": 15, "views": 16}),
+    ("attribase.ingest.customize.methods.custom_diffusion", "_WORLD", {"iterations": 15, "views": 16}),
     ("attribase.train.config", "RECIPES", {"paper": {"epochs": 10}, "best": {"epochs": 5}}),
     ("attribase.ingest.embed.job", "embed", {"shard_size": 256}),
     ("attribase.ingest.embed.views", "SHARD_SIZE", 256),
