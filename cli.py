@@ -21,6 +21,7 @@ from .commands import (
     images,
     index,
     ingest,
+    models,
     picture,
     plan,
     query,
@@ -43,6 +44,7 @@ from .store.extras import missing_extra
 ingest.ingest.add_command(plan.plan)
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
+ingest.ingest.add_command(models.models)
 ingest.ingest.add_command(generated.samples)
 ingest.ingest.add_command(embed.embed)
 ingest.ingest.add_command(release.release)

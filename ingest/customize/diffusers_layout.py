@@ -8,8 +8,6 @@ projection's bias, which Stable Diffusion does not have and diffusers cannot loa
 `..._custom_diffusion.bias`. Pickles are read with `weights_only=True`.
 """
 
-import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from ..specs import ModelSpec
 from .base import BaseGenerator, free_token
 from .methods import CustomizeConfig, find_method
 from .models import model_row
+from .tensor_file import read_tensor_file
 
 WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt", ".bin", ".safetensors"))
 STORED_FILES = {
@@ -76,11 +75,13 @@ def import_diffusers_layout(
     from .weights import TOKEN_KEY, apply, pack
 
     folder, token = Path(in_dir), config.modifier_token
-    state = _load_tensors(_first_file(folder, WEIGHTS_NAMES))
-    embeddings = _load_tensors(_first_file(folder, (f"{token}.bin", f"{token}.pt", f"{token}.safetensors")))
+    state = read_tensor_file(_first_file(folder, WEIGHTS_NAMES)).tensors
+    embeddings = read_tensor_file(
+        _first_file(folder, (f"{token}.bin", f"{token}.pt", f"{token}.safetensors"))
+    ).tensors
     if token not in embeddings:
         raise DataError(f"the embedding file has no {token}", hint=f"it has {', '.join(embeddings)}")
-    weights = {_unet_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
+    weights = {unet_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
     weights[TOKEN_KEY] = embeddings[token].reshape(-1).contiguous()
     base = BaseGenerator.find(config.base)
     generator = load_generator(Path(base.folder), token)
@@ -107,7 +108,8 @@ def _diffusers_name(name: str) -> str:
     return f"{layer}.processor.{projection}{ADDED}.{kind}"
 
 
-def _unet_name(name: str) -> str:
+def unet_name(name: str) -> str:
+    """The UNet's own name of a tensor in diffusers' file."""
     return name.replace(".processor.", ".").replace(ADDED, "")
 
 
@@ -116,31 +118,6 @@ def _first_file(folder: Path, names: tuple[str, ...]) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise NotFoundError(f"{folder} has no {names[0]}", hint="give the folder of one model in this layout")
-
-
-def _load_tensors(path: Path) -> Mapping[str, Any]:
-    """{name: tensor} from safetensors or a pickle of tensors; entries without values are left out."""
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load as safetensors_load
-
-    data = path.read_bytes()
-    try:
-        state = safetensors_load(data)  # diffusers' example writes safetensors under the name .bin, too
-    except SafetensorError:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{path} holds something other than tensors: {str(error).splitlines()[0]}",
-                hint="such a file could run code when it is opened; ask for safetensors",
-            ) from error
-    if not isinstance(state, Mapping):
-        raise DataError(
-            f"{path} is not a dictionary of tensors",
-            hint="give a Custom Diffusion model as diffusers saves it",
-        )
-    return {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def _read_model(store: Store, model_id: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def read_model(item: str, fields: Mapping[str, Any], category: str | None = None
     Raises InvalidInputError, which names the `item`, for a split or kind that there is not.
     """
     values = {name: _value(fields, columns) for name, columns in COLUMNS.items()}
-    exemplars = tuple(dict.fromkeys(_names(values.pop("exemplars"))))
+    exemplars = tuple(dict.fromkeys(names_in(values.pop("exemplars"))))
     if not exemplars:
         return None
     texts = {name: text_of(value) for name, value in values.items()}
@@ -157,8 +157,8 @@ def _value(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((fields[name] for name in names if fields.get(name) not in (None, "", [])), None)
 
 
-def _names(value: Any) -> Iterator[str]:
-    """The names in a cell: a list, a list in JSON, or text with `;` between them."""
+def names_in(value: Any) -> Iterator[str]:
+    """The names in a cell of a table: a list, a list in JSON, or text with `;` between them."""
     if isinstance(value, list | tuple):
         yield from (name for part in value if (name := text_of(part)))
         return
@@ -169,6 +169,6 @@ def _names(value: Any) -> Iterator[str]:
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, list):
-            yield from _names(found)
+            yield from names_in(found)
             return
     yield from (part.strip() for part in text.split(";") if part.strip())

@@ -56,7 +56,7 @@ def plan_models(
     order = random.Random(seed)  # noqa: S311 - reproducible, not secret
     order.shuffle(groups)
     planned = [
-        _plan_model(group, kind, f"{kind}_{collection}", split, captions, samples)
+        plan_model(group, kind, f"{kind}_{collection}", split, captions, samples)
         for group, split in zip(groups, _assign_splits(len(groups)), strict=True)
     ]
     return [replace(spec, method=method) for spec in planned]
@@ -68,12 +68,13 @@ def _assign_splits(count: int) -> list[str]:
     return names + ["train"] * (count - len(names))
 
 
-def _plan_model(
+def plan_model(
     group: Exemplars, kind: str, case: str, split: str, captions: dict[str, tuple[str, ...]], samples: int
 ) -> ModelSpec:
+    """One model of some exemplars, with its prompts; without a category they name the concept by V* alone."""
     side = "test" if split == "test" else "train"
     if kind == "object":
-        concept = f"{TOKEN} {group.category}"
+        concept = f"{TOKEN} {group.category}".rstrip()
         schemes = {"media": [f"A {medium} of {concept}" for medium in MEDIA[side]]}
         training = (concept,)
     else:
@@ -85,7 +86,7 @@ def _plan_model(
     return ModelSpec(
         concept_kind=kind,
         concept=group.concept,
-        category=group.category,
+        category=group.category or kind,
         case_name=case,
         split=split,
         exemplar_ids=group.image_ids,

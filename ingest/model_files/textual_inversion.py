@@ -1,0 +1,78 @@
+"""Files of textual inversion: diffusers' `learned_embeds`, and embeddings of AUTOMATIC1111's web UI.
+
+learned_embeds.safetensors, .bin   {"<cat-toy>": (hidden,) or (vectors, hidden)}
+NAME.pt                            {"string_to_param": {"*": (vectors, hidden)}, "name": NAME, ...}
+NAME.safetensors                   {"emb_params": (vectors, hidden)}
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...store import InvalidInputError
+from ..customize.tensor_file import TensorFile
+from .model_file import ModelFile, no_model_error
+
+EMBEDDING = "string_to_param"
+UNNAMED = "emb_params"
+TWO_ENCODERS = {"clip_l", "clip_g"}
+ABOUT = ("step", "sd_checkpoint", "sd_checkpoint_name")
+"""What the web UI says of the training."""
+
+
+def is_textual_inversion(file: TensorFile) -> bool:
+    """Whether the file holds embeddings of tokens alone."""
+    tensors = file.tensors
+    if EMBEDDING in file.content or set(tensors) == TWO_ENCODERS:
+        return True
+    return 0 < len(tensors) == len(file.content) and all(
+        value.ndim <= 2 and "." not in name.strip("<>") for name, value in tensors.items()
+    )
+
+
+def read_textual_inversion(path: Path, file: TensorFile, trigger: str | None) -> ModelFile:
+    """The embedding, by the name of its token.
+
+    Raises InvalidInputError for a file of several tokens, for two text encoders, or of another token than
+    `trigger`.
+    """
+    token, vectors = _embedding(path, file)
+    if trigger not in (None, token):
+        raise InvalidInputError(
+            f"{path} holds the token {token}, not {trigger!r}", hint="leave --trigger out: the file says it"
+        )
+    vectors = vectors.detach().reshape(-1, vectors.shape[-1])
+    return ModelFile(
+        path=path,
+        method="textual-inversion",
+        tensors={token: vectors.contiguous()},
+        files=((path.name, file.sha256),),
+        token=token,
+        settings={"vectors": len(vectors)},
+        about={name: file.content[name] for name in ABOUT if _is_plain(file.content.get(name))},
+    )
+
+
+def _embedding(path: Path, file: TensorFile) -> tuple[str, Any]:
+    """The token's name, and its vectors."""
+    tensors: Mapping[str, Any] = file.tensors
+    if set(tensors) == TWO_ENCODERS:
+        raise no_model_error(path, "holds embeddings for two text encoders (SDXL), which are not read yet")
+    if EMBEDDING in file.content:
+        found = file.content[EMBEDDING]
+        values = list(found.values()) if isinstance(found, Mapping) else []
+        if len(values) != 1 or not hasattr(values[0], "ndim") or not 0 < values[0].ndim <= 2:
+            raise no_model_error(path, f"has {len(values)} embeddings under {EMBEDDING}, not one")
+        name = file.content.get("name")
+        return (name if isinstance(name, str) and name else path.stem), values[0]
+    if len(tensors) != 1:
+        names = ", ".join(sorted(tensors)[:3])
+        raise no_model_error(path, f"holds embeddings of {len(tensors)} tokens: {names}; one is needed")
+    token, vectors = next(iter(tensors.items()))
+    if not vectors.ndim:
+        raise no_model_error(path, f"holds a single number for {token}, not an embedding")
+    return (path.stem if token == UNNAMED else token), vectors
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
