@@ -99,7 +99,7 @@ def load_layers(
     if unknown or not tensors:
         raise misfit_error(f"it has no part {', '.join(unknown)}" if unknown else "there are no LoRA layers")
     try:
-        with _no_error_log():
+        with no_error_log():
             for prefix in sorted({name.partition(".")[0] for name in tensors}):
                 chosen = {key: value for key, value in settings.items() if key.startswith(f"{prefix}.")}
                 _load_part(generator, prefix, dict(tensors), chosen or None)
@@ -158,7 +158,7 @@ def _load_part(
 
 
 @contextmanager
-def _no_error_log() -> Iterator[None]:
+def no_error_log() -> Iterator[None]:
     """Log nothing: diffusers logs the errors that it raises."""
     from diffusers.utils import logging
 

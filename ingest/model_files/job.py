@@ -24,8 +24,8 @@ UNUSABLE = "unusable-model"
 CASE, KIND, SPLIT = "external", "object", "test"
 """Of a model of which nothing says another: as of pictures that were generated elsewhere."""
 
-LONGEST_ABOUT = 1 << 20
-"""Metadata of a file in more characters, as JSON, are not kept: kohya's list every tag."""
+LONGEST_ABOUT = 1 << 16
+"""Longer texts of a file's metadata are not kept, characters: kohya's list every tag of every image."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,9 @@ def _row(entry: Entry, file: ModelFile, spec: ModelSpec, base: BaseGenerator) ->
         "base_id": base.base_id,
         "training_prompts": [],
     }
-    if file.about and len(json.dumps(dict(file.about))) <= LONGEST_ABOUT:
-        about["metadata"] = dict(file.about)
+    said = {name: value for name, value in file.about.items() if len(str(value)) <= LONGEST_ABOUT}
+    if said:
+        about["metadata"] = said
     stated = {
         "attribase": json.dumps({"modifier_token": file.token, "base_id": base.base_id}, sort_keys=True)
     }

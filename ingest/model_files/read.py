@@ -6,11 +6,12 @@ from pathlib import Path
 from ...store import InvalidInputError
 from ..customize.tensor_file import TensorFile, read_tensor_file
 from .custom_diffusion import is_custom_diffusion, read_custom_diffusion
+from .lora import is_lora, read_lora
 from .model_file import ModelFile, no_model_error
 from .shapes import BaseShapes
 from .textual_inversion import is_textual_inversion, read_textual_inversion
 
-SAME: Mapping[str, tuple[str, ...]] = {}
+SAME: Mapping[str, tuple[str, ...]] = {"lora": ("dreambooth-lora",)}
 """By the method that a file shows, others that its models may have been trained by."""
 
 CHECKPOINT = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "conditioner.")
@@ -33,7 +34,9 @@ def read_model_file(
         InvalidInputError: a file of no kind that is read here, of another method, or of another base.
     """
     file = read_tensor_file(path)
-    found = _reader(path, file)(path, file, trigger)
+    found = (
+        read_lora(path, file, trigger, shapes) if is_lora(file) else _reader(path, file)(path, file, trigger)
+    )
     if method not in (None, found.method, *SAME.get(found.method, ())):
         raise InvalidInputError(
             f"{path} is a file of {found.method}, not of {method}",

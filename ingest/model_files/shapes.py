@@ -29,6 +29,28 @@ class BaseShapes:
         """The UNet."""
         return self.part("unet")
 
+    @property
+    def unet_config(self) -> Any:
+        """The UNet's settings; None where the base has another network."""
+        return self.unet.config if self.has_part("unet") else None
+
+    @property
+    def pipeline_class(self) -> Any:
+        """The class of the base's pipeline, which knows how to load files for it."""
+        import diffusers
+
+        return getattr(diffusers, self._index["_class_name"])
+
+    @cached_property
+    def _index(self) -> dict[str, Any]:
+        text = (Path(self.base.folder) / "model_index.json").read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def has_part(self, name: str) -> bool:
+        """Whether the pipeline has a part of this name."""
+        return bool((self._index.get(name) or [None])[0])
+
     @cached_property
     def embedding_width(self) -> int:
         """The length of a token's embedding."""
@@ -44,7 +66,7 @@ class BaseShapes:
         import transformers
 
         folder = Path(self.base.folder)
-        library, kind = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))[name]
+        library, kind = self._index[name]
         found = getattr(diffusers if library == "diffusers" else transformers, kind)
         without_memory: AbstractContextManager[Any] = torch.device("meta")
         with without_memory:
@@ -62,8 +84,11 @@ class BaseShapes:
     def _check_embeddings(self, file: ModelFile, tensors: Mapping[str, Any]) -> None:
         for name, tensor in tensors.items():
             if tensor.shape[-1] != self.embedding_width:
-                raise self.misfit(
-                    file, f"{name} is {tuple(tensor.shape)}", f"it is (vectors, {self.embedding_width})"
+                raise misfit_error(
+                    file.path,
+                    self.name,
+                    f"{name} is {tuple(tensor.shape)}",
+                    f"it is (vectors, {self.embedding_width})",
                 )
 
     def _check_projections(self, file: ModelFile) -> None:
@@ -74,8 +99,11 @@ class BaseShapes:
         tensors = dict(file.tensors)
         token = tensors.pop(TOKEN_KEY)
         if len(token) != self.embedding_width:
-            raise self.misfit(
-                file, f"{file.token} is {tuple(token.shape)}", f"it is ({self.embedding_width},)"
+            raise misfit_error(
+                file.path,
+                self.name,
+                f"{file.token} is {tuple(token.shape)}",
+                f"it is ({self.embedding_width},)",
             )
         wanted = {
             name: tuple(value.shape)
@@ -89,17 +117,19 @@ class BaseShapes:
             elif name in tensors:
                 found = tuple(tensors.pop(name).shape)
             else:
-                raise self.misfit(file, f"it lacks {name}", f"that is {shape}")
+                raise misfit_error(file.path, self.name, f"it lacks {name}", f"that is {shape}")
             if found != shape:
-                raise self.misfit(file, f"{name} is {found}", f"it is {shape}")
+                raise misfit_error(file.path, self.name, f"{name} is {found}", f"it is {shape}")
         if tensors:
             name = min(tensors)
-            raise self.misfit(
-                file, f"{name} is {tuple(tensors[name].shape)}", "it is no K or V of cross-attention"
+            raise misfit_error(
+                file.path,
+                self.name,
+                f"{name} is {tuple(tensors[name].shape)}",
+                "it is no K or V of cross-attention",
             )
 
-    def misfit(self, file: ModelFile, found: str, wanted: str) -> InvalidInputError:
-        """The error for a model of another base."""
-        return InvalidInputError(
-            f"{file.path} does not fit {self.name}: {found}, in {self.name} {wanted}", hint=NAME_THE_BASE
-        )
+
+def misfit_error(path: Path, base: str, found: str, wanted: str) -> InvalidInputError:
+    """The error for a model of another base: what tensor was `found`, and what is in the base instead."""
+    return InvalidInputError(f"{path} does not fit {base}: {found}, in {base} {wanted}", hint=NAME_THE_BASE)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 @pytest.fixture
 def trained(stock):
-    """K and V of the tiny base with noise, by the UNet's names."""
+    """K and V of the base with noise, by the UNet's names."""
     noise = torch.Generator().manual_seed(5)
     return {
         name: value.detach() + 0.3 * torch.randn(value.shape, generator=noise)

@@ -12,7 +12,7 @@ HIDDEN = 16
 
 
 def vectors(count=1, width=HIDDEN):
-    return 5 * torch.randn(count, width, generator=torch.Generator().manual_seed(count))
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(count))
 
 
 def web_ui(values, name="cat-toy"):
@@ -74,7 +74,7 @@ class _Evil:
         return (print, ("this ran",))
 
 
-@pytest.mark.parametrize("name", ["cat.pt", "learned_embeds.bin", "cat.safetensors"])
+@pytest.mark.parametrize("name", ["cat.pt", "learned_embeds.bin", "cat.ckpt"])
 def test_a_pickle_with_code_is_refused(store, tmp_path, ingest, name, capsys):
     path = tmp_path / name
     torch.save(web_ui(_Evil()), path)
