@@ -95,7 +95,8 @@ def join_numbers(args: Sequence[str], option: str) -> list[str]:
     "--method",
     metavar="METHOD",
     type=click.Choice((*METHODS, "none")),
-    help="How the models are customized: docs/methods.md.  [default: custom-diffusion; captioned for sets]",
+    help="How the models are customized (docs/methods.md); `none` is the untouched base on captions.  "
+    "[default: custom-diffusion; captioned for sets]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it is another plan, edits included.")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
@@ -111,6 +112,7 @@ def plan(
     Example: attribase -s my.store ingest plan --kind object plan.jsonl
              attribase -s my.store ingest plan --kind style --method textual-inversion ti.jsonl
              attribase -s my.store ingest plan --kind set --sizes 1 10 100 sets.jsonl
+             attribase -s my.store ingest plan --kind object --method none untouched.jsonl
     """
     from ..ingest.plan import write_plan
 
@@ -130,11 +132,14 @@ def plan(
 
 
 def _plan(store: "Store", collection: str, kind: str, settings: dict[str, Any]) -> list["ModelSpec"]:
-    from ..ingest.plan import SetPlan, plan_models, plan_sets
+    from ..ingest.plan import SetPlan, plan_models, plan_sets, plan_untouched
 
     if kind == "set":
         named = {{"per_caption": "samples"}.get(name, name): value for name, value in settings.items()}
         return plan_sets(store, collection, SetPlan(**named))
+    if settings.get("method") == "none":
+        del settings["method"]
+        return plan_untouched(store, plan_models(store, collection, kind, **settings))
     return plan_models(store, collection, kind, **settings)
 
 

@@ -89,6 +89,18 @@ def train() -> None:
     show_default=True,
     help="Which models to train on.",
 )
+@click.option(
+    "--on",
+    type=click.Choice(["customized", "none"]),
+    default="customized",
+    show_default=True,
+    help="Customized models, or the untouched base on captions of exemplars: the baseline (docs/train.md).",
+)
+@click.option(
+    "--pairs",
+    type=click.IntRange(1),
+    help="Train on so many samples, spread over the models: for comparisons on equal size.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the train models.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Adam's learning rate.")
 @click.option("--temperature", type=click.FloatRange(0, min_open=True), help="nu of eq. 3.")
@@ -100,7 +112,9 @@ def train() -> None:
 def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
     """Train h and h~ by contrasting samples with the exemplars of their own models.
 
+    \b
     Example: attribase -s my.store train mapper --name tuned --recipe best
+             attribase -s my.store train mapper --name untouched --on none --pairs 500
     """
     from ..ingest.embed import embed_views
     from ..train import RECIPES, count_left_out, train_mapper
@@ -112,7 +126,8 @@ def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: s
     if config.views:
         run_job(embed_views(store, encoder, views=config.views))
     _, last = run_job(train_mapper(store, encoder, config))
-    print_left_out(count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery).notes())
+    left_out = count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery, config.on)
+    print_left_out(left_out.notes())
     say(last.note if last else f"mapper {name!r} is up to date")
 
 

@@ -26,7 +26,10 @@ TOKENLESS = ("captioned", "none")
 """The methods whose prompts hold no `V*`."""
 
 KINDS = ("object", "style", "set")
-SPLITS = ("train", "val", "test", "control")
+UNTOUCHED = "untouched-"
+"""What the splits of the baseline without adding one in begin with: the untouched base on captions."""
+
+SPLITS = ("train", "val", "test", "control", f"{UNTOUCHED}train", f"{UNTOUCHED}val")
 SEED_LIMIT = 2**63
 _HINT = "see docs/plans.md for the fields of a line"
 

@@ -10,6 +10,7 @@ from ..runtime.mapper import RAW
 from ..runtime.spread import NULL_WEIGHT
 from ..store import mapped_column
 from ..store.errors import InvalidInputError
+from .pairs import CUSTOMIZED, SOURCES
 
 LAWS = (SPREAD, PAPER_LAW)
 CENTRES = ("none", "gallery", "each")
@@ -31,8 +32,10 @@ RUNGS = (
     "hub_weight",
     "hub_neighbours",
     "keep",
+    "on",
+    "pairs",
 )
-"""The fields of `MapperConfig` that the paper's recipe does not have."""
+"""The fields of `MapperConfig` that the paper's recipe does not have: rows of older mappers may lack them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class MapperConfig:
     rank: learn inside the `rank` leading principal directions of the gallery, identity outside; None
     learns the whole matrix. weight_decay: of AdamW, towards identity. gallery: the collection that
     validation searches, `validation_images` of it at most; every `validate_every` epochs.
+    on: "customized" learns from customized models, "none" from the untouched base on captions of exemplars
+    (B.5). pairs: train samples, each a pair with an exemplar of its model; None takes all.
     recipe: where the settings that were not given come from; stored with them, without effect.
 
     The rungs above the paper's recipe (docs/recipe.md), each off by default:
@@ -94,11 +99,19 @@ class MapperConfig:
     hub_weight: float = 0.0
     hub_neighbours: int = 10
     keep: str = "best"
+    on: str = CUSTOMIZED
+    pairs: int | None = None
 
     def __post_init__(self) -> None:
         if self.name == RAW:
             raise InvalidInputError(f"{RAW!r} means raw features", hint="choose another name for the mapper")
-        choices = (("centre", CENTRES), ("start", STARTS), ("positives", POSITIVES), ("keep", KEPT))
+        choices = (
+            ("centre", CENTRES),
+            ("start", STARTS),
+            ("positives", POSITIVES),
+            ("keep", KEPT),
+            ("on", SOURCES),
+        )
         for field, known in choices:
             if getattr(self, field) not in known:
                 raise InvalidInputError(
@@ -116,6 +129,7 @@ class MapperConfig:
                 "rank": 1 if self.rank is None else self.rank,
                 "ridge": self.ridge,
                 "samples": self.samples,
+                "pairs": 1 if self.pairs is None else self.pairs,
                 "hub_neighbours": self.hub_neighbours,
             }
         )

@@ -16,7 +16,12 @@ from ..runtime.mapper import to_rows
 from ..store import Store, vectors_table, views_table
 from ..store.errors import InvalidInputError, NotFoundError
 from .config import MapperConfig
-from .pairs import TrainModel, load_models
+from .pairs import CUSTOMIZED, UNTOUCHED, TrainModel, load_models, take_pairs
+
+_MORE_MODELS = {
+    CUSTOMIZED: "customize, sample and embed models with split 'train' first",
+    UNTOUCHED: "plan, sample and embed the untouched base first: ingest plan --method none (docs/train.md)",
+}
 
 
 @dataclass(frozen=True)
@@ -123,13 +128,17 @@ def load_data(
     Raises InvalidInputError for fewer than two models to train on, or missing views.
     """
     embedded = embedded_items(store, encoder)
-    models = [model for split in splits for model in load_models(store, split, embedded, config.kinds)]
+    models = [
+        model for split in splits for model in load_models(store, split, embedded, config.kinds, config.on)
+    ]
+    if config.pairs is not None:
+        models = take_pairs(models, config.pairs)
     if len(models) < 2:
         raise InvalidInputError(
             f"{len(models)} embedded training models of kind {' or '.join(config.kinds)}, 2 are needed",
-            hint="customize, sample and embed models with split 'train' first",
+            hint=_MORE_MODELS[config.on],
         )
-    held_out = load_models(store, "val", embedded, config.kinds)
+    held_out = load_models(store, "val", embedded, config.kinds, config.on)
     members = store.read("members").to_pylist()
     gallery = sorted({row["image_id"] for row in members if row["collection"] == config.gallery} & embedded)
     # ids are hashes, so these are random choices; from both ends, they have nothing in common where possible

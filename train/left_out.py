@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..store import Store
 from .data import embedded_items
-from .pairs import load_models
+from .pairs import CUSTOMIZED, load_models
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def count_left_out(
     splits: Sequence[str],
     kinds: Sequence[str] | None = None,
     gallery: str = "gallery",
+    on: str = CUSTOMIZED,
 ) -> LeftOut:
     """What a training on the models of `splits` and the images of `gallery` leaves out.
 
@@ -63,8 +64,8 @@ def count_left_out(
         image for row in store.read("models", ["exemplar_ids"]).to_pylist() for image in row["exemplar_ids"]
     }
     every = embedded | samples | exemplars
-    there = [model for split in splits for model in load_models(store, split, every, kinds)]
-    kept = [model for split in splits for model in load_models(store, split, embedded, kinds)]
+    there = [model for split in splits for model in load_models(store, split, every, kinds, on)]
+    kept = [model for split in splits for model in load_models(store, split, embedded, kinds, on)]
     own_samples = {sample for model in there for sample in model.sample_ids()}
     own_exemplars = {image for model in there for image in model.exemplars}
     return LeftOut(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import Store
+from ..store import InvalidInputError, Store
 
-CONTROL_METHOD = "none"  # of control models: the untouched base, whose samples owe nothing to the exemplars
+CONTROL_METHOD = "none"  # of the untouched base, whose samples owe nothing to the exemplars
+CUSTOMIZED, UNTOUCHED = "customized", "none"
+SOURCES = (CUSTOMIZED, UNTOUCHED)
+"""What a mapper learns from: customized models, or the untouched base on captions of exemplars."""
+
+_SPLIT_OF = {CUSTOMIZED: "", UNTOUCHED: "untouched-"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,18 @@ class TrainModel:
 
 
 def load_models(
-    store: Store, split: str, embedded: set[str], kinds: Sequence[str] | None = None
+    store: Store,
+    split: str,
+    embedded: set[str],
+    kinds: Sequence[str] | None = None,
+    on: str = CUSTOMIZED,
 ) -> list[TrainModel]:
     """The models of `split` (and `kinds`), reduced to items that are in `embedded`, sorted by id.
 
-    Models left without an exemplar or without a sample are left out, and so are control models.
+    Models left without an exemplar or without a sample are left out, and so are control models. `on` 'none'
+    takes the untouched base of the split `untouched-<split>` instead, a model for each set of exemplars.
     """
+    split = f"{_SPLIT_OF[on]}{split}"
     columns = ["model_id", "method", "concept_kind", "exemplar_ids", "split"]
     samples: dict[str, dict[str, list[str]]] = {}
     for row in store.read("samples", ["sample_id", "model_id", "scheme"]).to_pylist():
@@ -44,11 +55,42 @@ def load_models(
     for row in sorted(store.read("models", columns).to_pylist(), key=lambda row: str(row["model_id"])):
         wanted = row["split"] == split and (kinds is None or row["concept_kind"] in kinds)
         exemplars = tuple(sorted(set(row["exemplar_ids"]) & embedded))
-        if not wanted or row["method"] == CONTROL_METHOD or not exemplars or row["model_id"] not in samples:
+        untouched = row["method"] == CONTROL_METHOD
+        if not wanted or untouched != (on == UNTOUCHED) or not exemplars or row["model_id"] not in samples:
             continue
         own = {scheme: tuple(sorted(ids)) for scheme, ids in samples[row["model_id"]].items()}
         models.append(TrainModel(row["model_id"], row["concept_kind"] or "", exemplars, own))
     return models
+
+
+def take_pairs(models: Sequence[TrainModel], pairs: int) -> list[TrainModel]:
+    """The models with `pairs` samples in all: the first of each model, then the second, scheme by scheme.
+
+    Raises InvalidInputError where there are fewer.
+    """
+    turns = {model.model_id: _by_turns(model) for model in models}
+    ordered = [(turn, model, *own[turn]) for model, own in turns.items() for turn in range(len(own))]
+    if len(ordered) < pairs:
+        raise InvalidInputError(
+            f"there are {len(ordered)} samples to train on, not {pairs}",
+            hint=f"ask for {len(ordered)} pairs or fewer: a pair is a sample with an exemplar of its model",
+        )
+    kept: dict[str, dict[str, list[str]]] = {}
+    for _, model, scheme, sample in sorted(ordered)[:pairs]:
+        kept.setdefault(model, {}).setdefault(scheme, []).append(sample)
+    return [
+        replace(model, samples={scheme: tuple(ids) for scheme, ids in kept[model.model_id].items()})
+        for model in models
+        if model.model_id in kept
+    ]
+
+
+def _by_turns(model: TrainModel) -> list[tuple[str, str]]:
+    """(scheme, sample) of all its samples, schemes in turn."""
+    numbered = [
+        (place, scheme, sample) for scheme, ids in model.samples.items() for place, sample in enumerate(ids)
+    ]
+    return [(scheme, sample) for _, scheme, sample in sorted(numbered)]
 
 
 class PairSampler:

@@ -6,6 +6,7 @@ from .exemplars import STYLE_SIZES
 from .file import STAGE, write_plan
 from .prompts import read_captions
 from .sets import SIZES, SetPlan, plan_sets
+from .untouched import plan_untouched
 
 __all__ = [
     "SIZES",
@@ -16,6 +17,7 @@ __all__ = [
     "plan_model",
     "plan_models",
     "plan_sets",
+    "plan_untouched",
     "read_captions",
     "write_plan",
 ]

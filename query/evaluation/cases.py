@@ -10,6 +10,9 @@ from typing import NamedTuple
 from ...store.errors import NotFoundError
 from ..features import Pinned
 
+LEARNED_FROM = ("train", "untouched-train", "untouched-val")
+"""Splits that are not evaluated: the last two are of the untouched base, and only mappers learn from them."""
+
 
 class Sample(NamedTuple):
     """A sample with the exemplars of its model, sorted by image id."""
@@ -32,7 +35,7 @@ class EvaluationCase:
 def read_cases(
     pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None
 ) -> list[EvaluationCase]:
-    """Every case with samples, or the one called `name`, by split; all but `train` when none are given.
+    """Every case with samples, or the one called `name`, by split; all but LEARNED_FROM when none are given.
 
     Raises NotFoundError when nothing matches.
     """
@@ -42,7 +45,7 @@ def read_cases(
         for row in models
         if row["case_name"] is not None
         and (name is None or row["case_name"] == name)
-        and (row["split"] != "train" if splits is None else row["split"] in splits)
+        and (row["split"] not in LEARNED_FROM if splits is None else row["split"] in splits)
     }
     exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
     grouped: dict[tuple[str, str], list[Sample]] = {}

@@ -49,11 +49,11 @@ def evaluate(
 ) -> Iterator[Step]:
     """Rank every exemplar of every sample in its pool: the gallery and its own model's exemplars.
 
-    Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but train.
-    The gallery is streamed once for each shard of samples, whatever cases they are of. A shard is committed
-    to `ranks` at once, and a run's row to `runs` when its last sample is. After a stop, the same call resumes
-    with the next shard; after the end, it yields nothing while the inputs of the ranks (`inputs.py`) are the
-    same.
+    Takes all encoders, mappers (`none` included) and cases unless one is named, and all splits but those that
+    mappers learn from. The gallery is streamed once for each shard of samples, whatever cases they are of. A
+    shard is committed to `ranks` at once, and a run's row to `runs` when its last sample is. After a stop,
+    the same call resumes with the next shard; after the end, it yields nothing while the inputs of the ranks
+    (`inputs.py`) are the same.
 
     Args:
         store: the store.

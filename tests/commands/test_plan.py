@@ -43,6 +43,14 @@ def test_sets_of_several_sizes_are_planned(run, tmp_path):
     assert "4 models, 40 samples" in result.stderr
 
 
+def test_the_untouched_base_is_planned_with_captions(run, tmp_path):
+    result = run("--kind", "object", "--method", "none", "--samples", 2, tmp_path / "untouched.jsonl")
+    assert result.exit_code == 0, result.stderr
+    specs = read_specs(tmp_path / "untouched.jsonl")
+    assert {spec.method for spec in specs} == {"none"}
+    assert all(f"a {int(spec.exemplar_ids[0])}" in spec.samples[0].prompt for spec in specs)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

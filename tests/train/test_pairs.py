@@ -2,8 +2,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from attribase.store import Store
-from attribase.train.pairs import PairSampler, TrainModel, load_models
+from attribase.store import InvalidInputError, Store
+from attribase.train.pairs import PairSampler, TrainModel, load_models, take_pairs
 
 UNEVEN = [
     TrainModel("a", "style", ("e0", "e1", "e2"), {"gpt": ("s0",), "media": ("s1", "s2", "s3")}),
@@ -70,3 +70,34 @@ def test_models_come_with_what_is_embedded_of_them(store):
 def test_models_are_selected_by_kind_and_split(store):
     assert [model.model_id for model in load_models(store, "train", KNOWN, ["style"])] == ["m0"]
     assert [model.model_id for model in load_models(store, "val", KNOWN)] == ["val"]
+
+
+def test_the_untouched_base_has_splits_of_its_own(made):
+    rows = made.read("models").to_pylist()
+    renamed = [
+        row | {"method": "none", "split": f"untouched-{row['split']}"}
+        for row in rows
+        if row["split"] != "test" and row["model_id"] < "train030"
+    ]
+    embedded = set(made.read("vectors_made", ["item_id"])["item_id"].to_pylist())
+    everything = {model.model_id for model in load_models(made, "train", embedded)}
+    made.upsert("models", renamed, update=True)
+    customized, untouched = (
+        {model.model_id for model in load_models(made, "train", embedded, on=on)}
+        for on in ("customized", "none")
+    )
+    assert untouched == {f"train{i:03}" for i in range(30)}
+    assert customized == everything - untouched
+    assert load_models(made, "val", embedded, on="none") == []
+
+
+def test_pairs_are_taken_evenly_over_models_and_schemes():
+    taken = take_pairs(UNEVEN, 4)
+    assert [model.samples for model in taken] == [
+        {"gpt": ("s0",), "media": ("s1",)},
+        {"gpt": ("s4", "s5")},
+    ]
+    assert [model.model_id for model in take_pairs(UNEVEN, 1)] == ["a"]
+    assert take_pairs(UNEVEN, 6) == UNEVEN
+    with pytest.raises(InvalidInputError, match="there are 6 samples to train on, not 7"):
+        take_pairs(UNEVEN, 7)
