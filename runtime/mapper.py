@@ -25,6 +25,10 @@ RAW = "none"
 """The mapper name that stands for raw features: h = h~ = identity."""
 
 
+NORMALISED_NUMBERS = 1 << 18
+"""Numbers scaled at once: 2 MB in float64, which takes several copies of them."""
+
+
 class DatasetSource(Protocol):
     """What opens tables: a store, or a view of one in which every table stays at one version."""
 
@@ -34,7 +38,11 @@ class DatasetSource(Protocol):
 
 def normalise(features: Array) -> NDArray[np.float32]:
     """Rows of (items, dim) scaled to unit length in float64 and rounded once; a row of zeros stays zero."""
-    return np.asarray(unit_rows(features), dtype=np.float32)
+    rows = np.atleast_2d(features)
+    unit, step = np.empty(rows.shape, np.float32), max(1, NORMALISED_NUMBERS // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        unit[start : start + step] = unit_rows(rows[start : start + step])
+    return unit.reshape(np.shape(features))
 
 
 @dataclass(frozen=True)

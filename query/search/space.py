@@ -28,6 +28,7 @@ from .topk import (
     pad_rows,
     rank_order,
     rounding_margin,
+    rows_at_once,
 )
 
 METHODS = ("auto", "index", "exact")
@@ -36,6 +37,9 @@ TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scan
 DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
 POOLS_CACHED = 32
 TAKE_ROWS = 4096  # rows read at once by position
+
+STREAMED_BYTES = 16 << 20
+"""A block of a scan of the table: 8192 vectors of 512 numbers."""
 
 MAX_SPACE_BYTES = 128 << 20
 """The vectors of a space are kept in memory up to this size; larger ones are streamed from the table."""
@@ -179,23 +183,23 @@ class SearchSpace:
     def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, each row once, n <= `block`.
 
-        Similarities are sums in float32: those closer than `margin` may swap when computed exactly.
+        Blocks take up to STREAMED_BYTES beside what is in memory. Similarities are sums in float32: those
+        closer than `margin` may swap when computed exactly.
         """
         queries = self._validate(vectors)
         rows = np.flatnonzero(pool.mask)
         in_memory = self.load_vectors()
         if in_memory is None and len(rows) >= TAKE_SHARE * len(self):
-            yield from self._scan_table(queries, pool, block)
+            yield from self._scan_table(queries, pool, max(1, min(block, STREAMED_BYTES // (4 * self.dim))))
             return
-        step = block if in_memory is not None else min(block, TAKE_ROWS)
+        whole = in_memory is not None and len(rows) == len(in_memory)
+        step = block if whole else rows_at_once(self.dim, min(block, TAKE_ROWS))
         for start in range(0, len(rows), step):
             mine = rows[start : start + step]
             if in_memory is None:
                 yield mine, queries @ self.unit_rows(mine).T
-            elif len(rows) == len(in_memory):
-                yield mine, queries @ in_memory[start : start + step].T
             else:
-                yield mine, queries @ in_memory[mine].T
+                yield mine, queries @ in_memory[slice(start, start + step) if whole else mine].T
 
     def _scan_table(self, queries: Floats, pool: Pool, block: int) -> Iterator[tuple[Positions, Floats]]:
         rows = np.flatnonzero(pool.mask)
@@ -222,7 +226,11 @@ class SearchSpace:
         return self._read_unit_rows(rows) if in_memory is None else in_memory[rows]
 
     def _read_unit_rows(self, rows: Positions) -> Floats:
-        return normalise(self._features.raw_at(self._positions[rows]))
+        unit, step = np.empty((len(rows), self.dim), np.float32), rows_at_once(self.dim, len(rows))
+        for start in range(0, len(rows), step):
+            mine = self._positions[rows[start : start + step]]
+            unit[start : start + step] = normalise(self._features.raw_at(mine))
+        return unit
 
     def rows_of(self, image_ids: Sequence[str]) -> Positions:
         """(n,) the rows of these images; -1 where one has no vector."""

@@ -14,7 +14,10 @@ Positions: TypeAlias = "NDArray[np.int64]"
 Floats: TypeAlias = "NDArray[np.float32]"
 
 RESCORED_ROWS = 16_384
-"""Vectors read at once to be compared exactly."""
+"""Vectors read together to be compared exactly, where BLOCK_BYTES holds so many."""
+
+BLOCK_BYTES = 4 << 20
+"""Vectors read at once: the C library keeps what larger blocks took, in each thread that reads."""
 
 SEGMENT = 256
 """Neighbours of which only the largest similarity is used when the k-th largest is narrowed down."""
@@ -49,6 +52,11 @@ def rounding_margin(dim: int) -> np.float32:
     Source: Higham, Accuracy and Stability of Numerical Algorithms, eq. 3.5.
     """
     return np.float32(2 * (1.5 * dim + 4) * 2.0**-24)
+
+
+def rows_at_once(dim: int, most: int) -> int:
+    """How many vectors (dim,) BLOCK_BYTES hold: at least 1, and up to `most`."""
+    return max(1, min(most, BLOCK_BYTES // (4 * max(1, dim))))
 
 
 class StreamingTopK:
@@ -142,7 +150,8 @@ def exact_similarities(
 
     `read` gives the unit vectors (n, dim) of rows (n,) that rise.
     """
-    for batch in batch_by_size([len(rows) for rows in candidates], RESCORED_ROWS):
+    most = rows_at_once(queries.shape[1], RESCORED_ROWS)
+    for batch in batch_by_size([len(rows) for rows in candidates], most):
         rows = np.unique(np.concatenate([candidates[at] for at in batch]))
         vectors = read(rows) if len(batch) > 1 else None
         for at in batch:
@@ -150,8 +159,8 @@ def exact_similarities(
             if vectors is not None:
                 yield mine, _dot(vectors[np.searchsorted(rows, mine)], query)
                 continue
-            starts = range(0, len(mine), RESCORED_ROWS)
-            parts = [_dot(read(mine[start : start + RESCORED_ROWS]), query) for start in starts]
+            starts = range(0, len(mine), most)
+            parts = [_dot(read(mine[start : start + most]), query) for start in starts]
             yield mine, np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 

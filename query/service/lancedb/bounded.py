@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 from ...attribution.influence import Candidates, influence_shares
 from ...attribution.retrieval import RankedImages, RetrievalTask, measure_coverage, scan_similarities
 from ...search import SearchSpace
-from ...search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
+from ...search.topk import (
+    Floats,
+    Positions,
+    exact_similarities,
+    rank_order,
+    rows_at_once,
+    top_k_candidates,
+)
 
 ROWS_AT_ONCE = 4096
-"""Vectors read at once by their places."""
+"""Vectors read at once by their places, where BLOCK_BYTES holds so many."""
 
 SIMILARITY_BYTES = 64 << 20
 """Similarities of items in memory at once; more queries read the vectors again."""
@@ -94,8 +101,9 @@ def nearest_items(
     for first in range(0, len(vectors), at_once):
         queries = vectors[first : first + at_once]
         lines = np.empty((len(queries), len(places)), np.float32)
-        for start in range(0, len(places), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
+        step = rows_at_once(space.dim, ROWS_AT_ONCE)
+        for start in range(0, len(places), step):
+            part = slice(start, start + step)
             lines[:, part] = queries @ space.item_vectors(places[part]).T
         for query, line in zip(queries, lines, strict=True):
             found, exact = select.nearest(query, places, line)
