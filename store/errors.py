@@ -3,6 +3,7 @@
                                        HTTP  exit  raised for
     AttribaseError                     500   1     what none of the others says
     ├── InvalidInputError              400   1     a wrong format, dimension, key or value
+    │   └── UnknownFieldError          422   1     a field of the metadata that no image has
     ├── NotFoundError                  404   1     a store, table, version, encoder or row that is not there
     ├── ConflictError                  409   1     stale or ambiguous state, a commit that lost every race
     ├── DataError                      422   1     truncated images, wrong hashes, broken files
@@ -56,6 +57,12 @@ class InvalidInputError(AttribaseError):
     """Input that can never work as given: wrong format, wrong dimension, missing key."""
 
     status = 400
+
+
+class UnknownFieldError(InvalidInputError):
+    """A field of the metadata that no image has."""
+
+    status = 422
 
 
 class NotFoundError(AttribaseError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...store.errors import ConflictError
+from ...store.errors import ConflictError, UnknownFieldError
 from ...store.ids import vectors_table
 from ..search.topk import RESCORED_ROWS, Floats, exact_similarities
 from .answer import Answer, OwnerShare
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from ..search import Pool, SearchSpace
     from ..session import Snapshot
     from .influence import Candidates
+
+
+NAMED_FIELDS = 30
+"""Fields of the metadata that the error for an unknown one names at most."""
 
 
 @dataclass(frozen=True)
@@ -142,18 +148,16 @@ def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[Owne
 
 
 def read_owners(snapshot: Snapshot, space: SearchSpace, by: str) -> Owners:
-    """The owners of the images of `space`, cached by table version."""
+    """The owners of the images of `space`, cached by table version.
+
+    Raises UnknownFieldError for a field of the metadata that no image has.
+    """
     table = "members" if by == "collection" else "images"
     encoder, mapper = space.encoder, space.mapper
-    snapshot.register_warmup(
-        ("owners", by, encoder, mapper), lambda new: read_owners(new, new.space(encoder, mapper), by)
-    )
-    return snapshot.cached(
-        ("owners", by, encoder, mapper),
-        lambda: _read(snapshot, space, table, by),
-        vectors_table(encoder),
-        table,
-    )
+    key = "owners", by, encoder, mapper
+    owners = snapshot.cached(key, lambda: _read(snapshot, space, table, by), vectors_table(encoder), table)
+    snapshot.register_warmup(key, lambda new: read_owners(new, new.space(encoder, mapper), by))
+    return owners
 
 
 def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners:
@@ -162,6 +166,8 @@ def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners
     found = pc.index_in(labels["image_id"], value_set=space.ids).combine_chunks()
     values = labels[column].combine_chunks()
     coded = pc.dictionary_encode(values if column == by else _metadata_field(values, by))
+    if column != by and not len(coded.dictionary):
+        raise _unknown_field(values, by)
     known = pc.and_(found.is_valid(), coded.indices.is_valid())
     pa.default_memory_pool().release_unused()  # the hash table of a million ids
     rows = found.filter(known).to_numpy().astype(np.int64)
@@ -171,6 +177,22 @@ def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners
     order = np.argsort(rows, kind="stable")
     starts = np.searchsorted(rows[order], np.arange(len(space.ids) + 1))
     return Owners([None, *coded.dictionary.to_pylist()], codes[order], starts)
+
+
+def _unknown_field(texts: pa.StringArray, by: str) -> UnknownFieldError:
+    """The error that names the fields there are in these JSON objects."""
+    known: set[str] = set()
+    for text in pc.unique(texts.drop_null()).to_pylist():
+        if len(known) > NAMED_FIELDS:
+            break
+        with suppress(ValueError):
+            found = json.loads(text)
+            if isinstance(found, dict):
+                known |= {name for name, value in found.items() if value is not None}
+    names = [METADATA_FIELD + name for name in sorted(known)]
+    more = ", ..." if len(names) > NAMED_FIELDS else ""
+    there = f"use {', '.join(names[:NAMED_FIELDS])}{more}" if names else "no image has metadata"
+    return UnknownFieldError(f"no image has a value of {by!r}", hint=there)
 
 
 def _metadata_field(texts: pa.StringArray, by: str) -> pa.StringArray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from ...store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
+from ..attribution.request import METADATA_FIELD, OWNER_FIELDS
 from .errors import format_validation_errors
 
 SCHEMA_REF = "#/components/schemas/{model}"
@@ -28,6 +30,14 @@ MAX_FIELDS = 20_000
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Condition = Annotated[str, Field(max_length=10_000)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+OwnerField = Annotated[
+    str,
+    Field(
+        pattern=rf"^({'|'.join(OWNER_FIELDS)}|{re.escape(METADATA_FIELD)}.+)$",
+        max_length=200,
+        examples=["creator", "metadata.artist"],
+    ),
+]
 EncodedImage = Annotated[str | None, Field(description="An encoded image (PNG, JPEG, ...) in base64.")]
 SampleName = Annotated[
     Annotated[str, Field(min_length=1, max_length=4000)] | None,
@@ -72,8 +82,10 @@ class AttributeOptions(BaseModel):
         "all", description="The gallery and every exemplar, or the gallery alone."
     )
     where: Condition | None = Field(None, description="A condition over images and members: `creator = 'x'`.")
-    by: Literal["creator", "license", "collection", "category"] | None = Field(
-        None, description="Also sum influence by this."
+    by: OwnerField | None = Field(
+        None,
+        description="Also sum influence by this: `creator`, `license`, `collection`, `category`, or "
+        "`metadata.NAME` for a field of the images' metadata.",
     )
     dedup: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = Field(
         None, description="Images at least this similar are copies of one picture."

@@ -101,7 +101,9 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
     """
     field, encoder, mapper = options
     if field is None:
-        raise InvalidInputError("influence_by needs a field", hint="creator, license, category or collection")
+        raise InvalidInputError(
+            "influence_by needs a field", hint="creator, license, category, collection or metadata.NAME"
+        )
     request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
     lengths, columns = _no_rows(INFLUENCE_FIELDS)
     for answer in answer_all(snapshot, items, request):

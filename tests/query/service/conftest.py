@@ -175,6 +175,10 @@ def world(made_once, tmp_path_factory):
         {"image_id": "vast", "uri": "file:vast.png", "bytes": large},
     ]
     store.upsert("images", rows)
+    stored = {row["image_id"]: row for row in store.read("images").to_pylist()}
+    artists = {f"g{n:03d}": f'{{"artist": "Ann {n % 2}", "year": null}}' for n in range(150)}
+    named = [stored[name] | {"bytes": b"?", "metadata": text} for name, text in artists.items()]
+    store.upsert("images", named, update=True)
     store.upsert(
         "samples", [{"sample_id": "drawn", "model_id": "m0", "bytes": png(), "prompt": "A Cat's hat"}]
     )

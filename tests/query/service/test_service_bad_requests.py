@@ -125,6 +125,8 @@ BAD = {
     "an unknown method": (400, ask(**S, method="guess")),
     "an index that is not there": (409, ask(**S, method="index")),
     "an unknown owner": (400, ask(**S, by="uri")),
+    "a field of the metadata without a name": (400, ask(**S, by="metadata.")),
+    "a field of the metadata that no image has": (422, ask(**S, by="metadata.nothing")),
     "a threshold above 1": (400, ask(**S, dedup=1.5)),
     "a limit of 0": (400, ask(**S, limit=0)),
     "a limit of a billion": (413, ask(**S, limit=10**9, dedup=0.1)),

@@ -113,6 +113,31 @@ def test_a_condition_narrows_the_pool_and_by_adds_up(client, world):
     assert [one["name"] for one in answer["shares"]] == ["c1"]
 
 
+def test_influence_is_summed_by_a_field_of_the_metadata(client, world):
+    vector = world.vectors["g000"] + world.vectors["g001"]
+    question = {"vector": vector.tolist(), "k": 1000, "by": "metadata.artist"}
+    answer = client.post("/v1/attribute", json=question).json()
+    artist = {f"g{n:03d}": f"Ann {n % 2}" for n in range(150)}
+    expected = {}
+    for image, _, share in world.by_hand(vector):
+        if share > 0:
+            expected[artist.get(image)] = expected.get(artist.get(image), 0.0) + share
+    assert {"Ann 0", "Ann 1"} <= expected.keys()
+    assert answer["by"] == "metadata.artist"
+    assert {one["name"]: one["influence"] for one in answer["shares"]} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["artists", "year", "a'b", "Artist"])
+def test_a_field_of_the_metadata_that_no_image_has_is_refused_with_those_there_are(client, name):
+    answer = client.post("/v1/attribute", json={"sample": "m1-s0", "by": f"metadata.{name}"})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == {
+        "message": f"no image has a value of {f'metadata.{name}'!r}",
+        "hint": "use metadata.artist",
+        "status": 422,
+    }
+
+
 def test_text_never_names_a_file_of_the_server(client, tmp_path):
     path = tmp_path / "secret.png"
     path.write_bytes(picture(1))
