@@ -7,6 +7,8 @@ import torch
 from attribase.store import InvalidInputError
 from safetensors.torch import save_file
 
+from .layers import kohya
+
 TRAINED = ("to_k", "to_q", "to_v", "to_out.0")
 TEXT = ("q_proj", "v_proj", "fc1")
 METADATA = {
@@ -42,30 +44,6 @@ def diffusers_file(base, tmp_path):
         return tmp_path / "out" / "pytorch_lora_weights.safetensors"
 
     return write
-
-
-def kohya(stock, alpha=2.0, ranks=(4, 4)):
-    """Layers by kohya's names: of the UNet's attention, a convolution, and the text encoder."""
-    noise = torch.Generator().manual_seed(9)
-    found = {}
-    parts = {"lora_unet": stock.unet, "lora_te": stock.text_encoder}
-    for prefix, part in parts.items():
-        for name, module in part.named_modules():
-            chosen = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "ff.net.0.proj", "_proj", "fc1", "fc2")
-            if not name.endswith(chosen) or not hasattr(module, "weight"):
-                continue
-            path = name if prefix == "lora_unet" or name.startswith("text_model") else f"text_model.{name}"
-            key = f"{prefix}_{path.replace('.', '_')}"
-            rank, kernel = ranks["attn" in name], module.weight.shape[2:]
-            ones = (1,) * len(kernel)
-            down = torch.randn(rank, module.weight.shape[1], *ones, generator=noise)
-            up = torch.randn(module.weight.shape[0], rank, *ones, generator=noise)
-            found |= {
-                f"{key}.lora_down.weight": 0.7 * down,
-                f"{key}.lora_up.weight": 0.7 * up,
-                f"{key}.alpha": torch.tensor(alpha),
-            }
-    return found
 
 
 @pytest.mark.parametrize(
