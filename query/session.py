@@ -20,13 +20,14 @@ from .cache import GenerationCache
 from .catalog import Calibration, read_calibration
 from .default_features import TABLES as FEATURE_TABLES
 from .default_features import ChosenFeatures, choose_features
+from .encoder_rows import EncoderRows
 from .features import Pinned
 from .key_index import RowFinder
 from .search import SearchSpace
 from .time_travel import At, name_state, state_digest, versions_at
 
 if TYPE_CHECKING:
-    from ..runtime import EncoderPart, TextEncoder
+    from ..runtime import TextEncoder
     from ..runtime.composite import ImageEncoder
 
 
@@ -37,9 +38,6 @@ WARM_SECONDS = 600.0
 
 SPACE_TABLES = ("images", "members", "models", "indexes")
 """What a space and its pools are made of, beside the vectors."""
-
-TEXT_COLUMNS = ("files", "variant_of", "variant_of_sha256")
-"""The columns of `encoders` that say which has a text tower."""
 
 log = logging.getLogger("attribase.query")
 
@@ -198,72 +196,44 @@ class Snapshot:
             ("pair", encoder, mapper), lambda: MapperPair.load(self.pinned, encoder, mapper), "mappers"
         )
 
+    @property
+    def encoders(self) -> EncoderRows:
+        """What the store says of its encoders."""
+        return self.cached(("rows of encoders",), lambda: EncoderRows.read(self.pinned), "encoders")
+
     def network(self, encoder: str) -> ImageEncoder:
-        """The encoder itself, loaded once for all snapshots that have the same model file.
+        """The encoder itself, loaded once for all snapshots that have the same network.
 
         A composite's parts are those that are loaded for questions to the parts themselves.
+
+        Raises ConflictError where the store has another network under this name by now, else as
+        `load_image_encoder`.
         """
-        row = self._encoder_row(encoder)
-        key = ("network", encoder, row.get("parts") or row.get("onnx_sha256"))
-        network: ImageEncoder = self._cache.get(key, lambda: self._load_network(encoder, row))
+        key = ("network", encoder, self.encoders.image_network(encoder))
+        network: ImageEncoder = self._cache.get(key, lambda: self._load_network(encoder))
         self.register_warmup(key[:2], lambda new: new.network(encoder))
         return network
 
-    def _load_network(self, encoder: str, row: Mapping[str, Any]) -> ImageEncoder:
-        if not row.get("parts"):
+    def _load_network(self, encoder: str) -> ImageEncoder:
+        self.encoders.check_image_network(self.store, encoder)
+        if not self.encoders.parts(encoder):
             return runtime.load_encoder(self.store, encoder)
         return runtime.load_image_encoder(self.store, encoder, self.network)
 
-    def text_towers(self) -> dict[str, str]:
-        """For each encoder that takes texts the one whose tower it uses: a variant its fp32 encoder's."""
-        rows = self._encoder_rows()
-        own = {row["encoder"]: row["onnx_sha256"] for row in rows if runtime.has_text_tower(row)}
-        variants = {
-            row["encoder"]: row["variant_of"]
-            for row in rows
-            if row.get("variant_of") in own and row["variant_of_sha256"] == own[row["variant_of"]]
-        }
-        return variants | {name: name for name in own}
-
     def text_network(self, encoder: str) -> TextEncoder:
-        """The text tower of an encoder that has one, loaded once for all snapshots with the same files."""
-        row = self._encoder_row(self.text_towers()[encoder])
-        key = ("text network", row["encoder"], row["files"])
-        network: TextEncoder = self._cache.get(
-            key, lambda: runtime.load_text_encoder(self.store, row["encoder"])
-        )
+        """The text tower of an encoder that has one, loaded once for all snapshots with the same files.
+
+        Raises ConflictError where the store has another tower under this name by now.
+        """
+        tower = self.encoders.text_towers()[encoder]
+        key = ("text network", tower, self.encoders.text_network(tower))
+        network: TextEncoder = self._cache.get(key, lambda: self._load_text_network(tower))
         self.register_warmup(("text network", encoder), lambda new: new.text_network(encoder))
         return network
 
-    def parts(self, encoder: str) -> list[EncoderPart]:
-        """The parts of a composite; none of an encoder that is no composite."""
-        return runtime.composite_parts(self._encoder_row(encoder))
-
-    def profiles(self, encoder: str) -> str:
-        """What `encoder` does with ICC profiles, as `decode_image` takes it; known without its network."""
-        from ..runtime.color_profiles import IGNORE  # imported late: the runtime loads ONNX
-        from ..runtime.preprocess import Preprocessing
-
-        row = self._encoder_row(encoder)
-        if parts := self.parts(encoder):  # they agree
-            return self.profiles(parts[0].name)
-        text = row.get("preprocessing")
-        return Preprocessing.from_json(text).profiles if text else IGNORE
-
-    def _encoder_row(self, encoder: str) -> dict[str, Any]:
-        """Its row of `encoders`, in part; empty where there is none."""
-        return next((row for row in self._encoder_rows() if row["encoder"] == encoder), {})
-
-    def _encoder_rows(self) -> list[dict[str, Any]]:
-        def read() -> list[dict[str, Any]]:
-            there = self.pinned.dataset("encoders").schema.names  # earlier versions had no composites
-            columns = ["encoder", "onnx_sha256", "preprocessing", "parts", *TEXT_COLUMNS]
-            rows: list[dict[str, Any]] = self.pinned.read(
-                "encoders", [name for name in columns if name in there]
-            ).to_pylist()
-            return rows
-
-        return self.cached(("rows of encoders",), read, "encoders")
+    def _load_text_network(self, tower: str) -> TextEncoder:
+        self.encoders.check_text_network(self.store, tower)
+        return runtime.load_text_encoder(self.store, tower)
 
     def finder(self, table: str, column: str) -> RowFinder:
         """A reader of the rows of `table` by the text in `column`."""

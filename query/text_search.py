@@ -115,7 +115,7 @@ def search_texts(
 
 def text_encoders(snapshot: Snapshot) -> list[str]:
     """Encoders with a text tower and vectors, by name."""
-    towers = snapshot.text_towers()
+    towers = snapshot.encoders.text_towers()
     return sorted(name for name in towers if vectors_table(name) in snapshot.pinned.versions)
 
 

@@ -84,7 +84,7 @@ def read_query_vectors(
     _map_features(snapshot, parsed, vectors, space)
     at_images = [at for at, one in enumerate(parsed) if one.data is not None]
     for start in range(0, len(at_images), BATCH):
-        images = _decode(parsed, at_images[start : start + BATCH], snapshot.profiles(space.encoder))
+        images = _decode(parsed, at_images[start : start + BATCH], snapshot.encoders.profiles(space.encoder))
         if images:
             batch = list(images)
             prompts = [parsed[at].prompt for at in batch]
@@ -185,7 +185,7 @@ def _map_features(
     usable = [at for at in features if parsed[at].error is None]
     if usable:
         raw = np.stack([features[at] for at in usable])
-        if parts := snapshot.parts(space.encoder):
+        if parts := snapshot.encoders.parts(space.encoder):
             raw = scale_parts(raw, parts)
         vectors[usable] = snapshot.pair(space.encoder, space.mapper).synth(raw)
 

@@ -94,10 +94,12 @@ def test_unknown_names_leave_nothing_behind(small):
 
 
 def test_what_an_encoder_does_with_profiles_is_known_without_its_network(small):
-    assert Session(small.store).snapshot().profiles("enc") == "ignore"  # vectors of an earlier version
+    assert (
+        Session(small.store).snapshot().encoders.profiles("enc") == "ignore"
+    )  # vectors of an earlier version
     how = Preprocessing(4, 4).to_json()
     small.store.upsert("encoders", [{"encoder": "enc", "dim": 16, "preprocessing": how}], update=True)
-    assert Session(small.store).snapshot().profiles("enc") == "srgb"
+    assert Session(small.store).snapshot().encoders.profiles("enc") == "srgb"
 
 
 def test_a_store_without_the_column_of_parts_has_no_composites(tmp_path):
@@ -106,8 +108,8 @@ def test_a_store_without_the_column_of_parts_has_no_composites(tmp_path):
     store.upsert("encoders", [{"encoder": "a", "dim": 2}])
     store.dataset("encoders").drop_columns(["parts"])
     snapshot = Session(store).snapshot()
-    assert snapshot.parts("a") == []
-    assert snapshot.profiles("a") == "ignore"
+    assert snapshot.encoders.parts("a") == []
+    assert snapshot.encoders.profiles("a") == "ignore"
 
 
 def test_the_newest_mapper_and_its_encoder_answer_when_none_is_named(small):

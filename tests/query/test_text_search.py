@@ -96,9 +96,9 @@ def test_a_variant_takes_the_text_tower_of_the_encoder_it_was_made_of(worded):
     }
     store.upsert("encoders", [variant])
     store.ensure_vectors("enc@int8", DIM)
-    assert Session(store).snapshot().text_towers() == {"enc": "enc", "enc@int8": "enc"}
+    assert Session(store).snapshot().encoders.text_towers() == {"enc": "enc", "enc@int8": "enc"}
     store.upsert("encoders", [variant | {"variant_of_sha256": "an older model"}], update=True)
-    assert Session(store).snapshot().text_towers() == {"enc": "enc"}
+    assert Session(store).snapshot().encoders.text_towers() == {"enc": "enc"}
 
 
 def row_of(store, encoder):
