@@ -3,6 +3,7 @@
 Pixels are in [-1, 1]; latents are scaled by the VAE's `scaling_factor`. Importing this loads torch.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,17 @@ from torch import Tensor
 from .diffusion_files import check_weights, find_variant
 
 CHANNELS_LAST = torch.channels_last
+OTHER_PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline")
+"""The classes that are loaded as what they are; everything else as StableDiffusionPipeline."""
+_NO_SAFETY: dict[str, Any] = {
+    "safety_checker": None,
+    "feature_extractor": None,
+    "requires_safety_checker": False,
+}
 
 
 def load_pipeline(folder: Path | str) -> Any:
-    """A StableDiffusionPipeline in float32 from local files, without progress bars or safety checker.
+    """A pipeline of diffusers in float32 from local files, without progress bars or safety checker.
 
     Raises DataError for a file of weights that is missing, cut, or a pointer of Git LFS.
     """
@@ -26,14 +34,11 @@ def load_pipeline(folder: Path | str) -> Any:
     silence_diffusers()
     import diffusers
 
-    pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
-        folder,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        local_files_only=True,
-        variant=find_variant(folder),
-    )
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    kind, without = diffusers.StableDiffusionPipeline, _NO_SAFETY
+    if index.get("_class_name") in OTHER_PIPELINES:
+        kind, without = getattr(diffusers, index["_class_name"]), {}
+    pipeline = kind.from_pretrained(folder, local_files_only=True, variant=find_variant(folder), **without)
     pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -65,13 +70,18 @@ def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
 def encode_latents(vae: Any, pixels: Tensor) -> Tensor:
     """(n, 3, H, W) pixels to (n, channels, h, w) latents: the mean of the VAE's posterior, scaled."""
     posterior = vae.encode(pixels.contiguous(memory_format=CHANNELS_LAST)).latent_dist
-    latents: Tensor = posterior.mode() * vae.config.scaling_factor
-    return latents
+    latents: Tensor = posterior.mode()
+    if vae.config.shift_factor is not None:
+        latents = latents - vae.config.shift_factor
+    return latents * vae.config.scaling_factor
 
 
 def decode_latents(vae: Any, latents: Tensor) -> Tensor:
     """(n, channels, h, w) latents to (n, H, W, 3) uint8 images on the CPU."""
-    unscaled = (latents / vae.config.scaling_factor).contiguous(memory_format=CHANNELS_LAST)
+    unscaled = latents / vae.config.scaling_factor
+    if vae.config.shift_factor is not None:
+        unscaled = unscaled + vae.config.shift_factor
+    unscaled = unscaled.contiguous(memory_format=CHANNELS_LAST)
     pixels = (vae.decode(unscaled, return_dict=False)[0] / 2 + 0.5).clamp(0, 1)
     images: Tensor = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu()
     return images

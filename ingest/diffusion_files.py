@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..store import DataError
 
-NETWORKS = ("text_encoder", "unet", "vae")
-"""The parts of a base that have weights."""
+NETWORKS = ("text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "unet", "vae")
+"""The parts of a base that have weights; each kind of base has some of them."""
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 DOWNLOAD_AGAIN = "download the file again"
@@ -33,7 +33,7 @@ def find_variant(folder: Path) -> str | None:
 
     That is the case where some part has no weights under the plain names.
     """
-    found = [_variants(folder / part) for part in NETWORKS]
+    found = [_variants(folder / part) for part in _networks(folder)]
     if all(None in variants for variants in found):
         return None
     known = sorted({name for variants in found for name in variants if name is not None})
@@ -42,10 +42,10 @@ def find_variant(folder: Path) -> str | None:
 
 def check_weights(folder: Path) -> None:
     """Raise DataError for a file of the base in `folder` that is no whole file, or a part without weights."""
-    for part in ("scheduler", "tokenizer", *NETWORKS):
+    for part in ("scheduler", "tokenizer", *_networks(folder)):
         for path in sorted((folder / part).iterdir()):
             check_file(path, path.as_posix())
-    for part in NETWORKS:
+    for part in _networks(folder):
         if not _variants(folder / part):
             names = ", ".join(sorted(path.name for path in (folder / part).iterdir())) or "nothing"
             raise DataError(
@@ -55,8 +55,9 @@ def check_weights(folder: Path) -> None:
 
 
 def weight_bytes(folder: Path) -> int:
-    """Size of the UNet's files of the base in `folder`: of the part that training and sampling run most."""
-    return sum(path.stat().st_size for path in (folder / "unet").iterdir() if path.is_file())
+    """Size of the files of the base's network in `folder`: of what training and sampling run most."""
+    network = next(part for part in ("transformer", "unet") if (folder / part).is_dir())
+    return sum(path.stat().st_size for path in (folder / network).iterdir() if path.is_file())
 
 
 def check_file(path: Path, name: str) -> None:
@@ -81,6 +82,11 @@ def check_file(path: Path, name: str) -> None:
             raise DataError(
                 f"{name} names {missing[0]}, which is not there", hint="download all parts of the weights"
             )
+
+
+def _networks(folder: Path) -> list[str]:
+    """The parts with weights that the base in `folder` has."""
+    return [part for part in NETWORKS if (folder / part).is_dir()]
 
 
 def _check_safetensors(path: Path, name: str, size: int) -> None:

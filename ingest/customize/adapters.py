@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...store import AttribaseError, InvalidInputError
-from .generator import LoadedGenerator
+from .kinds.loaded import LoadedGenerator
 from .weights import STORED, misfit_error
 
 ADAPTER = "attribase"

@@ -4,7 +4,8 @@ from typing import Any
 
 from ...store import InvalidInputError
 from ..world import WORLD_NAME
-from .base import base_kind, find_local, free_token, native_resolution
+from .base import find_local, free_token
+from .layout import base_kind, native_resolution
 from .methods import CustomizeConfig, find_method
 from .settings import AUGMENTATIONS, CATEGORY, Settings, TrainingConfig
 
@@ -23,7 +24,7 @@ def defaults_for(base: str, method: str = CustomizeConfig.method) -> Any:
     if base == WORLD_NAME:
         return found.config(base, **found.defaults["world"])
     folder = find_local(base)
-    if folder is None or not (folder / "unet" / "config.json").is_file():
+    if folder is None or not (folder / "model_index.json").is_file():
         return found.config(base, **found.defaults["sd"])
     kind = base_kind(folder)
     if kind not in found.defaults:

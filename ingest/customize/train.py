@@ -1,23 +1,20 @@
 """The customization of one model: its training set and the training loop, whatever the method trains.
 
-Views are encoded once and prompts tokenised once; a step draws views, prompts, times and noise from one
+Views are encoded once; a step draws views, prompts, times and noise from one
 seeded CPU generator, so the same seed gives the same weights on the same machine.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ...store import InvalidInputError
-from ..diffusion import CHANNELS_LAST, encode_latents, noisy_latents_and_target
 from ..specs import TOKEN, ModelSpec
 from .augment import View, make_views
-from .generator import LoadedGenerator
+from .kinds.loaded import LoadedGenerator, select
 from .methods import ParameterGroup, find_method
 from .settings import TrainingConfig
 
@@ -31,19 +28,21 @@ class TrainingSet:
     Attributes:
         latents: (views, channels, h, w) scaled latents.
         masks: (views, 1, h, w), 1 where the loss counts.
-        ids: (texts, length) token ids of every distinct prompt.
-        text: (views, prompts) the row of `ids` for a view and a prompt.
+        sizes: (views, 2) height and width of what a view was resized from.
+        texts: every distinct prompt.
+        text: (views, prompts) the number in `texts` for a view and a prompt.
         own_prompts: (views, n) the prompts of a view's exemplar, or None when prompts are cycled.
     """
 
     latents: Tensor
     masks: Tensor
-    ids: Tensor
+    sizes: Tensor
+    texts: Sequence[str]
     text: Tensor
     own_prompts: Tensor | None
 
     def draw_batch(self, size: int, step: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(size,) rows of `latents`, and (size,) rows of `ids` to go with them."""
+        """(size,) rows of `latents`, and (size,) numbers of `texts` to go with them."""
         views = torch.randint(len(self.latents), (size,), generator=rng)
         turn = torch.arange(size) + step * size
         if self.own_prompts is None:
@@ -76,7 +75,6 @@ def _optimise(
     config: TrainingConfig,
     rng: torch.Generator,
 ) -> None:
-    scheduler = _training_scheduler(generator)
     optimizer = torch.optim.AdamW(groups, fused=generator.device.type != "mps")
     accumulated = getattr(config, "accumulate", 1)  # batches a step, of methods with such a setting
     rates = [group["lr"] for group in groups]
@@ -87,48 +85,32 @@ def _optimise(
         optimizer.zero_grad(set_to_none=True)
         for turn in range(accumulated):
             batch = data.draw_batch(config.batch_size, step * accumulated + turn, rng)
-            loss = _loss(generator, scheduler, data, batch, rng) / accumulated
+            loss = _loss(generator, data, batch, rng) / accumulated
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.step(optimizer)
         scaler.update()
 
 
 def _loss(
-    generator: LoadedGenerator,
-    scheduler: Any,
-    data: TrainingSet,
-    batch: tuple[Tensor, Tensor],
-    rng: torch.Generator,
+    generator: LoadedGenerator, data: TrainingSet, batch: tuple[Tensor, Tensor], rng: torch.Generator
 ) -> Tensor:
-    """Mean squared error of the predicted noise, or velocity, over the unmasked latent cells."""
+    """Mean squared error of the predicted noise, velocity or flow over the unmasked latent cells."""
     views, texts = batch
     device = generator.device
     latents = data.latents[views]
     noise = torch.randn(latents.shape, generator=rng).to(device)
-    times = torch.randint(scheduler.config.num_train_timesteps, (len(views),), generator=rng).to(device)
-    noisy, target = noisy_latents_and_target(scheduler, latents.to(device), noise, times)
+    noised = generator.add_noise(latents.to(device), noise, rng)
     distinct, which = torch.unique(texts, return_inverse=True)
     with generator.autocast():
-        states = generator.encode_text(data.ids[distinct.to(device)])[which.to(device)]
-        noisy = noisy.contiguous(memory_format=CHANNELS_LAST)
-        predicted = generator.unet(noisy, times, states, return_dict=False)[0].float()
-    error = (predicted - target).square()
+        conditions = select(generator.conditions([data.texts[i] for i in distinct]), which)
+    conditions = generator.with_sizes(conditions, data.sizes[views])
+    predicted = generator.predict(noised.noisy, noised.times, conditions)
+    error = (predicted - noised.target).square()
+    if noised.weights is not None:
+        error = error * noised.weights
     mask = data.masks[views].to(device)
     each: Tensor = (error * mask).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3))
     return each.mean()
-
-
-def _training_scheduler(generator: LoadedGenerator) -> Any:
-    """The base's noise schedule. Raises InvalidInputError when it predicts neither noise nor velocity."""
-    from diffusers import DDPMScheduler
-
-    scheduler = DDPMScheduler.from_config(generator.scheduler_config)
-    kind = scheduler.config.prediction_type
-    if kind not in ("epsilon", "v_prediction"):
-        raise InvalidInputError(
-            f"the base predicts {kind!r}", hint="use a base that predicts epsilon or v_prediction"
-        )
-    return scheduler
 
 
 def _is_fp16(generator: LoadedGenerator) -> bool:
@@ -149,7 +131,8 @@ def _build_training_set(
     return TrainingSet(
         latents=latents,
         masks=_masks(views, config.resolution, latents.shape[-1]),
-        ids=generator.tokenize(list(number)),
+        sizes=torch.tensor([[min(images[view.exemplar].size)] * 2 for view in views]),
+        texts=list(number),
         text=torch.tensor([[number[text] for text in row] for row in rows]),
         own_prompts=torch.tensor([view.exemplar for view in views])[:, None] + rounds if paired else None,
     )
@@ -161,7 +144,7 @@ def _encode_views(generator: LoadedGenerator, views: Sequence[View]) -> Tensor:
     parts = []
     for start in range(0, len(views), ENCODE_BATCH):
         pixels = torch.stack([view.pixels for view in views[start : start + ENCODE_BATCH]])
-        parts.append(encode_latents(generator.vae, pixels.to(generator.device)).cpu())
+        parts.append(generator.encode(pixels).cpu())
     return torch.cat(parts).contiguous()
 
 

@@ -1,8 +1,9 @@
 """A customized model's weights: only what changed, as safetensors bytes, whole or low-rank.
 
-Keys are the UNet's own parameter names and `modifier_token`; a low-rank difference of a parameter is
-`<name>.up` (out, rank) and `<name>.down` (rank, in) instead. Stored in half precision, so a trained
-model and the same model loaded from the store differ; sampling always applies the stored weights.
+Keys are the UNet's own parameter names and `modifier_token`, in SDXL `modifier_token_2`, too: the embedding
+of V* in the second text encoder. A low-rank difference of a parameter is `<name>.up` (out, rank) and
+`<name>.down` (rank, in) instead. Stored in half precision, so a trained model and the same model loaded from
+the store differ; sampling always applies the stored weights.
 """
 
 import json
@@ -15,9 +16,10 @@ from safetensors.torch import save as safetensors_save
 from torch import Tensor
 
 from ...store import AttribaseError, DataError, InvalidInputError
-from .generator import LoadedGenerator
+from .kinds.loaded import LoadedGenerator
 
 TOKEN_KEY = "modifier_token"  # noqa: S105
+TOKEN_KEY_2 = "modifier_token_2"  # noqa: S105
 STORED = torch.float16
 UP, DOWN = ".up", ".down"
 
@@ -31,7 +33,7 @@ def extract(generator: LoadedGenerator, rank: int | None = None, *, token: bool 
     """
     trained = {name: parameter.detach().float().cpu() for name, parameter in generator.kv.items()}
     if token:
-        trained[TOKEN_KEY] = generator.token_row.float().cpu()
+        trained |= {key: row.float().cpu() for key, row in _token_rows(generator).items()}
     if not all(bool(torch.isfinite(tensor.to(STORED)).all()) for tensor in trained.values()):
         raise AttribaseError("training diverged: the weights are not finite", hint="lower the learning rates")
     before = {name: generator.original[name].cpu() for name in generator.kv}
@@ -40,7 +42,8 @@ def extract(generator: LoadedGenerator, rank: int | None = None, *, token: bool 
             "training changed no K or V projection",
             hint="raise the learning rate or the number of iterations",
         )
-    stored = {TOKEN_KEY: trained.pop(TOKEN_KEY).to(STORED)} if token else {}
+    keys = _token_rows(generator) if token else {}
+    stored = {key: trained.pop(key).to(STORED) for key in keys}
     for name, tensor in trained.items():
         stored |= (
             _factorise(name, tensor - before[name], rank)
@@ -58,7 +61,8 @@ def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor], *, token: b
     Raises InvalidInputError when they belong to another base.
     """
     stored_keys = {name: _stored_keys(name, weights) for name in generator.kv}
-    expected = {key for keys in stored_keys.values() for key in keys} | ({TOKEN_KEY} if token else set())
+    rows = _token_rows(generator) if token else {}
+    expected = {key for keys in stored_keys.values() for key in keys} | set(rows)
     if set(weights) != expected:
         odd = sorted(expected ^ set(weights))
         raise misfit_error(f"{len(odd)} tensors too many or too few, e.g. {odd[0]}")
@@ -67,8 +71,8 @@ def apply(generator: LoadedGenerator, weights: Mapping[str, Tensor], *, token: b
             tensors = [weights[key].to(generator.device, torch.float32) for key in keys]
             value = generator.original[name] + tensors[0] @ tensors[1] if len(keys) == 2 else tensors[0]
             _copy(name, generator.kv[name], value)
-        if token:
-            _copy(TOKEN_KEY, generator.token_row, weights[TOKEN_KEY].to(generator.device, torch.float32))
+        for key, row in rows.items():
+            _copy(key, row, weights[key].to(generator.device, torch.float32))
 
 
 def pack(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -102,6 +106,12 @@ def _factorise(name: str, difference: Tensor, rank: int) -> dict[str, Tensor]:
     root = values[:rank].sqrt()
     up, down = left[:, :rank] * root, root[:, None] * right[:rank]
     return {name + UP: up.to(STORED), name + DOWN: down.to(STORED)}
+
+
+def _token_rows(generator: LoadedGenerator) -> dict[str, Tensor]:
+    """The embedding of V* in each text encoder by its key: a view."""
+    keys = (TOKEN_KEY, TOKEN_KEY_2)
+    return {key: each.token_rows(1)[0] for key, each in zip(keys, generator.encoders, strict=False)}
 
 
 def _stored_keys(name: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:

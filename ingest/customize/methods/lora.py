@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...specs import ModelSpec
     from ..adapters import AdapterShape
-    from ..generator import LoadedGenerator
+    from ..kinds.loaded import LoadedGenerator
 
 TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "unet": {"kv": ("to_k", "to_v"), "kvqo": ("to_k", "to_out.0", "to_q", "to_v")},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...specs import ModelSpec
-    from ..generator import LoadedGenerator
+    from ..kinds.loaded import LoadedGenerator
 
 ParameterGroup: TypeAlias = dict[str, Any]
 """`params`, `lr` and `weight_decay` of an optimiser."""

@@ -1,6 +1,7 @@
 """Textual Inversion (arXiv:2208.01618): only the embedding of V* trains, as one vector or several.
 
-The stored file is the one that diffusers' `load_textual_inversion` reads: {V*'s name: (vectors, hidden)}.
+The stored file is the one that diffusers' `load_textual_inversion` reads: {V*'s name: (vectors, hidden)}. For
+SDXL it has one entry for each text encoder, `clip_l` and `clip_g`, which are loaded one after the other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...specs import ModelSpec
-    from ..generator import LoadedGenerator
+    from ..kinds.loaded import LoadedGenerator
+
+
+SINGLE_FILE_KEYS = ("clip_l", "clip_g")
+"""What files for SDXL call the vectors of the first and of the second text encoder."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,20 @@ class TextualInversion(Method):
             yield [{"params": vectors, "lr": config.lr, "weight_decay": 0.0}]
 
     def extract(self, generator: LoadedGenerator, config: TextualInversionConfig) -> dict[str, Tensor]:
-        """(vectors, hidden) by the name of V*. Raises AttribaseError when training diverged."""
+        """(vectors, hidden) by the name of V*, or by SINGLE_FILE_KEYS where there are two text encoders.
+
+        Raises AttribaseError when training diverged.
+        """
         from ..weights import STORED
 
-        vectors = generator.token_rows(config.vectors).float().cpu().to(STORED)
-        if not bool(vectors.isfinite().all()):
+        encoders = generator.encoders
+        keys = (config.modifier_token,) if len(encoders) == 1 else SINGLE_FILE_KEYS
+        rows = [encoder.token_rows(config.vectors).float().cpu().to(STORED) for encoder in encoders]
+        if not all(bool(vectors.isfinite().all()) for vectors in rows):
             raise AttribaseError(
                 "training diverged: the embedding is not finite", hint="lower the learning rate"
             )
-        return {config.modifier_token: vectors.contiguous()}
+        return {key: vectors.contiguous() for key, vectors in zip(keys, rows, strict=True)}
 
     def apply(
         self, generator: LoadedGenerator, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
@@ -114,16 +124,22 @@ class TextualInversion(Method):
 
         del metadata
         generator.reset()
-        found = list(tensors.values())
-        hidden = generator.embedding.embedding_dim
-        if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != hidden:
+        encoders = generator.encoders
+        keys = SINGLE_FILE_KEYS if len(encoders) > 1 else tuple(tensors)
+        found = [tensors[key] for key in keys if key in tensors]
+        hidden = [encoder.embedding.embedding_dim for encoder in encoders]
+        if [each.shape[1:] for each in found] != [(width,) for width in hidden] or len(
+            {len(each) for each in found}
+        ) != 1:
+            needed = " and ".join(f"one of (vectors, {width})" for width in hidden)
             raise InvalidInputError(
-                f"the embedding of V* does not fit this base: one of (vectors, {hidden}) is needed",
+                f"the embedding of V* does not fit this base: {needed} is needed",
                 hint="name the base that the model was customized from",
             )
         generator.add_vectors(len(found[0]))
         with torch.no_grad():
-            generator.token_rows(len(found[0])).copy_(found[0])
+            for encoder, vectors in zip(encoders, found, strict=True):
+                encoder.token_rows(len(vectors)).copy_(vectors)
         generator.placeholder = self.placeholder({"vectors": len(found[0])}, generator.token)
 
 

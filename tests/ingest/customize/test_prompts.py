@@ -4,8 +4,9 @@ import json
 
 import pytest
 from attribase.ingest.customize import CustomizeConfig, customize
-from attribase.ingest.customize.base import BaseGenerator, check_base, free_token, native_resolution
+from attribase.ingest.customize.base import BaseGenerator, check_base, free_token
 from attribase.ingest.customize.config import defaults_for
+from attribase.ingest.customize.layout import native_resolution
 from attribase.ingest.customize.prompts import check_prompts
 from attribase.ingest.sample import SampleConfig, sample, sample_defaults_for
 from attribase.ingest.specs import SampleSpec
