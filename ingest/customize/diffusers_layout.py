@@ -2,6 +2,7 @@
 
     DIR/pytorch_custom_diffusion_weights.pt   {"...attn2.processor.to_k_custom_diffusion.weight": tensor, ...}
     DIR/<new1>.bin                            {"<new1>": tensor (hidden,)}
+    DIR/<new1>_2.bin                          the same of the second text encoder, in SDXL
 
 Self-attention has empty entries in the first, which diffusers needs to build its processors. A
 projection's bias, which Stable Diffusion does not have and diffusers cannot load, is stored as
@@ -23,6 +24,7 @@ WEIGHTS_NAMES = tuple("pytorch_custom_diffusion_weights" + end for end in (".pt"
 STORED_FILES = {
     "textual-inversion": "learned_embeds.safetensors",
     "lora": "pytorch_lora_weights.safetensors",
+    "dreambooth-lora": "pytorch_lora_weights.safetensors",
 }
 """The methods whose stored file is diffusers' own, and what diffusers calls it."""
 ADDED = "_custom_diffusion"
@@ -32,14 +34,15 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     """Write a stored model as these two files; low-rank differences are multiplied out with the base.
 
     One of method 'captioned' has no V* and so no second file. Of the methods in `STORED_FILES` the file is as
-    it is stored: for `load_textual_inversion` and `load_lora_weights`.
+    it is stored: for `load_textual_inversion` and `load_lora_weights`. Of 'dreambooth' the folder `unet` is
+    the whole network, for `UNet2DConditionModel.from_pretrained`.
 
     Raises NotFoundError for an unknown model, InvalidInputError for one without weights.
     """
     import torch
 
     from .generator import load_generator
-    from .weights import TOKEN_KEY, unpack
+    from .weights import TOKEN_KEY, TOKEN_KEY_2, unpack
 
     row = _read_model(store, model_id)
     if row["method"] in STORED_FILES:
@@ -49,6 +52,9 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     folder = Path(BaseGenerator.find(row["base_model"]).folder)
     generator = load_generator(folder, token or free_token(folder))
     find_method(row["method"]).apply(generator, tensors, metadata)
+    if row["method"] == "dreambooth":
+        generator.network.save_pretrained(Path(out_dir) / generator.network_name)
+        return sorted((Path(out_dir) / generator.network_name).iterdir())
     if set(whole) != set(generator.kv):
         whole = {name: parameter.detach() for name, parameter in generator.kv.items()}
     state: dict[str, Any] = {_diffusers_name(name): tensor.float() for name, tensor in whole.items()}
@@ -56,8 +62,9 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     made = Path(out_dir)
     made.mkdir(parents=True, exist_ok=True)
     contents = {made / WEIGHTS_NAMES[0]: state}
-    if TOKEN_KEY in tensors:
-        contents[made / f"{token}.bin"] = {token: tensors[TOKEN_KEY].float()}
+    for key, end in ((TOKEN_KEY, ""), (TOKEN_KEY_2, "_2")):
+        if key in tensors:
+            contents[made / f"{token}{end}.bin"] = {token: tensors[key].float()}
     for file, content in contents.items():
         torch.save(content, file)
     return list(contents)
@@ -72,7 +79,7 @@ def import_diffusers_layout(
     InvalidInputError when they do not fit the base.
     """
     from .generator import load_generator
-    from .weights import TOKEN_KEY, apply, pack
+    from .weights import TOKEN_KEY, TOKEN_KEY_2, apply, pack
 
     folder, token = Path(in_dir), config.modifier_token
     state = read_tensor_file(_first_file(folder, WEIGHTS_NAMES)).tensors
@@ -84,6 +91,9 @@ def import_diffusers_layout(
     weights = {unet_name(name): tensor.contiguous() for name, tensor in state.items() if ADDED in name}
     weights[TOKEN_KEY] = embeddings[token].reshape(-1).contiguous()
     base = BaseGenerator.find(config.base)
+    if base.kind == "sdxl":
+        second = _load_tensors(_first_file(folder, (f"{token}_2.bin", f"{token}_2.safetensors")))
+        weights[TOKEN_KEY_2] = second[token].reshape(-1).contiguous()
     generator = load_generator(Path(base.folder), token)
     apply(generator, weights)
     if all((generator.kv[name] == generator.original[name]).all() for name in generator.kv):

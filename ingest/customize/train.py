@@ -16,6 +16,7 @@ from ..specs import TOKEN, ModelSpec
 from .augment import View, make_views
 from .kinds.loaded import LoadedGenerator, select
 from .methods import ParameterGroup, find_method
+from .prior import draw_prior
 from .settings import TrainingConfig
 
 ENCODE_BATCH = 8
@@ -64,14 +65,18 @@ def train(
     method.place_token(generator, config)
     rng = torch.Generator().manual_seed(spec.seed)
     data = _build_training_set(generator, spec, images, config)
+    sets = [(data, 1.0)]
+    if prior := draw_prior(generator, spec, config):
+        latents, texts = prior
+        sets.append((_prior_set(latents, texts, config), config.prior_weight))  # type: ignore[attr-defined]
     with method.training(generator, spec, config) as groups:
-        _optimise(generator, groups, data, config, rng)
+        _optimise(generator, groups, sets, config, rng)
 
 
 def _optimise(
     generator: LoadedGenerator,
     groups: list[ParameterGroup],
-    data: TrainingSet,
+    sets: Sequence[tuple[TrainingSet, float]],
     config: TrainingConfig,
     rng: torch.Generator,
 ) -> None:
@@ -84,9 +89,10 @@ def _optimise(
             group["lr"] = rate * min(1.0, (step + 1) / (config.warmup + 1))
         optimizer.zero_grad(set_to_none=True)
         for turn in range(accumulated):
-            batch = data.draw_batch(config.batch_size, step * accumulated + turn, rng)
-            loss = _loss(generator, data, batch, rng) / accumulated
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            for data, share in sets:
+                batch = data.draw_batch(config.batch_size, step * accumulated + turn, rng)
+                loss = _loss(generator, data, batch, rng) * share / accumulated
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.step(optimizer)
         scaler.update()
 
@@ -135,6 +141,19 @@ def _build_training_set(
         texts=list(number),
         text=torch.tensor([[number[text] for text in row] for row in rows]),
         own_prompts=torch.tensor([view.exemplar for view in views])[:, None] + rounds if paired else None,
+    )
+
+
+def _prior_set(latents: Tensor, texts: Sequence[str], config: TrainingConfig) -> TrainingSet:
+    """Pictures that the base drew, each with the text that it was drawn for."""
+    count = len(latents)
+    return TrainingSet(
+        latents=latents,
+        masks=torch.ones(count, 1, *latents.shape[-2:]),
+        sizes=torch.full((count, 2), config.resolution),
+        texts=texts,
+        text=(torch.arange(count) % len(texts))[:, None],
+        own_prompts=None,
     )
 
 

@@ -69,6 +69,7 @@ class LoadedGenerator(ABC):
         token: V* as the tokenizers name it.
         placeholder: what `V*` becomes in prompts: the token, or what a method puts in its place.
         undo: what puts back what a method changed besides `kv`.
+        cache: what is computed from the base once, for all models of it.
     """
 
     vae: Any
@@ -79,6 +80,7 @@ class LoadedGenerator(ABC):
     original: dict[str, Tensor] = field(default_factory=dict)
     placeholder: str = ""
     undo: ExitStack = field(default_factory=ExitStack)
+    cache: dict[Any, Any] = field(default_factory=dict)
 
     network_name: ClassVar[str]
     """What diffusers' pipelines and files call the network."""

@@ -6,12 +6,23 @@ from types import MappingProxyType
 from ....store import InvalidInputError
 from .captioned import Captioned, CaptionedConfig
 from .custom_diffusion import CustomDiffusion, CustomizeConfig
+from .dreambooth import Dreambooth, DreamboothConfig, DreamboothLora, DreamboothLoraConfig
 from .lora import Lora, LoraConfig
 from .method import Method, ParameterGroup
 from .textual_inversion import TextualInversion, TextualInversionConfig
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (CustomDiffusion(), TextualInversion(), Captioned(), Lora())}
+    {
+        method.name: method
+        for method in (
+            CustomDiffusion(),
+            TextualInversion(),
+            Lora(),
+            DreamboothLora(),
+            Dreambooth(),
+            Captioned(),
+        )
+    }
 )
 """Every method by its name."""
 
@@ -19,6 +30,8 @@ __all__ = [
     "METHODS",
     "CaptionedConfig",
     "CustomizeConfig",
+    "DreamboothConfig",
+    "DreamboothLoraConfig",
     "LoraConfig",
     "Method",
     "ParameterGroup",

@@ -65,6 +65,7 @@ class Captioned(Method):
             "iterations_per_image": 4,
         },
         "sd": {},
+        "sdxl": {},
     }
 
     def settings_for(self, spec: ModelSpec, config: CaptionedConfig) -> CaptionedConfig:

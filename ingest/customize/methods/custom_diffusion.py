@@ -73,7 +73,7 @@ class CustomDiffusion(Method):
 
     name = "custom-diffusion"
     config = CustomizeConfig
-    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"world": _WORLD, "sd": {}}
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"world": _WORLD, "sd": {}, "sdxl": {}}
     learns_token = True
 
     @contextmanager

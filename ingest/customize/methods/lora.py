@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ....store import InvalidInputError
 from ..settings import TrainingConfig
 from .method import Method, ParameterGroup
+from .word_settings import WordConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class LoraConfig(TrainingConfig):
+class LoraConfig(WordConfig):
     """Settings of `lora`: `lr` is that of the layers.
 
     Attributes:
@@ -36,45 +36,30 @@ class LoraConfig(TrainingConfig):
         alpha: the product is scaled by alpha / rank; None is the rank.
         dora: whether each layer trains magnitudes, too (arXiv:2402.09353).
         targets: 'kvqo', the projections K, V, Q and out of all attention, or 'kv', K and V alone.
-        word: what `V*` becomes in prompts: words of the base, whose embeddings stay.
-        accumulate: batches whose gradients make a step.
 
     Raises InvalidInputError for a setting that cannot work.
     """
 
-    iterations: int = 500
-    lr: float = 1e-4
-    batch_size: int = 1
-    augment: str = "none"
     rank: int = 4
     alpha: float | None = None
     dora: bool = False
     targets: str = "kvqo"
-    word: str = "sks"
-    accumulate: int = 1
 
     method: ClassVar[str] = "lora"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require_counts("rank", "accumulate")
+        self._require_counts("rank")
         if self.alpha is not None:
             self._require_positive("alpha")
         self._require_choice("targets", ("kvqo", "kv"))
-        if not isinstance(self.word, str) or not self.word.strip():
-            raise InvalidInputError(f"word is {self.word!r}", hint="use a rare word of the base, such as sks")
-
-    @property
-    def token(self) -> str:
-        """The word that `V*` becomes."""
-        return self.word
 
 
 class Lora(Method):
     """Layers of low rank, on prompts with a word for V* or on captions.
 
-    Defaults for Stable Diffusion: rank, layers, rate, steps and batch of the README of diffusers'
-    `dreambooth` example, section LoRA.
+    Defaults: rank, layers, rate, steps and batch of the READMEs of diffusers' `dreambooth` example, section
+    LoRA, for each kind of base.
     """
 
     name = "lora"
@@ -91,6 +76,7 @@ class Lora(Method):
             "word": "q",
         },
         "sd": {},
+        "sdxl": {"accumulate": 4},
     }
 
     @contextmanager

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ...specs import ModelSpec
     from ..kinds.loaded import LoadedGenerator
 
+ABOUT = "attribase"
+"""The entry of the metadata that is ours."""
+
 ParameterGroup: TypeAlias = dict[str, Any]
 """`params`, `lr` and `weight_decay` of an optimiser."""
 
@@ -85,4 +88,13 @@ class Method(ABC):
         """
         del tensors
         about = {"modifier_token": config.token, "base_id": base_id}
-        return {"attribase": json.dumps(about, sort_keys=True)}
+        return {ABOUT: json.dumps(about, sort_keys=True)}
+
+
+def stored_about(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What `Method.metadata` wrote; empty where there is none."""
+    try:
+        found = json.loads(metadata.get(ABOUT, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -78,6 +78,7 @@ class TextualInversion(Method):
             "warmup": 10,
         },
         "sd": {},
+        "sdxl": {},
     }
     learns_token = True
 

@@ -17,7 +17,7 @@ def image():
 
 
 def _state(generator):
-    parts = {"unet": generator.unet, "text": generator.text_encoder, "vae": generator.vae}
+    parts = {**generator.adaptable, "vae": generator.vae}
     return {
         (part, name): value.clone()
         for part, module in parts.items()

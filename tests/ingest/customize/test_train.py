@@ -67,7 +67,7 @@ def test_a_step_follows_the_mean_gradient_of_its_batches(generator, image, make_
     weight, slopes = torch.nn.Parameter(torch.zeros(1)), iter((3.0, -1.0))
     monkeypatch.setattr(training, "_loss", lambda *_: (weight * next(slopes)).sum())
     groups = [{"params": [weight], "lr": config.lr, "weight_decay": 0.0}]
-    training._optimise(generator, groups, data, config, torch.Generator())
+    training._optimise(generator, groups, [(data, 1.0)], config, torch.Generator())
     assert weight.item() == pytest.approx(-0.5)
     assert weight.grad.item() == 1
 
