@@ -5,6 +5,7 @@ Pixels are in [-1, 1]; latents are scaled by the VAE's `scaling_factor`. Importi
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ _NO_SAFETY: dict[str, Any] = {
 }
 
 
-def load_pipeline(folder: Path | str) -> Any:
-    """A pipeline of diffusers in float32 from local files, without progress bars or safety checker.
+def load_pipeline(folder: Path | str, dtype: torch.dtype = torch.float32) -> Any:
+    """A pipeline of diffusers in `dtype` from local files, without progress bars or safety checker.
 
     Raises DataError for a file of weights that is missing, cut, or a pointer of Git LFS.
     """
@@ -38,8 +39,15 @@ def load_pipeline(folder: Path | str) -> Any:
     kind, without = diffusers.StableDiffusionPipeline, _NO_SAFETY
     if index.get("_class_name") in OTHER_PIPELINES:
         kind, without = getattr(diffusers, index["_class_name"]), {}
-    pipeline = kind.from_pretrained(folder, local_files_only=True, variant=find_variant(folder), **without)
-    pipeline.to(torch.float32)
+    half = {} if dtype == torch.float32 else {"torch_dtype": dtype}
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # newer diffusers call it `dtype`, older do not know that
+        pipeline = kind.from_pretrained(
+            folder, local_files_only=True, variant=find_variant(folder), **half, **without
+        )
+    pipeline.to(dtype)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -46,6 +46,7 @@ def add_layers(generator: LoadedGenerator, shape: AdapterShape, seed: int) -> li
 
     Raises InvalidInputError where the network has no layer of such a name.
     """
+    from diffusers.training_utils import cast_training_params
     from peft import LoraConfig
 
     settings = LoraConfig(
@@ -66,6 +67,7 @@ def add_layers(generator: LoadedGenerator, shape: AdapterShape, seed: int) -> li
             hint="docs/methods.md has the layers",
         ) from error
     generator.undo.callback(network.unload_lora)
+    cast_training_params(network)  # to float32, where the network is in half precision
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 

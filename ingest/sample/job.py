@@ -14,7 +14,7 @@ from ..customize.settings import TrainingConfig
 from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec, SampleSpec
 from ..workers import WorkerTask, run_tasks
-from .config import SampleConfig
+from .config import SampleConfig, check_sampler
 
 STAGE = "sample"
 
@@ -68,6 +68,7 @@ def sample(
     if not missing:
         return
     check_base(base, config.resolution)
+    check_sampler(config, base.kind)
     token = free_token(Path(base.folder))  # any name works: the embedding comes with each model's weights
     _check_prompts(store, {model: models[model] for model in missing}, base, token)
     done = len(ids) - sum(len(samples) for samples in missing.values())

@@ -92,6 +92,12 @@ def make_pipeline():
 
 
 @pytest.fixture(scope="session")
+def tiny_tokenizers():
+    """Makes two tokenizers of CLIP."""
+    return lambda: (tiny_tokenizer(), tiny_tokenizer())
+
+
+@pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory):
     """The folder of a tiny pipeline that predicts epsilon."""
     folder = tmp_path_factory.mktemp("tiny") / "base"

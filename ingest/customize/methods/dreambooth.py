@@ -44,7 +44,13 @@ class DreamboothLoraConfig(LoraConfig, PriorConfig):
     method: ClassVar[str] = "dreambooth-lora"
 
 
-_WORLD_PRIOR: Mapping[str, Any] = {"prior_steps": 14, "prior_guidance": 3.0}
+_PRIOR: Mapping[str, Mapping[str, Any]] = {
+    "world": {"prior_steps": 14, "prior_guidance": 3.0},
+    "sdxl": {"prior_guidance": 5.0},
+    "sd3": {"prior_steps": 28, "prior_guidance": 7.0},
+    "flux": {"prior_steps": 28, "prior_guidance": 3.5},
+}
+"""How the pipelines of diffusers draw by default; the embedded world as its samples are drawn."""
 
 
 class Dreambooth(Method):
@@ -66,10 +72,10 @@ class Dreambooth(Method):
             "resolution": 64,
             "warmup": 10,
             "word": "q",
-            **_WORLD_PRIOR,
+            **_PRIOR["world"],
         },
         "sd": {},
-        "sdxl": {},
+        "sdxl": _PRIOR["sdxl"],
     }
 
     @contextmanager
@@ -107,6 +113,5 @@ class DreamboothLora(Lora):
     name = "dreambooth-lora"
     config = DreamboothLoraConfig
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        kind: {**settings, **(_WORLD_PRIOR if kind == "world" else {})}
-        for kind, settings in Lora.defaults.items()
+        kind: {**settings, **_PRIOR.get(kind, {})} for kind, settings in Lora.defaults.items()
     }

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "unet": {"kv": ("to_k", "to_v"), "kvqo": ("to_k", "to_out.0", "to_q", "to_v")},
+    "transformer": {
+        "kv": ("attn.add_k_proj", "attn.add_v_proj", "attn.to_k", "attn.to_v"),
+        "kvqo": (
+            *("attn.add_k_proj", "attn.add_q_proj", "attn.add_v_proj", "attn.to_add_out"),
+            *("attn.to_k", "attn.to_out.0", "attn.to_q", "attn.to_v"),
+        ),
+    },
 }
 """Ends of the names of the layers by the network and the setting `targets`, from diffusers' examples."""
 
@@ -77,6 +84,8 @@ class Lora(Method):
         },
         "sd": {},
         "sdxl": {"accumulate": 4},
+        "sd3": {"accumulate": 4, "lr": 4e-4},
+        "flux": {"accumulate": 4},
     }
 
     @contextmanager

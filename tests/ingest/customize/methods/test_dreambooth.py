@@ -1,4 +1,4 @@
-"""DreamBooth: the UNet changes and nothing else, and base and stored difference give the network of samples."""
+"""DreamBooth: the UNet alone changes, and base and stored difference give the network of samples."""
 
 import pytest
 import torch
