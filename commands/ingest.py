@@ -22,7 +22,14 @@ plan_option = click.option(
 )
 
 
-METHODS = ("custom-diffusion", "textual-inversion", "lora", "captioned")
+METHODS = (
+    "custom-diffusion",
+    "textual-inversion",
+    "lora",
+    "dreambooth-lora",
+    "dreambooth",
+    "captioned",
+)
 """Those of `ingest.customize.METHODS`, named here so that `--help` loads nothing."""
 
 method_option = click.option(
@@ -73,7 +80,7 @@ def ingest() -> None:
 @click.option(
     "--rank",
     type=click.IntRange(1),
-    help="Store K and V as a difference of this rank instead of whole.",
+    help="Of LoRA's layers; of other methods, store K and V as a difference of this rank.",
 )
 @click.option("--resolution", type=click.IntRange(1), help="Pixels a side; by default the base's own.")
 @click.option(

@@ -81,7 +81,8 @@ def encode_latents(vae: Any, pixels: Tensor) -> Tensor:
     latents: Tensor = posterior.mode()
     if vae.config.shift_factor is not None:
         latents = latents - vae.config.shift_factor
-    return latents * vae.config.scaling_factor
+    scaled: Tensor = latents * vae.config.scaling_factor
+    return scaled
 
 
 def decode_latents(vae: Any, latents: Tensor) -> Tensor:

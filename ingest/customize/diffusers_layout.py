@@ -58,7 +58,7 @@ def export_diffusers_layout(store: Store, model_id: str, out_dir: str | Path) ->
     if set(whole) != set(generator.kv):
         whole = {name: parameter.detach() for name, parameter in generator.kv.items()}
     state: dict[str, Any] = {_diffusers_name(name): tensor.float() for name, tensor in whole.items()}
-    state |= {name: {} for name in generator.unet.attn_processors if ".attn1." in name}
+    state |= {name: {} for name in generator.network.attn_processors if ".attn1." in name}
     made = Path(out_dir)
     made.mkdir(parents=True, exist_ok=True)
     contents = {made / WEIGHTS_NAMES[0]: state}
@@ -92,7 +92,7 @@ def import_diffusers_layout(
     weights[TOKEN_KEY] = embeddings[token].reshape(-1).contiguous()
     base = BaseGenerator.find(config.base)
     if base.kind == "sdxl":
-        second = _load_tensors(_first_file(folder, (f"{token}_2.bin", f"{token}_2.safetensors")))
+        second = read_tensor_file(_first_file(folder, (f"{token}_2.bin", f"{token}_2.safetensors"))).tensors
         weights[TOKEN_KEY_2] = second[token].reshape(-1).contiguous()
     generator = load_generator(Path(base.folder), token)
     apply(generator, weights)

@@ -93,7 +93,7 @@ class BaseShapes:
 
     def _check_projections(self, file: ModelFile) -> None:
         """K and V of every cross-attention, whole or as a product, and nothing else."""
-        from ..customize.generator import KV
+        from ..customize.kinds.stable_diffusion import KV
         from ..customize.weights import DOWN, TOKEN_KEY, UP
 
         tensors = dict(file.tensors)

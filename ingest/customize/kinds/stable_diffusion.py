@@ -104,7 +104,8 @@ class StableDiffusion(LoadedGenerator):
                 without, with_text = predicted.chunk(2)
                 predicted = without + guidance * (with_text - without)
             latents = scheduler.step(predicted, time, latents, return_dict=False)[0]
-        return latents
+        drawn: Tensor = latents
+        return drawn
 
     def _training_scheduler(self) -> Any:
         """The base's noise schedule. Raises InvalidInputError when it predicts neither noise nor velocity."""
