@@ -4,7 +4,8 @@ Views are encoded once; a step draws views, prompts, times and noise from one
 seeded CPU generator, so the same seed gives the same weights on the same machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ from .prior import draw_prior
 from .settings import TrainingConfig
 
 ENCODE_BATCH = 8
+LARGE_NETWORK = 1_000_000_000
+"""Parameters of a network whose activations are not all kept on a GPU."""
+LARGE_TRAINED = 500_000_000
+"""The same of what trains, which Adam needs twice as much memory for again."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,29 @@ def train(
     if prior := draw_prior(generator, spec, config):
         latents, texts = prior
         sets.append((_prior_set(latents, texts, config), config.prior_weight))  # type: ignore[attr-defined]
-    with method.training(generator, spec, config) as groups:
+    with method.training(generator, spec, config) as groups, _checkpointing(generator, groups):
         _optimise(generator, groups, sets, config, rng)
+
+
+def must_save_memory(device: str, size: int, trained: int) -> bool:
+    """Whether training `trained` of a network's `size` parameters needs gradient checkpointing."""
+    return device == "cuda" and (size > LARGE_NETWORK or trained > LARGE_TRAINED)
+
+
+@contextmanager
+def _checkpointing(generator: LoadedGenerator, groups: list[ParameterGroup]) -> Iterator[None]:
+    """Where `must_save_memory`, blocks are computed again for their gradients instead of kept."""
+    network = generator.network
+    size = sum(parameter.numel() for parameter in network.parameters())
+    trained = sum(parameter.numel() for group in groups for parameter in group["params"])
+    if not must_save_memory(generator.device.type, size, trained):
+        yield
+        return
+    network.enable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        network.disable_gradient_checkpointing()
 
 
 def _optimise(

@@ -4,7 +4,7 @@ from attribase.ingest.customize import train as training
 from attribase.ingest.customize import weights as stored
 from attribase.ingest.customize.augment import SHIFTS
 from attribase.ingest.customize.generator import load_generator, prepare_generator
-from attribase.ingest.customize.methods import LoraConfig
+from attribase.ingest.customize.methods import METHODS, LoraConfig
 
 TOKEN = "<new1>"
 
@@ -112,3 +112,31 @@ def test_projections_with_biases_train_too(make_pipeline, image, make_spec, conf
     for name, value in generator.kv.items():
         if not name.endswith("to_k.bias"):  # softmax ignores what every key shares: no gradient but noise
             assert not torch.equal(value, generator.original[name])
+
+
+@pytest.mark.parametrize(
+    ("device", "size", "trained", "saves"),
+    [
+        ("cpu", 12e9, 12e9, False),
+        ("cuda", 0.86e9, 2e7, False),  # K and V of Stable Diffusion 1.x
+        ("cuda", 0.86e9, 0.86e9, True),  # all of it
+        ("cuda", 2.6e9, 6e6, True),  # LoRA on SDXL
+    ],
+)
+def test_large_networks_and_whole_ones_save_memory(device, size, trained, saves):
+    assert training.must_save_memory(device, int(size), int(trained)) is saves
+
+
+@pytest.mark.parametrize(("method", "kind"), [("dreambooth", "sd"), ("lora", "sd3"), ("lora", "flux")])
+def test_saving_memory_changes_no_gradient(image, make_spec, kind_bases, monkeypatch, method, kind):
+    found, settings = [], {"iterations": 2, "lr": 1e-2, "batch_size": 1, "resolution": 8}
+    for saves in (False, True):
+        monkeypatch.setattr(training, "must_save_memory", lambda *_, saves=saves: saves)
+        generator = load_generator(kind_bases(kind), TOKEN)
+        config = METHODS[method].config(str(kind_bases(kind)), **settings)
+        training.train(generator, make_spec(method=method), [image], config)
+        found.append(METHODS[method].extract(generator, config))
+        assert not generator.network.is_gradient_checkpointing
+    assert found[0].keys() == found[1].keys()
+    for name in found[0].keys() - {"sha256"}:
+        assert torch.allclose(found[0][name].float(), found[1][name].float(), atol=1e-3)
