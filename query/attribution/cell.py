@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .markup import render
-from .state import NO_CLEAR_SOURCE, STATES
+from .state import STATES, UNSOURCED
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def answer_cell(answer: Mapping[str, Any], pictures: AnswerPictures | None) -> s
         side=SIDE,
         owners=OWNERS,
         states=STATES,
-        unclear=NO_CLEAR_SOURCE,
+        unsourced=UNSOURCED,
         words=WORDS,
     )

@@ -25,7 +25,7 @@ def render(template: str, **values: Any) -> str:
     templates = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    templates.filters |= {"percent": percent, "sentence": sentence}
+    templates.filters |= {"percent": percent, "sentence": sentence, "after_colon": after_colon}
     return templates.get_template(template).render(**values)
 
 
@@ -34,6 +34,11 @@ def percent(share: float) -> str:
     if share >= 0.0995:
         return f"{100 * share:.0f}%"
     return f"{100 * share:.1f}%" if share >= 0.0005 else "under 0.1%" if share > 0 else "0%"
+
+
+def after_colon(text: str) -> str:
+    """What a line says after the name of its state: `none of these: up to 3%` becomes `up to 3%`."""
+    return text.partition(": ")[2]
 
 
 def sentence(text: str) -> str:

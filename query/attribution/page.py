@@ -11,7 +11,7 @@ from .abstention import verdict
 from .answer import Answer, FailedQuestion, Result
 from .markup import data_uri, read_images, render
 from .provenance import LIMITS
-from .state import NO_CLEAR_SOURCE, STATES
+from .state import STATES, UNSOURCED
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def answer_page(
         ruler=RULER,
         limits=LIMITS,
         states=STATES,
-        unclear=NO_CLEAR_SOURCE,
+        unsourced=UNSOURCED,
         words=WORDS,
     )
 

@@ -22,6 +22,9 @@ STATES = {
 }
 """Every state of an answer, and what it means."""
 
+UNSOURCED = {NO_CLEAR_SOURCE: "No clear source", NONE: "None of these"}
+"""The states of answers that name no source, with the words that lead such an answer; shares come last."""
+
 ONE_COLOUR = 8
 """Levels, of 256, between the darkest and the lightest pixel of a picture that shows nothing but a colour."""
 

@@ -3,7 +3,10 @@
 import { count, el, figures, percent, plural } from "./dom.js";
 import { meaningLink, stateSentence, word } from "./words.js";
 
-const UNCLEAR = "no clear source";
+const NONE = "none";
+
+/** The states of answers that name no source, and what leads such an answer; its shares come last. */
+const UNSOURCED = { "no clear source": "No clear source.", [NONE]: "None of these." };
 
 /** The parts of the summary; what kind of answer it is comes first. */
 export function summary({ answer, seconds }) {
@@ -26,12 +29,13 @@ export function summary({ answer, seconds }) {
         `The ${plural(listed, "image")} below are the most similar. How much each contributed is not known: `,
         "these features are not calibrated.",
       ];
+  const unsourced = answer.state in UNSOURCED;
+  const shares = [el(unsourced ? "p" : "h2", { class: "lead-line" }, lead), calibrated && shareBar(answer)];
   return [
-    answer.state === UNCLEAR && banner(answer),
-    el(answer.state === UNCLEAR ? "p" : "h2", { class: "lead-line" }, lead),
-    calibrated && shareBar(answer),
+    ...(unsourced ? [banner(answer)] : shares),
     answer.evidence && evidence(answer.evidence),
     ...verdict(answer),
+    ...(unsourced ? shares : []),
     el("p", { class: "state" }, badge(answer), " ", completeness(answer)),
     ...answer.notes.map((note) => el("p", { class: "soft" }, note)),
     el("p", { class: "soft" }, details(answer, seconds)),
@@ -40,9 +44,11 @@ export function summary({ answer, seconds }) {
 }
 
 /** What leads an answer that names no source. */
-function banner({ state, state_text: text }) {
-  const why = text?.startsWith(`${state}: `) ? ` ${sentence(text.slice(state.length + 2))}` : "";
-  return el("div", { class: "banner" }, el("h2", {}, sentence(state)), el("p", {}, stateSentence(state), why));
+function banner(answer) {
+  const { state, state_text: text } = answer;
+  const reason = text?.split(": ").slice(1).join(": ");
+  const why = state === NONE ? likely(answer) : reason ? [sentence(reason)] : [];
+  return el("div", { class: "banner" }, el("h2", {}, UNSOURCED[state]), el("p", {}, stateSentence(state), " ", why));
 }
 
 /** How often such answers were right; the words for it are explained. */
@@ -57,29 +63,29 @@ function evidence({ line, strength }) {
 const sentence = (line) => `${line[0].toUpperCase()}${line.slice(1)}.`;
 
 /** Whether any image may have made the picture, and the set that holds its exemplars; nothing without a level. */
-function verdict({ alpha, p_none: p, attributed, set_size: size, embedded, results }) {
+function verdict(answer) {
+  const { alpha, p_none: p, state, attributed, set_size: size, embedded, results } = answer;
   if (p === null || p === undefined) return [];
-  const likely = [
-    `Up to ${percent(p)} of pictures that owe nothing to these images have a match as good (`,
-    word("p_none"),
-    ` ${Number(p.toPrecision(3))}).`,
-  ];
-  if (alpha === null) return [el("p", { class: "soft" }, likely)];
+  if (alpha === null) return [el("p", { class: "soft" }, likely(answer))];
   const inside = results.filter((row) => row.in_set).length;
   const known = size === null ? "unknown how many" : count(size);
+  const said = el("span", { class: attributed ? "badge good" : "badge warn" }, attributed ? "Attributed" : "None of these");
   return [
-    el(
-      "p",
-      { class: "verdict" },
-      el("span", { class: attributed ? "badge good" : "badge warn" }, attributed ? "Attributed" : "None of these"),
-      " ",
-      likely,
-    ),
+    state !== NONE && el("p", { class: "verdict" }, said, " ", likely(answer)), // the banner says it
     el(
       "p",
       { class: "soft" },
       `The set with at least ${percent(1 - alpha)} of the exemplars on average: ${known} of ${count(embedded)} images, ${count(inside)} of those below.`,
     ),
+  ];
+}
+
+/** How often a match as good is chance. */
+function likely({ p_none: p }) {
+  return [
+    `Up to ${percent(p)} of pictures that owe nothing to these images have a match as good (`,
+    word("p_none"),
+    ` ${Number(p.toPrecision(3))}).`,
   ];
 }
 

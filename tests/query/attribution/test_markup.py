@@ -32,5 +32,5 @@ def test_broken_bytes_have_no_data_uri():
 
 
 def test_a_value_that_a_template_lacks_is_an_error():
-    with pytest.raises(UndefinedError, match="no attribute 'state'"):
+    with pytest.raises(UndefinedError, match="'unsourced' is undefined"):
         render("cell.html", answer={})

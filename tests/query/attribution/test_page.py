@@ -4,8 +4,11 @@ import re
 from dataclasses import replace
 
 from attribase.query import Request, Session, answer_all
+from attribase.query.attribution.abstention import verdict
+from attribase.query.attribution.cell import answer_cell
 from attribase.query.attribution.page import answer_page
 from attribase.query.attribution.provenance import LIMITS
+from attribase.query.attribution.state import STATES
 from attribase.query.attribution.words import WORDS
 from markupsafe import escape
 
@@ -36,3 +39,19 @@ def test_a_page_has_one_scale_owners_words_limits_and_where_answers_come_from(sm
     targets = re.findall(r'href="#([^"]*)"', page)
     assert {"word-pool", "word-tau", "word-lambda", "word-owned"} <= set(targets)
     assert all(f'id="{target}"' in page for target in targets)
+
+
+def test_none_of_these_leads_a_page_and_its_shares_stand_below(small):
+    small.calibrate(0.1, 0.0)
+    snapshot = Session(small.store).snapshot()
+    (answer,) = answer_all(snapshot, ["m0-s0"], Request(k=4))
+    judged = replace(answer, alpha=0.1, p_none=0.31, attributed=False, set_size=3)
+    none = replace(judged, state="none", state_text=next(verdict(judged)))
+    page = answer_page(snapshot, [none], {}, "title")
+    lines = [page.index(text) for text in ("<h1>None of these</h1>", STATES["none"], "<h2>", 'class="whole"')]
+    assert lines == sorted(lines)
+    assert "of the influence is from these 4 images</h2>" in page
+    assert page.count("up to 31% of pictures") + page.count("Up to 31% of pictures") == 1
+    cell = answer_cell(none.to_dict(), None)
+    assert cell.index("<b>None of these.</b>") < cell.index("of the influence")
+    assert "Up to 31% of pictures" in cell

@@ -8,6 +8,7 @@ import pytest
 from attribase.query import connect, evaluate
 from attribase.query.sql.export import export_store
 from attribase.store.errors import ConflictError
+from pyarrow.types import is_floating, is_nested
 
 
 @pytest.fixture
@@ -19,6 +20,14 @@ def ranked(small):
 def plain(rows):
     """Arrays as lists: Parquet does not know their fixed length."""
     return [[list(value) if isinstance(value, tuple) else value for value in row] for row in rows]
+
+
+def ordered(name, schema):
+    """All rows of a table in an order that the last digit of a mean does not decide."""
+    exact = [field.name for field in schema if not (is_floating(field.type) or is_nested(field.type))]
+    others = [column for column in schema.names if column not in exact]
+    columns = ", ".join(f'"{column}"' for column in (*exact, *others))
+    return f'select {columns} from "{name}" order by {columns}'
 
 
 def assert_same_rows(found, expected, name):
@@ -42,8 +51,7 @@ def test_stock_duckdb_reads_every_table_and_view_with_the_same_rows(ranked, tmp_
     stock = duckdb.connect()
     stock.execute((tmp_path / "out" / "load.sql").read_text())
     for name in sorted(names):
-        columns = ", ".join(f'"{column}"' for column in pq.read_schema(f"{name}.parquet").names)
-        statement = f'select {columns} from "{name}" order by all'
+        statement = ordered(name, pq.read_schema(f"{name}.parquet"))
         assert_same_rows(stock.sql(statement).fetchall(), ours.sql(statement).fetchall(), name)
 
 

@@ -57,6 +57,34 @@ def test_no_clear_source_leads_the_answer_in_grey(page, home):
     assert int(green) - int(red) < 20
 
 
+def test_none_of_these_leads_and_the_shares_stand_below(page, home):
+    said = "none of these: up to 31% of pictures that owe nothing to these images have a match as good"
+    none = {
+        "state": "none",
+        "state_text": said,
+        "alpha": 0.1,
+        "attributed": False,
+        "p_none": 0.31,
+        "set_size": 20,
+    }
+    answer = answer_of(home) | none
+    page.route("**/v1/attribute", lambda route: route.fulfill(json=answer))
+    page.goto(home + SAMPLE)
+    shown(page)
+    banner = page.inner_text(".summary > :first-child")
+    assert banner.startswith(f"None of these.\n\n{STATES['none']} Up to 31.0% of")
+    assert page.locator(".summary .verdict").count() == 0  # said once
+    assert page.locator(".summary :is(h2, .banner)").evaluate_all("all => all.map((one) => one.tagName)") == [
+        "DIV",
+        "H2",
+    ]
+    tops = [
+        page.locator(f".summary {one}").bounding_box()["y"] for one in (".banner", ".lead-line", ".share-bar")
+    ]
+    assert tops == sorted(tops)
+    assert page.inner_text("#announcement").startswith("None of these.")
+
+
 def test_the_printed_page_has_the_answer_its_limits_and_where_it_comes_from(page, home):
     page.goto(home + SAMPLE)
     shown(page)
