@@ -24,6 +24,7 @@ from .commands import (
     models,
     picture,
     plan,
+    prompts,
     query,
     release,
     serve,
@@ -42,6 +43,7 @@ from .store.damage import explain
 from .store.extras import missing_extra
 
 ingest.ingest.add_command(plan.plan)
+ingest.ingest.add_command(prompts.prompts)
 ingest.ingest.add_command(images.images)
 ingest.ingest.add_command(images.update)
 ingest.ingest.add_command(models.models)
