@@ -63,12 +63,14 @@ def print_answer(answer: Answer, out: Output, title: str, owners: Sequence[Answe
 
 def _row(result: Result, short: bool) -> dict[str, Any]:
     """A result as a row; `short`: as a terminal has room for, where `picture` takes the short id."""
+    from ..query.attribution.markup import percent
+
     row = {name: getattr(result, name) for name in SHOWN}
     share = result.influence
     if share is None:
         del row["influence"]
     if short:
-        row |= {} if share is None else {"influence": f"{100 * share:.1f}%"}
+        row |= {} if share is None else {"influence": percent(share)}
         row |= {"similarity": f"{result.similarity:.3f}", "image_id": result.image_id[:SHORT_ID]}
         del row["uri"]
     return row
@@ -76,11 +78,13 @@ def _row(result: Result, short: bool) -> dict[str, Any]:
 
 def _owner_row(by: str, share: OwnerShare, short: bool) -> dict[str, Any]:
     """An owner as a row: its part of the influence beside its part of the pool, then its best match."""
-    influence = {} if share.influence is None else {"influence": f"{100 * share.influence:.1f}%"}
+    from ..query.attribution.markup import percent
+
+    influence = {} if share.influence is None else {"influence": percent(share.influence)}
     return {
         by: share.name,
         **influence,
-        "owned": f"{100 * share.owned:.1f}%",
+        "owned": percent(share.owned),
         "images": share.images,
         "best_match": f"{share.similarity:.3f}",
         "image_id": share.image_id[:SHORT_ID] if short else share.image_id,

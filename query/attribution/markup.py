@@ -30,7 +30,9 @@ def render(template: str, **values: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with as many digits as it takes to distinguish it from 0."""
+    """A share with as many digits as it takes to distinguish it from 0 and, up to rounding errors, from 1."""
+    if share >= 0.995:
+        return "100%" if share > 1 - 1e-9 else "over 99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
     if share >= 0.0995:
         return f"{100 * share:.0f}%"
     return f"{100 * share:.1f}%" if share >= 0.0005 else "under 0.1%" if share > 0 else "0%"

@@ -191,7 +191,9 @@ def _unknown_field(texts: pa.StringArray, by: str) -> UnknownFieldError:
                 known |= {name for name, value in found.items() if value is not None}
     names = [METADATA_FIELD + name for name in sorted(known)]
     more = ", ..." if len(names) > NAMED_FIELDS else ""
-    there = f"use {', '.join(names[:NAMED_FIELDS])}{more}" if names else "no image has metadata"
+    there = f"use {', '.join(names[:NAMED_FIELDS])}{more}"
+    if not names:
+        there = "no image has metadata: give it with attribase -s STORE ingest update --metadata FILE"
     return UnknownFieldError(f"no image has a value of {by!r}", hint=there)
 
 

@@ -26,7 +26,7 @@ MAX_ITEMS = 4
 UNCUT = 10_000
 """The width of a table that is not cut."""
 
-NUMBER = re.compile(r"[\d.,]+ ?([KMG]?B|%)?|")
+NUMBER = re.compile(r"((under|over) )?[\d.,]+ ?([KMG]?B|%)?|")
 """Texts that are numbers to people, and stand at the right of a column."""
 
 GAP = 3

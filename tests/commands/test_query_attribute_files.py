@@ -1,18 +1,11 @@
 """`query attribute`: folders of pictures, and the files that answers are written to."""
 
-import io
 import json
 
 import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-
-
-def picture(colour, side=40):
-    out = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(out, "PNG")
-    return out.getvalue()
 
 
 class Ones:
@@ -24,7 +17,7 @@ class Ones:
         return np.ones((len(images), 16), np.float32)
 
 
-def test_a_folder_stands_for_its_pictures_and_one_bad_picture_is_named(run, tmp_path, monkeypatch):
+def test_a_folder_stands_for_its_pictures_and_one_bad_picture_is_named(run, tmp_path, monkeypatch, picture):
     monkeypatch.setattr("attribase.query.session.Snapshot.network", lambda *_: Ones())
     folder = tmp_path / "pictures"
     (folder / "deep").mkdir(parents=True)
@@ -96,7 +89,7 @@ def test_a_terminal_gets_percent_and_ids_that_picture_takes(run, monkeypatch):
 
 
 def test_markdown_shows_the_question_from_a_folder_beside_it_and_on_stdout_no_picture(
-    run, tmp_path, monkeypatch
+    run, tmp_path, monkeypatch, picture
 ):
     monkeypatch.setattr("attribase.query.session.Snapshot.network", lambda *_: Ones())
     (tmp_path / "a.png").write_bytes(picture("red"))

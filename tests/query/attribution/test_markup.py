@@ -13,7 +13,17 @@ from PIL import Image
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0%"), (1e-9, "under 0.1%"), (0.0123, "1.2%"), (0.0996, "10%"), (0.55, "55%"), (1, "100%")],
+    [
+        (0, "0%"),
+        (1e-9, "under 0.1%"),
+        (0.0123, "1.2%"),
+        (0.0996, "10%"),
+        (0.55, "55%"),
+        (0.996, "99.6%"),
+        (0.9996, "over 99.9%"),
+        (1 - 1e-12, "100%"),
+        (1, "100%"),
+    ],
 )
 def test_percents_are_as_exact_as_they_are_read(share, text):
     assert percent(share) == text
