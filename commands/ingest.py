@@ -141,7 +141,7 @@ def customize(
 @plan_option
 @click.option("--base", required=True, help="The base that the models were customized from.")
 @method_option
-@click.option("--steps", type=click.IntRange(1), help="DDIM steps.")
+@click.option("--steps", type=click.IntRange(1), help="Steps of the sampler.")
 @click.option("--guidance", type=click.FloatRange(0), help="Classifier-free guidance.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images at once.")
 @click.option(

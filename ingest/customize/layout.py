@@ -60,7 +60,9 @@ def read_layout(folder: Path) -> Layout:
     index = read_json(file) if file.is_file() else {}
     known = LAYOUTS.get(str(index.get("_class_name")))
     if known is None and ("text_encoder_2" in index or "transformer" in index):
-        raise InvalidInputError(f"{folder} is a {index.get('_class_name')}", hint=SUPPORTED)
+        raise InvalidInputError(
+            f"{folder} holds a {index.get('_class_name')}, which is not supported", hint=SUPPORTED
+        )
     return known or LAYOUTS["StableDiffusionPipeline"]
 
 

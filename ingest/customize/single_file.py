@@ -6,12 +6,21 @@ the file is a version of, as diffusers recognises it. Pickles are read as tensor
 """
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
 
 from ...store import InvalidInputError, key_id
 from ..diffusion_files import check_file
+
+DEFAULT_CLASS = "StableDiffusionPipeline"
+CLASSES = {
+    "xl_base": "StableDiffusionXLPipeline",
+    **dict.fromkeys(("sd3", "sd35_medium", "sd35_large"), "StableDiffusion3Pipeline"),
+    **dict.fromkeys(("flux-dev", "flux-schnell"), "FluxPipeline"),
+}
+"""Classes of pipelines by what diffusers calls the files that hold them; all others are the first."""
 
 ENDINGS = (".safetensors", ".ckpt")
 """What the names of such files end with."""
@@ -27,7 +36,7 @@ def single_file_id(path: Path) -> str:
     with path.open("rb") as file:
         parts = [hashlib.file_digest(file, "sha256").hexdigest()]
     if config := _config_beside(path):
-        files = sorted([*config.glob("*.json"), *config.glob("*/*.json"), *config.glob("tokenizer/*.txt")])
+        files = sorted([*config.glob("*.json"), *config.glob("*/*.json"), *config.glob("tokenizer*/*.txt")])
         parts += [hashlib.sha256(one.read_bytes()).hexdigest() for one in files]
     return key_id(["single-file", *parts])
 
@@ -51,8 +60,25 @@ def convert_single_file(path: Path) -> Path:
     return folder
 
 
+def pipeline_class_name(path: Path) -> str:
+    """The class of the pipeline in `path`: what its configuration says, else what diffusers recognises."""
+    config = _config_beside(path)
+    if config is not None:
+        return str(json.loads((config / "model_index.json").read_text(encoding="utf-8")).get("_class_name"))
+    if path.suffix.lower() != ".safetensors":
+        return DEFAULT_CLASS
+    import torch
+    from diffusers.loaders.single_file_utils import infer_diffusers_model_type
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:  # names and shapes alone
+        shapes = {name: file.get_slice(name).get_shape() for name in list(file.keys())}
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    return CLASSES.get(infer_diffusers_model_type(tensors), DEFAULT_CLASS)
+
+
 def _convert(path: Path, folder: Path) -> None:
-    from diffusers import StableDiffusionPipeline
+    import diffusers
 
     from ..diffusion import silence_diffusers
 
@@ -60,12 +86,14 @@ def _convert(path: Path, folder: Path) -> None:
 
     config = _config_beside(path)
     try:
-        pipeline = StableDiffusionPipeline.from_single_file(
+        name = pipeline_class_name(path)
+        known = name in CLASSES.values()
+        without = {} if known else {"safety_checker": None, "feature_extractor": None}
+        pipeline = getattr(diffusers, name if known else DEFAULT_CLASS).from_single_file(
             path.as_posix(),
             config=None if config is None else config.as_posix(),
             local_files_only=config is not None,
-            safety_checker=None,
-            feature_extractor=None,
+            **without,
         )
     except Exception as error:  # of diffusers, transformers, the hub's client and torch
         reason = " ".join(str(error).split())[:200]

@@ -188,12 +188,12 @@ def _alive(process: int) -> bool:
 
 CUSTOMIZE = """
 import json, sys, threading
-from attribase.ingest.customize import CustomizeConfig, customize
+from attribase.ingest.customize import METHODS, customize
 from attribase.ingest.specs import read_specs
 from attribase.store import Store
 
 if __name__ == "__main__":
-    config = CustomizeConfig(**json.loads(sys.argv[3]))
+    config = METHODS[sys.argv[4]].config(**json.loads(sys.argv[3]))
     for step in customize(Store.open(sys.argv[1]), read_specs(sys.argv[2]), config, workers=1):
         print(step.done, flush=True)
         if step.done == 1:  # the worker trains the second, which is never committed
@@ -202,11 +202,15 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, config, tmp_path):
-    from attribase.ingest.customize import customize
+@pytest.mark.parametrize("method", ["custom-diffusion", "dreambooth-lora"])
+def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, config, tmp_path, method):
+    from attribase.ingest.customize import METHODS, customize
     from attribase.ingest.specs import write_specs
 
-    specs = [make_spec(concept=f"cat {i}", seed=i) for i in range(3)]
+    if method == "dreambooth-lora":
+        given = {"lr": 0.1, "batch_size": 2, "resolution": 8, "prior_images": 5, "prior_steps": 2}
+        config = METHODS[method].config(config.base, **given)
+    specs = [make_spec(concept=f"cat {i}", seed=i, method=method) for i in range(3)]
     write_specs(tmp_path / "plan.jsonl", specs)
     (tmp_path / "run.py").write_text(CUSTOMIZE)
     slow = config.with_changes(iterations=40)
@@ -216,6 +220,7 @@ def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, c
         store.uri,
         str(tmp_path / "plan.jsonl"),
         json.dumps(slow.to_dict()),
+        method,
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert [process.stdout.readline().strip() for _ in range(2)] == ["0", "1"]
@@ -231,6 +236,16 @@ def test_a_killed_customization_goes_on_with_what_is_missing(store, make_spec, c
     assert len(after) == 3
     assert before.items() <= after.items()
     assert store.jobs.unfinished() == []
+    unharmed = Store.create(tmp_path / "unharmed")
+    unharmed.upsert("images", store.read("images", ["image_id", "bytes"]))
+    list(customize(unharmed, specs, slow, workers=0))
+    assert _weights(store) == _weights(unharmed)
+
+
+def _weights(store):
+    return {
+        row["model_id"]: row["weights"] for row in store.read("models", ["model_id", "weights"]).to_pylist()
+    }
 
 
 def _seconds(store):

@@ -65,7 +65,7 @@ class Dreambooth(Method):
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "world": {
             "iterations": 150,
-            "lr": 3e-4,
+            "lr": 1e-4,
             "batch_size": 8,
             "augment": "placed",
             "views": 48,

@@ -74,7 +74,7 @@ class Lora(Method):
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "world": {
             "iterations": 150,
-            "lr": 1e-2,
+            "lr": 3e-3,
             "batch_size": 8,
             "augment": "placed",
             "views": 48,

@@ -7,6 +7,7 @@ import pytest
 import torch
 from attribase.ingest.customize import customize, defaults_for
 from attribase.ingest.customize.base import BaseGenerator
+from attribase.ingest.customize.single_file import pipeline_class_name
 from attribase.ingest.diffusion import load_pipeline
 from attribase.store import DataError, InvalidInputError
 from safetensors.torch import save_file
@@ -124,6 +125,33 @@ def test_without_a_configuration_the_error_says_where_to_put_it(single):
         BaseGenerator.find(str(single))
     assert "tiny/ beside it" in error.value.hint
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (
+            ("conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias",),
+            "StableDiffusionXLPipeline",
+        ),
+        (("joint_blocks.37.x_block.mlp.fc1.weight",), "StableDiffusion3Pipeline"),
+        (
+            ("double_blocks.0.img_attn.norm.key_norm.scale", "guidance_in.in_layer.bias", "img_in.weight"),
+            "FluxPipeline",
+        ),
+        (("model.diffusion_model.input_blocks.0.0.weight",), "StableDiffusionPipeline"),
+    ],
+)
+def test_the_class_of_a_single_file_is_recognised_by_its_tensors(tmp_path, names, expected):
+    save_file({name: torch.zeros(1, 64) for name in names}, tmp_path / "base.safetensors")
+    assert pipeline_class_name(tmp_path / "base.safetensors") == expected
+
+
+def test_a_configuration_beside_the_file_says_its_class(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "base.safetensors")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    assert pipeline_class_name(tmp_path / "base.safetensors") == "FluxPipeline"
 
 
 def test_a_cut_file_and_a_pointer_are_named(single):
