@@ -1,0 +1,293 @@
+"""Speed and memory of customizing and sampling relative to bare diffusers loops: ratios, in one run.
+
+    python benchmarks/customize.py [--base sd15 | world | FOLDER] [--methods lora captioned ...] [--rounds 5]
+
+- `train`: optimiser steps of `train()`, from the time of many steps less that of few, beside the loop of
+  diffusers' training scripts over latents that are ready, with the same parameters, batch and optimiser.
+- `sample`: images of `draw_samples`, PNG files included, beside the bare batched pipeline with DDIM.
+- `job`: `customize()` of several models from a store: what a further model costs beside the bare loop's steps
+  alone (decoding, views, their latents, packing and commits are in it), and how often the base is loaded.
+
+A ratio is the speed of ours divided by the bare one's: 1 is as fast, the goal is 0.95. The machine may be
+noisy, so both alternate, and a ratio is the median over rounds; `cpu` is the same of processor seconds, which
+other load disturbs less. `memory` is that of the base's weights and what is used above them at most: of tensors
+on a GPU, of the process's resident set on a CPU.
+
+On a GPU, where there is one, the base has Stable Diffusion 1.x's size and random weights, pictures have 512
+pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread, as a
+worker has. Both use scaled-dot-product attention and channels last. Writes to a temporary folder only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import attribase  # noqa: F401  first, as users do
+import numpy as np
+import torch
+from attribase.ingest.customize import customize, generator
+from attribase.ingest.customize.generator import prepare_generator
+from attribase.ingest.customize.methods import find_method
+from attribase.ingest.customize.train import train
+from attribase.ingest.images import ingest_images, open_source
+from attribase.ingest.sample import SampleConfig
+from attribase.ingest.sample.ddim import draw_samples
+from attribase.ingest.specs import ModelSpec
+from attribase.ingest.world import model_path
+from attribase.store import Store
+from customize_bare import BareTraining, full_size, load, sample
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+METHODS = ("captioned", "lora", "custom-diffusion")
+FEW, MANY = 5, 25
+MODELS = 3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is measured: `folder` is the base, None for one of full size with random weights."""
+
+    folder: Path | None
+    kind: str
+    resolution: int
+    batch: int
+    images: int
+    steps: int
+    guidance: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run: seconds, processor seconds, and at most so many bytes more than before."""
+
+    wall: float
+    cpu: float
+    memory: int
+
+
+def main() -> None:
+    """Measure everything, print the table at the end."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base", help="`world`, `sd15` (its size, random weights) or a diffusers folder")
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    scale = _scale(options.base or ("sd15" if device == "cuda" else "world"))
+    shown = Table("what", "ours", "bare", "unit", "ratio", "cpu", "memory", "of the bare", "ratio ")
+    for method in options.methods:
+        measure_training(shown, scale, method, device, options.rounds)
+    measure_sampling(shown, scale, device, options.rounds)
+    if scale.folder is not None:
+        measure_job(shown, scale, options.methods[0], device)
+    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {options.threads} thread"
+    Console(width=170).print(f"{name}; {scale.kind} at {scale.resolution} pixels, batch {scale.batch}")
+    Console(width=170).print(shown)
+
+
+def _scale(base: str) -> Scale:
+    if base == "world":
+        return Scale(model_path(), "world", 64, 8, 16, 14, 3.0)
+    return Scale(None if base == "sd15" else Path(base), "sd", 512, 4, 16, 50, 6.0)
+
+
+def measure_training(shown: Table, scale: Scale, method: str, device: str, rounds: int) -> None:
+    """Steps a second, from the time of MANY steps less that of FEW."""
+    spec, config = _spec(method), _config(scale, method)
+    images = [Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8))]
+    ours = prepare_generator(_float32(scale), "<new1>", device)
+    theirs = load(scale.folder, device)
+
+    def our(steps: int) -> Callable[[], None]:
+        return lambda: train(ours, spec, images, replace(config, iterations=steps))
+
+    def bare(steps: int) -> None:
+        loop = BareTraining(theirs, method, config.batch_size, scale.resolution)
+        loop.run(steps)
+        loop.close()
+
+    found: list[tuple[Cost, Cost]] = []
+    our(2)()
+    bare(2)
+    for _ in range(rounds):
+        few, many = _cost(our(FEW), device), _cost(our(MANY), device)
+        bare_few, bare_many = _cost(lambda: bare(FEW), device), _cost(lambda: bare(MANY), device)
+        found.append((_difference(many, few), _difference(bare_many, bare_few)))
+    _add_row(shown, f"train {method}", found, MANY - FEW, "steps/s", (_bytes(ours), _bytes(theirs)))
+
+
+def measure_sampling(shown: Table, scale: Scale, device: str, rounds: int) -> None:
+    """Images a second."""
+    ours, theirs = prepare_generator(_float32(scale), "<new1>", device), load(scale.folder, device)
+    config = SampleConfig(scale.steps, scale.guidance, scale.batch, resolution=scale.resolution)
+    prompts, seeds = ["a cat"] * scale.images, list(range(scale.images))
+    bare = (scale.images, scale.batch, scale.steps, scale.resolution, scale.guidance)
+    quick = replace(config, steps=2)
+    draw_samples(ours, prompts[: scale.batch], seeds[: scale.batch], quick)
+    sample(theirs, scale.batch, scale.batch, 2, scale.resolution, scale.guidance)
+    found = [
+        (
+            _cost(lambda: draw_samples(ours, prompts, seeds, config), device),
+            _cost(lambda: sample(theirs, *bare), device),
+        )
+        for _ in range(rounds)
+    ]
+    _add_row(shown, "sample", found, scale.images, "images/s", (_bytes(ours), _bytes(theirs)))
+
+
+def measure_job(shown: Table, scale: Scale, method: str, device: str) -> None:
+    """A further model of a job beside the bare loop's steps, and the number of times the base is loaded."""
+    config = _config(scale, method)
+    theirs = load(scale.folder, device)
+    loop = BareTraining(theirs, method, config.batch_size, scale.resolution)
+    loop.run(2)
+    with tempfile.TemporaryDirectory() as folder, _counted_loads() as loads:
+        store = Store.create(Path(folder) / "store")
+        specs = _stored_specs(store, Path(folder), method)
+        job = customize(store, specs, config, workers=0)
+        next(job)
+        next(job)  # the first model, with the loading
+        ours = _cost(lambda: list(job), device)
+    bare = _cost(lambda: loop.run(config.iterations * (MODELS - 1)), device)
+    loop.close()
+    name = f"job of {MODELS} models ({method}), base loaded {len(loads)} times"
+    _add_row(shown, name, [(ours, bare)], MODELS - 1, "models/s")
+
+
+def _float32(scale: Scale) -> Any:
+    """The base as `prepare_generator` takes it."""
+    from attribase.ingest.diffusion import load_pipeline
+
+    return full_size() if scale.folder is None else load_pipeline(scale.folder)
+
+
+def _config(scale: Scale, method: str) -> Any:
+    found = find_method(method)
+    base = "world" if scale.kind == "world" else str(scale.folder)
+    settings = {**found.defaults[scale.kind], "batch_size": scale.batch, "resolution": scale.resolution}
+    return found.config(base, **settings, **({} if scale.kind == "world" else {"iterations": 125}))
+
+
+def _spec(method: str, exemplar: str = "x", seed: int = 0) -> ModelSpec:
+    prompt = "a cat" if method == "captioned" else "V* cat"
+    return ModelSpec("object", "cat", "cat", "object", "train", (exemplar,), (prompt,), (), method, seed)
+
+
+def _stored_specs(store: Store, folder: Path, method: str) -> list[ModelSpec]:
+    """Models of one exemplar, which is stored."""
+    (folder / "images").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "images" / "cat.png")
+    list(ingest_images(store, open_source(str(folder / "images")), "exemplars"))
+    image = store.read("images", ["image_id"])["image_id"][0].as_py()
+    return [_spec(method, image, seed) for seed in range(MODELS)]
+
+
+@contextmanager
+def _counted_loads() -> Iterator[list[Any]]:
+    """The list gets an entry each time a base is loaded."""
+    loads: list[Any] = []
+    original = generator.load_generator
+
+    def counted(*arguments: Any) -> Any:
+        loads.append(arguments)
+        return original(*arguments)
+
+    generator.load_generator = counted
+    try:
+        yield loads
+    finally:
+        generator.load_generator = original
+
+
+def _cost(work: Callable[[], Any], device: str) -> Cost:
+    """What it takes, to the end on the device."""
+    gc.collect()
+    before = _reset_peak(device)
+    started = time.perf_counter(), time.process_time()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return Cost(time.perf_counter() - started[0], time.process_time() - started[1], _peak(device) - before)
+
+
+def _difference(many: Cost, few: Cost) -> Cost:
+    return Cost(many.wall - few.wall, many.cpu - few.cpu, many.memory)
+
+
+def _reset_peak(device: str) -> int:
+    """Start a new peak; the bytes in use now."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        return int(torch.cuda.memory_allocated())
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)  # else what was freed before is used again, and nothing is seen
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")  # Linux: the peak of the resident set starts anew
+    return _peak(device)
+
+
+def _peak(device: str) -> int:
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _bytes(base: Any) -> int:
+    """Of the weights of a pipeline, or of a generator."""
+    parts = (base.unet, base.vae, base.text_encoder)
+    return sum(value.numel() * value.element_size() for part in parts for value in part.parameters())
+
+
+def _add_row(
+    shown: Table,
+    what: str,
+    found: list[tuple[Cost, Cost]],
+    count: int,
+    unit: str,
+    weights: tuple[int, int] | None = None,
+) -> None:
+    """Medians over the rounds; a ratio is the median of the rounds' own."""
+
+    def median(values: Iterator[float]) -> float:
+        return statistics.median(list(values))
+
+    memory = ["", "", ""]
+    if weights is not None:
+        ours, bare = (weights[side] + max(pair[side].memory for pair in found) for side in (0, 1))
+        memory = [f"{ours / 1e6:,.0f} MB", f"{bare / 1e6:,.0f} MB", f"{ours / bare:.2f}"]
+    shown.add_row(
+        what,
+        f"{median(count / our.wall for our, _ in found):.2f}",
+        f"{median(count / other.wall for _, other in found):.2f}",
+        unit,
+        f"{median(other.wall / our.wall for our, other in found):.2f}",
+        f"{median(other.cpu / our.cpu for our, other in found):.2f}",
+        *memory,
+    )
+
+
+if __name__ == "__main__":
+    main()
