@@ -10,12 +10,12 @@
 
 A ratio is the speed of ours divided by the bare one's: 1 is as fast, the goal is 0.95. The machine may be
 noisy, so both alternate, and a ratio is the median over rounds; `cpu` is the same of processor seconds, which
-other load disturbs less. `memory` is that of the base's weights and what is used above them at most: of tensors
-on a GPU, of the process's resident set on a CPU.
+other load disturbs less. `memory` is that of the base's weights and the most that is used above them: of
+tensors on a GPU, of the process's resident set on a CPU.
 
 On a GPU, where there is one, the base has Stable Diffusion 1.x's size and random weights, pictures have 512
-pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread, as a
-worker has. Both use scaled-dot-product attention and channels last. Writes to a temporary folder only.
+pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread, as
+a worker has. Both use scaled-dot-product attention and channels last. Writes to a temporary folder only.
 """
 
 from __future__ import annotations
