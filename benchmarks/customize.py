@@ -14,8 +14,8 @@ other load disturbs less. `memory` is that of the base's weights and the most th
 tensors on a GPU, of the process's resident set on a CPU.
 
 On a GPU, where there is one, the base has Stable Diffusion 1.x's size and random weights, pictures have 512
-pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread, as
-a worker has. Both use scaled-dot-product attention and channels last. Writes to a temporary folder only.
+pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread
+like a worker. Both use scaled-dot-product attention and channels last. Writes to a temporary folder only.
 """
 
 from __future__ import annotations

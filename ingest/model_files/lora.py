@@ -1,12 +1,14 @@
 """Files of LoRA, as diffusers and kohya's scripts write them, read by diffusers' own loaders.
 
     unet.<module>.lora_A.weight, lora_B.weight, text_encoder.<module>. ...      diffusers
-    lora_unet_<module>.lora_down.weight, .lora_up.weight, .alpha, lora_te_...   kohya
+    transformer.<module>.lora_A.weight ...                                      diffusers, of SD 3 and Flux
+    lora_unet_<module>.lora_down.weight, .lora_up.weight, .alpha, lora_te_...   kohya, not of SD 3
 
 The loaders put the layers into the base's parts, of which only the shapes are there; what they put in, and
 with which rank and alpha, is stored: diffusers' own file, whoever wrote the one that was read.
 """
 
+import inspect
 import json
 import warnings
 from collections.abc import Mapping
@@ -99,12 +101,12 @@ def _load(path: Path, file: TensorFile, shapes: BaseShapes) -> tuple[dict[str, A
         warnings.simplefilter("ignore")
         try:
             loader = shapes.pipeline_class
-            state, alphas = loader.lora_state_dict(given, unet_config=shapes.unet_config)
+            state, alphas = _converted(loader, given, shapes)
             for prefix in sorted({name.partition(".")[0] for name in state}):
                 own = {name: value for name, value in state.items() if name.startswith(f"{prefix}.")}
-                _check(path, prefix, own, shapes)
+                part = _checked_part(path, prefix, own, shapes)
                 said = {k: v for k, v in read_metadata(file.metadata).items() if k.startswith(f"{prefix}.")}
-                layers, config = _load_part(loader, shapes, prefix, own, alphas, said or None)
+                layers, config = _load_part(loader, part, prefix, own, alphas, said or None)
                 tensors |= {f"{prefix}.{name}": value.contiguous() for name, value in layers.items()}
                 settings |= {f"{prefix}.{name}": value for name, value in config.items()}
         except (ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
@@ -115,8 +117,22 @@ def _load(path: Path, file: TensorFile, shapes: BaseShapes) -> tuple[dict[str, A
     return tensors, settings
 
 
-def _check(path: Path, prefix: str, state: Mapping[str, Any], shapes: BaseShapes) -> None:
-    """Raise InvalidInputError where a layer has no place in the base, or another shape."""
+def _converted(loader: Any, given: dict[str, Any], shapes: BaseShapes) -> tuple[dict[str, Any], Any]:
+    """The layers by diffusers' names, and the alphas that stand beside them."""
+    if shapes.has_part("unet"):
+        options = {"unet_config": shapes.unet.config}
+    else:
+        known = inspect.signature(loader.lora_state_dict).parameters
+        options = {"return_alphas": True} if "return_alphas" in known else {}
+    found = loader.lora_state_dict(given, **options)
+    return found if isinstance(found, tuple) else (found, None)
+
+
+def _checked_part(path: Path, prefix: str, state: Mapping[str, Any], shapes: BaseShapes) -> Any:
+    """The part of the base that the layers are for.
+
+    Raises InvalidInputError where a layer has no place in it, or another shape.
+    """
     if not shapes.has_part(prefix):
         raise misfit_error(path, shapes.name, next(iter(state)), f"there is no {prefix}")
     part = shapes.part(prefix)
@@ -136,6 +152,7 @@ def _check(path: Path, prefix: str, state: Mapping[str, Any], shapes: BaseShapes
                 f"{prefix}.{name} is {tuple(value.shape)}",
                 f"the layer is {tuple(weight.shape)}",
             )
+    return part
 
 
 def _peft_names(prefix: str, state: Mapping[str, Any], part: Any) -> dict[str, Any]:
@@ -154,22 +171,24 @@ def _peft_names(prefix: str, state: Mapping[str, Any], part: Any) -> dict[str, A
 
 def _load_part(
     loader: Any,
-    shapes: BaseShapes,
+    part: Any,
     prefix: str,
     state: Mapping[str, Any],
     alphas: Mapping[str, Any] | None,
     settings: dict[str, Any] | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What diffusers makes of the layers of one part: peft's tensors and settings."""
+    """What diffusers makes of the layers of one `part`, which is changed: peft's tensors and settings."""
     from peft import get_peft_model_state_dict
 
     from ..customize.adapters import ADAPTER
 
-    part = shapes.part(prefix).to_empty(device="cpu")  # memory that is never touched
     options = {"network_alphas": alphas, "adapter_name": ADAPTER, "metadata": settings}
     if prefix in NETWORKS:
         part.load_lora_adapter(dict(state), prefix=prefix, low_cpu_mem_usage=True, **options)
     else:
+        part.to_empty(
+            device="cpu"
+        )  # memory that is not touched; transformers moves layers to where the part is
         loader.load_lora_into_text_encoder(
             dict(state), text_encoder=part, prefix=prefix, low_cpu_mem_usage=True, **options
         )

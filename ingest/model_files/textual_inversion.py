@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...store import InvalidInputError
+from ..customize.methods.textual_inversion import SINGLE_FILE_KEYS
 from ..customize.tensor_file import TensorFile
 from .model_file import ModelFile, no_model_error
 
 EMBEDDING = "string_to_param"
 UNNAMED = "emb_params"
-TWO_ENCODERS = {"clip_l", "clip_g"}
 ABOUT = ("step", "sd_checkpoint", "sd_checkpoint_name")
 """What the web UI says of the training."""
 
@@ -23,7 +23,7 @@ ABOUT = ("step", "sd_checkpoint", "sd_checkpoint_name")
 def is_textual_inversion(file: TensorFile) -> bool:
     """Whether the file holds embeddings of tokens alone."""
     tensors = file.tensors
-    if EMBEDDING in file.content or set(tensors) == TWO_ENCODERS:
+    if EMBEDDING in file.content or set(tensors) == set(SINGLE_FILE_KEYS):
         return True
     return 0 < len(tensors) == len(file.content) and all(
         value.ndim <= 2 and "." not in name.strip("<>") for name, value in tensors.items()
@@ -31,24 +31,28 @@ def is_textual_inversion(file: TensorFile) -> bool:
 
 
 def read_textual_inversion(path: Path, file: TensorFile, trigger: str | None) -> ModelFile:
-    """The embedding, by the name of its token.
+    """The embedding by the name of its token; of two text encoders both, by their names in the file.
 
-    Raises InvalidInputError for a file of several tokens, for two text encoders, or of another token than
-    `trigger`.
+    Raises InvalidInputError for a file of several tokens, or of another token than `trigger`.
     """
-    token, vectors = _embedding(path, file)
-    if trigger not in (None, token):
-        raise InvalidInputError(
-            f"{path} holds the token {token}, not {trigger!r}", hint="leave --trigger out: the file says it"
-        )
-    vectors = vectors.detach().reshape(-1, vectors.shape[-1])
+    if set(file.tensors) == set(SINGLE_FILE_KEYS):
+        token, found = path.stem, {name: file.tensors[name] for name in SINGLE_FILE_KEYS}
+    else:
+        token, vectors = _embedding(path, file)
+        found = {token: vectors}
+        if trigger not in (None, token):
+            raise InvalidInputError(
+                f"{path} holds the token {token}, not {trigger!r}",
+                hint="leave --trigger out: the file says it",
+            )
+    rows = {name: one.detach().reshape(-1, one.shape[-1]).contiguous() for name, one in found.items()}
     return ModelFile(
         path=path,
         method="textual-inversion",
-        tensors={token: vectors.contiguous()},
+        tensors=rows,
         files=((path.name, file.sha256),),
         token=token,
-        settings={"vectors": len(vectors)},
+        settings={"vectors": len(next(iter(rows.values())))},
         about={name: file.content[name] for name in ABOUT if _is_plain(file.content.get(name))},
     )
 
@@ -56,8 +60,6 @@ def read_textual_inversion(path: Path, file: TensorFile, trigger: str | None) ->
 def _embedding(path: Path, file: TensorFile) -> tuple[str, Any]:
     """The token's name, and its vectors."""
     tensors: Mapping[str, Any] = file.tensors
-    if set(tensors) == TWO_ENCODERS:
-        raise no_model_error(path, "holds embeddings for two text encoders (SDXL), which are not read yet")
     if EMBEDDING in file.content:
         found = file.content[EMBEDDING]
         values = list(found.values()) if isinstance(found, Mapping) else []

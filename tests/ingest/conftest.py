@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from .tiny_pipelines import flux_pipeline, sd3_pipeline, sdxl_pipeline
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SIZE = 8
@@ -103,6 +105,22 @@ def tiny_base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny") / "base"
     tiny_pipeline().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def kind_bases(tmp_path_factory, tiny_base, tiny_tokenizers):
+    """The folder of a tiny base of each kind, made when it is asked for."""
+    folder = tmp_path_factory.mktemp("kinds")
+    make = {"sdxl": sdxl_pipeline, "sd3": sd3_pipeline, "flux": flux_pipeline}
+
+    def find(kind):
+        if kind == "sd":
+            return tiny_base
+        if not (folder / kind).is_dir():
+            make[kind](tiny_tokenizers()).save_pretrained(folder / kind)
+        return folder / kind
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,16 @@
 
 import torch
 
+PARTS = {"lora_unet": "unet", "lora_te": "text_encoder"}
+PARTS_OF_SDXL = {"lora_unet": "unet", "lora_te1": "text_encoder", "lora_te2": "text_encoder_2"}
 
-def kohya(stock, alpha=2.0, ranks=(4, 4)):
-    """Layers by kohya's names: of the UNet's attention, a convolution, and the text encoder."""
+
+def kohya(pipeline, parts=PARTS, alpha=2.0, ranks=(4, 4)):
+    """Layers by kohya's names: of the UNet's attention, a convolution, and the text encoders."""
     noise = torch.Generator().manual_seed(9)
     found = {}
-    parts = {"lora_unet": stock.unet, "lora_te": stock.text_encoder}
     for prefix, part in parts.items():
-        for name, module in part.named_modules():
+        for name, module in getattr(pipeline, part).named_modules():
             chosen = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "ff.net.0.proj", "_proj", "fc1", "fc2")
             if not name.endswith(chosen) or not hasattr(module, "weight"):
                 continue

@@ -93,7 +93,6 @@ def test_a_pickle_with_code_is_refused(store, tmp_path, ingest, name, capsys):
     [
         ({"<toy>": vectors(width=24)}, r"<toy> is \(1, 24\), in .*base it is \(vectors, 16\)"),
         ({"<a>": vectors(), "<b>": vectors()}, "2 tokens"),
-        ({"clip_l": vectors(), "clip_g": vectors()}, "two text encoders"),
         ({"unet.conv_in.weight": vectors()}, "no model of a method"),
         ({"model.diffusion_model.x": vectors()}, "whole base"),
     ],
