@@ -54,9 +54,15 @@ def spec(name: str = NAME) -> EncoderSpec:
     files = tuple(f"{REPOSITORY}/{file}" for file in FILES)
     if name.startswith(PREFIX):
         from ..customize.base import resolve_base
+        from ..customize.layout import base_kind
 
         base = name.removeprefix(PREFIX)
         folder = resolve_base(base)
+        if (kind := base_kind(folder)) != "sd":
+            raise InvalidInputError(
+                f"{name} is not of Stable Diffusion 1.x or 2.x, whose UNet these features are of, but {kind}",
+                hint="name such a base, or `world`",
+            )
         dim, size = shape_of(folder)
         source, license_, files = f"diffusers, {short_name(name)}", "see the publisher of the weights", ()
     return EncoderSpec(

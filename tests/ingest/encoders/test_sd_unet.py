@@ -132,6 +132,17 @@ def test_parts_that_are_missing_cut_or_of_another_network_are_refused(tiny_base,
         sd_unet.load(short, dim=8, size=8)
 
 
+@pytest.mark.parametrize("kind", ["StableDiffusionXLPipeline", "FluxPipeline"])
+def test_a_base_of_another_kind_is_refused(tiny_base, tmp_path, kind):
+    base = shutil.copytree(tiny_base, tmp_path / "other")
+    for part in ("text_encoder_2", "tokenizer_2", "transformer"):
+        shutil.copytree(base / "unet", base / part)
+    index = json.loads((base / "model_index.json").read_text())
+    (base / "model_index.json").write_text(json.dumps({**index, "_class_name": kind}))
+    with pytest.raises(InvalidInputError, match=r"not of Stable Diffusion 1\.x or 2\.x"):
+        get_encoder(f"sd-unet:{base}")
+
+
 def test_offline_the_error_names_the_files_and_the_flag(monkeypatch):
     monkeypatch.setattr(weights, "_hub_answers", lambda: False)
     with pytest.raises(InvalidInputError, match="not here") as error:
