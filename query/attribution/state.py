@@ -17,7 +17,7 @@ SHARES, NO_CLEAR_SOURCE, NONE, SIMILAR = "shares", "no clear source", "none", "s
 STATES = {
     SHARES: "The influence of images is given, as shares of the whole.",
     NO_CLEAR_SOURCE: "No image stands out as a source; those listed are only the nearest.",
-    NONE: "None of these images was used, at the level alpha that was asked for.",
+    NONE: "No image here can be named as a source, at the level alpha that was asked for.",
     SIMILAR: "These features cannot give shares; the most similar images are listed.",
 }
 """Every state of an answer, and what it means."""
