@@ -14,7 +14,7 @@ from pathlib import Path
 
 import lance
 import pyarrow as pa
-from lance.file import LanceFileReader
+from lance.file import LanceFileReader, LanceFileSession
 
 from .columns import utc_now
 from .errors import ConflictError
@@ -129,7 +129,14 @@ class _Table:
 
     def _is_clean(self, version: int) -> bool:
         there = {int(found["version"]) for found in self.store.dataset(self.name).versions()}
-        return version in there and not self._version_holds(version)
+        return version in there and self._is_whole(version) and not self._version_holds(version)
+
+    def _is_whole(self, version: int) -> bool:
+        """Whether all data files of a version are there: a cleanup deletes them before the version itself."""
+        dataset = self.store.dataset(self.name, version)
+        folder = LanceFileSession(str(dataset.uri))
+        files = (file.path for one in dataset.get_fragments() for file in one.metadata.files)
+        return all(folder.contains(f"data/{path}") for path in files)
 
     def delete_unfinished(self, grace: timedelta) -> list[Path]:
         """Delete files that no version names and that are older than `grace`.

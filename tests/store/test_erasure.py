@@ -161,6 +161,37 @@ def test_versions_that_results_name_are_kept_only_without_it(store):
     assert held not in left
 
 
+def test_an_erasure_killed_while_it_deletes_the_files_of_a_version_is_finished_by_the_next(
+    gallery, monkeypatch
+):
+    dataset = gallery.dataset("images")
+    named = {
+        "run_id": "r",
+        "encoder": "e",
+        "mapper": "none",
+        "table_versions": json.dumps({"images": dataset.version}),
+    }
+    gallery.upsert("runs", [named])
+    list(compact(gallery, keep=timedelta(0)))
+    take_out(gallery, 3)
+
+    def killed_in_cleanup(table, **options):
+        del options
+        if Path(str(table.uri)).name == "images.lance":
+            Path(str(table.uri), "data", next(iter(held))).unlink()
+            raise KeyboardInterrupt
+
+    held = {file.path for one in dataset.get_fragments() for file in one.metadata.files}
+    with monkeypatch.context() as patched:
+        patched.setattr(lance.LanceDataset, "cleanup_old_versions", killed_in_cleanup)
+        with pytest.raises(KeyboardInterrupt):
+            list(erase(gallery))
+    list(erase(gallery))
+    assert files_holding(gallery, picture_run(3)) == []
+    assert dict(gallery.blobs("images", "bytes", [IDS[4]])) == {IDS[4]: PICTURES[4]}
+    assert check(gallery, read_bytes=False) == []
+
+
 def orphan(store, rows):
     """A file that a killed writer left: written, named by no version."""
     before = set(Path(store.uri, "images.lance", "data").iterdir())
