@@ -127,8 +127,8 @@ def _fitting(known: Mapping[str, dict[str, Any]], settings: Mapping[str, Any]) -
 
 
 def _differences(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of each configuration the settings in which not all are equal."""
-    names = sorted({key for one in configs for key in one})
+    """Of each configuration the settings in which not all are equal; not what a file says of itself."""
+    names = sorted({key for one in configs for key, value in one.items() if not isinstance(value, dict)})
     varied = [name for name in names if len({json.dumps(one.get(name)) for one in configs}) > 1]
     return [{name: one.get(name) for name in varied} for one in configs]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from attribase.ingest.model_files import Said, check_one_base, ingest_models, list_models
 from attribase.ingest.sample import sample
-from attribase.store import InvalidInputError, NotFoundError
+from attribase.store import ConflictError, InvalidInputError, NotFoundError
 from attribase.store.checks import check
 from attribase.store.removal import readmit, remove
 from attribase.store.removal_plan import plan_removal
@@ -128,6 +128,19 @@ def test_the_same_file_under_another_name_is_another_model_and_said(store, inges
     assert (summary.new, summary.alike, store.count("models")) == (1, ["learned_embeds.safetensors"], 2)
     digests = {json.loads(row["config"])["sha256"] for row in rows(store)}
     assert len(digests) == 1
+
+
+def test_two_files_of_one_description_are_told_apart_by_their_names(store, base, ingest, tmp_path):
+    for number in (500, 1000):
+        vectors = torch.randn(1, 16, generator=torch.Generator().manual_seed(number))
+        embedding = {"string_to_param": {"*": vectors}, "name": "tom", "step": number}
+        torch.save(embedding, tmp_path / f"tom-{number}.pt")
+        summary = ingest(tmp_path / f"tom-{number}.pt", concept="tom")
+    with pytest.raises(ConflictError, match=r"2 different settings: file=tom-\d+\.pt, sha256=") as error:
+        list(sample(store, summary.specs, str(base), DRAWING, workers=0))
+    assert "metadata" not in str(error.value)
+    list(sample(store, summary.specs, str(base), DRAWING, workers=0, settings={"file": "tom-500.pt"}))
+    assert store.count("samples") == 2
 
 
 def test_what_nothing_says_is_asked_for(store, ingest, library):
