@@ -52,7 +52,7 @@ from rich.console import Console
 from rich.table import Table
 
 METHODS = ("captioned", "lora", "custom-diffusion")
-FEW, MANY = 5, 25
+FEW, MANY = 10, 30
 MODELS = 3
 
 
