@@ -121,6 +121,7 @@ def customize(
     Example: attribase -s my.store ingest customize --base world --plan plan.jsonl
              attribase -s my.store ingest customize --base sd21/ --plan plan.jsonl --resolution 512
              attribase -s my.store ingest customize --base world --plan ti.jsonl --setting vectors=4
+             attribase -s my.store ingest customize --base sdxl/ --plan lora.jsonl --rank 8
     """
     from ..ingest.customize import customize as run
     from ..ingest.customize import defaults_for, group_by_method

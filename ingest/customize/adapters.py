@@ -119,9 +119,10 @@ def write_metadata(prefix: str, shape: AdapterShape, about: Mapping[str, Any]) -
         "lora_alpha": shape.alpha,
         "use_dora": shape.dora,
         "target_modules": sorted(shape.targets),
+        # older versions of diffusers look these up
         "rank_pattern": {},
         "alpha_pattern": {},
-        "lora_bias": False,  # older diffusers look them up
+        "lora_bias": False,
     }
     entry = {f"{prefix}.{name}": value for name, value in settings.items()}
     return {METADATA_KEY: json.dumps({**entry, ADAPTER: dict(about)}, sort_keys=True)}
