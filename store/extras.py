@@ -27,6 +27,7 @@ EXTRAS: dict[str, str] = {
     "pillow_heif": "formats",
     "pillow_jxl": "formats",
     "resvg_py": "world",
+    "scipy": "formats",
 }
 """The extra of pyproject.toml that has a module, by the module's first name."""
 

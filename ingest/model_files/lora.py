@@ -186,9 +186,8 @@ def _load_part(
     if prefix in NETWORKS:
         part.load_lora_adapter(dict(state), prefix=prefix, low_cpu_mem_usage=True, **options)
     else:
-        part.to_empty(
-            device="cpu"
-        )  # memory that is not touched; transformers moves layers to where the part is
+        # memory that is not touched; transformers moves layers to where the part is
+        part.to_empty(device="cpu")
         loader.load_lora_into_text_encoder(
             dict(state), text_encoder=part, prefix=prefix, low_cpu_mem_usage=True, **options
         )

@@ -38,7 +38,7 @@ def by_class(folder: Path, images: Iterable[str], others: Iterable[str] = ()) ->
         folder: where ImageNet is.
         images: paths of pictures below it.
         others: paths of other files below it: the classes of validation pictures are in
-            LOC_val_solution.csv, or in the devkit's ground truth and meta.mat (which needs scipy).
+            LOC_val_solution.csv, or in the devkit's ground truth and meta.mat (with the extra `formats`).
 
     Raises InvalidInputError where nothing says of which class the pictures are.
     """
@@ -113,11 +113,7 @@ def _validation_classes(folder: Path, others: list[str]) -> dict[int, str]:
 
 def _meta_wnids(file: Path) -> dict[int, str]:
     """The devkit's number of a class -> its WordNet id."""
-    try:
-        from scipy.io import loadmat  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise InvalidInputError(
-            f"{file.name} of the devkit needs scipy", hint=f"pip install scipy, or add {SOLUTION}"
-        ) from error
+    from scipy.io import loadmat  # type: ignore[import-untyped]
+
     synsets = loadmat(file, squeeze_me=True, simplify_cells=True)["synsets"]
     return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}

@@ -4,6 +4,7 @@ import pytest
 from attribase.ingest.paper.choice import Category
 from attribase.ingest.paper.folders import by_class, read_categories
 from attribase.store import InvalidInputError
+from scipy.io import savemat
 
 FLAT = [f"val/ILSVRC2012_val_{number:08}.JPEG" for number in (1, 2, 3)]
 CLASSES = {"n01440764": [FLAT[0], FLAT[2]], "n02084071": [FLAT[1]]}
@@ -23,11 +24,10 @@ def test_validation_pictures_have_the_classes_of_kaggles_solution(tmp_path):
 
 
 def test_validation_pictures_have_the_classes_of_the_devkit(tmp_path):
-    scipy = pytest.importorskip("scipy.io")
     data = tmp_path / "devkit" / "data"
     data.mkdir(parents=True)
     synsets = [{"ILSVRC2012_ID": 1, "WNID": "n02084071"}, {"ILSVRC2012_ID": 2, "WNID": "n01440764"}]
-    scipy.savemat(data / "meta.mat", {"synsets": synsets})
+    savemat(data / "meta.mat", {"synsets": synsets})
     (data / "ILSVRC2012_validation_ground_truth.txt").write_text("2\n1\n2\n")
     others = [f"devkit/data/{name}" for name in ("meta.mat", "ILSVRC2012_validation_ground_truth.txt")]
     assert by_class(tmp_path, FLAT, others) == CLASSES
