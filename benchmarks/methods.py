@@ -142,7 +142,7 @@ def _print(store: Store, settings: DemoSettings, split: str) -> None:
         "\n| kind and method | models | raw | mapper | mapped | gain | times |\n|---|--:|--:|---|--:|--:|--:|"
     )
     with connect(store.uri) as con:
-        intervals = _intervals(con.execute("from intervals where metric = 'recall_10'").to_arrow_table())
+        intervals = _intervals(con.sql("from intervals where metric = 'recall_10'").to_arrow_table())
         cases = sorted({case for case, *_ in intervals if ": " in case})
         for case in cases:
             for name, (raw, other) in mapped.items():
