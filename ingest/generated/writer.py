@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ...store import Failure, Store, key_id
 from ...store.tombstones import read_tombstones
-from ..images.merge import MERGED_AT_ONCE, Merge, MergeCounts, MergedTable, metadata_text
+from ..images.merge import Merge, MergedTable, MergingWriter, metadata_text
 from ..images.sources.source import ImageRecord, Unreadable
 from .embedded import read_embedded_settings
 from .models import ExternalModels, ModelOf, columns_of_models, read_model
@@ -58,33 +58,14 @@ def sample_id_of(image_id: str) -> str:
     return key_id("generated", image_id)
 
 
-class SampleWriter:
+class SampleWriter(MergingWriter):
     """Writes samples. `generator` is that of pictures for which nothing else names one."""
 
     def __init__(self, store: Store, *, update: bool = False, generator: str | None = None) -> None:
+        super().__init__(Merge(store, update=update, table=SAMPLES))
         self.counts = SampleCounts()
         self.models = ExternalModels(store)
         self._store, self._default = store, Settings(generator=generator)
-        self._merge = Merge(store, update=update, table=SAMPLES)
-
-    @property
-    def merged(self) -> MergeCounts:
-        """What was filled, replaced or left different in stored rows."""
-        return self._merge.counts
-
-    @property
-    def waiting(self) -> bool:
-        """Whether values of stored samples wait to be merged."""
-        return len(self._merge) > 0
-
-    @property
-    def full(self) -> bool:
-        """Whether so many wait that it is time to merge them."""
-        return len(self._merge) >= MERGED_AT_ONCE
-
-    def flush(self) -> None:
-        """Merge what waits."""
-        self._merge.write()
 
     def held(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids`, the hashes of pictures, that are stored as samples."""
@@ -151,7 +132,7 @@ class SampleWriter:
 
 
 def _without_model(settings: Settings, model: ModelOf | None) -> Settings:
-    """The settings without what is said of a customized model, which has a row of its own."""
+    """The settings without those of a customized model, which are in its row of `models`."""
     names = {"scheme"} if model is None else columns_of_models() | {"scheme"}
     others = {name: value for name, value in settings.others.items() if name not in names}
     named = model is not None and settings.generator == model.name

@@ -194,3 +194,29 @@ def metadata_text(fields: Mapping[str, Any]) -> str | None:
     """Fields as a row's metadata: JSON with sorted keys, null for none."""
     kept = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(kept, sort_keys=True) if kept else None
+
+
+class MergingWriter:
+    """What writers of rows share: the values that stored rows are given, merged many at once."""
+
+    def __init__(self, merge: Merge) -> None:
+        self._merge = merge
+
+    @property
+    def merged(self) -> MergeCounts:
+        """What was filled, replaced or left different in stored rows."""
+        return self._merge.counts
+
+    @property
+    def waiting(self) -> bool:
+        """Whether values of stored rows wait to be merged."""
+        return len(self._merge) > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so many wait that it is time to merge them."""
+        return len(self._merge) >= MERGED_AT_ONCE
+
+    def flush(self) -> None:
+        """Merge what waits."""
+        self._merge.write()

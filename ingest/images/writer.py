@@ -10,10 +10,10 @@ from ...store import Failure, Store
 from .embedded_rights import METADATA_KEY, EmbeddedRights, read_embedded_rights
 from .merge import (
     COLUMNS,
-    MERGED_AT_ONCE,
     TEXTS,
     Merge,
     MergeCounts,
+    MergingWriter,
     merge_row,
     metadata_text,
     parse_metadata,
@@ -59,34 +59,15 @@ class WriteCounts:
     subfolders: int = 0
 
 
-class ImageWriter:
+class ImageWriter(MergingWriter):
     """Writes images into one collection. `flush` before what they came from is marked as done."""
 
     def __init__(self, store: Store, collection: str, *, update: bool, subfolder: str) -> None:
+        super().__init__(Merge(store, update=update))
         self.counts = WriteCounts()
         self._store, self._collection = store, collection
         self._update, self._subfolder = update, subfolder
-        self._merge = Merge(store, update=update)
         self._pictures: PictureUris | None = None
-
-    @property
-    def merged(self) -> MergeCounts:
-        """What was filled, replaced or left different in stored rows."""
-        return self._merge.counts
-
-    @property
-    def waiting(self) -> bool:
-        """Whether values of stored images wait to be merged."""
-        return len(self._merge) > 0
-
-    @property
-    def full(self) -> bool:
-        """Whether so many wait that it is time to merge them."""
-        return len(self._merge) >= MERGED_AT_ONCE
-
-    def flush(self) -> None:
-        """Merge what waits."""
-        self._merge.write()
 
     def held(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are stored already."""

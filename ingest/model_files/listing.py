@@ -1,4 +1,4 @@
-"""Which models a file, a folder or a table holds: the main file of each, and what is said of it."""
+"""Which models a file, a folder or a table holds: the main file of each, and its options."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ KIND_FILE = "type_of_concept.txt"
 
 @dataclass(frozen=True)
 class Entry:
-    """One model: its main file, what summaries and failures call it, and what is said of it."""
+    """One model: its main file, its name in summaries and failures, and its options."""
 
     path: Path
     name: str

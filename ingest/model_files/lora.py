@@ -5,7 +5,7 @@
     lora_unet_<module>.lora_down.weight, .lora_up.weight, .alpha, lora_te_...   kohya, not of SD 3
 
 The loaders put the layers into the base's parts, of which only the shapes are there; what they put in, and
-with which rank and alpha, is stored: diffusers' own file, whoever wrote the one that was read.
+with which rank and alpha, is stored: always in diffusers' own layout.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""Which models a file, a folder or a table holds, and what is said of each."""
+"""Which models a file, a folder or a table holds, and the options of each."""
 
 import json
 from pathlib import Path
