@@ -2,16 +2,16 @@
 
     python benchmarks/customize.py [--base sd15 | world | FOLDER] [--methods lora captioned ...] [--rounds 5]
 
-- `train`: optimiser steps of `train()`, from the time of many steps less that of few, beside the loop of
-  diffusers' training scripts over latents that are ready, with the same parameters, batch and optimiser.
+- `train`: optimiser steps of `train()`, beside the loop of diffusers' training scripts over latents that are
+  ready, with the same parameters, batch and optimiser.
 - `sample`: images of `draw_samples`, PNG files included, beside the bare batched pipeline with DDIM.
 - `job`: `customize()` of several models from a store: what a further model costs beside the bare loop's steps
   alone (decoding, views, their latents, packing and commits are in it), and how often the base is loaded.
 
 A ratio is the speed of ours divided by the bare one's: 1 is as fast, the goal is 0.95. The machine may be
-noisy, so both alternate, and a ratio is the median over rounds; `cpu` is the same of processor seconds, which
-other load disturbs less. `memory` is that of the base's weights and the most that is used above them: of
-tensors on a GPU, of the process's resident set on a CPU.
+noisy, so both alternate, step by step while training, and a ratio is the median over steps or rounds; `cpu`
+is the same of processor seconds, which other load disturbs less. `memory` is that of the base's weights and
+the most that is used above them: of tensors on a GPU, of the process's resident set on a CPU.
 
 On a GPU, where there is one, the base has Stable Diffusion 1.x's size and random weights, pictures have 512
 pixels, and the bare code has bfloat16 weights; else it is the embedded world's at 64 pixels, on one thread
@@ -21,14 +21,10 @@ like a worker. Both use scaled-dot-product attention and channels last. Writes t
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
-import resource
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +33,7 @@ import attribase  # noqa: F401  first, as users do
 import numpy as np
 import torch
 from attribase.ingest.customize import customize, generator
+from attribase.ingest.customize import train as training
 from attribase.ingest.customize.generator import prepare_generator
 from attribase.ingest.customize.methods import find_method
 from attribase.ingest.customize.train import train
@@ -46,13 +43,15 @@ from attribase.ingest.sample.ddim import draw_samples
 from attribase.ingest.specs import ModelSpec
 from attribase.ingest.world import model_path
 from attribase.store import Store
+from costs import Clock, Cost, cost_of
 from customize_bare import BareTraining, full_size, load, sample
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 METHODS = ("captioned", "lora", "custom-diffusion")
-FEW, MANY = 10, 30
+STEPS = 20
+"""Of training, a round."""
 MODELS = 3
 
 
@@ -67,15 +66,6 @@ class Scale:
     images: int
     steps: int
     guidance: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one run: seconds, processor seconds, and at most so many bytes more than before."""
-
-    wall: float
-    cpu: float
-    memory: int
 
 
 def main() -> None:
@@ -108,28 +98,47 @@ def _scale(base: str) -> Scale:
 
 
 def measure_training(shown: Table, scale: Scale, method: str, device: str, rounds: int) -> None:
-    """Steps a second, from the time of MANY steps less that of FEW."""
+    """Steps a second."""
     spec, config = _spec(method), _config(scale, method)
     images = [Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8))]
-    ours = prepare_generator(_float32(scale), "<new1>", device)
-    theirs = load(scale.folder, device)
+    ours, theirs = prepare_generator(_float32(scale), "<new1>", device), load(scale.folder, device)
 
-    def our(steps: int) -> Callable[[], None]:
-        return lambda: train(ours, spec, images, replace(config, iterations=steps))
+    def our(steps: int) -> None:
+        train(ours, spec, images, replace(config, iterations=steps))
 
-    def bare(steps: int) -> None:
-        loop = BareTraining(theirs, method, config.batch_size, scale.resolution)
-        loop.run(steps)
-        loop.close()
+    loop = BareTraining(theirs, method, config.batch_size, scale.resolution)
+    our(2)
+    loop.run(2)
+    memory = cost_of(lambda: our(3), device).memory, cost_of(lambda: loop.run(3), device).memory
+    with _alternating(loop, device) as found:
+        our(STEPS * rounds + 1)
+    loop.close()
+    weights = _bytes(ours), _bytes(theirs)
+    _add_row(shown, f"train {method}", found, 1, "steps/s", (weights[0] + memory[0], weights[1] + memory[1]))
 
+
+@contextmanager
+def _alternating(loop: BareTraining, device: str) -> Iterator[list[tuple[Cost, Cost]]]:
+    """While `train` runs, each of its steps is followed by one of the bare loop; the costs of all pairs."""
     found: list[tuple[Cost, Cost]] = []
-    our(2)()
-    bare(2)
-    for _ in range(rounds):
-        few, many = _cost(our(FEW), device), _cost(our(MANY), device)
-        bare_few, bare_many = _cost(lambda: bare(FEW), device), _cost(lambda: bare(MANY), device)
-        found.append((_difference(many, few), _difference(bare_many, bare_few)))
-    _add_row(shown, f"train {method}", found, MANY - FEW, "steps/s", (_bytes(ours), _bytes(theirs)))
+    original, clock = training._loss, Clock(device)
+    started = False
+
+    def loss(*arguments: Any) -> Any:
+        nonlocal started
+        ours = clock.lap()
+        if started:
+            loop.run(1)
+            found.append((ours, clock.lap()))
+        started = True
+        clock.lap()
+        return original(*arguments)
+
+    training._loss = loss
+    try:
+        yield found
+    finally:
+        training._loss = original
 
 
 def measure_sampling(shown: Table, scale: Scale, device: str, rounds: int) -> None:
@@ -143,12 +152,14 @@ def measure_sampling(shown: Table, scale: Scale, device: str, rounds: int) -> No
     sample(theirs, scale.batch, scale.batch, 2, scale.resolution, scale.guidance)
     found = [
         (
-            _cost(lambda: draw_samples(ours, prompts, seeds, config), device),
-            _cost(lambda: sample(theirs, *bare), device),
+            cost_of(lambda: draw_samples(ours, prompts, seeds, config), device),
+            cost_of(lambda: sample(theirs, *bare), device),
         )
         for _ in range(rounds)
     ]
-    _add_row(shown, "sample", found, scale.images, "images/s", (_bytes(ours), _bytes(theirs)))
+    memory = [max(costs[side].memory for costs in found) for side in (0, 1)]
+    peaks = _bytes(ours) + memory[0], _bytes(theirs) + memory[1]
+    _add_row(shown, "sample", found, scale.images, "images/s", peaks)
 
 
 def measure_job(shown: Table, scale: Scale, method: str, device: str) -> None:
@@ -163,8 +174,8 @@ def measure_job(shown: Table, scale: Scale, method: str, device: str) -> None:
         job = customize(store, specs, config, workers=0)
         next(job)
         next(job)  # the first model, with the loading
-        ours = _cost(lambda: list(job), device)
-    bare = _cost(lambda: loop.run(config.iterations * (MODELS - 1)), device)
+        ours = cost_of(lambda: list(job), device)
+    bare = cost_of(lambda: loop.run(config.iterations * (MODELS - 1)), device)
     loop.close()
     name = f"job of {MODELS} models ({method}), base loaded {len(loads)} times"
     _add_row(shown, name, [(ours, bare)], MODELS - 1, "models/s")
@@ -216,45 +227,6 @@ def _counted_loads() -> Iterator[list[Any]]:
         generator.load_generator = original
 
 
-def _cost(work: Callable[[], Any], device: str) -> Cost:
-    """What it takes, to the end on the device."""
-    gc.collect()
-    before = _reset_peak(device)
-    started = time.perf_counter(), time.process_time()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return Cost(time.perf_counter() - started[0], time.process_time() - started[1], _peak(device) - before)
-
-
-def _difference(many: Cost, few: Cost) -> Cost:
-    return Cost(many.wall - few.wall, many.cpu - few.cpu, many.memory)
-
-
-def _reset_peak(device: str) -> int:
-    """Start a new peak; the bytes in use now."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        return int(torch.cuda.memory_allocated())
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)  # else what was freed before is used again, and nothing is seen
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")  # Linux: the peak of the resident set starts anew
-    return _peak(device)
-
-
-def _peak(device: str) -> int:
-    if device == "cuda":
-        return int(torch.cuda.max_memory_allocated())
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _bytes(base: Any) -> int:
     """Of the weights of a pipeline, or of a generator."""
     parts = (base.unet, base.vae, base.text_encoder)
@@ -267,16 +239,19 @@ def _add_row(
     found: list[tuple[Cost, Cost]],
     count: int,
     unit: str,
-    weights: tuple[int, int] | None = None,
+    peaks: tuple[int, int] | None = None,
 ) -> None:
-    """Medians over the rounds; a ratio is the median of the rounds' own."""
+    """Medians over all pairs of costs; a ratio is the median of the pairs' own.
+
+    peaks: bytes of ours, and of the bare loop.
+    """
 
     def median(values: Iterator[float]) -> float:
         return statistics.median(list(values))
 
     memory = ["", "", ""]
-    if weights is not None:
-        ours, bare = (weights[side] + max(pair[side].memory for pair in found) for side in (0, 1))
+    if peaks is not None:
+        ours, bare = peaks
         memory = [f"{ours / 1e6:,.0f} MB", f"{bare / 1e6:,.0f} MB", f"{ours / bare:.2f}"]
     shown.add_row(
         what,

@@ -56,13 +56,12 @@ class FlowGenerator(LoadedGenerator):
 
     def add_noise(self, latents: Tensor, noise: Tensor, rng: torch.Generator) -> Noised:
         """On the line between both, at times of the kind's density; the target is the line's direction."""
-        from diffusers import FlowMatchEulerDiscreteScheduler
         from diffusers.training_utils import (
             compute_density_for_timestep_sampling,
             compute_loss_weighting_for_sd3,
         )
 
-        scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler_config)
+        scheduler = self._training_scheduler()
         drawn = compute_density_for_timestep_sampling(
             self.weighting, len(latents), logit_mean=0.0, logit_std=1.0, generator=rng
         )
@@ -118,6 +117,14 @@ class FlowGenerator(LoadedGenerator):
             with torch.no_grad():
                 kept[text] = self._encode(text)
         return kept[text]
+
+    def _training_scheduler(self) -> Any:
+        """The base's noise schedule, made once: every step needs it."""
+        if "schedule" not in self.cache:
+            from diffusers import FlowMatchEulerDiscreteScheduler
+
+            self.cache["schedule"] = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler_config)
+        return self.cache["schedule"]
 
     def _schedule(self, noise: Tensor, steps: int) -> Any:
         from diffusers import FlowMatchEulerDiscreteScheduler

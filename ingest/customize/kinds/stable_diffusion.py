@@ -108,16 +108,21 @@ class StableDiffusion(LoadedGenerator):
         return drawn
 
     def _training_scheduler(self) -> Any:
-        """The base's noise schedule. Raises InvalidInputError when it predicts neither noise nor velocity."""
-        from diffusers import DDPMScheduler
+        """The base's noise schedule, made once: every step needs it.
 
-        scheduler = DDPMScheduler.from_config(self.scheduler_config)
-        kind = scheduler.config.prediction_type
-        if kind not in ("epsilon", "v_prediction"):
-            raise InvalidInputError(
-                f"the base predicts {kind!r}", hint="use a base that predicts epsilon or v_prediction"
-            )
-        return scheduler
+        Raises InvalidInputError when the base predicts neither noise nor velocity.
+        """
+        if "schedule" not in self.cache:
+            from diffusers import DDPMScheduler
+
+            scheduler = DDPMScheduler.from_config(self.scheduler_config)
+            kind = scheduler.config.prediction_type
+            if kind not in ("epsilon", "v_prediction"):
+                raise InvalidInputError(
+                    f"the base predicts {kind!r}", hint="use a base that predicts epsilon or v_prediction"
+                )
+            self.cache["schedule"] = scheduler
+        return self.cache["schedule"]
 
 
 def prepare_stable_diffusion(pipeline: Any, token: str, device: torch.device) -> StableDiffusion:

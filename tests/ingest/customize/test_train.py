@@ -140,3 +140,25 @@ def test_saving_memory_changes_no_gradient(image, make_spec, kind_bases, monkeyp
     assert found[0].keys() == found[1].keys()
     for name in found[0].keys() - {"sha256"}:
         assert torch.allclose(found[0][name].float(), found[1][name].float(), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["sd", "sdxl", "sd3", "flux"])
+def test_the_noise_schedule_is_made_once_for_all_steps_and_models(
+    kind_bases, image, make_spec, kind, monkeypatch
+):
+    import diffusers
+
+    name = "DDPMScheduler" if kind in ("sd", "sdxl") else "FlowMatchEulerDiscreteScheduler"
+    made, scheduler = [], getattr(diffusers, name)
+    original = scheduler.from_config
+    monkeypatch.setattr(
+        scheduler, "from_config", lambda *args, **options: made.append(args) or original(*args, **options)
+    )
+    generator = load_generator(kind_bases(kind), TOKEN)
+    made.clear()
+    for seed in (0, 1):
+        spec = make_spec(method="lora", seed=seed)
+        training.train(
+            generator, spec, [image], LoraConfig("any", iterations=3, resolution=8, augment="none")
+        )
+    assert len(made) == 1
