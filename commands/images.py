@@ -54,7 +54,7 @@ def images(
     **settings: Any,
 ) -> None:
     """Ingest SOURCE: a folder of pictures, or one; a Parquet, Lance, CSV or JSON table, a tar or zip, or a
-    folder of these; `hf://datasets/USER/NAME`; `world:gallery` or `world:exemplars`.
+    folder of these; `hf://datasets/USER/NAME`; `wikiart:FOLDER`; `world:gallery` or `world:exemplars`.
 
     Images that are stored already get what SOURCE says of them where nothing is stored yet.
 

@@ -13,6 +13,7 @@ from .calibration import calibration
 from .compare import compare
 from .console import CommandGroup, at_option, open_store, print_left_out, run_job, say, store_uri
 from .output import Output, about_command, print_rows, rows_options
+from .retrieval import retrieval
 from .similar import similar
 
 TITLE = 80
@@ -32,6 +33,7 @@ query.add_command(calibration)
 query.add_command(compare)
 query.add_command(abstention_command)
 query.add_command(similar)
+query.add_command(retrieval)
 
 
 @query.command("eval")

@@ -18,6 +18,7 @@ from .evaluation.evidence import measure_evidence
 from .evaluation.left_out import LeftOut, count_left_out
 from .evaluation.paired import Features, PairedRow, compare_features
 from .evaluation.prune import PruneReport, prune_runs
+from .evaluation.retrieval import retrieve_by_label
 from .session import Session, Snapshot
 from .sql.bootstrap import Interval
 from .sql.connection import connect
@@ -65,6 +66,7 @@ __all__ = [
     "measure_calibration",
     "measure_evidence",
     "prune_runs",
+    "retrieve_by_label",
     "run_sql",
     "similar_text",
 ]

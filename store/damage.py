@@ -35,6 +35,7 @@ RECOMPUTED = {
     "gallery_moments": "attribase train abstention",
     "abstentions": "attribase train abstention",
     "evidence": "attribase query eval",
+    "retrievals": "attribase query retrieval",
     "encoders": "attribase ingest embed",
     "jobs": "the command that was not finished",
     "failures": "the ingest that had them",

@@ -158,6 +158,27 @@ RUNS = pa.schema(
     ]
 )
 
+RETRIEVALS = pa.schema(
+    [
+        key("run_id", position=1),  # of all that the numbers depend on
+        key("image_id", position=2),  # the query
+        text("encoder", null=False),
+        text("mapper", null=False),  # 'none' is raw features
+        text("label", null=False),  # the field that images are compared by
+        text("query_collection"),  # null: all images
+        text("gallery"),  # null: all images
+        text("value", null=False),  # the query's own
+        pa.field("queries", pa.int64(), nullable=False),  # of the run: fewer rows are a run that was stopped
+        pa.field("relevant", pa.int64(), nullable=False),  # candidates with the query's value
+        pa.field("candidates", pa.int64(), nullable=False),
+        pa.field("ap_1", pa.float64(), nullable=False),
+        pa.field("ap_5", pa.float64(), nullable=False),
+        pa.field("ap_10", pa.float64(), nullable=False),
+        pa.field("ap_100", pa.float64(), nullable=False),
+        pa.field("created", TIMESTAMP, nullable=False),
+    ]
+)
+
 JOBS = pa.schema(
     [
         key("job_id", position=1),
@@ -210,6 +231,7 @@ TABLES: dict[str, pa.Schema] = {
     "indexes": INDEXES,
     "ranks": RANKS,
     "runs": RUNS,
+    "retrievals": RETRIEVALS,
     "failures": FAILURES,
     "tombstones": TOMBSTONES,
     "jobs": JOBS,
@@ -220,7 +242,7 @@ Stores made by earlier versions are brought to these schemas when they are opene
 is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
 """
 
-LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions", "evidence"})
+LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions", "evidence", "retrievals"})
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 

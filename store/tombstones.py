@@ -29,6 +29,7 @@ ITEM_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "models": ("model_id", "exemplar_ids"),
         "samples": ("sample_id", "model_id"),
         "ranks": ("sample_id", "image_id"),
+        "retrievals": ("image_id",),
         "failures": ("item",),
         "abstentions": ("abstention_id", "model_ids"),  # scores of removed samples go with their whole row
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,21 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...store.errors import ConflictError, UnknownFieldError
+from ...store.errors import ConflictError
 from ...store.ids import vectors_table
+from ..image_fields import read_field
 from ..search.topk import RESCORED_ROWS, Floats, exact_similarities
 from .answer import Answer, OwnerShare
-from .request import METADATA_FIELD, check_owner_field
+from .request import check_owner_field
 
 if TYPE_CHECKING:
     from ...store import Store
     from ..search import Pool, SearchSpace
     from ..session import Snapshot
     from .influence import Candidates
-
-
-NAMED_FIELDS = 30
-"""Fields of the metadata that the error for an unknown one names at most."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +156,9 @@ def read_owners(snapshot: Snapshot, space: SearchSpace, by: str) -> Owners:
 
 
 def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners:
-    column = "metadata" if by.startswith(METADATA_FIELD) else by
-    labels = snapshot.pinned.read(table, ["image_id", column])
-    found = pc.index_in(labels["image_id"], value_set=space.ids).combine_chunks()
-    values = labels[column].combine_chunks()
-    coded = pc.dictionary_encode(values if column == by else _metadata_field(values, by))
-    if column != by and not len(coded.dictionary):
-        raise _unknown_field(values, by)
+    field = read_field(snapshot.pinned, by, table)
+    found = pc.index_in(field.image_ids, value_set=space.ids)
+    coded = pc.dictionary_encode(field.values)
     known = pc.and_(found.is_valid(), coded.indices.is_valid())
     pa.default_memory_pool().release_unused()  # the hash table of a million ids
     rows = found.filter(known).to_numpy().astype(np.int64)
@@ -177,31 +168,3 @@ def _read(snapshot: Snapshot, space: SearchSpace, table: str, by: str) -> Owners
     order = np.argsort(rows, kind="stable")
     starts = np.searchsorted(rows[order], np.arange(len(space.ids) + 1))
     return Owners([None, *coded.dictionary.to_pylist()], codes[order], starts)
-
-
-def _unknown_field(texts: pa.StringArray, by: str) -> UnknownFieldError:
-    """The error that names the fields there are in these JSON objects."""
-    known: set[str] = set()
-    for text in pc.unique(texts.drop_null()).to_pylist():
-        if len(known) > NAMED_FIELDS:
-            break
-        with suppress(ValueError):
-            found = json.loads(text)
-            if isinstance(found, dict):
-                known |= {name for name, value in found.items() if value is not None}
-    names = [METADATA_FIELD + name for name in sorted(known)]
-    more = ", ..." if len(names) > NAMED_FIELDS else ""
-    there = f"use {', '.join(names[:NAMED_FIELDS])}{more}"
-    if not names:
-        there = "no image has metadata: give it with attribase -s STORE ingest update --metadata FILE"
-    return UnknownFieldError(f"no image has a value of {by!r}", hint=there)
-
-
-def _metadata_field(texts: pa.StringArray, by: str) -> pa.StringArray:
-    """(texts,) a field of JSON objects as text; null where there is none."""
-    import polars as pl
-
-    name = by.removeprefix(METADATA_FIELD)
-    mark = "'" if '"' in name else '"'
-    found = pl.Series(pl.from_arrow(texts)).str.json_path_match(f"$[{mark}{name}{mark}]")
-    return found.to_arrow().cast(pa.string())

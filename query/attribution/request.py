@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ...store.errors import AttribaseError, InvalidInputError
+from ..image_fields import METADATA_FIELD
 from ..search import METHODS, POOLS
 from ..time_travel import At  # at run time: annotations of a TypedDict are evaluated
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 OWNER_FIELDS = ("creator", "license", "category", "collection")
 """What influence can be summed by."""
-
-METADATA_FIELD = "metadata."
-"""Before the name of a field of the images' metadata that influence is summed by."""
 
 DEFAULT_LIMIT = 10_000
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from ...store.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from ..attribution.request import METADATA_FIELD, OWNER_FIELDS
+from ..attribution.request import OWNER_FIELDS
+from ..image_fields import METADATA_FIELD
 from .errors import format_validation_errors
 
 SCHEMA_REF = "#/components/schemas/{model}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....runtime.formats import HEAD_BYTES, recognise
 from ....store import InvalidInputError, NotFoundError
+from . import wikiart
 from .columns import check_parts
 from .diffusiondb import is_part_table, parts_there
 from .files import DataFile
@@ -192,6 +193,9 @@ def _is_picture(name: str) -> bool:
 
 SOURCES = (  # in the order in which they are tried
     SourceSpec("world", " or ".join(WORLD_ROLES), lambda name: name.startswith("world:"), open_world),
+    SourceSpec(
+        "wikiart", "wikiart:FOLDER", lambda name: name.startswith(wikiart.PREFIX), wikiart.open_wikiart
+    ),
     SourceSpec("lance", "a .lance dataset", _is_lance, open_lance),
     SourceSpec(
         "remote", "a URL of tables or shards, such as hf://datasets/USER/NAME", _is_remote, open_remote
