@@ -1,4 +1,4 @@
-"""The launcher of commands and the whole method run once, for all tests of a process."""
+"""The launcher of commands; the whole method, and other ways to models, run once for all tests."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from .commands import Launcher
+from .model_stages import MODEL_STAGES, write_model_sources
 from .stages import Method
 
 LONG = os.environ.get("ATTRIBASE_FUZZ") == "long"
@@ -34,5 +35,13 @@ def launcher() -> Iterator[Launcher]:
 @pytest.fixture(scope="session")
 def method(launcher, tmp_path_factory) -> Method:
     method = Method(launcher, tmp_path_factory.mktemp("method"))
+    method.run()
+    return method
+
+
+@pytest.fixture(scope="session")
+def models_method(launcher, tmp_path_factory) -> Method:
+    folder = tmp_path_factory.mktemp("models")
+    method = Method(launcher, folder, MODEL_STAGES, write_model_sources)
     method.run()
     return method

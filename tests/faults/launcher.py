@@ -46,6 +46,7 @@ IMPORTS = (
     "lance",
     "onnx",
     "onnxruntime",
+    "peft",
     "polars",
     "torch",
     "transformers.models.clip.modeling_clip",

@@ -3,6 +3,7 @@
 import io
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ENCODER = "onnx:tiny"
 PIXELS = 16
 SMALL_SHARDS: Patches = (
     ("attribase.ingest.images.job", "ingest_images", {"shard_size": 5}),
+    ("attribase.ingest.generated.job", "ingest_samples", {"shard_size": 3}),
     ("attribase.ingest.embed.job", "embed", {"shard_size": 6}),
     ("attribase.ingest.embed.views", "SHARD_SIZE", 8),
     ("attribase.query.evaluation.evaluate", "evaluate", {"shard_size": 2}),
@@ -79,51 +81,6 @@ def stage(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
-@dataclass
-class Method:
-    """The stages, run one after the other in `folder`: what the store was after each is kept."""
-
-    launcher: Launcher
-    folder: Path
-    events: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def sources(self) -> Path:
-        """The folder of what is ingested."""
-        return self.folder / "sources"
-
-    def argv(self, stage: Stage) -> list[str]:
-        """The whole command line, to be run in a folder with `store`."""
-        return ["-s", "store", *stage.argv.replace("@", f"{self.sources}/").split()]
-
-    def run(self) -> None:
-        """Run all stages, none of which is harmed."""
-        write_sources(self.sources)
-        working = self.folder / "working"
-        working.mkdir()
-        for stage in STAGES:
-            files, began = Files(working), time.monotonic()
-            command = self.launcher.start(self.argv(stage), working, patches=SMALL_SHARDS)
-            ended = command.wait(lambda files=files: files.new() < 0, POLL)
-            assert ended.status == 0, (stage.name, ended.output)
-            self.events[stage.name], self.seconds[stage.name] = files.new(), time.monotonic() - began
-            command.log.unlink()
-            shutil.copytree(working, self.after(stage))
-
-    def after(self, stage: Stage) -> Path:
-        """The folder as the stage left it."""
-        return self.folder / "after" / stage.name
-
-    def start(self, stage: Stage, folder: Path) -> Path:
-        """A folder of its own, as it was before the stage."""
-        number = STAGES.index(stage)
-        if number == 0:
-            folder.mkdir(parents=True)
-            return folder
-        return shutil.copytree(self.after(STAGES[number - 1]), folder)
-
-
 def picture(seed: int, kind: str = "PNG", side: int = PIXELS) -> bytes:
     """Noise."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
@@ -173,3 +130,53 @@ def _write_network(path: Path) -> None:
         [numpy_helper.from_array(weights, "w")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+@dataclass
+class Method:
+    """Stages, run one after the other in `folder`: what the store was after each is kept.
+
+    write: makes the folder of what they ingest.
+    """
+
+    launcher: Launcher
+    folder: Path
+    stages: Sequence[Stage] = STAGES
+    write: Callable[[Path], None] = write_sources
+    events: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> Path:
+        """The folder of what is ingested."""
+        return self.folder / "sources"
+
+    def argv(self, stage: Stage) -> list[str]:
+        """The whole command line, to be run in a folder with `store`."""
+        return ["-s", "store", *stage.argv.replace("@", f"{self.sources}/").split()]
+
+    def run(self) -> None:
+        """Run all stages, none of which is harmed."""
+        self.write(self.sources)
+        working = self.folder / "working"
+        working.mkdir()
+        for stage in self.stages:
+            files, began = Files(working), time.monotonic()
+            command = self.launcher.start(self.argv(stage), working, patches=SMALL_SHARDS)
+            ended = command.wait(lambda files=files: files.new() < 0, POLL)
+            assert ended.status == 0, (stage.name, ended.output)
+            self.events[stage.name], self.seconds[stage.name] = files.new(), time.monotonic() - began
+            command.log.unlink()
+            shutil.copytree(working, self.after(stage))
+
+    def after(self, stage: Stage) -> Path:
+        """The folder as the stage left it."""
+        return self.folder / "after" / stage.name
+
+    def start(self, stage: Stage, folder: Path) -> Path:
+        """A folder of its own, as it was before the stage."""
+        number = self.stages.index(stage)
+        if number == 0:
+            folder.mkdir(parents=True)
+            return folder
+        return shutil.copytree(self.after(self.stages[number - 1]), folder)

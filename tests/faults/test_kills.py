@@ -11,6 +11,7 @@ import pytest
 
 from .commands import POLL, Files
 from .conftest import LONG
+from .model_stages import MODEL_STAGES
 from .rows import differences, problems, rows_of, wrong_rows
 from .stages import SMALL_SHARDS, STAGES, Method, Stage
 
@@ -27,7 +28,7 @@ EXPECTED = {
 SAMPLED = ("images of a table", "update", "embed", "query eval again", "index", "remove")
 """The commands that the short form kills, one kind of write each."""
 
-KILLED = [stage for stage in STAGES if LONG or stage.name in SAMPLED]
+KILLED = [*(stage for stage in STAGES if LONG or stage.name in SAMPLED), *MODEL_STAGES]
 
 kills: Counter[str] = Counter()
 
@@ -62,7 +63,8 @@ def kill_somewhere(method: Method, stage: Stage, folder: Path, seed: int) -> boo
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(max(KILLS, SLOW_KILLS)))
 @pytest.mark.parametrize("stage", KILLED, ids=lambda stage: stage.name)
-def test_a_killed_command_loses_nothing_and_run_again_leaves_the_same_rows(method, stage, seed, tmp_path):
+def test_a_killed_command_loses_nothing_and_run_again_leaves_the_same_rows(request, stage, seed, tmp_path):
+    method = request.getfixturevalue("models_method" if stage in MODEL_STAGES else "method")
     if seed >= (SLOW_KILLS if stage.slow else KILLS):
         pytest.skip("slow commands are killed less often")
     folder = method.start(stage, tmp_path / "killed")
