@@ -105,26 +105,48 @@ def train() -> None:
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Adam's learning rate.")
 @click.option("--temperature", type=click.FloatRange(0, min_open=True), help="nu of eq. 3.")
 @click.option("--regulariser", type=click.FloatRange(0), help="Weight of eq. 4; 0 leaves it out.")
+@click.option("--batch", type=click.IntRange(2), help="Models a step, all different.")
+@click.option(
+    "--map",
+    "kind",
+    type=click.Choice(["linear", "channel", "mlp"]),
+    default="linear",
+    show_default=True,
+    help="What h and h~ are: a matrix, one factor a channel, or two layers. What the recipe says of matrices "
+    "alone (rank, start, centre) is left out for the others.",
+)
 @click.option("--views", type=click.IntRange(0), help="Augmented views cached for each image.")
+@click.option(
+    "--augment",
+    type=click.Choice(["mild", "strong"]),
+    help="Views are flipped and cropped, or altered as DINO's: colours, blur and solarization, too.",
+)
 @click.option("--seed", type=int, help="Same seed, same weights.")
 @rung_options
 @click.pass_context
-def mapper(ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, **settings: Any) -> None:
+def mapper(
+    ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, kind: str, **settings: Any
+) -> None:
     """Train h and h~ by contrasting samples with the exemplars of their own models.
 
     \b
     Example: attribase -s my.store train mapper --name tuned --recipe best
              attribase -s my.store train mapper --name untouched --on none --pairs 500
+             attribase -s my.store train mapper --name strong-aug --augment strong
+             attribase -s my.store train mapper --name channel --map channel
     """
     from ..ingest.embed import embed_views
     from ..train import RECIPES, count_left_out, train_mapper
+    from ..train.variants import batch_for
 
     given = {key: value for key, value in settings.items() if value is not None}
     concept_kinds = (kinds,) if kinds != "both" else ("object", "style")
-    config = replace(RECIPES[recipe], name=name, kinds=concept_kinds, **given)
+    base = RECIPES[recipe].with_map(kind)
+    base = replace(base, batch=batch_for(encoder, base.batch))
+    config = replace(base, name=name, kinds=concept_kinds, **given)
     store = open_store(ctx)
     if config.views:
-        run_job(embed_views(store, encoder, views=config.views))
+        run_job(embed_views(store, encoder, views=config.views, augment=config.augment))
     _, last = run_job(train_mapper(store, encoder, config))
     left_out = count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery, config.on)
     print_left_out(left_out.notes())

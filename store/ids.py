@@ -6,6 +6,9 @@ import re
 
 from .errors import InvalidInputError
 
+AUGMENTATIONS = ("mild", "strong")
+"""How the pictures of views are altered; each has a table of its own for every encoder."""
+
 
 def content_id(data: bytes) -> str:
     """The id of encoded bytes: sha256, 64 lower-case hex digits."""
@@ -41,9 +44,16 @@ def vectors_table(encoder: str) -> str:
     return "vectors_" + safe_name(encoder)
 
 
-def views_table(encoder: str) -> str:
-    """`views_` + the encoder's safe name."""
-    return "views_" + safe_name(encoder)
+def views_table(encoder: str, augment: str = "mild") -> str:
+    """`views_`, or `views_strong_` of strongly augmented views, + the encoder's safe name.
+
+    Raises InvalidInputError for an `augment` that is not in AUGMENTATIONS, and as `safe_name`.
+    """
+    if augment not in AUGMENTATIONS:
+        raise InvalidInputError(
+            f"there is no augmentation {augment!r}", hint=f"use {' or '.join(AUGMENTATIONS)}"
+        )
+    return ("views_" if augment == "mild" else f"views_{augment}_") + safe_name(encoder)
 
 
 def mapped_column(mapper: str) -> str:

@@ -99,9 +99,9 @@ class Store(Tables):
         """The vector table of `encoder`, created when missing. Raises InvalidInputError for another dim."""
         return ensure_vector_table(self, vectors_table(encoder), vectors_schema(dim, encoder=encoder))
 
-    def ensure_views(self, encoder: str, dim: int) -> str:
+    def ensure_views(self, encoder: str, dim: int, augment: str = "mild") -> str:
         """The table of augmented-view features of `encoder`, created when missing, as `ensure_vectors`."""
-        return ensure_vector_table(self, views_table(encoder), views_schema(dim, encoder=encoder))
+        return ensure_vector_table(self, views_table(encoder, augment), views_schema(dim, encoder=encoder))
 
     def set_vector_column(
         self,

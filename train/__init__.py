@@ -5,16 +5,19 @@ from .calibration import train_calibration
 from .config import BEST, PAPER, RECIPES, WORLD, CalibrationConfig, MapperConfig
 from .left_out import LeftOut, count_left_out
 from .mapper import train_mapper
+from .variants import VARIANTS, Variant
 
 __all__ = [
     "BEST",
     "PAPER",
     "RECIPES",
+    "VARIANTS",
     "WORLD",
     "AbstentionConfig",
     "CalibrationConfig",
     "LeftOut",
     "MapperConfig",
+    "Variant",
     "count_left_out",
     "train_abstention",
     "train_calibration",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ..runtime.influence import PAPER as PAPER_LAW
 from ..runtime.influence import SPREAD
@@ -10,6 +11,7 @@ from ..runtime.mapper import RAW
 from ..runtime.spread import NULL_WEIGHT
 from ..store import mapped_column
 from ..store.errors import InvalidInputError
+from ..store.ids import AUGMENTATIONS
 from .pairs import CUSTOMIZED, SOURCES
 
 LAWS = (SPREAD, PAPER_LAW)
@@ -17,6 +19,13 @@ CENTRES = ("none", "gallery", "each")
 STARTS = ("identity", "whitened", "both")
 POSITIVES = ("pair", "each", "sum", "mean")
 KEPT = ("best", "last")
+MAPS = ("linear", "channel", "mlp")
+LINEAR_ALONE: dict[str, tuple[str, ...]] = {
+    "channel": ("centre", "rank", "start", "weight_decay"),
+    "mlp": ("centre", "rank", "start", "weight_decay", "average", "negatives"),
+}
+"""Settings that other maps than linear ones do not have: biases and matrices that start at the identity; an
+MLP's running statistics have no average, and are of the items that samples are paired with."""
 RUNGS = (
     "learn_temperature",
     "start",
@@ -34,6 +43,8 @@ RUNGS = (
     "keep",
     "on",
     "pairs",
+    "map",
+    "augment",
 )
 """The fields of `MapperConfig` that the paper's recipe does not have: rows of older mappers may lack them."""
 
@@ -45,7 +56,9 @@ class MapperConfig:
     name: what the mapper is called. kinds: concept kinds of the models to learn from.
     temperature: nu of eq. 3. regulariser: weight of eq. 4. batch: models a step, all different.
     epochs, draws: an epoch draws `draws` pairs from each model. views: augmented views to draw from
-    beside the plain picture (0: the plain picture alone).
+    beside the plain picture (0: the plain picture alone). augment: how these are altered, "mild" or "strong".
+    map: what h and h~ are: "linear"; "channel", one factor a channel, whose regulariser is that of the
+    diagonal matrix; or "mlp" of two layers (`map_kinds`), which has no regulariser: eq. 4 is of a matrix.
     centre: where biases start: at zero ("none"), both at minus the gallery's mean feature ("gallery": it is
     common to all images), or h there and h~ at minus the mean of the samples ("each").
     rank: learn inside the `rank` leading principal directions of the gallery, identity outside; None
@@ -101,6 +114,8 @@ class MapperConfig:
     keep: str = "best"
     on: str = CUSTOMIZED
     pairs: int | None = None
+    map: str = "linear"
+    augment: str = "mild"
 
     def __post_init__(self) -> None:
         if self.name == RAW:
@@ -111,6 +126,8 @@ class MapperConfig:
             ("positives", POSITIVES),
             ("keep", KEPT),
             ("on", SOURCES),
+            ("map", MAPS),
+            ("augment", AUGMENTATIONS),
         )
         for field, known in choices:
             if getattr(self, field) not in known:
@@ -133,6 +150,32 @@ class MapperConfig:
                 "hub_neighbours": self.hub_neighbours,
             }
         )
+        self._check_map()
+
+    def with_map(self, kind: str) -> MapperConfig:
+        """These settings for another kind of map: what it does not have is off."""
+        off: dict[str, Any] = {name: _DEFAULTS[name] for name in LINEAR_ALONE.get(kind, ())}
+        return replace(self, map=kind, **off | ({"regulariser": 0.0} if kind == "mlp" else {}))
+
+    def _check_map(self) -> None:
+        """Raise InvalidInputError for settings that this kind of map or view does not have."""
+        for name in LINEAR_ALONE.get(self.map, ()):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise InvalidInputError(
+                    f"a map of the kind {self.map!r} has no {name} ({getattr(self, name)!r})",
+                    hint=f"leave {name} out, or train a linear map",
+                )
+        if self.map == "mlp" and self.regulariser not in (0, _DEFAULTS["regulariser"]):
+            raise InvalidInputError(
+                "the regulariser (eq. 4) is of matrices, an MLP has none", hint="leave regulariser out"
+            )
+        if self.augment != "mild" and not self.views:
+            raise InvalidInputError(
+                f"{self.augment} augmentation of no views", hint="ask for views: the paper has 4"
+            )
+
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(MapperConfig)}
 
 
 @dataclass(frozen=True)

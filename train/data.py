@@ -63,7 +63,9 @@ def load_features(store: Store, encoder: str, items: set[str], column: str = "ba
     return FeatureMatrix(index, torch.from_numpy(rows))
 
 
-def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) -> Tensor:
+def load_views(
+    store: Store, encoder: str, features: FeatureMatrix, views: int, augment: str = "mild"
+) -> Tensor:
     """(items, 1 + views, dim): each item's plain feature, then its views (plain where one is missing).
 
     Raises InvalidInputError when fewer views are embedded than asked for.
@@ -71,7 +73,7 @@ def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) 
     stacked = features.rows.unsqueeze(1).repeat(1, 1 + views, 1)
     if not views:
         return stacked
-    table = views_table(encoder)
+    table = views_table(encoder, augment)
     newest = -1
     if table in store.tables():
         for batch in store.scan(table, ["item_id", "view", "base"], f"view < {views}", batch_rows=4096):
@@ -83,8 +85,9 @@ def load_views(store: Store, encoder: str, features: FeatureMatrix, views: int) 
                 stacked[where, which] = torch.from_numpy(to_rows(batch["base"].take(pa.array(picked))))
                 newest = max(newest, max(which) - 1)
     if newest + 1 < views:
+        kind = "" if augment == "mild" else f"{augment}ly "
         raise InvalidInputError(
-            f"{views} augmented views of {encoder} were requested, {newest + 1} are embedded",
+            f"{views} {kind}augmented views of {encoder} were requested, {newest + 1} are embedded",
             hint="embed the views first, or train with views=0",
         )
     return stacked
@@ -148,7 +151,7 @@ def load_data(
     features = load_features(store, encoder, training | validation | {*gallery, *negatives})
     ordered = sorted(training)
     own = FeatureMatrix({item: row for row, item in enumerate(ordered)}, features.of(ordered))
-    views = load_views(store, encoder, own, config.views)
+    views = load_views(store, encoder, own, config.views, config.augment)
     spans = _spans(store, encoder, features.rows.shape[1], config.blocks)
     return TrainingData(models, held_out, gallery, negatives, features, views, own.index, spans)
 

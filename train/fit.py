@@ -37,7 +37,9 @@ def fit(
     validation = _validation(data, config)
     best = (-1.0, 0.0)
     for epoch in range(config.epochs + 1):
+        pair.train()  # an MLP's BatchNorm: by the batch in steps, by running statistics elsewhere
         losses = list(trainer.epoch()) if epoch else []
+        pair.eval()
         record: dict[str, Any] = {"epoch": epoch}
         if losses:
             contrastive, regulariser = np.mean(losses, axis=0).tolist()

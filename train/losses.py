@@ -86,6 +86,15 @@ def orthogonality(real_weight: Tensor, synth_weight: Tensor) -> Tensor:
     return total / 2
 
 
+def channel_orthogonality(real_weights: Tensor, synth_weights: Tensor) -> Tensor:
+    """`orthogonality` of the diagonal matrices of channel-wise maps: W'W - I has w^2 - 1 in its diagonal.
+
+    Weights are (1, dim). At w = 1, where training starts, the gradient is zero.
+    """
+    total: Tensor = sum(torch.linalg.vector_norm(one**2 - 1) for one in (real_weights, synth_weights)) / 2
+    return total
+
+
 def calibration_loss(shares: Tensor, exemplar: Tensor, epsilon: float) -> Tensor:
     """Eq. 5, mean over samples.
 

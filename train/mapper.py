@@ -35,7 +35,9 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
     if _is_current(store, encoder, config.name, settings):
         return
     versions = input_versions(
-        store, encoder_table(store, encoder), *([views_table(encoder)] if config.views else [])
+        store,
+        encoder_table(store, encoder),
+        *([views_table(encoder, config.augment)] if config.views else []),
     )
     data = load_data(store, encoder, config)
     start = start_pair(data, data.spans, config)
@@ -68,6 +70,8 @@ def _kept(epoch: int, config: MapperConfig) -> str:
     if epoch:
         return f"kept epoch {epoch}"
     start = "the raw features" if config.start == "identity" else "the map in closed form"
+    if config.map == "mlp":
+        start = "random weights"
     return (
         f"warning: kept epoch 0: nothing was learned beyond {start}; no epoch ranked the exemplars of val "
         "models better. More models, or another --lr or --recipe, may help"

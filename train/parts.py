@@ -12,7 +12,8 @@ from torch.nn.functional import normalize
 
 from ..runtime import Block, BlocksMapper, MapperPair
 from .linear_map import LinearMap, ProjectedMap
-from .losses import orthogonality
+from .losses import channel_orthogonality, orthogonality
+from .map_kinds import ChannelMap, MlpMap
 
 Span: TypeAlias = tuple[int, int]
 """First dimension of a part, and the one after its last."""
@@ -20,7 +21,7 @@ Span: TypeAlias = tuple[int, int]
 SCALE_MAX = 100.0
 """The largest learned logit scale, 1/nu, as in CLIP (arXiv:2103.00020)."""
 
-OneMap: TypeAlias = LinearMap | ProjectedMap
+OneMap: TypeAlias = LinearMap | ProjectedMap | ChannelMap | MlpMap
 
 
 class PartsMap(nn.Module):
@@ -90,16 +91,25 @@ class TrainablePair(nn.Module):
         return 1 / self.log_scale.exp().clamp(max=SCALE_MAX)
 
     def cores(self) -> list[tuple[Tensor, Tensor]]:
-        """The trained matrices of h and h~, part by part: (rank, rank) each."""
-        return [(real.core, synth.core) for real, synth in self._maps]
+        """The trained matrices of h and h~, part by part: (rank, rank) each. Only linear maps have any."""
+        kinds = LinearMap | ProjectedMap
+        return [(h.core, t.core) for h, t in self._maps if isinstance(h, kinds) and isinstance(t, kinds)]
 
     def orthogonality(self) -> Tensor:
-        """Eq. 4's regulariser of the cores, the mean over the parts."""
+        """Eq. 4's regulariser, the mean over the parts: of the cores, or of channel-wise factors.
+
+        An MLP is no matrix that could be orthogonal: its regulariser is 0.
+        """
         parts = [orthogonality(real, synth) for real, synth in self.cores()]
+        for real, synth in self._maps:
+            if isinstance(real, ChannelMap) and isinstance(synth, ChannelMap):
+                parts.append(channel_orthogonality(real.weights, synth.weights))
+        if not parts:
+            return torch.zeros(())
         return parts[0] if len(parts) == 1 else torch.stack(parts).mean()
 
     def map_parameters(self) -> list[nn.Parameter]:
-        """Cores and biases, of h first."""
+        """All weights of the maps, those of h first."""
         return [one for side in (0, 1) for maps in self._maps for one in maps[side].parameters()]
 
     def scalars(self) -> list[nn.Parameter]:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..store import NotFoundError, Store, vectors_table, views_table
+from ..store.ids import AUGMENTATIONS
 from ..store.lookup import quote
 from .config import RUNGS, MapperConfig
 
@@ -56,7 +57,8 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
     if settings != before:
         return False
     then: dict[str, int] = json.loads(row["table_versions"])
-    counted = {vectors_table(encoder), views_table(encoder)} & then.keys()
+    tables = {vectors_table(encoder), *(views_table(encoder, augment) for augment in AUGMENTATIONS)}
+    counted = tables & then.keys()
     now = store.versions()
     try:
         if any(store.dataset(table, then[table]).count_rows() != store.count(table) for table in counted):

@@ -106,14 +106,16 @@ def _hashes(ids: pa.Array) -> NDArray[np.uint64]:
     return pl.Series(pl.from_arrow(ids)).hash(0).to_numpy()
 
 
-def view_rows(store: Store, parts: Sequence[EncoderPart], ids: Sequence[str], views: int) -> pa.Table | None:
+def view_rows(
+    store: Store, parts: Sequence[EncoderPart], ids: Sequence[str], views: int, augment: str = "mild"
+) -> pa.Table | None:
     """Rows (item_id, view, base) of the first `views` views of `ids` that all parts have, or None."""
     found: list[dict[tuple[str, int], NDArray[np.float32]]] = []
     for part in parts:
         of_part: dict[tuple[str, int], NDArray[np.float32]] = {}
         for start in range(0, len(ids), FEW):
             where = f"{is_in('item_id', ids[start : start + FEW])} AND view < {views}"
-            for batch in store.scan(views_table(part.name), None, where):
+            for batch in store.scan(views_table(part.name, augment), None, where):
                 names = zip(batch["item_id"].to_pylist(), batch["view"].to_pylist(), strict=True)
                 of_part |= zip(names, to_rows(batch["base"]), strict=True)
         found.append(of_part)

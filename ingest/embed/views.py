@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from ...runtime import Preprocessing
 from ...runtime.composite import EncoderPart, composite_parts
-from ...runtime.decode import crop_image, stored_pixel_limit
+from ...runtime.decode import stored_pixel_limit
 from ...runtime.mapper import vector_array
 from ...runtime.model_files import encoder_row
 from ...store import Job, Shard, Step, Store
 from ...store.schema import ITEM_TABLES
+from .augmentation import augment_mildly, augment_strongly, view_generator
 from .captions import Captions
 from .compose import view_rows
 from .decode import ImageDecoder
@@ -27,8 +27,6 @@ from .networks import default_batch, default_workers, load_networks, on_gpu
 from .pipeline import Batch, open_pipeline
 
 KIND = "embed-views"
-AREA = (0.7, 1.0)  # share of the image that a crop keeps: the paper's "mild" augmentation
-RATIO = (0.9, 1.1)  # width / height of the crop, relative to the image's
 SHARD_SIZE = 1024
 
 Source: TypeAlias = tuple[bytes, str, int]  # encoded image, item id, number of the view
@@ -40,13 +38,15 @@ def embed_views(
     views: int = 4,
     seed: int = 0,
     *,
+    augment: str = "mild",
     batch: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Step]:
     """Embed `views` augmented views of the exemplars and samples of all training models.
 
-    A view is flipped with probability 1/2 and cropped at random (see `augment`); which ones depends on
-    `seed`, the item and the view's number alone. Validation and test use the centre crop, which
+    A "mild" view is flipped with probability 1/2 and cropped at random, a "strong" one is altered as DINO's
+    (see `augmentation`) and kept in a table of its own; how depends on `seed`, the item and the view's number
+    alone. Validation and test use the centre crop, which
     `embed` stores, so their models are left out. Items that do not decode are skipped: `embed` says why.
     `batch` and `workers` as for `embed`. Of a composite the views of every part are embedded, then joined.
 
@@ -55,19 +55,21 @@ def embed_views(
     """
     if parts := composite_parts(encoder_row(store, encoder)):
         for part in parts:
-            yield from embed_views(store, part.name, views, seed, batch=batch, workers=workers)
-        yield from _compose_views(store, encoder, parts, views, seed)
+            yield from embed_views(
+                store, part.name, views, seed, augment=augment, batch=batch, workers=workers
+            )
+        yield from _compose_views(store, encoder, parts, ViewPlan(views, seed, augment))
         return
     networks = load_networks(store, encoder, None)
-    table = store.ensure_views(encoder, networks[0].dim)
-    job = _plan(store, encoder, views, seed)
+    table = store.ensure_views(encoder, networks[0].dim, augment)
+    job = ViewPlan(views, seed, augment).job(store, encoder)
     done, stage, shards = job.done_items, f"{KIND}:{encoder}", job.pending()
     yield Step(stage, done, job.total_items)
     if not shards:
         return
     captions = Captions(store) if networks[0].captions else None
     images = views * (job.total_items - done)
-    decoder = ViewDecoder(networks[0].preprocessing, stored_pixel_limit(store), seed=seed)
+    decoder = view_decoder(networks[0].preprocessing, stored_pixel_limit(store), seed, augment)
     batch = batch or default_batch(images, networks)
     workers = default_workers(images, gpu=on_gpu(networks)) if workers is None else workers
     with (
@@ -82,21 +84,32 @@ def embed_views(
             yield Step(stage, done, job.total_items, (captions and captions.warning) or "")
 
 
-def _plan(store: Store, encoder: str, views: int, seed: int) -> Job:
-    spec = {"encoder": encoder, "views": views, "seed": seed}
-    return store.jobs.plan(KIND, spec, _training_items(store), SHARD_SIZE)
+@dataclass(frozen=True)
+class ViewPlan:
+    """Which views are embedded."""
+
+    views: int
+    seed: int
+    augment: str
+
+    def job(self, store: Store, encoder: str) -> Job:
+        """The job that embeds them, as far as it is done."""
+        spec = {"encoder": encoder, "views": self.views, "seed": self.seed}
+        strong = {} if self.augment == "mild" else {"augment": self.augment}
+        return store.jobs.plan(KIND, spec | strong, _training_items(store), SHARD_SIZE)
 
 
 def _compose_views(
-    store: Store, encoder: str, parts: Sequence[EncoderPart], views: int, seed: int
+    store: Store, encoder: str, parts: Sequence[EncoderPart], plan: ViewPlan
 ) -> Iterator[Step]:
     """Join the views of `parts`, which are the same views: they depend on seed, item and number alone."""
-    table = store.ensure_views(encoder, parts[-1].stop)
-    job = _plan(store, encoder, views, seed)
+    table = store.ensure_views(encoder, parts[-1].stop, plan.augment)
+    job = plan.job(store, encoder)
     done, stage = job.done_items, f"{KIND}:{encoder}"
     yield Step(stage, done, job.total_items)
     for shard in job.pending():
-        rows = view_rows(store, parts, [item.partition(":")[2] for item in shard.items], views)
+        ids = [item.partition(":")[2] for item in shard.items]
+        rows = view_rows(store, parts, ids, plan.views, plan.augment)
         if rows is not None:
             store.upsert(table, rows, update=True)
         job.finish(shard)
@@ -106,33 +119,26 @@ def _compose_views(
 
 @dataclass(frozen=True)
 class ViewDecoder(ImageDecoder):
-    """Decodes an image and augments it into one of its views."""
+    """Decodes an image and augments it into one of its views. See `view_decoder`."""
 
     seed: int = 0
+    augment: str = "mild"
 
     def read(self, source: Source) -> tuple[Image.Image, bool]:
         """The view of `source`."""
         data, item, view = source
         image, more = super().read(data)
-        return augment(image, view_generator(self.seed, item, view)), more
+        rng = view_generator(self.seed, item, view)
+        if self.augment == "mild":
+            return augment_mildly(image, rng), more
+        return augment_strongly(image, rng, self.preprocessing.size, view), more
 
 
-def augment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Flip or not, then keep a random window: `AREA` of the image, its shape within `RATIO`."""
-    area = rng.uniform(*AREA)
-    stretch = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
-    across, down, flip = rng.uniform(), rng.uniform(), rng.uniform() < 0.5
-    width = min(image.width, max(1, round(image.width * math.sqrt(area * stretch))))
-    height = min(image.height, max(1, round(image.height * math.sqrt(area / stretch))))
-    left, top = round(across * (image.width - width)), round(down * (image.height - height))
-    window = crop_image(image, (left, top, left + width, top + height))
-    return ImageOps.mirror(window) if flip else window
-
-
-def view_generator(seed: int, item: str, view: int) -> np.random.Generator:
-    """The random numbers of one view: the same whatever else is embedded, in whatever order."""
-    digest = hashlib.sha256(f"{seed}/{item}/{view}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+def view_decoder(preprocessing: Preprocessing, pixel_limit: int, seed: int, augment: str) -> ViewDecoder:
+    """The decoder of views. A strong one is already what the encoder sees: it is not cropped again."""
+    if augment != "mild":
+        preprocessing = replace(preprocessing, resize=None)
+    return ViewDecoder(preprocessing, pixel_limit, seed=seed, augment=augment)
 
 
 @dataclass(frozen=True)

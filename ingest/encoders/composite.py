@@ -16,6 +16,7 @@ from ...runtime.model_files import encoder_row
 from ...store import Store, vectors_table, views_table
 from ...store.columns import utc_now
 from ...store.errors import ConflictError, InvalidInputError
+from ...store.ids import AUGMENTATIONS
 from . import sd_unet, user_onnx
 from .spec import FP32
 
@@ -89,7 +90,8 @@ def write_composite(store: Store, parts: Sequence[str]) -> str:
         raise ConflictError(
             f"the store has an encoder {name!r} that is no composite", hint="embed into another store"
         )
-    for table in (vectors_table(name), views_table(name)) if stored else ():
+    own = (vectors_table(name), *(views_table(name, augment) for augment in AUGMENTATIONS))
+    for table in own if stored else ():
         if table in store.tables() and store.count(table):
             raise ConflictError(
                 f"the store holds features of other models of the parts of {name}",

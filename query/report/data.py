@@ -20,8 +20,12 @@ METRICS = {"recall_5": "R@5", "recall_10": "R@10", "recall_100": "R@100", "map":
 MAIN = "object+style"
 """The name of the paper's final mapper, trained on objects and styles."""
 
-ALSO_CALLED = {"tuned": MAIN}
-"""Names of mappers in the authors' released weights that the paper's tables name differently."""
+ALSO_CALLED = {
+    "tuned": MAIN,
+    **{name: f"{MAIN}/{name}" for name in ("no-reg", "channel", "mlp", "strong-aug")},
+}
+"""Names of mappers, in the authors' released weights and of `train.VARIANTS`, that the paper's tables name
+differently."""
 
 
 class FeatureSpace(NamedTuple):

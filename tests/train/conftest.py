@@ -35,12 +35,14 @@ class Made:
     noise: float = 0.1
     views: int = 0
     seed: int = 0
+    rotated: bool = True
 
     def write(self, folder: Path) -> Store:
         store = Store.create(folder)
         rng = np.random.default_rng(self.seed)
         half = self.dim // 2
         rotation = np.linalg.qr(rng.normal(size=(half, half)))[0]
+        rotation = rotation if self.rotated else np.eye(half)
         shift = rng.normal(size=self.dim)
         ids, kinds, rows = [], [], []
 

@@ -136,18 +136,19 @@ def test_more_items_than_a_block_are_all_joined(store, gallery, monkeypatch):
     assert len(vectors(store, TABLE)) == 12
 
 
-def test_views_are_the_parts_views_of_the_same_number(store):
+@pytest.mark.parametrize(("augment", "prefix"), [("mild", "views"), ("strong", "views_strong")])
+def test_views_are_the_parts_views_of_the_same_number(store, augment, prefix):
     exemplar = store.read("images", ["image_id"])["image_id"].to_pylist()[0]
     model = {"model_id": "m", "method": "custom-diffusion", "exemplar_ids": [exemplar], "split": "train"}
     store.upsert("models", [model])
-    list(embed_views(store, ensure_encoder(store, NAME), views=3))
+    list(embed_views(store, ensure_encoder(store, NAME), views=3, augment=augment))
 
     def views(table):
         rows = store.read(table).to_pylist()
         return {(row["item_id"], row["view"]): np.array(row["base"]) for row in rows}
 
-    first, second = views("views_mean"), views("views_thumbnail")
-    joined = views("views_mean_thumbnail")
+    first, second = views(f"{prefix}_mean"), views(f"{prefix}_thumbnail")
+    joined = views(f"{prefix}_mean_thumbnail")
     assert len(joined) == 9  # of the exemplar and of two samples
     assert joined.keys() == first.keys() == second.keys()
     for key, row in joined.items():

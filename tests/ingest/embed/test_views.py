@@ -1,12 +1,14 @@
 """The views that training draws from."""
 
+import io
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from attribase.ingest.embed import embed_views
-from attribase.ingest.embed.views import augment
-from attribase.runtime import Preprocessing
+from attribase.ingest.embed.augmentation import augment_mildly, augment_strongly, view_generator
+from attribase.runtime import OnnxEncoder, Preprocessing
 from attribase.store import content_id
 from PIL import Image
 
@@ -17,7 +19,7 @@ def test_augmentation_is_mild():
     """It keeps at least 70 % of the picture and its shape, and flips half of the time."""
     ramp = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
     image, rng = Image.fromarray(np.stack([ramp] * 3, -1)), np.random.default_rng(0)
-    views = [augment(image, rng) for _ in range(300)]
+    views = [augment_mildly(image, rng) for _ in range(300)]
     kept = np.array([view.width * view.height / (200 * 100) for view in views])
     shape = np.array([view.width / view.height / 2 for view in views])
     assert 0.69 < kept.min() < 0.75
@@ -112,3 +114,31 @@ def test_views_that_are_there_are_not_made_again(store):
     version = store.versions()[f"views_{NAME}"]
     list(embed_views(store, NAME, views=2))
     assert store.versions()[f"views_{NAME}"] == version
+
+
+@pytest.mark.usefixtures("trained")
+def test_strong_views_are_kept_apart_from_mild_ones(store):
+    list(embed_views(store, NAME, views=2))
+    mild = view_rows(store)
+    list(embed_views(store, NAME, views=3, augment="strong"))
+    strong = store.read(f"views_strong_{NAME}").to_pylist()
+    assert view_rows(store) == mild
+    assert {row["view"] for row in strong} == {0, 1, 2}
+    assert all(row["base"] != mild.get((row["item_id"], row["view"])) for row in strong)
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_encoder_sees_the_whole_of_a_strong_view(store):
+    """Its square is the input: the stored feature is that of the view itself, not of a crop of it."""
+    cropped = Preprocessing(SIZE, 2 * SIZE)
+    (encoder,) = store.read("encoders").to_pylist()
+    store.upsert("encoders", [encoder | {"preprocessing": cropped.to_json()}], update=True)
+    list(embed_views(store, NAME, views=2, augment="strong"))
+    rows = {(r["item_id"], r["view"]): r["base"] for r in store.read(f"views_strong_{NAME}").to_pylist()}
+    (item, number), base = next(iter(rows.items()))
+    table = "images" if item in store.existing("images", [item]) else "samples"
+    ((_, data),) = store.blobs(table, "bytes", [item])
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    view = augment_strongly(picture, view_generator(0, item, number), SIZE, number)
+    network = OnnxEncoder(store.file(encoder["onnx_file"]), replace(cropped, resize=None))
+    assert base == pytest.approx(network.run(network.preprocessing.batch([view]))[0], abs=1e-5)
