@@ -40,13 +40,17 @@ MODELS = pa.schema(
         text("training_prompt"),
         pa.field("exemplar_ids", STRINGS, nullable=False),
         text("case_name"),
-        text("split"),  # train | val | test | control
+        text("split"),  # train | val | test | control | check
         text("config"),  # JSON
         pa.field("seed", pa.int64()),
         pa.field("seconds", pa.float64()),
         blob("weights"),  # safetensors of only what changed
     ]
 )
+
+CHECK = "check"
+"""The split of models that were made to check attribution itself: no mapper, calibration, evidence or metric
+takes them in, and their exemplars are in no pool but that of their check."""
 
 SAMPLES = pa.schema(
     [

@@ -1,0 +1,183 @@
+"""Copy detection: queries that are training images, altered; figure 12 and B.3 of the paper.
+
+`originals` images of the gallery are altered in every way of COPIES: the copies. As many others are altered
+in the same ways and left out of the pool: the distractors, of which no copy is there to be found. The
+altered pictures are samples without a model, so that no metric, calibration or mapper takes them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...query import Features
+from ...query.catalog import gallery_ids
+from ...query.evaluation.calibration import read_law
+from ...query.evaluation.cases import Sample
+from ...query.features import FeatureReader, ImageSet, Pinned
+from ...query.sql.bootstrap import bounds, too_few
+from ...runtime.mapper import RAW
+from ...store import ConflictError, Step, Store
+from .alterations import COPIES
+from .check import ALL, PREFIX, CheckFigure, CheckPlan, CheckRow
+from .copy_scores import CopyScores, score_copies
+from .dropoff import DropOff, dropoff_plot
+from .making import Altered, embed_all, has_network, make_samples, pick_images
+
+ITEMS = f"{PREFIX}copies"
+"""The scheme of the altered pictures."""
+
+FIRST, RANK = "original first", "median rank of the original"
+PRECISION = "micro average precision"
+ORIGINAL, NEXT = "influence of the original", "influence of the image after it"
+ORIGINAL_SIMILARITY, NEXT_SIMILARITY = "similarity of the original", "similarity of the image after it"
+
+
+class CopyDetection:
+    """The check `copies`: is a training image found in its altered copy, and does influence fall after it?"""
+
+    name: ClassVar[str] = "copies"
+    title: ClassVar[str] = "Copy detection"
+    numbers: ClassVar[Mapping[str, int]] = MappingProxyType({"originals": 60})
+
+    def prepare(self, store: Store, plan: CheckPlan) -> Iterator[Step]:
+        """Store the altered pictures and embed them."""
+        copied, left_out = self._originals(store, plan)
+        wanted = [Altered(image, alteration) for image in copied + left_out for alteration in COPIES]
+        yield from make_samples(store, ITEMS, wanted)
+        yield from embed_all(store, plan)
+
+    def rows(self, store: Store, plan: CheckPlan) -> list[CheckRow]:
+        """For each of the features: originals found by alteration, uAP, and influence after the copy.
+
+        Features of encoders without a network in the store are left out: they know no new pictures.
+
+        Raises ConflictError for pictures or vectors that are missing.
+        """
+        rows: list[CheckRow] = []
+        for features, copies, scores in self._measured(store, plan):
+            rows += _rows(features, [one.scheme for one in copies], scores)
+        return rows
+
+    def figures(self, store: Store, plan: CheckPlan) -> list[CheckFigure]:
+        """Influence by rank after the copies, or similarity where nothing is calibrated."""
+        measured = [(features, scores) for features, _, scores in self._measured(store, plan)]
+        figures = []
+        for what in ("influence", "similarity"):
+            curves = [_dropoff(features, scores, what) for features, scores in measured]
+            kept = [curve for curve in curves if curve is not None]
+            if kept:
+                svg = dropoff_plot(kept, what)
+                rows = [row for curve in kept for row in curve.rows(what)]
+                title = f"Copies of training images: {what} of the original, and of the images after it"
+                figures.append(CheckFigure(f"copies-{what}", title, svg, rows))
+        return figures
+
+    def _originals(self, store: Store, plan: CheckPlan) -> tuple[list[str], list[str]]:
+        """Images that are copied, and images that are left out of the pool for the distractors."""
+        count = plan.number(self.name, "originals", self.numbers["originals"])
+        picked = pick_images(store, ITEMS, 2 * count)
+        return picked[::2], picked[1::2]
+
+    def _measured(
+        self, store: Store, plan: CheckPlan
+    ) -> Iterator[tuple[Features, Sequence[Sample], CopyScores]]:
+        copied, left_out = self._originals(store, plan)
+        pinned = Pinned.now(store)
+        pool_ids = gallery_ids(pinned).filter(
+            pc.invert(pc.is_in(gallery_ids(pinned), value_set=pa.array(left_out, pa.string())))
+        )
+        stored = store.held("samples", [one.item_id(ITEMS) for one in _every(copied + left_out)])
+        copies = [one for one in _samples(copied, known=True) if one.sample_id in stored]
+        distractors = [one for one in _samples(left_out, known=False) if one.sample_id in stored]
+        for features in plan.features:
+            if not copies or not has_network(store, features.encoder):
+                continue
+            reader = FeatureReader(pinned, features.encoder, features.mapper)
+            try:
+                law = read_law(pinned, features.encoder, features.mapper)
+            except ConflictError:  # the mapper was trained again since it was calibrated
+                law = None
+            yield features, copies, score_copies(copies, distractors, reader, ImageSet(reader, pool_ids), law)
+
+
+def _every(images: Sequence[str]) -> list[Altered]:
+    return [Altered(image, alteration) for image in images for alteration in COPIES]
+
+
+def _samples(images: Sequence[str], *, known: bool) -> list[Sample]:
+    """The altered pictures of `images`: a group of samples each, whose exemplar is the original if known."""
+    return [
+        Sample(one.item_id(ITEMS), one.original, one.alteration.name, (one.original,) if known else ())
+        for one in _every(images)
+    ]
+
+
+def _rows(features: Features, alterations: Sequence[str], scores: CopyScores) -> list[CheckRow]:
+    first = (scores.ranks == 1).astype(np.float64)
+    names = np.array(alterations)
+    rows = []
+    for name in dict.fromkeys(alterations):
+        same = features.mapper == RAW and name == COPIES[0].name
+        value = _mean_row(features, name, FIRST, first, scores.groups, names == name, 1 / scores.pool)
+        rows.append(_with_verdict(value, value.value == 1.0) if same else value)
+    everything = np.ones(len(first), bool)
+    rows.append(_mean_row(features, ALL, FIRST, first, scores.groups, everything, 1 / scores.pool))
+    groups = len(np.unique(scores.groups))
+    pairs = scores.above.shape[1] / groups * len(first) * scores.pool
+    low, high = scores.interval()
+    common = ("copies", PRECISION, features.encoder, features.mapper, ALL)
+    rows.append(
+        CheckRow(*common, scores.average_precision(), low, high, reference=len(first) / pairs, models=groups)
+    )
+    if scores.influence is None:
+        shown = [(ORIGINAL_SIMILARITY, scores.similarities), (NEXT_SIMILARITY, scores.others[:, 0])]
+    else:
+        shown = [(ORIGINAL, scores.influence[:, 0]), (NEXT, scores.influence[:, 1])]
+    for question, values in shown:
+        rows.append(_mean_row(features, ALL, question, values, scores.groups, everything, None))
+    return rows
+
+
+def _mean_row(
+    features: Features,
+    case_name: str,
+    question: str,
+    values: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    reference: float | None,
+) -> CheckRow:
+    """The mean of the chosen copies, with its interval over originals."""
+    _, codes = np.unique(groups[chosen], return_inverse=True)
+    counts = np.bincount(codes)
+    sums = np.bincount(codes, values[chosen])[:, None]
+    low: float | None = None
+    high: float | None = None
+    if not too_few(len(counts)):
+        lows, highs = bounds(sums, counts)
+        low, high = float(lows[0]), float(highs[0])
+    mean = float(values[chosen].mean())
+    return CheckRow(
+        "copies", question, features.encoder, features.mapper, case_name, mean, low, high, reference,
+        models=len(counts),
+    )  # fmt: skip
+
+
+def _with_verdict(row: CheckRow, passed: bool) -> CheckRow:
+    return CheckRow(**{**row.to_dict(), "passed": passed})
+
+
+def _dropoff(features: Features, scores: CopyScores, what: str) -> DropOff | None:
+    """The means over copies by place after the original; None for influence that is not calibrated."""
+    if what == "influence":
+        values = scores.influence
+    else:
+        values = np.column_stack([scores.similarities, scores.others])
+    return None if values is None else DropOff.of(features, values, scores.groups)
