@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..store import InvalidInputError, key_id
+from ..store.check_items import CHECK
 from ..store.layout import write_atomically
 from .images.sources.text import decode_text, is_unicode
 
@@ -29,7 +30,7 @@ KINDS = ("object", "style", "set")
 UNTOUCHED = "untouched-"
 """What the splits of the baseline without adding one in begin with: the untouched base on captions."""
 
-SPLITS = ("train", "val", "test", "control", f"{UNTOUCHED}train", f"{UNTOUCHED}val")
+SPLITS = ("train", "val", "test", "control", f"{UNTOUCHED}train", f"{UNTOUCHED}val", CHECK)
 SEED_LIMIT = 2**63
 _HINT = "see docs/plans.md for the fields of a line"
 

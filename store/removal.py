@@ -72,8 +72,8 @@ def _bury(store: Store, plan: RemovalPlan, reason: str | None, *, erase: bool) -
     new = [Tombstone(one, "image", uri, reason, now, (), erase) for one, uri in plan.images.items()]
     new += [Tombstone(one, "model", None, reason, now, made, erase) for one, made in plan.models.items()]
     new += [
-        Tombstone(one, "sample", None, reason, now, plan.models[model], erase)
-        for one, model in plan.samples.items()
+        Tombstone(one, "sample", None, reason, now, plan.models.get(made_by, (made_by,)), erase)
+        for one, made_by in plan.samples.items()
     ]
     to_erase = [replace(one, erase=True) for one in before.values() if erase and not one.erase]
     write_tombstones(store, [*(one for one in new if one.item_id not in before), *to_erase])

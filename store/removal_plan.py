@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .check_items import altered_from
 from .errors import InvalidInputError
 from .ids import content_id
 from .lookup import SCAN_ROWS, quote
@@ -22,7 +23,8 @@ class RemovalPlan:
 
     `images` (id -> uri) go with all that is theirs. `memberships` are images that only leave `collection`,
     because they are in another one too. `models` (id -> its removed exemplars) were customized on some of
-    the images, `samples` (id -> model) drawn by those models. `unknown` was named and is not in the store.
+    the images, `samples` (id -> model) drawn by those models, or are images that a check altered (id ->
+    image). `unknown` was named and is not in the store.
     """
 
     images: Mapping[str, str | None]
@@ -152,7 +154,11 @@ def _is_in_archive(path: str, prefix: str) -> bool:
 def _with_derived(
     store: Store, images: set[str], leaving: set[str], collection: str | None, unknown: Sequence[str]
 ) -> RemovalPlan:
-    """The plan with the models and samples that were made from `images`, and the rows of each table."""
+    """The plan with what was made from `images` (altered pictures of checks, models and their samples), and
+    the rows of each table.
+    """
+    altered_images, altered_samples = altered_from(store, images)
+    images = images.union(altered_images)
     uris: dict[str, str | None] = {}
     for batch in store.scan("images", ["image_id", "uri"], batch_rows=SCAN_ROWS) if images else ():
         mine = batch.filter(pc.is_in(batch["image_id"], pa.array(images, pa.string())))
@@ -166,7 +172,7 @@ def _with_derived(
         row["sample_id"]: row["model_id"]
         for row in store.read("samples", ["sample_id", "model_id"]).to_pylist()
         if row["model_id"] in models
-    }
+    } | altered_samples
     every = images.union(models, samples)
     rows = {table: _count(store, table, every) for table in store.tables() if item_columns(table)}
     rows["members"] += len(leaving)

@@ -48,10 +48,6 @@ MODELS = pa.schema(
     ]
 )
 
-CHECK = "check"
-"""The split of models that were made to check attribution itself: no mapper, calibration, evidence or metric
-takes them in, and their exemplars are in no pool but that of their check."""
-
 SAMPLES = pa.schema(
     [
         key("sample_id"),

@@ -17,6 +17,7 @@ from ..runtime.mapper import RAW, normalise, to_rows
 from ..runtime.moments import ensure_moments, ids_digest, load_moments, mapper_digest
 from ..runtime.pool_scores import OwnedSamples, PoolPass
 from ..store import Step, Store, key_id, mapped_column, vectors_table
+from ..store.check_items import pool_exemplars
 from ..store.columns import utc_now
 from ..store.errors import InvalidInputError
 from ..store.lookup import quote
@@ -112,7 +113,7 @@ def _is_current(store: Store, encoder: str, mapper: str, settings: str) -> bool:
 def pool_ids(store: Store, encoder: str, gallery: str) -> pa.Array:
     """Ids of the gallery's images and of every exemplar, those that have a vector, in order of the table."""
     members = store.read("members", ["image_id"], f"collection = {quote(gallery)}")["image_id"]
-    exemplars = store.read("models", ["exemplar_ids"])["exemplar_ids"].combine_chunks().flatten()
+    exemplars = pool_exemplars(store.read("models", ["exemplar_ids", "split"]))
     wanted = pa.concat_arrays([members.combine_chunks(), exemplars.cast(members.type)])
     items = store.read(vectors_table(encoder), ["item_id"])["item_id"].combine_chunks()
     return items.filter(pc.is_in(items, value_set=wanted))

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..store import NotFoundError, Store, vectors_table, views_table
+from ..store.check_items import check_images, check_models, check_samples
 from ..store.ids import AUGMENTATIONS
 from ..store.lookup import quote
 from .config import RUNGS, MapperConfig
@@ -51,7 +53,8 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
     """Whether `row` was trained with `config` (JSON) on the rows that are there now.
 
     Vectors and views of an item never change, while mapped columns come and go: of their tables the number
-    of rows is compared, of the others the rows themselves where the version is another.
+    of rows is compared, of the others the rows themselves where the version is another. What checks made
+    does not count: no training reads it.
     """
     settings, before = _without_recipe(config), _without_recipe(row["config"])
     if settings != before:
@@ -61,7 +64,7 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
     counted = tables & then.keys()
     now = store.versions()
     try:
-        if any(store.dataset(table, then[table]).count_rows() != store.count(table) for table in counted):
+        if any(_grew(store, table, then[table]) for table in counted):
             return False
         return all(
             then[table] == now[table]
@@ -85,9 +88,26 @@ def _without_recipe(config: str) -> dict[str, Any]:
     return settings
 
 
+def _grew(store: Store, table: str, version: int) -> bool:
+    """Whether a table of vectors has more or fewer rows than at `version`, without items of checks."""
+    if store.dataset(table, version).count_rows() == store.count(table):
+        return False
+    of_checks = pa.array(check_images(store) | check_samples(store), pa.string())
+    if not len(of_checks):
+        return True
+    before, now = (
+        store.dataset(table, at).to_table(columns=["item_id"])["item_id"] for at in (version, None)
+    )
+    left = [len(ids) - pc.sum(pc.is_in(ids, value_set=of_checks)).as_py() for ids in (before, now)]
+    return bool(left[0] != left[1])
+
+
 def _rows(store: Store, table: str, version: int, gallery: str) -> pa.Table:
     """What a training reads of `table`, in order of the key; of members the gallery's alone."""
     columns = READS[table]
     where = f"collection = {quote(gallery)}" if table == "members" else None
     rows = store.dataset(table, version).to_table(columns=list(columns), filter=where)
+    for_checks = {"models": check_models, "samples": check_samples}.get(table)
+    if for_checks is not None and (found := for_checks(store)):
+        rows = rows.filter(pc.invert(pc.is_in(rows[columns[0]], value_set=pa.array(found, pa.string()))))
     return rows.sort_by("image_id" if table == "members" else columns[0])

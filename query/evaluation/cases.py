@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
+from ...store.check_items import CHECK
 from ...store.errors import NotFoundError
 from ..features import Pinned
 
 LEARNED_FROM = ("train", "untouched-train", "untouched-val")
 """Splits that are not evaluated: the last two are of the untouched base, and only mappers learn from them."""
+
+NOT_EVALUATED = (*LEARNED_FROM, CHECK)
+"""The splits that are evaluated only where they are named: models of checks are for their check alone."""
 
 
 class Sample(NamedTuple):
@@ -35,7 +39,7 @@ class EvaluationCase:
 def read_cases(
     pinned: Pinned, name: str | None = None, splits: Sequence[str] | None = None
 ) -> list[EvaluationCase]:
-    """Every case with samples, or the one called `name`, by split; all but LEARNED_FROM when none are given.
+    """Every case with samples, or the one called `name`, by split; all but NOT_EVALUATED when none are given.
 
     Raises NotFoundError when nothing matches.
     """
@@ -45,7 +49,7 @@ def read_cases(
         for row in models
         if row["case_name"] is not None
         and (name is None or row["case_name"] == name)
-        and (row["split"] not in LEARNED_FROM if splits is None else row["split"] in splits)
+        and (row["split"] not in NOT_EVALUATED if splits is None else row["split"] in splits)
     }
     exemplars = {model: tuple(sorted(set(row["exemplar_ids"]))) for model, row in chosen.items()}
     grouped: dict[tuple[str, str], list[Sample]] = {}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...store.check_items import pool_exemplars
 from ...store.errors import InvalidInputError
 from ..catalog import gallery_ids
 from ..features import Pinned, is_among
@@ -58,7 +59,7 @@ def read_members(pinned: Pinned, space_ids: pa.Array, name: str) -> PoolMembers:
         raise InvalidInputError(f"there is no pool {name!r}", hint=f"use {' or '.join(POOLS)}")
     ids = gallery_ids(pinned)
     if name == "all":
-        exemplars = pinned.read("models", ["exemplar_ids"])["exemplar_ids"].combine_chunks().flatten()
+        exemplars = pool_exemplars(pinned.read("models", ["exemplar_ids", "split"]))
         if len(exemplars):
             ids = pc.unique(pa.concat_arrays([ids, exemplars.cast(ids.type)]))
     mask = is_among(space_ids, ids)

@@ -9,10 +9,6 @@ from typing import Any, Protocol
 
 from ...query import Features
 from ...store import InvalidInputError, Step, Store
-from ...store.schema import CHECK
-
-PREFIX = f"{CHECK}:"
-"""What the names of cases, schemes and collections of checks begin with."""
 
 ALL = "all"
 """The case of a row over all cases."""
@@ -86,7 +82,7 @@ class CheckPlan:
         value = self.settings.get(check, {}).get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InvalidInputError(
-                f"[checks.{check}] {name} is {value!r}, not a whole number from 1",
+                f"[check_settings.{check}] {name} is {value!r}, not a whole number from 1",
                 hint=f"the default is {default}",
             )
         return value

@@ -8,8 +8,9 @@ altered pictures are samples without a model, so that no metric, calibration or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +22,17 @@ from ...query.catalog import gallery_ids
 from ...query.evaluation.calibration import read_law
 from ...query.evaluation.cases import Sample
 from ...query.features import FeatureReader, ImageSet, Pinned
-from ...query.sql.bootstrap import bounds, too_few
+from ...query.sql.bootstrap import RESAMPLES, bounds, too_few
 from ...runtime.mapper import RAW
 from ...store import ConflictError, Step, Store
+from ...store.check_items import CHECK_PREFIX
 from .alterations import COPIES
-from .check import ALL, PREFIX, CheckFigure, CheckPlan, CheckRow
+from .check import ALL, CheckFigure, CheckPlan, CheckRow
 from .copy_scores import CopyScores, score_copies
 from .dropoff import DropOff, dropoff_plot
-from .making import Altered, embed_all, has_network, make_samples, pick_images
+from .making import Altered, embed_all, has_network, make_samples, pick_images, reads_captions
 
-ITEMS = f"{PREFIX}copies"
+ITEMS = f"{CHECK_PREFIX}copies"
 """The scheme of the altered pictures."""
 
 FIRST, RANK = "original first", "median rank of the original"
@@ -39,12 +41,18 @@ ORIGINAL, NEXT = "influence of the original", "influence of the image after it"
 ORIGINAL_SIMILARITY, NEXT_SIMILARITY = "similarity of the original", "similarity of the image after it"
 
 
+Measured: TypeAlias = tuple[Features, Sequence[Sample], CopyScores]
+
+
 class CopyDetection:
     """The check `copies`: is a training image found in its altered copy, and does influence fall after it?"""
 
     name: ClassVar[str] = "copies"
     title: ClassVar[str] = "Copy detection"
     numbers: ClassVar[Mapping[str, int]] = MappingProxyType({"originals": 60})
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, list[Measured]] | None = None
 
     def prepare(self, store: Store, plan: CheckPlan) -> Iterator[Step]:
         """Store the altered pictures and embed them."""
@@ -62,15 +70,16 @@ class CopyDetection:
         """
         rows: list[CheckRow] = []
         for features, copies, scores in self._measured(store, plan):
-            rows += _rows(features, [one.scheme for one in copies], scores)
+            must = features.mapper == RAW and not reads_captions(store, features.encoder)
+            rows += _rows(features, [one.scheme for one in copies], scores, must_find=must)
         return rows
 
     def figures(self, store: Store, plan: CheckPlan) -> list[CheckFigure]:
         """Influence by rank after the copies, or similarity where nothing is calibrated."""
-        measured = [(features, scores) for features, _, scores in self._measured(store, plan)]
+        measured = self._measured(store, plan)
         figures = []
         for what in ("influence", "similarity"):
-            curves = [_dropoff(features, scores, what) for features, scores in measured]
+            curves = [_dropoff(features, scores, what) for features, _, scores in measured]
             kept = [curve for curve in curves if curve is not None]
             if kept:
                 svg = dropoff_plot(kept, what)
@@ -85,11 +94,16 @@ class CopyDetection:
         picked = pick_images(store, ITEMS, 2 * count)
         return picked[::2], picked[1::2]
 
-    def _measured(
-        self, store: Store, plan: CheckPlan
-    ) -> Iterator[tuple[Features, Sequence[Sample], CopyScores]]:
-        copied, left_out = self._originals(store, plan)
+    def _measured(self, store: Store, plan: CheckPlan) -> list[Measured]:
+        """The scores of each of the features; those of the last call are kept while no table changes."""
         pinned = Pinned.now(store)
+        key = store.uri, tuple(sorted(pinned.versions.items())), plan.features, str(plan.settings)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, list(self._measure(store, plan, pinned))
+        return self._kept[1]
+
+    def _measure(self, store: Store, plan: CheckPlan, pinned: Pinned) -> Iterator[Measured]:
+        copied, left_out = self._originals(store, plan)
         pool_ids = gallery_ids(pinned).filter(
             pc.invert(pc.is_in(gallery_ids(pinned), value_set=pa.array(left_out, pa.string())))
         )
@@ -97,7 +111,7 @@ class CopyDetection:
         copies = [one for one in _samples(copied, known=True) if one.sample_id in stored]
         distractors = [one for one in _samples(left_out, known=False) if one.sample_id in stored]
         for features in plan.features:
-            if not copies or not has_network(store, features.encoder):
+            if not copies or len(pool_ids) < 2 or not has_network(store, features.encoder):
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             try:
@@ -119,14 +133,17 @@ def _samples(images: Sequence[str], *, known: bool) -> list[Sample]:
     ]
 
 
-def _rows(features: Features, alterations: Sequence[str], scores: CopyScores) -> list[CheckRow]:
+def _rows(
+    features: Features, alterations: Sequence[str], scores: CopyScores, *, must_find: bool
+) -> list[CheckRow]:
+    """`must_find`: an unaltered copy has the vector of its original, which so must be first."""
     first = (scores.ranks == 1).astype(np.float64)
     names = np.array(alterations)
     rows = []
     for name in dict.fromkeys(alterations):
-        same = features.mapper == RAW and name == COPIES[0].name
-        value = _mean_row(features, name, FIRST, first, scores.groups, names == name, 1 / scores.pool)
-        rows.append(_with_verdict(value, value.value == 1.0) if same else value)
+        row = _mean_row(features, name, FIRST, first, scores.groups, names == name, 1 / scores.pool)
+        passed = row.value == 1.0 if must_find and name == COPIES[0].name else None
+        rows += [replace(row, passed=passed), _median_row(row, scores.ranks[names == name], scores.pool)]
     everything = np.ones(len(first), bool)
     rows.append(_mean_row(features, ALL, FIRST, first, scores.groups, everything, 1 / scores.pool))
     groups = len(np.unique(scores.groups))
@@ -157,7 +174,7 @@ def _mean_row(
     """The mean of the chosen copies, with its interval over originals."""
     _, codes = np.unique(groups[chosen], return_inverse=True)
     counts = np.bincount(codes)
-    sums = np.bincount(codes, values[chosen])[:, None]
+    sums = np.bincount(codes, values[chosen])[:, None].astype(np.float64)
     low: float | None = None
     high: float | None = None
     if not too_few(len(counts)):
@@ -170,8 +187,15 @@ def _mean_row(
     )  # fmt: skip
 
 
-def _with_verdict(row: CheckRow, passed: bool) -> CheckRow:
-    return CheckRow(**{**row.to_dict(), "passed": passed})
+def _median_row(row: CheckRow, ranks: NDArray[np.int64], pool: int) -> CheckRow:
+    """The median rank, one copy of each original; by chance it is the middle of the pool."""
+    low: float | None = None
+    high: float | None = None
+    if not too_few(row.models):
+        drawn = np.random.default_rng(0).integers(len(ranks), size=(RESAMPLES, len(ranks)))
+        low, high = np.quantile(np.median(ranks[drawn], axis=1), [0.025, 0.975]).tolist()
+    value, middle = float(np.median(ranks)), (pool + 1) / 2
+    return replace(row, question=RANK, value=value, low=low, high=high, reference=middle)
 
 
 def _dropoff(features: Features, scores: CopyScores, what: str) -> DropOff | None:

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 TIE = 1e-6
-"""A score this little below that of a copy's original counts as no worse: float32 sums differ by less."""
+"""Similarities this close are equal: float32 sums differ by less. What ties with a copy's original counts as
+no worse, and copies that tie are one threshold."""
 
 PLACES = 100
 """How many images after the original are kept of each copy."""
@@ -75,7 +76,7 @@ class CopyScores:
         order = np.argsort(-self.similarities, kind="stable")
         falling = self.similarities[order]
         own = weights[self.groups[order]]
-        last = np.searchsorted(-falling, -falling, side="right") - 1
+        last = np.searchsorted(-falling, TIE - falling, side="right") - 1
         right = np.cumsum(own, axis=0)[last]
         wrong = self.above[order] @ weights
         found = np.maximum(right + wrong, np.finfo(np.float64).tiny)
@@ -145,7 +146,7 @@ def _compare(
         others = np.concatenate([others, scores - TIE], axis=1)
         count = min(PLACES, others.shape[1])
         others = -np.sort(-np.partition(others, others.shape[1] - count, axis=1)[:, -count:], axis=1)
-    return ranks, others
+    return ranks, others[:, : len(pool) - 1]  # of a small pool, the original itself came last
 
 
 def _influence(pools: SamplePools, others: Floats, pool: ImageSet, fitted: FittedLaw) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,8 +13,10 @@ import polars as pl
 from ...query.catalog import GALLERY
 from ...runtime.composite import composite_parts
 from ...runtime.decode import BadImageError, decode_image, stored_pixel_limit
-from ...runtime.model_files import encoder_row
+from ...runtime.model_files import EXTRA, encoder_row, stored_files
+from ...runtime.tokens import TOKENIZER_FILE
 from ...store import Step, Store, key_id
+from ...store.check_items import MADE_FROM
 from ...store.ids import canonical_json, content_id
 from ...store.lookup import quote
 from .alterations import Alteration
@@ -36,7 +39,7 @@ class Altered:
 
     def metadata(self, check: str) -> str:
         """What the row of the picture says of it: JSON."""
-        about = {"check": check, "made_from": self.original, "alteration": self.alteration.name}
+        about = {"check": check, MADE_FROM: self.original, "alteration": self.alteration.name}
         return canonical_json(about)
 
 
@@ -140,6 +143,15 @@ def has_network(store: Store, encoder: str) -> bool:
     row = encoder_row(store, encoder)
     parts = composite_parts(row)
     return all(has_network(store, part.name) for part in parts) if parts else bool(row["onnx_file"])
+
+
+def reads_captions(store: Store, encoder: str) -> bool:
+    """Whether its features depend on captions, too: new pictures have none."""
+    row = encoder_row(store, encoder)
+    parts = composite_parts(row)
+    if parts:
+        return any(reads_captions(store, part.name) for part in parts)
+    return any(Path(one.file).name == TOKENIZER_FILE for one in stored_files(row) if one.role == EXTRA)
 
 
 def read_frame(store: Store, table: str, columns: Sequence[str], where: str | None = None) -> pl.DataFrame:

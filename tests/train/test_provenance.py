@@ -54,12 +54,27 @@ def add_an_unrelated_member(store):
     store.upsert("members", [{"collection": "unrelated", "image_id": "g0001"}])
 
 
+def add_items_of_checks(store):
+    """A copy, and a model that a check customized on an altered image, with a sample; all embedded."""
+    store.upsert("images", [{"image_id": "altered", "uri": "check:altered/mirror/x"}])
+    store.upsert("members", [{"collection": "check:altered", "image_id": "altered"}])
+    row = {"method": "custom-diffusion", "concept_kind": "object", "split": "check"}
+    store.upsert("models", [row | {"model_id": "checked", "exemplar_ids": ["altered"]}])
+    samples = [("copy", None, "check:copies"), ("drawn", "checked", "gpt")]
+    store.upsert("samples", [dict(zip(("sample_id", "model_id", "scheme"), s, strict=True)) for s in samples])
+    width = store.schema("vectors_made").field("base").type.list_size
+    new = {"item_id": ["altered", "copy", "drawn"], "item_kind": ["image", "sample", "sample"]}
+    names = [name for name in store.schema("vectors_made").names if name not in new]
+    rows = vectors(np.eye(3, width, dtype=np.float32))
+    store.upsert("vectors_made", pa.table(new | dict.fromkeys(names, rows)))
+
+
 def rewrite_rows(store):
     for table in ("models", "samples", "members"):
         store.upsert(table, store.read(table), update=True)
 
 
-@pytest.mark.parametrize("change", [compact_all, add_an_unrelated_member, rewrite_rows])
+@pytest.mark.parametrize("change", [compact_all, add_an_unrelated_member, add_items_of_checks, rewrite_rows])
 def test_nothing_is_trained_again_when_a_table_changes_that_it_does_not_depend_on(make_store, change):
     store, views = make_store(views=2), replace(CONFIG, views=2)
     few = CalibrationConfig(steps=5)
