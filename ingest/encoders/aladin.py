@@ -14,7 +14,7 @@ from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError
 from .spec import EncoderSpec, Network
 from .torchscript import feature_width, load_torchscript
-from .user_onnx import shapes
+from .user_onnx import load_file, read_shapes
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -54,12 +54,17 @@ def load(weights: Path | None = None, *, size: int = SIZE) -> Network:
         )
     if weights.suffix != ".onnx":
         return load_weights(NAME, weights, lambda: _torchscript(weights, size))
-    takes, _ = shapes(weights)
-    if takes not in (None, size):
+    takes, _ = read_shapes(weights)
+    if takes.size not in (None, size):
         raise InvalidInputError(
-            f"{weights.name} takes {takes} pixels, not {size}", hint=f"pass --size {takes}"
+            f"{weights.name} takes {takes.size} pixels, not {size}", hint=f"pass --size {takes.size}"
         )
-    return weights
+    if takes.whole_numbers:
+        raise InvalidInputError(
+            f"{weights.name} takes uint8 pixels and normalises them itself",
+            hint=f"embed with --encoder onnx:{weights.name}",
+        )
+    return load_file(weights)
 
 
 def _torchscript(path: Path, size: int) -> torch.nn.Module:

@@ -10,19 +10,25 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
 
 from ...runtime import Preprocessing
 from ...store.errors import InvalidInputError
-from .spec import EncoderSpec
+from .onnx_pixels import PixelInput, rebuild, value_shape
+from .spec import EncoderSpec, RebuiltOnnx
 
 PREFIX = "onnx:"
 PROCESSOR = "preprocessor_config.json"
 """Hugging Face's description of a model's input, beside the model or one folder up."""
 
 FLAGS = "pass --mean and --std (three numbers each, RGB), and --size where the model takes any"
+
+
+AS_THEY_ARE: Mapping[str, Any] = MappingProxyType({"mean": (0.0,) * 3, "std": (1 / 255,) * 3})
+"""Normalisation that leaves pixels as 0 to 255."""
 
 
 def short_name(name: str) -> str:
@@ -41,19 +47,19 @@ def spec(name: str, changes: Mapping[str, Any] | None = None) -> EncoderSpec:
         InvalidInputError: no such file, no image encoder, or unknown preprocessing.
     """
     path = Path(name.removeprefix(PREFIX)).expanduser()
-    size, dim = shapes(path)
+    taken, dim = read_shapes(path)
     return EncoderSpec(
         name=short_name(name),
         dim=dim,
-        preprocessing=_preprocessing(path, size, dict(changes or {})),
+        preprocessing=_preprocessing(path, taken, dict(changes or {})),
         source=f"ONNX file {path.name}",
         license="see the publisher of the file",
-        load=partial(_load, path),
+        load=partial(load_file, path),
     )
 
 
-def shapes(path: Path) -> tuple[int | None, int]:
-    """Side of the square input (None: any) and width of the features. Raises InvalidInputError."""
+def read_shapes(path: Path) -> tuple[PixelInput, int]:
+    """What pixels the model takes, and the width of its features. Raises InvalidInputError."""
     import onnx
 
     if not path.is_file():
@@ -65,30 +71,39 @@ def shapes(path: Path) -> tuple[int | None, int]:
             f"{path.name} is no ONNX model: {error}", hint="pass an .onnx file"
         ) from error
     inner = {tensor.name for tensor in graph.initializer}
-    inputs = [_shape(value) for value in graph.input if value.name not in inner]
-    outputs = [_shape(value) for value in graph.output]
-    pictures = len(inputs) == 1 and len(inputs[0]) == 4 and inputs[0][1] in (3, None)
-    square = pictures and inputs[0][2] == inputs[0][3]
+    inputs = [value for value in graph.input if value.name not in inner]
+    outputs = [value_shape(value) for value in graph.output]
+    taken = PixelInput.of(inputs[0]) if len(inputs) == 1 else None
     width = outputs[0][1] if outputs and len(outputs[0]) == 2 else None
-    if not square or width is None:
+    if taken is None or width is None:
         raise InvalidInputError(
-            f"{path.name} takes {inputs} and returns {outputs}",
-            hint="export the image tower alone: (images, 3, size, size) to (images, dim), dim a number",
+            f"{path.name} takes {[value_shape(value) for value in inputs]} and returns {outputs}",
+            hint="export the image tower alone: (images, 3, size, size) or (images, size, size, 3), float32 "
+            "or uint8, to (images, dim), dim a number",
         )
-    return inputs[0][2], width
+    return taken, width
 
 
-def _load(path: Path, weights: Path | None = None) -> Path:
-    return weights or path
+def load_file(path: Path, weights: Path | None = None) -> Path | RebuiltOnnx:
+    """The file as it is, or with the operators that bring it the pixels it takes; `weights` is another file.
+
+    Raises as `read_shapes` and `rebuild`.
+    """
+    found = weights or path
+    taken, _ = read_shapes(found)
+    return found if taken.as_encoder else rebuild(found, taken)
 
 
-def _shape(value: Any) -> tuple[int | None, ...]:
-    sides = value.type.tensor_type.shape.dim
-    return tuple(side.dim_value if side.HasField("dim_value") else None for side in sides)
+def _preprocessing(path: Path, taken: PixelInput, changes: dict[str, Any]) -> Preprocessing:
+    """From `changes`, else from the file's folder. InvalidInputError where neither has a value.
 
-
-def _preprocessing(path: Path, size: int | None, changes: dict[str, Any]) -> Preprocessing:
-    """From `changes`, else from the file's folder. InvalidInputError where neither has a value."""
+    A model that takes uint8 normalises pixels itself: it gets them as they are.
+    """
+    size = taken.size
+    if taken.whole_numbers and {"mean", "std"} & changes.keys():
+        raise InvalidInputError(
+            f"{path.name} takes uint8 pixels and normalises them itself", hint="leave --mean and --std out"
+        )
     config = next(
         (folder / PROCESSOR for folder in path.resolve().parents[:2] if (folder / PROCESSOR).is_file()), None
     )
@@ -97,7 +112,7 @@ def _preprocessing(path: Path, size: int | None, changes: dict[str, Any]) -> Pre
         known = known | {"size": size, "resize": known.get("resize", size)}
         if known["resize"] is not None and known["resize"] < size:
             known["resize"] = size
-    found = known | changes
+    found = {**known, **(AS_THEY_ARE if taken.whole_numbers else {}), **changes}
     if "size" in changes and "resize" not in changes:
         found["resize"] = changes["size"]
     missing = [name for name in ("size", "mean", "std") if name not in found]
