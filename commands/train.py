@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from .console import CommandGroup, open_store, print_left_out, run_job, say
+from .output import explain_write_errors
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -201,3 +203,34 @@ def abstention(ctx: click.Context, encoder: str, mapper_name: str) -> None:
     _, last = run_job(train_abstention(store, encoder, mapper_name, config))
     print_left_out(count_left_out(store, encoder, (config.split,), gallery=config.gallery).notes())
     say(last.note if last else "abstention is up to date")
+
+
+@train.command("export")
+@click.argument("mapper_name", metavar="MAPPER")
+@encoder_option
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="The ONNX file to write.",
+)
+@click.pass_context
+def export_mapper(ctx: click.Context, mapper_name: str, encoder: str, path: Path) -> None:
+    """Write MAPPER as an ONNX file, checked against the stored one on stored features.
+
+    It takes `features`, raw and as many as wanted, and returns unit rows: `real` of real images, `synth` of
+    generated ones, which are compared by their product.
+
+    Example: attribase -s my.store train export tuned -o tuned.onnx
+    """
+    from ..runtime.mapper_onnx import export_mapper as export
+
+    exported = export(open_store(ctx), encoder, mapper_name)
+    with explain_write_errors(path):
+        path.write_bytes(exported.data)
+    pair = exported.pair
+    shape = f"{pair.dim_in} to {pair.dim_out} dimensions"
+    say(f"wrote {path}: {pair.kind}, {shape}; within {exported.difference:.0e} of the stored mapper")
