@@ -28,6 +28,7 @@ from .commands import (
     query,
     release,
     serve,
+    study,
     train,
 )
 from .commands import embed as encoders
@@ -136,6 +137,7 @@ for command in (
     encoders.encoders,
     ingest.ingest,
     train.train,
+    study.study,
     index.index,
     query.query,
     completion.completion,

@@ -5,6 +5,6 @@
 """
 
 from .settings import DemoSettings
-from .stages import is_done, run_demo, summary
+from .stages import is_done, make_world, run_demo, summary
 
-__all__ = ["DemoSettings", "is_done", "run_demo", "summary"]
+__all__ = ["DemoSettings", "is_done", "make_world", "run_demo", "summary"]

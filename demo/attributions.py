@@ -1,35 +1,13 @@
-"""Attributions of many test samples: influence by rank, before and after calibration, and by creator."""
+"""Attributions of many test samples: influence by creator."""
 
 from typing import cast
 
-import numpy as np
 import polars as pl
 
 from ..query import Features, attribute_many
-from ..runtime.influence import influence
 from ..store import Store
 from .figures import CreatorBar
 from .findings import median_samples
-
-CURVE_RANKS = 200
-ALL_CANDIDATES = 1_000_000  # more than the demo has: influence before calibration is spread over all of them
-CURVE_SAMPLES = 40
-
-
-def influence_curves(store: Store, features: Features) -> tuple[list[float], list[float]]:
-    """(before, after): the mean influence of ranks 1 to CURVE_RANKS over test samples, with `features`.
-
-    Before calibration, eq. 6 with tau = 1 and lambda = 0: a softmax over the same similarities.
-    """
-    before, after = [], []
-    samples = _spread_sample_ids(store, features)
-    for answer in attribute_many(
-        store, samples, k=ALL_CANDIDATES, encoder=features.encoder, mapper=features.mapper
-    ):
-        scores = np.array([result.similarity for result in answer.results])
-        before.append(influence(scores, tau=1.0, lam=0.0)[:CURVE_RANKS])
-        after.append(np.array([result.influence or 0.0 for result in answer.results[:CURVE_RANKS]]))
-    return np.mean(before, axis=0).tolist(), np.mean(after, axis=0).tolist()
 
 
 def creator_bars(store: Store, features: Features, count: int = 10) -> list[CreatorBar]:
@@ -52,12 +30,6 @@ def creator_bars(store: Store, features: Features, count: int = 10) -> list[Crea
         .sort(["models", "creator"], descending=[True, False])
     )
     return [CreatorBar(row["creator"], row["theirs"], row["others"]) for row in bars.head(count).to_dicts()]
-
-
-def _spread_sample_ids(store: Store, features: Features) -> list[str]:
-    """The median samples of about CURVE_SAMPLES test models, evenly spaced in their order."""
-    ids = [row["sample_id"] for row in median_samples(store, features)]
-    return ids[:: max(1, len(ids) // CURVE_SAMPLES)]
 
 
 def _owners_and_shares(store: Store, features: Features) -> tuple[pl.DataFrame, pl.DataFrame]:

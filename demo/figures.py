@@ -73,20 +73,6 @@ def reliability_plot(before: Sequence[ReliabilityBin], after: Sequence[Reliabili
     return _svg(figure)
 
 
-def influence_plot(before: Sequence[float], after: Sequence[float]) -> str:
-    """Mean influence by rank, before (tau = 1, lambda = 0) and after calibration (figure 11 of the paper)."""
-    figure, axes = _figure(5.1, 3.7)
-    ranks = np.arange(1, len(before) + 1)
-    axes.plot(ranks, np.maximum(before, 1e-7), color=GREY, linewidth=2.2, label="before calibration")
-    axes.plot(ranks, np.maximum(after, 1e-7), color=BLUE, linewidth=2.2, label="after calibration")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("rank of the training image")
-    axes.set_ylabel("mean influence")
-    axes.legend(frameon=False)
-    return _svg(figure)
-
-
 def creator_plot(bars: Sequence[CreatorBar]) -> str:
     """Horizontal bars: mean influence of a creator when an exemplar is theirs, and when none is."""
     figure, axes = _figure(5.1, max(2.2, 0.36 * len(bars) + 1.0))

@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from ..query import connect, load_sql
+from ..query import Session, connect, load_sql
+from ..query.report.influence import influence_curves, influence_figure
 from ..store import Store
-from .attributions import creator_bars, influence_curves
+from .attributions import creator_bars
 from .examples import ALPHA, worked_examples
-from .figures import RecallBars, creator_plot, influence_plot, recall_plot, reliability_plot
-from .findings import Rows, abstention_rows, calibration_rows, calibrations, control_rows, recall_rows
+from .figures import RecallBars, creator_plot, recall_plot, reliability_plot
+from .findings import (
+    Rows,
+    abstention_rows,
+    calibration_rows,
+    calibrations,
+    control_rows,
+    median_samples,
+    recall_rows,
+)
 from .settings import OTHERS, DemoSettings
 from .tables import abstention_cells, calibration_cells, case_title, control_cells, recall_cells
 
@@ -42,6 +51,8 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
     *rows, mean = recall
     measured = calibrations(store, settings)
     joint = measured[settings.joint]
+    median = [row["sample_id"] for row in median_samples(store, settings.joint)]
+    curves = influence_curves(Session(store).snapshot(), settings.joint, median)
     weakest = min(rows, key=lambda row: float(row["several"]))
     return {
         "counts": counts,
@@ -53,7 +64,9 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
         "examples": worked_examples(store, settings),
         "plots": {
             "recall": recall_plot([_recall_bars(row) for row in rows], list(PLOTTED.values()), chance),
-            "influence": influence_plot(*influence_curves(store, settings.joint)),
+            "influence": influence_figure(
+                "influence", influence_curves(Session(store).snapshot(), settings.joint, median)
+            ),
             "reliability": reliability_plot(joint.diagram(after=False), joint.diagram(after=True)),
             "creators": creator_plot(creator_bars(store, settings.joint)),
         },

@@ -23,10 +23,17 @@ def run_demo(settings: DemoSettings) -> Iterator[Step]:
     """Run all stages in order; after a stop, the next run continues with what is not committed yet."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     store = Store.create(settings.store)
-    for stage in (_ingest_images, _generate, _embed, _train, _evaluate):
+    yield from make_world(store, settings)
+    for stage in (_train, _evaluate):
         yield from stage(store, settings)
     yield from _report(store, settings)
     write_marker(settings, store.versions())
+
+
+def make_world(store: Store, settings: DemoSettings) -> Iterator[Step]:
+    """The images of the embedded world, customized models, their samples, and all vectors, in this order."""
+    for stage in (_ingest_images, _generate, _embed):
+        yield from stage(store, settings)
 
 
 def _ingest_images(store: Store, settings: DemoSettings) -> Iterator[Step]:

@@ -113,6 +113,16 @@ def compare_features(
             f"no sample of the split {split!r} was ranked with both {first} and {second}",
             hint="rank them: attribase -s STORE query eval",
         )
+    return compare_samples(samples)
+
+
+def compare_samples(samples: pl.DataFrame) -> list[PairedRow]:
+    """`compare_features` of values that were read already: a row a case and scheme, then their mean.
+
+    Args:
+        samples: a row a sample: case_name, scheme, exemplar_set, and first and second, the values that are
+            compared; not empty, and ordered by case and scheme.
+    """
     rows, draws = [], []
     for number, ((_case,), own) in enumerate(samples.group_by("case_name", maintain_order=True)):
         for row, drawn in _case_rows(own, seed=number):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...runtime.mapper import RAW
@@ -152,6 +152,8 @@ class ReportData:
     def main_mapper(self, encoder: str) -> str | None:
         """The mapper that represents `encoder` in plots: the paper's final one, else the newest."""
         mine = [name for name in self.mappers(encoder) if name != RAW]
+        if MAIN in mine:
+            return MAIN
         for name in mine:
             known = self.published_as(FeatureSpace(encoder, name))
             if known is not None and known.mapper == MAIN:
@@ -160,9 +162,22 @@ class ReportData:
         newest = max((row for row in rows if row["created"]), key=lambda row: row["created"], default=None)
         return newest["mapper"] if newest else next(iter(mine), None)
 
+    def select(self, spaces: Sequence[FeatureSpace], cases: Sequence[str]) -> ReportData:
+        """The same, with the measurements of these spaces and cases alone."""
 
-def read_report_data(con: duckdb.DuckDBPyConnection) -> ReportData:
-    """Read the data of a report through `con`, which has the tables and views of a store."""
+        def keep(measured: Measurements) -> Measurements:
+            wanted = {key for key in measured if key[0] in spaces and key[1].case in cases}
+            return {key: one for key, one in measured.items() if key in wanted}
+
+        others = {split: keep(measured) for split, measured in self.other_splits.items()}
+        return replace(self, measured=keep(self.measured), other_splits=others)
+
+
+def read_report_data(con: duckdb.DuckDBPyConnection, *, gains: bool = True) -> ReportData:
+    """Read the data of a report through `con`, which has the tables and views of a store.
+
+    `gains`: compare every mapper with raw features too, which takes longest.
+    """
     splits = _by_split(_rows(con, "report_measured"))
     split = _main_split(splits)
     published = _rows(con, "report_published")
@@ -178,7 +193,7 @@ def read_report_data(con: duckdb.DuckDBPyConnection) -> ReportData:
             for row in published
         },
         source_cases=_source_cases(published),
-        gains=[row for row in _rows(con, "report_gains") if row["split"] == split],
+        gains=[row for row in _rows(con, "report_gains") if row["split"] == split] if gains else [],
         cases={row["case_name"]: CaseInfo(row["kind"], row["trained"]) for row in cases},
         stored_samples={
             CaseScheme(row["case_name"], row["scheme"]): row["samples"]

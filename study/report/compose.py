@@ -1,0 +1,49 @@
+"""The content of a study's report, before it is files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from ...store import Step
+from ..folder import StudyRecord
+from .ablations import ablations
+from .data import StudyData
+from .directions import Direction, directions
+from .domains import in_and_out_of_domain
+from .figure import Figure, NotDrawn
+from .paper_tables import PaperTable, paper_tables
+from .scatters import objects_or_styles, seen_or_unseen
+
+STAGE = "report"
+
+FIGURES: tuple[Callable[[StudyData], Figure | NotDrawn], ...] = (
+    objects_or_styles,
+    in_and_out_of_domain,
+    ablations,
+    seen_or_unseen,
+)
+"""What draws each figure, in the order of their numbers."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All parts of a report, in reading order. `metric`: what figures and directions show."""
+
+    record: StudyRecord
+    metric: str
+    tables: tuple[PaperTable, ...]
+    directions: tuple[Direction, ...]
+    figures: tuple[Figure | NotDrawn, ...]
+
+
+def compose(study: StudyData) -> Generator[Step, None, Report]:
+    """Read and draw everything; a step before each part."""
+    total = len(FIGURES) + 2
+    yield Step(STAGE, 0, total, "tables")
+    tables, found = paper_tables(study), directions(study)
+    figures = []
+    for number, draw in enumerate(FIGURES, start=1):
+        yield Step(STAGE, number, total, draw.__name__.replace("_", " "))
+        figures.append(draw(study))
+    return Report(study.record, study.plan.metric, tuple(tables), tuple(found), tuple(figures))
