@@ -64,9 +64,7 @@ def _template_values(store: Store, settings: DemoSettings) -> dict[str, Any]:
         "examples": worked_examples(store, settings),
         "plots": {
             "recall": recall_plot([_recall_bars(row) for row in rows], list(PLOTTED.values()), chance),
-            "influence": influence_figure(
-                "influence", influence_curves(Session(store).snapshot(), settings.joint, median)
-            ),
+            "influence": influence_figure("influence", curves),
             "reliability": reliability_plot(joint.diagram(after=False), joint.diagram(after=True)),
             "creators": creator_plot(creator_bars(store, settings.joint)),
         },

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...runtime.influence import influence
 from ..attribution.attribute import answer_all
@@ -50,8 +51,11 @@ def influence_curves(snapshot: Snapshot, features: Features, samples: Sequence[s
         scores = np.array([result.similarity for result in answer.results])
         before.append(influence(scores, tau=1.0, lam=0.0)[:CURVE_RANKS])
         after.append(np.array([result.influence or 0.0 for result in answer.results[:CURVE_RANKS]]))
-    means = (tuple(np.mean(curves, axis=0).tolist()) for curves in (before, after))
-    return InfluenceCurves(*means, len(chosen))
+    return InfluenceCurves(_mean(before), _mean(after), len(chosen))
+
+
+def _mean(curves: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
+    return tuple(np.mean(curves, axis=0).tolist())
 
 
 def influence_figure(name: str, curves: InfluenceCurves) -> str:

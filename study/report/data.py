@@ -110,7 +110,7 @@ def open_study_data(store: Store, record: StudyRecord) -> Iterator[StudyData]:
 def _read_samples(
     con: duckdb.DuckDBPyConnection, split: str, features: Sequence[Features], cases: Sequence[str]
 ) -> pl.DataFrame:
-    rows = con.sql(f"select {SAMPLE_COLUMNS} from per_sample").pl()  # noqa: S608 - a constant
+    rows: pl.DataFrame = con.sql(f"select {SAMPLE_COLUMNS} from per_sample").pl()  # noqa: S608 - a constant
     wanted = pl.DataFrame(
         [(one.encoder, one.mapper) for one in features], schema=["encoder", "mapper"], orient="row"
     )

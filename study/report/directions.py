@@ -94,8 +94,8 @@ def directions(study: StudyData) -> list[Direction]:
     found: list[Direction] = []
     for ablation in ABLATIONS:
         cases = [case for case in study.record.cases if _is_of(study, ablation, case)]
-        samples = {encoder: _paired(study, ablation, encoder, cases) for encoder in study.encoders}
-        samples = {encoder: one for encoder, one in samples.items() if one is not None}
+        every = {encoder: _paired(study, ablation, encoder, cases) for encoder in study.encoders}
+        samples = {encoder: one for encoder, one in every.items() if one is not None}
         if not samples:
             continue
         paper = _published(study, ablation)

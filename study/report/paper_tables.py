@@ -94,7 +94,8 @@ def _models(study: StudyData, key: CaseScheme) -> int | None:
 
 
 def _rows(study: StudyData, columns: Sequence[CaseScheme]) -> list[PaperRow]:
-    measured, best = study.data.measured, {}
+    measured = study.data.measured
+    best: dict[tuple[CaseScheme, str], float] = {}
     for key in columns:
         mine = [one for (_, other), one in measured.items() if other == key]
         best |= {(key, metric): max(one.scores[metric].value for one in mine) for metric in METRICS if mine}
