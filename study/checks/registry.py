@@ -8,8 +8,9 @@ from types import MappingProxyType
 from ...store import InvalidInputError
 from .check import Check
 from .copies import CopyDetection
+from .sanity import Sanity
 
-CHECKS: Mapping[str, Check] = MappingProxyType({check.name: check for check in (CopyDetection(),)})
+CHECKS: Mapping[str, Check] = MappingProxyType({check.name: check for check in (CopyDetection(), Sanity())})
 """Every check by its name."""
 
 
