@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from .compare import METRICS
 from .console import CommandGroup, run_job, say
+from .output import Output, print_rows, rows_options
 
 
 @click.group(cls=CommandGroup)
@@ -16,6 +18,7 @@ def study() -> None:
     \b
     Example: attribase study run my-study
              attribase study report my-study
+             attribase study compare last-month this-month
     """
 
 
@@ -89,3 +92,48 @@ def report(ctx: click.Context, folder: Path, out: Path | None) -> None:
     files.read_record()
     _, last = run_job(write_study_report(files, open_study_store(files, ctx.find_root().obj), out))
     click.echo(last.note if last else "")
+
+
+@study.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--case", "cases", multiple=True, help="Only this test case; may be given several times.")
+@click.option("--split", default="test", show_default=True, help="Of the models.")
+@click.option(
+    "--metric", type=click.Choice(METRICS), default="recall_10", show_default=True, help="What is compared."
+)
+@rows_options
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    first: str,
+    second: str,
+    cases: tuple[str, ...],
+    split: str,
+    metric: str,
+    out: Output,
+) -> None:
+    """What got better or worse from A to B, by features and groups of cases, on the models that both ranked.
+
+    A and B are folders of studies (as their last runs pinned them), stores, or STORE@TAG. A difference counts
+    where it holds over models after Holm's correction for all rows. The exit code is 1 where something got
+    worse.
+
+    \b
+    Example: attribase study compare my.store@before my.store
+             attribase study compare last-month/ this-month/ --metric ap -o changes.csv
+    """
+    from ..study.comparison import BETTER, OPEN, UNTESTED, WORSE, State, compare_states
+
+    found = compare_states(
+        State.find(first), State.find(second), split=split, metric=metric, cases=cases or None
+    )
+    print_rows([change.to_dict() for change in found.changes], out)
+    for name, features in ((first, found.only_first), (second, found.only_second)):
+        if features:
+            say(f"only in {name}: {', '.join(map(str, features))}")
+    if found.unpaired:
+        say(f"models that only one of both ranked, by features: {found.unpaired}, left out")
+    say(", ".join(f"{verdict}: {found.count(verdict)}" for verdict in (WORSE, BETTER, OPEN, UNTESTED)))
+    if found.count(WORSE):
+        ctx.exit(1)
