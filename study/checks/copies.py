@@ -22,7 +22,7 @@ from ...query.catalog import gallery_ids
 from ...query.evaluation.calibration import read_law
 from ...query.evaluation.cases import Sample
 from ...query.features import FeatureReader, ImageSet, Pinned
-from ...query.sql.bootstrap import RESAMPLES, bounds, too_few
+from ...query.sql.bootstrap import RESAMPLES, too_few
 from ...runtime.mapper import RAW
 from ...store import ConflictError, Step, Store
 from ...store.check_items import CHECK_PREFIX
@@ -31,6 +31,7 @@ from .check import ALL, CheckFigure, CheckPlan, CheckRow
 from .copy_scores import CopyScores, score_copies
 from .dropoff import DropOff, dropoff_plot
 from .making import Altered, embed_all, has_network, make_samples, pick_images, reads_captions
+from .means import mean_row
 
 ITEMS = f"{CHECK_PREFIX}copies"
 """The scheme of the altered pictures."""
@@ -137,19 +138,21 @@ def _rows(
     features: Features, alterations: Sequence[str], scores: CopyScores, *, must_find: bool
 ) -> list[CheckRow]:
     """`must_find`: an unaltered copy has the vector of its original, which so must be first."""
+    check, chance = CopyDetection.name, 1 / scores.pool
     first = (scores.ranks == 1).astype(np.float64)
     names = np.array(alterations)
     rows = []
     for name in dict.fromkeys(alterations):
-        row = _mean_row(features, name, FIRST, first, scores.groups, names == name, 1 / scores.pool)
+        row = mean_row(
+            check, FIRST, features, name, first[names == name], scores.groups[names == name], chance
+        )
         passed = row.value == 1.0 if must_find and name == COPIES[0].name else None
         rows += [replace(row, passed=passed), _median_row(row, scores.ranks[names == name], scores.pool)]
-    everything = np.ones(len(first), bool)
-    rows.append(_mean_row(features, ALL, FIRST, first, scores.groups, everything, 1 / scores.pool))
+    rows.append(mean_row(check, FIRST, features, ALL, first, scores.groups, chance))
     groups = len(np.unique(scores.groups))
     pairs = scores.above.shape[1] / groups * len(first) * scores.pool
     low, high = scores.interval()
-    common = ("copies", PRECISION, features.encoder, features.mapper, ALL)
+    common = (check, PRECISION, features.encoder, features.mapper, ALL)
     rows.append(
         CheckRow(*common, scores.average_precision(), low, high, reference=len(first) / pairs, models=groups)
     )
@@ -158,33 +161,8 @@ def _rows(
     else:
         shown = [(ORIGINAL, scores.influence[:, 0]), (NEXT, scores.influence[:, 1])]
     for question, values in shown:
-        rows.append(_mean_row(features, ALL, question, values, scores.groups, everything, None))
+        rows.append(mean_row(check, question, features, ALL, values, scores.groups, None))
     return rows
-
-
-def _mean_row(
-    features: Features,
-    case_name: str,
-    question: str,
-    values: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-    reference: float | None,
-) -> CheckRow:
-    """The mean of the chosen copies, with its interval over originals."""
-    _, codes = np.unique(groups[chosen], return_inverse=True)
-    counts = np.bincount(codes)
-    sums = np.bincount(codes, values[chosen])[:, None].astype(np.float64)
-    low: float | None = None
-    high: float | None = None
-    if not too_few(len(counts)):
-        lows, highs = bounds(sums, counts)
-        low, high = float(lows[0]), float(highs[0])
-    mean = float(values[chosen].mean())
-    return CheckRow(
-        "copies", question, features.encoder, features.mapper, case_name, mean, low, high, reference,
-        models=len(counts),
-    )  # fmt: skip
 
 
 def _median_row(row: CheckRow, ranks: NDArray[np.int64], pool: int) -> CheckRow:

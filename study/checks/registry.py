@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...store import InvalidInputError
+from .altered import AlteredExemplars
 from .check import Check
 from .copies import CopyDetection
+from .generators import Generators
+from .glyphs import Glyphs
 from .sanity import Sanity
 
-CHECKS: Mapping[str, Check] = MappingProxyType({check.name: check for check in (CopyDetection(), Sanity())})
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {check.name: check for check in (CopyDetection(), AlteredExemplars(), Generators(), Glyphs(), Sanity())}
+)
 """Every check by its name."""
 
 
