@@ -1,4 +1,4 @@
-"""The SQL functions `bootstrap_means` and `bootstrap_differences`, which the interval views call."""
+"""The SQL functions `bootstrap_means`, `bootstrap_differences` and `paired_tests`, which views call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..evaluation.paired_tests import paired_tests
 from .bootstrap import bounds, too_few
 
 if TYPE_CHECKING:
@@ -23,14 +24,19 @@ DIFFERENCES_TYPE = (
     "STRUCT(metric VARCHAR, first_mean DOUBLE, second_mean DOUBLE, "
     "difference DOUBLE, low DOUBLE, high DOUBLE)[]"
 )
+TESTS_TYPE = (
+    "STRUCT(metric VARCHAR, first_mean DOUBLE, second_mean DOUBLE, "
+    "difference DOUBLE, low DOUBLE, high DOUBLE, effect DOUBLE, p DOUBLE)[]"
+)
 Row: TypeAlias = dict[str, str | float | None]
 
 
 def register_bootstrap_functions(con: duckdb.DuckDBPyConnection) -> None:
-    """Register the functions that the views `intervals` and `differences` call.
+    """Register the functions that the views `intervals`, `differences` and `significance` call.
 
     Arguments are lists over models: sums over each model's samples, (models, metrics), twice for differences,
-    and how many samples each model has. The result is a list over METRICS.
+    and how many samples each model has; of `paired_tests` means, (models, metrics), twice. The result is a
+    list over METRICS.
     """
     con.create_function("bootstrap_means", _means, [SUMS_TYPE, COUNTS_TYPE], MEANS_TYPE, type="arrow")
     con.create_function(
@@ -40,6 +46,7 @@ def register_bootstrap_functions(con: duckdb.DuckDBPyConnection) -> None:
         DIFFERENCES_TYPE,
         type="arrow",
     )
+    con.create_function("paired_tests", _tests, [SUMS_TYPE, SUMS_TYPE], TESTS_TYPE, type="arrow")
 
 
 def _means(sums: pa.ChunkedArray, counts: pa.ChunkedArray) -> pa.Array:
@@ -78,6 +85,24 @@ def _difference_rows(
         }
         for i, metric in enumerate(METRICS)
     ]
+
+
+def _tests(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.Array:
+    """All rows at once: those of as many models share their random signs."""
+    both = [(np.array(a), np.array(b)) for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True)]
+    tests = paired_tests([(a[:, at], b[:, at]) for a, b in both for at in range(len(METRICS))])
+    rows = [
+        {
+            "metric": METRICS[number % len(METRICS)],
+            "first_mean": test.first,
+            "second_mean": test.second,
+            **{name: getattr(test, name) for name in ("difference", "low", "high", "effect", "p")},
+        }
+        for number, test in enumerate(tests)
+    ]
+    lists = [rows[start : start + len(METRICS)] for start in range(0, len(rows), len(METRICS))]
+    numbers = ("first_mean", "second_mean", "difference", "low", "high", "effect", "p")
+    return pa.array(lists, _rows_type(*numbers))
 
 
 def _ends(low: float, high: float, models: int) -> Row:

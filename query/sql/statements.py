@@ -29,6 +29,7 @@ VIEWS = (
     "intervals",
     "differences",
     "encoder_differences",
+    "significance",
     "label_metrics",
 )
 """The files that define views, in the order in which they build on each other."""

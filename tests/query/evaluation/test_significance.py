@@ -59,6 +59,28 @@ def test_fewer_comparisons_are_corrected_for_fewer(con):
     assert row.to_dict()["first_mean"] - row.to_dict()["second_mean"] == pytest.approx(-row.test.difference)
 
 
+def test_the_view_has_the_same_rows(con):
+    shown = {
+        (row["group"], frozenset((row["first"], row["second"]))): row
+        for row in con.sql("from significance where metric = 'ap'").to_arrow_table().to_pylist()
+    }
+    rows = significance(con, metric="ap")
+    assert len(shown) == len(rows)
+    for row in rows:
+        other = shown[row.group, frozenset((row.first, row.second))]
+        assert (other["encoder"], other["split"], other["models"]) == ("enc", "test", row.test.models)
+        sign = 1 if row.first == other["first"] else -1
+        assert other["difference"] * sign == pytest.approx(row.test.difference)
+        assert other["effect"] * sign == pytest.approx(row.test.effect)
+        ends = sorted(sign * other[name] for name in ("low", "high"))
+        assert ends == pytest.approx([row.test.low, row.test.high])
+        assert (other["p"], other["adjusted"]) == (
+            pytest.approx(row.test.p),
+            pytest.approx(row.test.adjusted),
+        )
+        assert other["holds"] == row.test.holds
+
+
 def test_what_was_not_ranked_or_is_no_metric_is_an_error(con):
     with pytest.raises(NotFoundError, match="no encoder has two mappers"):
         significance(con, encoders=["other"])
