@@ -35,6 +35,7 @@ ITEMS = f"{CHECK_PREFIX}altered"
 
 FOLLOWS = "altered above the original"
 FOLLOWS_CONTROL = "altered above the original, for models of the original"
+BEYOND = "altered above the original, beyond models of the original"
 RANK, RANK_ORIGINAL = "mean rank of the altered exemplar", "mean rank of the original"
 MODELS = "models that follow the altered exemplar"
 HALF = 0.5
@@ -58,6 +59,10 @@ class Pairs:
     follows: NDArray[np.float64]
     groups: NDArray[np.str_]
     models: NDArray[np.str_]
+
+    def share(self, group: str) -> float:
+        """The mean of `follows` over the samples of one original."""
+        return float(self.follows[self.groups == group].mean())
 
 
 class AlteredExemplars:
@@ -163,6 +168,9 @@ def _rows(features: Features, case: str, altered: Pairs, control: Pairs) -> list
     found = [row(FOLLOWS, altered.follows, altered, HALF)]
     if len(control.groups):
         found.append(row(FOLLOWS_CONTROL, control.follows, control, HALF))
+        both = np.intersect1d(altered.groups, control.groups)
+        beyond = [altered.share(one) - control.share(one) for one in both]
+        found.append(mean_row("altered", BEYOND, features, case, np.array(beyond), both, 0.0))
     found.append(row(RANK, altered.altered.astype(np.float64), altered, None))
     found.append(row(RANK_ORIGINAL, altered.original.astype(np.float64), altered, None))
     models, codes = np.unique(altered.models, return_inverse=True)

@@ -4,6 +4,7 @@
 -- returns  encoder, mapper, method, base_model ('unknown' where it is), learned BOOLEAN (whether models of the
 --          split 'train' have both), exemplar_set, sample_id, pool_size BIGINT, recall_10 DOUBLE in [0, 1]; a
 --          row a sample, encoder and mapper; controls, sets and models of checks are left out
+-- source   arXiv:2306.09345 section 5; the question is not in the paper
 with generators as (
     select
         model_id, method, coalesce(base_model, 'unknown') as base_model, concept_kind, split,

@@ -4,6 +4,7 @@ from attribase.query.catalog import gallery_ids
 from attribase.query.features import FeatureReader, ImageSet, Pinned
 from attribase.study.checks.alterations import EXEMPLARS
 from attribase.study.checks.altered import (
+    BEYOND,
     FOLLOWS,
     FOLLOWS_CONTROL,
     HALF,
@@ -38,6 +39,9 @@ def test_samples_that_look_like_what_was_altered_follow_it(near):
     rows = AlteredExemplars().rows(near.store, PLAN)
     assert value(rows, FOLLOWS).value > 0.95
     assert value(rows, FOLLOWS_CONTROL).value < 0.05
+    beyond = value(rows, FOLLOWS).value - value(rows, FOLLOWS_CONTROL).value
+    assert value(rows, BEYOND).value == pytest.approx(beyond)  # all models have as many samples
+    assert value(rows, BEYOND).low > 0.5
     assert value(rows, MODELS).value == 1
     assert value(rows, FOLLOWS).models == planted.MODELS
     assert value(rows, MODELS).models == 2 * planted.MODELS
@@ -49,6 +53,7 @@ def test_samples_that_look_like_nothing_follow_neither(tmp_path):
     rows = AlteredExemplars().rows(Planted(tmp_path / "b.store", ITEMS, NAMES, near=0.0).store, PLAN)
     assert 0.2 < value(rows, FOLLOWS).value < 0.8
     assert value(rows, FOLLOWS).low <= 0.5 <= value(rows, FOLLOWS).high
+    assert abs(value(rows, BEYOND).value) < 0.5
 
 
 def test_both_images_are_ranked_among_the_gallery_and_each_other(near):
