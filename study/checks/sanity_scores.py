@@ -153,12 +153,13 @@ def flipped_of(models: int) -> int:
 
 def _nearest(queries: NDArray[np.float32], gallery: ImageSet) -> NDArray[np.int64]:
     """(queries, NEAREST) positions in the gallery, in any order."""
-    scores, rows, start = np.empty((len(queries), 0)), np.empty((len(queries), 0), np.int64), 0
+    count = len(queries)
+    scores, rows, start = np.empty((count, 0), np.float32), np.empty((count, 0), np.int64), 0
     for block in gallery.blocks():
         scores = np.concatenate([scores, queries @ block.T], axis=1)
-        mine = np.broadcast_to(np.arange(start, start + len(block)), (len(queries), len(block)))
+        mine = np.broadcast_to(np.arange(start, start + len(block)), (count, len(block)))
         rows, start = np.concatenate([rows, mine], axis=1), start + len(block)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST]
+        best = np.argpartition(-scores, min(NEAREST, scores.shape[1]) - 1, axis=1)[:, :NEAREST]
         scores, rows = np.take_along_axis(scores, best, 1), np.take_along_axis(rows, best, 1)
     return rows
 
