@@ -30,6 +30,7 @@ from .commands import (
     serve,
     study,
     train,
+    vectors,
 )
 from .commands import embed as encoders
 from .commands import query as report
@@ -50,6 +51,7 @@ ingest.ingest.add_command(images.update)
 ingest.ingest.add_command(models.models)
 ingest.ingest.add_command(generated.samples)
 ingest.ingest.add_command(embed.embed)
+ingest.ingest.add_command(vectors.vectors)
 ingest.ingest.add_command(release.release)
 ingest.ingest.add_command(removal.remove)
 ingest.ingest.add_command(removal.readmit)

@@ -139,7 +139,7 @@ def mapper(
     """
     from ..ingest.embed import embed_views
     from ..train import RECIPES, count_left_out, train_mapper
-    from ..train.variants import batch_for
+    from ..train.variants import batch_for, without_model
 
     given = {key: value for key, value in settings.items() if value is not None}
     concept_kinds = (kinds,) if kinds != "both" else ("object", "style")
@@ -147,6 +147,10 @@ def mapper(
     base = replace(base, batch=batch_for(encoder, base.batch))
     config = replace(base, name=name, kinds=concept_kinds, **given)
     store = open_store(ctx)
+    if "views" not in given:
+        config, asked = without_model(store, encoder, config), config
+        if config != asked:
+            say(f"{encoder} has no model here that embeds views: training on the plain features (--views 0)")
     if config.views:
         run_job(embed_views(store, encoder, views=config.views, augment=config.augment))
     _, last = run_job(train_mapper(store, encoder, config))

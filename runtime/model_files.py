@@ -64,6 +64,14 @@ def encoder_row(store: Store, name: str) -> dict[str, Any]:
     return dict(rows[0])
 
 
+def can_embed(store: Store, name: str) -> bool:
+    """Whether the encoder, or every part of a composite, has its model here, so that it takes pictures."""
+    row = encoder_row(store, name)
+    if row.get("parts"):
+        return all(can_embed(store, part["encoder"]) for part in json.loads(row["parts"]))
+    return bool(row["onnx_file"])
+
+
 def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
     """The files of an `encoders` row.
 
@@ -75,7 +83,8 @@ def read_model(store: Store, row: Mapping[str, Any]) -> ModelBytes:
     if not row["onnx_file"]:
         raise NotFoundError(
             f"the store has features of {name!r} but not the encoder itself, so it cannot embed an image",
-            hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here",
+            hint="ask with a sample_id or a stored sample's uri, or use an encoder that was exported here; "
+            "features from elsewhere come by `attribase ingest vectors`",
         )
     return _read_roles(store, row, (MODEL, WEIGHTS, EXTRA))
 

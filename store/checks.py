@@ -153,8 +153,16 @@ def _missing_vectors(store: Store, encoder: dict[str, Any]) -> Iterator[Problem]
         table,
         missing,
         f"items with bytes that {encoder['encoder']!r} has not embedded",
-        f"attribase ingest embed --encoder {encoder['encoder']}",
+        _remedy_of_missing(encoder),
     )
+
+
+def _remedy_of_missing(encoder: dict[str, Any]) -> str:
+    """Features from elsewhere have no model here that could embed more."""
+    name = encoder["encoder"]
+    if encoder["source"] and not encoder["onnx_file"] and not parts_of(encoder):
+        return f"bring them from where the others came: attribase ingest vectors FILE --encoder {name}"
+    return f"attribase ingest embed --encoder {name}"
 
 
 def _unmapped(store: Store, encoder: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 import lance
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 BATCH_ROWS = 8192
@@ -80,3 +81,15 @@ def _digests(batch: pa.RecordBatch, column: str) -> Iterator[int]:
         digest.update(data[start : start + width] if valid else NO_VECTOR)
         start += width if valid else 0
         yield int.from_bytes(digest.digest()[:16], "little")
+
+
+def raw_vectors_changed(before: lance.LanceDataset, after: lance.LanceDataset) -> bool:
+    """Whether an item that both versions have has another raw vector in one than in the other."""
+    versions = (before, after)
+    fragments = differing_fragments(before, after, ["item_id", "base"])
+    ids = [item_ids(dataset, own) for dataset, own in zip(versions, fragments, strict=True)]
+    totals = []
+    for dataset, own, mine, others in zip(versions, fragments, ids, reversed(ids), strict=True):
+        chosen = np.asarray(pc.is_in(mine, value_set=others))
+        totals.append(sum(vector_digests(dataset, own, "base", chosen)) % (1 << 128))
+    return totals[0] != totals[1]

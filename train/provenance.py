@@ -13,6 +13,7 @@ from ..store import NotFoundError, Store, vectors_table, views_table
 from ..store.check_items import check_images, check_models, check_samples
 from ..store.ids import AUGMENTATIONS
 from ..store.lookup import quote
+from ..store.row_digests import raw_vectors_changed
 from .config import RUNGS, MapperConfig
 
 ROW_COLUMNS = ("config", "table_versions", "created")
@@ -52,9 +53,10 @@ def input_versions(store: Store, *tables: str) -> dict[str, int]:
 def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) -> bool:
     """Whether `row` was trained with `config` (JSON) on the rows that are there now.
 
-    Vectors and views of an item never change, while mapped columns come and go: of their tables the number
-    of rows is compared, of the others the rows themselves where the version is another. What checks made
-    does not count: no training reads it.
+    Mapped columns come and go without a change of what is read: of tables of vectors and views the number of
+    rows is compared, of vectors also the raw ones that were written since (features from elsewhere may be
+    replaced); of the others the rows themselves where the version is another. What checks made does not
+    count: no training reads it.
     """
     settings, before = _without_recipe(config), _without_recipe(row["config"])
     if settings != before:
@@ -65,6 +67,11 @@ def same_inputs(store: Store, row: dict[str, Any], encoder: str, config: str) ->
     now = store.versions()
     try:
         if any(_grew(store, table, then[table]) for table in counted):
+            return False
+        vectors = vectors_table(encoder)
+        if vectors in then and raw_vectors_changed(
+            store.dataset(vectors, then[vectors]), store.dataset(vectors)
+        ):
             return False
         return all(
             then[table] == now[table]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..runtime.mapper import RAW
+from ..runtime.model_files import can_embed
+from ..store import Store
 from ..store.errors import InvalidInputError
 from .config import PAPER, RECIPES, MapperConfig
 
@@ -23,6 +25,21 @@ def batch_for(encoder: str, batch: int = PAPER.batch) -> int:
     ViT is the paper's name for the supervised one; CLIP's and DINO's are not meant.
     """
     return SMALL_BATCH if batch == PAPER.batch and _SMALL_BATCH_ENCODERS.match(encoder) else batch
+
+
+def without_model(store: Store, encoder: str, config: MapperConfig) -> MapperConfig:
+    """`config` without views where the store has only features of `encoder` and no model to embed views.
+
+    Raises InvalidInputError for strong augmentation, which is of views.
+    """
+    if not config.views or not store.existing("encoders", [encoder]) or can_embed(store, encoder):
+        return config
+    if config.augment != "mild":
+        raise InvalidInputError(
+            f"{config.augment} augmentation needs views, and {encoder!r} has no model here that embeds any",
+            hint="train on the plain features: leave augmentation out",
+        )
+    return replace(config, views=0)
 
 
 @dataclass(frozen=True)

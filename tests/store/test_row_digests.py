@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store
 from attribase.store.maintenance import compact
-from attribase.store.row_digests import differing_fragments, item_ids, vector_digests
+from attribase.store.row_digests import differing_fragments, item_ids, raw_vectors_changed, vector_digests
 
 COLUMNS = ["item_id", "base"]
 
@@ -85,3 +85,15 @@ def test_no_rows_have_no_digests(store):
     assert item_ids(dataset, []).equals(pa.array([], pa.string()))
     assert list(vector_digests(dataset, [], "base", np.zeros(0, bool))) == []
     assert list(vector_digests(dataset, dataset.get_fragments(), "base", np.zeros(10, bool))) == []
+
+
+def test_raw_vectors_have_changed_when_one_of_both_versions_has(store):
+    before = store.dataset("vectors_enc")
+    write(store, {"new": [1.0, 2, 3, 4]})
+    assert not raw_vectors_changed(before, store.dataset("vectors_enc"))
+    write(store, {"new": [9.0, 2, 3, 4]})
+    list(compact(store, keep=timedelta(days=9)))
+    store.set_vector_column("vectors_enc", "mapped_m", lambda batch: np.ones((batch.num_rows, 4), np.float32))
+    assert not raw_vectors_changed(before, store.dataset("vectors_enc"))
+    write(store, {"i3": [9.0, 2, 3, 4]})
+    assert raw_vectors_changed(before, store.dataset("vectors_enc"))
