@@ -22,8 +22,8 @@ HUE = 85
 
 JPEG_QUALITY = 10
 
-PAPER = 235
-"""Grey values from this one on count as the ground that a drawing stands on."""
+GROUND = 20
+"""Levels of 255 that a pixel may differ from the border by and still be the ground of a drawing."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def silhouette(image: Image.Image) -> Image.Image:
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     distance = np.abs(pixels - np.median(border, axis=0)).max(axis=2)
-    return Image.fromarray(np.where(distance > 255 - PAPER, 0, 255).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.where(distance > GROUND, 0, 255).astype(np.uint8)).convert("RGB")
 
 
 def outline(image: Image.Image) -> Image.Image:

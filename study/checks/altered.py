@@ -52,6 +52,7 @@ class Pairs:
             they tie, as where the change changes nothing.
         groups: (samples,) the original.
         models: (samples,) the model.
+        cases: (samples,) the alteration.
     """
 
     altered: NDArray[np.int64]
@@ -59,6 +60,11 @@ class Pairs:
     follows: NDArray[np.float64]
     groups: NDArray[np.str_]
     models: NDArray[np.str_]
+    cases: NDArray[np.str_]
+
+    def of_case(self, name: str) -> Pairs:
+        """Those of one alteration."""
+        return Pairs(*(values[self.cases == name] for values in vars(self).values()))
 
     def share(self, group: str) -> float:
         """The mean of `follows` over the samples of one original."""
@@ -96,11 +102,14 @@ class AlteredExemplars:
 
         Raises ConflictError for vectors that are missing.
         """
+        originals = {one.exemplar: one for one in self._originals(store, plan)}
         made = {image: original for (original, _), image in altered_images(store, ITEMS).items()}
         cases = read_samples(store, f"{ITEMS} ")
-        if not cases:
+        samples = [s for own in cases.values() for s in own if made[s.exemplars[0]] in originals]
+        controls = _controls(samples, made, originals)
+        if not samples:
             return []
-        originals = {one.exemplar: one for one in self._originals(store, plan)}
+        case_of = {s.exemplars[0]: name.removeprefix(f"{ITEMS} ") for name, own in cases.items() for s in own}
         pinned = Pinned.now(store)
         rows: list[CheckRow] = []
         for features in plan.features:
@@ -108,12 +117,12 @@ class AlteredExemplars:
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             gallery = ImageSet(reader, gallery_ids(pinned))
-            for case in (*(f"{ITEMS} {one.name}" for one in EXEMPLARS), ALL):
-                samples = [s for name in cases if case in (name, ALL) for s in cases[name]]
-                if samples:
-                    altered = rank_pairs(samples, made, reader, gallery)
-                    control = rank_pairs(_controls(samples, made, originals), made, reader, gallery)
-                    rows += _rows(features, case.removeprefix(f"{ITEMS} "), altered, control)
+            altered, control = (
+                rank_pairs(some, made, case_of, reader, gallery) for some in (samples, controls)
+            )
+            for name in [one.name for one in EXEMPLARS if one.name in altered.cases]:
+                rows += _rows(features, name, altered.of_case(name), control.of_case(name))
+            rows += _rows(features, ALL, altered, control)
         return rows
 
     def figures(self, store: Store, plan: CheckPlan) -> list[CheckFigure]:  # noqa: ARG002
@@ -126,13 +135,18 @@ class AlteredExemplars:
 
 
 def rank_pairs(
-    samples: Sequence[Sample], made: Mapping[str, str], features: FeatureReader, gallery: ImageSet
+    samples: Sequence[Sample],
+    made: Mapping[str, str],
+    case_of: Mapping[str, str],
+    features: FeatureReader,
+    gallery: ImageSet,
 ) -> Pairs:
     """Rank the altered image of each sample (its one exemplar) and the original among the gallery.
 
     Args:
         samples: each with one exemplar, an altered image.
         made: the original of each altered image.
+        case_of: its alteration.
         features: of an encoder and mapper.
         gallery: the rest of the pool.
     """
@@ -145,18 +159,18 @@ def rank_pairs(
         follows=np.where(np.abs(apart) <= TIE, HALF, (apart > 0).astype(np.float64)),
         groups=np.array([made[one.exemplars[0]] for one in samples], np.str_),
         models=np.array([one.model_id for one in samples], np.str_),
+        cases=np.array([case_of[one.exemplars[0]] for one in samples], np.str_),
     )
 
 
 def _controls(
     samples: Sequence[Sample], made: Mapping[str, str], originals: Mapping[str, Original]
 ) -> list[Sample]:
-    """Samples of the models of the originals, each with the altered image that `samples` are compared by."""
+    """Samples of the models of the originals, once for each altered image that `samples` are compared by."""
     images = sorted({one.exemplars[0] for one in samples})
     return [
         Sample(row["sample_id"], originals[made[image]].row["model_id"], row["scheme"], (image,))
         for image in images
-        if made[image] in originals
         for row in originals[made[image]].samples
     ]
 

@@ -56,11 +56,12 @@ class CopyDetection:
         self._kept: tuple[object, list[Measured]] | None = None
 
     def prepare(self, store: Store, plan: CheckPlan) -> Iterator[Step]:
-        """Store the altered pictures and embed them."""
+        """Store the altered pictures, embed them and compare them: the longest part of many encoders."""
         copied, left_out = self._originals(store, plan)
         wanted = [Altered(image, alteration) for image in copied + left_out for alteration in COPIES]
         yield from make_samples(store, ITEMS, wanted)
         yield from embed_all(store, plan)
+        yield from self._measure_all(store, plan)
 
     def rows(self, store: Store, plan: CheckPlan) -> list[CheckRow]:
         """For each of the features: originals found by alteration, uAP, and influence after the copy.
@@ -96,12 +97,22 @@ class CopyDetection:
         return picked[::2], picked[1::2]
 
     def _measured(self, store: Store, plan: CheckPlan) -> list[Measured]:
-        """The scores of each of the features; those of the last call are kept while no table changes."""
+        """The scores of each of the features."""
+        for _ in self._measure_all(store, plan):
+            pass
+        return self._kept[1] if self._kept else []
+
+    def _measure_all(self, store: Store, plan: CheckPlan) -> Iterator[Step]:
+        """Measure, unless the scores of the last call are of the same tables and plan; a step a feature."""
         pinned = Pinned.now(store)
         key = store.uri, tuple(sorted(pinned.versions.items())), plan.features, str(plan.settings)
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, list(self._measure(store, plan, pinned))
-        return self._kept[1]
+        if self._kept is not None and self._kept[0] == key:
+            return
+        found: list[Measured] = []
+        for one in self._measure(store, plan, pinned):
+            found.append(one)
+            yield Step(f"{ITEMS} ranked", len(found), len(plan.features), str(one[0]))
+        self._kept = key, found
 
     def _measure(self, store: Store, plan: CheckPlan, pinned: Pinned) -> Iterator[Measured]:
         copied, left_out = self._originals(store, plan)

@@ -7,6 +7,7 @@ their samples are ranked among the gallery and as many other glyphs, made of gal
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -75,39 +76,45 @@ class Glyphs:
 
         Raises ConflictError for vectors that are missing.
         """
+        originals = {one.exemplar: one for one in self._originals(store, plan)}
+        made = {image: original for (original, _), image in altered_images(store, ITEMS).items()}
         cases = read_samples(store, f"{ITEMS} ")
-        if not cases:
+        glyphs = [
+            (name.removeprefix(f"{ITEMS} "), one)
+            for name in sorted(cases)
+            for one in cases[name]
+            if made[one.exemplars[0]] in originals
+        ]
+        if not glyphs:
             return []
-        originals = self._originals(store, plan)
-        by_case = {name.removeprefix(f"{ITEMS} "): cases[name] for name in sorted(cases)}
-        by_case[ALL] = [one for own in cases.values() for one in own]
-        by_case[UNALTERED] = [
+        samples = [one for _, one in glyphs] + [
             Sample(row["sample_id"], one.row["model_id"], row["scheme"], (one.exemplar,))
-            for one in originals
+            for one in originals.values()
             for row in one.samples
         ]
+        names = np.array([name for name, _ in glyphs] + [UNALTERED] * (len(samples) - len(glyphs)))
+        chosen = {name: names == name for name in dict.fromkeys(names.tolist())} | {ALL: names != UNALTERED}
+        groups = np.array([made.get(one.exemplars[0], one.exemplars[0]) for one in samples])
         pinned = Pinned.now(store)
-        made = {image: original for (original, _), image in altered_images(store, ITEMS).items()}
-        glyphs = pa.array(sorted(made), pa.string())
-        ids = pa.concat_arrays([gallery_ids(pinned), glyphs]).unique()
-        raw: dict[tuple[str, str], NDArray[np.float64]] = {}
+        ids = pa.concat_arrays([gallery_ids(pinned), pa.array(sorted(made), pa.string())]).unique()
+        raw: dict[str, NDArray[np.float64]] = {}
         rows: list[CheckRow] = []
         for features in sorted(plan.features, key=lambda one: one.mapper != RAW):
             if not has_network(store, features.encoder):
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             pool = ImageSet(reader, ids)
-            for case, samples in by_case.items():
-                ranks = rank_images(samples, reader, pool)[0][:, 0] if samples else np.zeros(0, np.int64)
-                if not len(ranks):
-                    continue
-                found = (ranks <= TOP).astype(np.float64)
-                before = raw.setdefault((features.encoder, case), found) if features.mapper == RAW else None
-                groups = [made.get(one.exemplars[0], one.exemplars[0]) for one in samples]
-                rows += _rows(features, case, ranks, groups, TOP / len(pool))
-                known = raw.get((features.encoder, case))
-                if before is None and known is not None:
-                    rows.append(mean_row(self.name, GAIN, features, case, found - known, groups, 0.0))
+            ranks = rank_images(samples, reader, pool)[0][:, 0]
+            found = (ranks <= TOP).astype(np.float64)
+            if features.mapper == RAW:
+                raw[features.encoder] = found
+            gained = found - raw[features.encoder] if features.encoder in raw else None
+            for case, own in chosen.items():
+                row = partial(_row, features, case, groups[own])
+                rows.append(row(RECALL, found[own], TOP / len(pool)))
+                rows.append(row(RANK, ranks[own].astype(np.float64), None))
+                if gained is not None and features.mapper != RAW:
+                    rows.append(row(GAIN, gained[own], 0.0))
         order = list(plan.features)
         return sorted(rows, key=lambda row: order.index(Features(row.encoder, row.mapper)))
 
@@ -120,11 +127,12 @@ class Glyphs:
         return pick_originals(store, models, samples)
 
 
-def _rows(
-    features: Features, case: str, ranks: NDArray[np.int64], groups: list[str], chance: float
-) -> list[CheckRow]:
-    found = (ranks <= TOP).astype(np.float64)
-    return [
-        mean_row(Glyphs.name, RECALL, features, case, found, groups, chance),
-        mean_row(Glyphs.name, RANK, features, case, ranks.astype(np.float64), groups, None),
-    ]
+def _row(
+    features: Features,
+    case: str,
+    groups: NDArray[np.str_],
+    question: str,
+    values: NDArray[np.float64],
+    reference: float | None,
+) -> CheckRow:
+    return mean_row(Glyphs.name, question, features, case, values, groups, reference)

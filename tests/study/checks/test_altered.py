@@ -80,7 +80,9 @@ def test_a_change_that_changes_nothing_is_followed_half_the_time(near):
     reader = FeatureReader(pinned, planted.ENCODER)
     samples = read_samples(near.store, ITEMS)[f"{ITEMS} {NAMES[0]}"]
     made = {f"a{i}0": f"o{i}" for i in range(planted.MODELS)}
-    pairs = rank_pairs(samples, made, reader, ImageSet(reader, gallery_ids(pinned)))
+    pairs = rank_pairs(
+        samples, made, dict.fromkeys(made, NAMES[0]), reader, ImageSet(reader, gallery_ids(pinned))
+    )
     assert (pairs.follows == HALF).all()
     assert (np.abs(pairs.altered - pairs.original) == 1).all()
 
