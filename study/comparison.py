@@ -133,8 +133,9 @@ def compare_states(
     known = [_features(one) for one in means]
     paired = means[0].join(means[1].rename({"value": "other"}), on=KEYS)
     if paired.is_empty():
+        asked = f"the split {split!r}" + (f" and the cases {', '.join(cases)}" if cases else "")
         raise NotFoundError(
-            f"{first.name} and {second.name} have no models of the split {split!r} in common",
+            f"{first.name} and {second.name} have no models of {asked} in common",
             hint="rank the same models with the same encoders in both: attribase -s STORE query eval",
         )
     found, pairs = [], []
