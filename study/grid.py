@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from ..query import Features
 from ..query.catalog import encoders, mappers
 from ..query.evaluation.cases import NOT_EVALUATED
-from ..runtime.composite import composite_parts
 from ..runtime.mapper import RAW
-from ..runtime.model_files import encoder_row
+from ..runtime.model_files import can_embed
 from ..store import InvalidInputError, NotFoundError, Store
 from ..train import MapperConfig
 from ..train.variants import VARIANTS
@@ -66,7 +65,7 @@ def plan_grid(store: Store, plan: StudyPlan) -> Grid:
     """
     chosen = _choose("encoder", plan.encoders, encoders(store))
     variants = _choose("variant", plan.variants, list(VARIANTS))
-    networks = tuple(name for name in chosen if has_network(store, name))
+    networks = tuple(name for name in chosen if can_embed(store, name))
     trainings: list[Training] = []
     features: list[Features] = []
     skipped: list[Skipped] = []
@@ -89,13 +88,6 @@ def plan_grid(store: Store, plan: StudyPlan) -> Grid:
 
 
 NO_VIEWS = "its features were made elsewhere, so that no augmented views can be embedded"
-
-
-def has_network(store: Store, encoder: str) -> bool:
-    """Whether pictures can be embedded with it: false for features that were made elsewhere."""
-    row = encoder_row(store, encoder)
-    parts = composite_parts(row)
-    return all(has_network(store, part.name) for part in parts) if parts else row["onnx_file"] is not None
 
 
 def _choose(what: str, wanted: tuple[str, ...] | None, known: Sequence[str]) -> tuple[str, ...]:

@@ -21,12 +21,13 @@ from ...query.evaluation.abstention import wilson_interval
 from ...query.evaluation.cases import Sample
 from ...query.evaluation.ranks import TIE
 from ...query.features import FeatureReader, ImageSet, Pinned
+from ...runtime.model_files import can_embed
 from ...store import Step, Store
 from ...store.check_items import CHECK_PREFIX
 from .alterations import EXEMPLARS
 from .check import ALL, CheckFigure, CheckPlan, CheckRow
 from .customized import Original, make_models, pick_originals, read_samples
-from .making import Altered, altered_images, embed_all, has_network, make_images
+from .making import Altered, altered_images, embed_all, make_images
 from .means import mean_row
 from .ranking import rank_images
 
@@ -113,7 +114,7 @@ class AlteredExemplars:
         pinned = Pinned.now(store)
         rows: list[CheckRow] = []
         for features in plan.features:
-            if not has_network(store, features.encoder):
+            if not can_embed(store, features.encoder):
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             gallery = ImageSet(reader, gallery_ids(pinned))

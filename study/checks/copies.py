@@ -24,13 +24,14 @@ from ...query.evaluation.cases import Sample
 from ...query.features import FeatureReader, ImageSet, Pinned
 from ...query.sql.bootstrap import RESAMPLES, too_few
 from ...runtime.mapper import RAW
+from ...runtime.model_files import can_embed
 from ...store import ConflictError, Step, Store
 from ...store.check_items import CHECK_PREFIX
 from .alterations import COPIES
 from .check import ALL, CheckFigure, CheckPlan, CheckRow
 from .copy_scores import CopyScores, score_copies
 from .dropoff import DropOff, dropoff_plot
-from .making import Altered, embed_all, has_network, make_samples, pick_images, reads_captions
+from .making import Altered, embed_all, make_samples, pick_images, reads_captions
 from .means import mean_row
 
 ITEMS = f"{CHECK_PREFIX}copies"
@@ -123,7 +124,7 @@ class CopyDetection:
         copies = [one for one in _samples(copied, known=True) if one.sample_id in stored]
         distractors = [one for one in _samples(left_out, known=False) if one.sample_id in stored]
         for features in plan.features:
-            if not copies or len(pool_ids) < 2 or not has_network(store, features.encoder):
+            if not copies or len(pool_ids) < 2 or not can_embed(store, features.encoder):
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             try:

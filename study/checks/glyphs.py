@@ -20,12 +20,13 @@ from ...query.catalog import gallery_ids
 from ...query.evaluation.cases import Sample
 from ...query.features import FeatureReader, ImageSet, Pinned
 from ...runtime.mapper import RAW
+from ...runtime.model_files import can_embed
 from ...store import Step, Store
 from ...store.check_items import CHECK_PREFIX
 from .alterations import GLYPHS
 from .check import ALL, CheckFigure, CheckPlan, CheckRow
 from .customized import Original, make_models, pick_originals, read_samples
-from .making import Altered, altered_images, embed_all, has_network, make_images, pick_images
+from .making import Altered, altered_images, embed_all, make_images, pick_images
 from .means import mean_row
 from .ranking import rank_images
 
@@ -100,7 +101,7 @@ class Glyphs:
         raw: dict[str, NDArray[np.float64]] = {}
         rows: list[CheckRow] = []
         for features in sorted(plan.features, key=lambda one: one.mapper != RAW):
-            if not has_network(store, features.encoder):
+            if not can_embed(store, features.encoder):
                 continue
             reader = FeatureReader(pinned, features.encoder, features.mapper)
             pool = ImageSet(reader, ids)

@@ -13,7 +13,7 @@ import polars as pl
 from ...query.catalog import GALLERY
 from ...runtime.composite import composite_parts
 from ...runtime.decode import BadImageError, decode_image, stored_pixel_limit
-from ...runtime.model_files import EXTRA, encoder_row, stored_files
+from ...runtime.model_files import EXTRA, can_embed, encoder_row, stored_files
 from ...runtime.tokens import TOKENIZER_FILE
 from ...store import Step, Store, key_id
 from ...store.check_items import MADE_FROM
@@ -134,15 +134,8 @@ def embed_all(store: Store, plan: CheckPlan) -> Iterator[Step]:
     from ...ingest.embed import embed
 
     for encoder in plan.encoders():
-        if has_network(store, encoder):
+        if can_embed(store, encoder):
             yield from embed(store, encoder)
-
-
-def has_network(store: Store, encoder: str) -> bool:
-    """Whether the store can embed new pictures with it: not where its features came from outside."""
-    row = encoder_row(store, encoder)
-    parts = composite_parts(row)
-    return all(has_network(store, part.name) for part in parts) if parts else bool(row["onnx_file"])
 
 
 def reads_captions(store: Store, encoder: str) -> bool:

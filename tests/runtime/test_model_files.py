@@ -7,7 +7,7 @@ import onnx
 import pytest
 from attribase.runtime import OnnxEncoder, Preprocessing, load_encoder
 from attribase.runtime import encoder as encoder_module
-from attribase.runtime.model_files import StoredFile, files_json
+from attribase.runtime.model_files import StoredFile, can_embed, files_json
 from attribase.store import Store, content_id
 from attribase.store.errors import DataError, NotFoundError
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
@@ -151,3 +151,13 @@ def test_features_without_a_model_say_so(store):
     with pytest.raises(NotFoundError, match="not the encoder itself") as error:
         load_encoder(store, "released")
     assert "sample_id" in error.value.hint
+
+
+def test_an_encoder_can_embed_where_it_or_every_part_has_a_model(store):
+    (own,) = store.read("encoders", ["encoder"])["encoder"].to_pylist()
+    store.upsert("encoders", [{"encoder": "released", "dim": 3}])
+    for name, parts in (("whole", [own, own]), ("half", [own, "released"])):
+        said = json.dumps([{"encoder": part, "dim": 3, "onnx_sha256": ""} for part in parts])
+        store.upsert("encoders", [{"encoder": name, "dim": 6, "parts": said}])
+    found = {name: can_embed(store, name) for name in (own, "released", "whole", "half")}
+    assert found == {own: True, "released": False, "whole": True, "half": False}

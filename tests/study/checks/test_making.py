@@ -1,13 +1,13 @@
 import json
 
 import pytest
+from attribase.runtime.model_files import can_embed
 from attribase.store import content_id
 from attribase.store.ids import key_id
 from attribase.study.checks.alterations import ALTERATIONS
 from attribase.study.checks.making import (
     Altered,
     altered_images,
-    has_network,
     make_images,
     make_samples,
     pick_images,
@@ -64,7 +64,7 @@ def test_encoders_of_features_from_outside_have_no_network(pictures):
     pictures.upsert("encoders", [{"encoder": "outside", "dim": 4}])
     parts = [{"encoder": name, "dim": 4, "onnx_sha256": ""} for name in (ENCODER, "outside")]
     pictures.upsert("encoders", [{"encoder": "both", "dim": 8, "parts": json.dumps(parts)}])
-    assert has_network(pictures, ENCODER)
-    assert not has_network(pictures, "outside")
-    assert not has_network(pictures, "both")
+    assert can_embed(pictures, ENCODER)
+    assert not can_embed(pictures, "outside")
+    assert not can_embed(pictures, "both")
     assert not reads_captions(pictures, ENCODER)
