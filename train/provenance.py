@@ -117,4 +117,5 @@ def _rows(store: Store, table: str, version: int, gallery: str) -> pa.Table:
     for_checks = {"models": check_models, "samples": check_samples}.get(table)
     if for_checks is not None and (found := for_checks(store)):
         rows = rows.filter(pc.invert(pc.is_in(rows[columns[0]], value_set=pa.array(found, pa.string()))))
+    rows = pa.table({name: rows[name] for name in columns})  # whether a column may be null does not count
     return rows.sort_by("image_id" if table == "members" else columns[0])

@@ -69,12 +69,19 @@ def add_items_of_checks(store):
     store.upsert("vectors_made", pa.table(new | dict.fromkeys(names, rows)))
 
 
+def let_a_column_be_null(store):
+    """What upgrading a store of an earlier format does."""
+    store.dataset("models").alter_columns({"path": "method", "nullable": True})
+
+
 def rewrite_rows(store):
     for table in ("models", "samples", "members"):
         store.upsert(table, store.read(table), update=True)
 
 
-@pytest.mark.parametrize("change", [compact_all, add_an_unrelated_member, add_items_of_checks, rewrite_rows])
+@pytest.mark.parametrize(
+    "change", [compact_all, add_an_unrelated_member, add_items_of_checks, let_a_column_be_null, rewrite_rows]
+)
 def test_nothing_is_trained_again_when_a_table_changes_that_it_does_not_depend_on(make_store, change):
     store, views = make_store(views=2), replace(CONFIG, views=2)
     few = CalibrationConfig(steps=5)
