@@ -62,10 +62,12 @@ def test_each_kind_of_orphan_is_found_counted_and_named(sound, name):
     assert found.keys() <= {name, "missing-vector"}  # a second encoder has embedded nothing
 
 
-def test_views_without_item_are_found(sound):
-    sound.upsert("views_e", [{"item_id": "lost", "view": n, "base": [1, 1]} for n in range(3)])
+@pytest.mark.parametrize("augment", ["mild", "strong"])
+def test_views_without_item_are_found(sound, augment):
+    table = sound.ensure_views("e", 2, augment)
+    sound.upsert(table, [{"item_id": "lost", "view": n, "base": [1, 1]} for n in range(3)])
     (problem,) = check(sound)
-    assert (problem.check, problem.table, problem.count) == ("vector-without-item", "views_e", 1)
+    assert (problem.check, problem.table, problem.count) == ("vector-without-item", table, 1)
 
 
 def test_an_encoder_without_vectors_misses_all_of_them(sound):

@@ -40,6 +40,16 @@ def test_a_removed_image_is_named_by_no_row(gallery):
     assert check(gallery, read_bytes=False) == []
 
 
+def test_strong_views_go_with_their_image_and_cannot_come_back(gallery):
+    table = gallery.ensure_views("e", len(VECTORS[0]), "strong")
+    rows = [{"item_id": one, "view": 0, "base": VECTORS[0].tolist()} for one in (IDS[2], IDS[3])]
+    gallery.upsert(table, rows)
+    list(remove(gallery, plan_removal(gallery, where="creator = 'Jane Doe'")))
+    assert gallery.read(table)["item_id"].to_pylist() == [IDS[2]]
+    gallery.upsert(table, rows)
+    assert gallery.count(table) == 1
+
+
 def test_images_that_models_were_made_from_are_refused_untouched(gallery):
     before = gallery.versions()
     with pytest.raises(ConflictError, match="1 models with 1 samples") as caught:

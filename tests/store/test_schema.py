@@ -57,6 +57,9 @@ def test_created_tables_have_exactly_the_schemas_written_down(store):
 def test_names_become_sql_names():
     assert vectors_table("efficientnet-lite0") == "vectors_efficientnet_lite0"
     assert views_table("CLIP ViT-B/32") == "views_clip_vit_b_32"
+    assert views_table("CLIP ViT-B/32", "strong") == "views_strong_clip_vit_b_32"
+    with pytest.raises(InvalidInputError, match="no augmentation 'wild'"):
+        views_table("a", "wild")
     assert mapped_column("tuned") == "mapped_tuned"
 
 

@@ -78,6 +78,9 @@ def test_two_encoders_whose_names_read_alike_do_not_share_a_table(store):
     store.ensure_vectors("Test-1", DIM)
     with pytest.raises(ConflictError, match="Test-1"):
         store.ensure_vectors("test_1", DIM)
+    store.ensure_views("Test-1", DIM, "strong")
+    with pytest.raises(ConflictError, match="Test-1"):
+        store.ensure_views("strong-test-1", DIM)
 
 
 def test_a_mapped_column_is_what_numpy_says(store, table, weight):
