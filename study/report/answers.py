@@ -54,10 +54,10 @@ class SampleRows:
 
 
 def answer_rows(
-    study: StudyData, pictures: Pictures, asked: Sequence[Asked], by: Sequence[tuple[Features, str]], k: int
+    study: StudyData, asked: Sequence[Asked], by: Sequence[tuple[Features, str]], k: int
 ) -> list[SampleRows]:
     """For each sample the `k` best images with each of `by`, features and their label."""
-    ids = [one.sample_id for one in asked]
+    ids, pictures = [one.sample_id for one in asked], study.pictures
     answers: list[list[Answer]] = []
     for features, _ in by:
         request = Request(features.encoder, features.mapper, k=k, method="exact", files=False, details=False)

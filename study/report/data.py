@@ -16,6 +16,7 @@ from ...query.sql.connection import open_connection
 from ...store import Store
 from ..folder import StudyRecord
 from ..plan import StudyPlan, parse_plan
+from .pictures import Pictures
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +36,8 @@ class StudyData:
         plan: the plan that ran.
         snapshot: the store at the pinned versions.
         con: SQL at these versions.
-        data: measured and published metrics of the study's features and cases.
+        pictures: the thumbnails that are shown.
+        data: measured and published metrics of the study's features and cases, without models of sets.
         samples: a row for each sample and features of the split that the report is about, ordered by case,
             scheme and sample.
     """
@@ -44,6 +46,7 @@ class StudyData:
     plan: StudyPlan
     snapshot: Snapshot
     con: duckdb.DuckDBPyConnection
+    pictures: Pictures
     data: ReportData
     samples: pl.DataFrame
 
@@ -56,6 +59,12 @@ class StudyData:
     def encoders(self) -> tuple[str, ...]:
         """The encoders of `features`, each once."""
         return tuple(dict.fromkeys(one.encoder for one in self.features))
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases of the study that have been measured, without those of sets."""
+        measured = {key.case for _, key in self.data.measured}
+        return tuple(case for case in self.record.cases if case in measured)
 
     @property
     def column(self) -> str:
@@ -94,14 +103,17 @@ def open_study_data(store: Store, record: StudyRecord) -> Iterator[StudyData]:
         con.execute("set threads = 1")  # more threads sum in an order that varies, and so do the last bits
         con.execute("create temp table per_sample as from per_sample")  # every view reads it, so once
         spaces = [FeatureSpace(one.encoder, one.mapper) for one in record.features]
-        data = read_report_data(con, gains=False).select(spaces, record.cases)
+        every = read_report_data(con, gains=False)
+        cases = [case for case in record.cases if every.cases[case].kind != "set"]
+        data = every.select(spaces, cases)
         yield StudyData(
             record,
             parse_plan(record.plan),
             session.snapshot_at(versions),
             con,
+            Pictures(store),
             data,
-            _read_samples(con, data.split, record.features, record.cases),
+            _read_samples(con, data.split, record.features, cases),
         )
     finally:
         con.close()

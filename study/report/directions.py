@@ -93,7 +93,7 @@ def directions(study: StudyData) -> list[Direction]:
     """Every question that some encoder has both mappers for: a row for all encoders, then one for each."""
     found: list[Direction] = []
     for ablation in ABLATIONS:
-        cases = [case for case in study.record.cases if _is_of(study, ablation, case)]
+        cases = [case for case in study.cases if _is_of(study, ablation, case)]
         every = {encoder: _paired(study, ablation, encoder, cases) for encoder in study.encoders}
         samples = {encoder: one for encoder, one in every.items() if one is not None}
         if not samples:

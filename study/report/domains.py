@@ -25,7 +25,7 @@ def in_and_out_of_domain(study: StudyData) -> Figure | NotDrawn:
     """A panel for each case, by kind and then by domain."""
     panels: list[Panel] = []
     rows: list[dict[str, Any]] = []
-    for case in sorted(study.record.cases, key=lambda one: _order(study, one)):
+    for case in sorted(study.cases, key=lambda one: _order(study, one)):
         if groups := bar_groups(study.data, case):
             panel = f"{NAME}{chr(ord('a') + len(panels))}"
             domain = domain_of_case(study.data, case)

@@ -39,7 +39,7 @@ def seen_or_unseen(study: StudyData) -> Figure | NotDrawn:
 def _scatter(study: StudyData, name: str, title: str, text: str, pairs_of: PairsOf) -> Figure | NotDrawn:
     panels: list[Panel] = []
     rows: list[dict[str, Any]] = []
-    for pair in pairs_of(study.data, study.record.cases):
+    for pair in pairs_of(study.data, study.cases):
         if arrows := arrows_of(study.data, pair):
             panel = f"{name}{chr(ord('a') + len(panels))}"
             panels.append(Panel(panel, pair.title, scatter_figure(panel, pair, arrows)))

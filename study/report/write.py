@@ -48,7 +48,7 @@ def report_files(report: Report) -> dict[str, bytes]:
         texts[f"tables/{table.slug}.tex"] = as_latex(table)
     texts["tables/directions.csv"] = rows_as_csv([row.to_dict() for row in report.directions])
     texts["report.md"] = render_markdown(report)
-    files = {path: text.encode() for path, text in texts.items()}
+    files = {path: text.encode() for path, text in texts.items()} | dict(report.pictures)
     for figure in report.figures:
         if isinstance(figure, Figure):
             files[f"figures/{figure.name}.csv"] = rows_as_csv(figure.rows).encode()

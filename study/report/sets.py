@@ -1,0 +1,150 @@
+"""Figure 10: does adding one image in predict what is found of sets of many? Correlation by size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...query import Features
+from ...query.report.svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, svg_text
+from ...runtime.mapper import RAW
+from .data import StudyData
+from .figure import Figure, NotDrawn, Panel
+from .main_features import mean_score
+
+NAME, TITLE = "figure-10", "Figure 10. One image added in against sets of images"
+FEWEST = 4
+"""Features, below which a correlation has no interval."""
+
+
+@dataclass(frozen=True)
+class SetPoint:
+    """An encoder and mapper: what it finds of models of one image, and of sets of `size`."""
+
+    features: Features
+    size: int
+    single: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r over features, with its 95% interval by Fisher's z; None below FEWEST."""
+
+    r: float
+    low: float | None
+    high: float | None
+
+
+def correlation_with_sets(study: StudyData) -> Figure | NotDrawn:
+    """A panel for each size of sets."""
+    points = _points(study)
+    by_size: dict[int, list[SetPoint]] = {}
+    for point in points:
+        by_size.setdefault(point.size, []).append(point)
+    panels: list[Panel] = []
+    rows: list[dict[str, Any]] = []
+    for size, mine in sorted(by_size.items()):
+        found = pearson([one.single for one in mine], [one.recall for one in mine])
+        if found is None:
+            continue
+        panel = f"{NAME}{chr(ord('a') + len(panels))}"
+        title = f"Sets of {size:,} image{'' if size == 1 else 's'}: {_correlation_text(found)}"
+        panels.append(Panel(panel, title, _draw(study, panel, mine, size)))
+        rows += [_row(panel, study.plan.metric, one, found) for one in mine]
+    if not panels:
+        reason = (
+            "It needs models of sets of images (attribase -s STORE ingest plan --kind set) that three or "
+            "more features were measured on."
+        )
+        return NotDrawn(NAME, TITLE, reason)
+    text = (
+        "Each mark is an encoder with one mapper. The horizontal axis is its metric on models that were "
+        "customized on one object or style, mean of cases and schemes; the vertical axis is recall@N on "
+        "models of sets of N unrelated images: the share of a set among the N most similar images. Where "
+        "the correlation is high, the simple test predicts the hard one. Features are not independent of "
+        "each other, so that intervals (Fisher's z) are narrower than they should be."
+    )
+    return Figure(NAME, TITLE, text, tuple(panels), rows)
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
+    """Pearson's correlation of at least three pairs; None where one side does not vary."""
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    r = float(np.corrcoef(x, y)[0, 1])
+    if len(x) < FEWEST or abs(r) >= 1:
+        return Correlation(r, None, None)
+    z, width = math.atanh(r), 1.959964 / math.sqrt(len(x) - 3)
+    return Correlation(r, math.tanh(z - width), math.tanh(z + width))
+
+
+def _points(study: StudyData) -> list[SetPoint]:
+    means = {
+        (row[0], row[1], row[2]): row[3]
+        for row in study.con.execute(
+            """select encoder, mapper, size, avg(recall_n) from metrics_sets
+            where coalesce(split, '') = $1 group by all""",
+            [study.data.split],
+        ).fetchall()
+    }
+    sizes = sorted({size for _, _, size in means})
+    return [
+        SetPoint(one, size, single, means[one.encoder, one.mapper, size])
+        for size in sizes
+        for one in study.features
+        if (one.encoder, one.mapper, size) in means and (single := mean_score(study, one)) is not None
+    ]
+
+
+def _correlation_text(found: Correlation) -> str:
+    interval = f" ({found.low:.2f} to {found.high:.2f})" if found.low is not None else ""
+    return f"r = {found.r:.2f}{interval}".replace("-", "−")
+
+
+def _row(panel: str, metric: str, point: SetPoint, found: Correlation) -> dict[str, Any]:
+    return {
+        "panel": panel,
+        "size": point.size,
+        "encoder": point.features.encoder,
+        "mapper": point.features.mapper,
+        "metric": metric,
+        "single": point.single,
+        "recall_n": point.recall,
+        "pearson": found.r,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def _draw(study: StudyData, name: str, points: Sequence[SetPoint], size: int) -> str:
+    figure, axes = new_figure(3.6)
+    axes.grid(color=LINE, linewidth=0.7)
+    colours = {encoder: COLOURS[at % len(COLOURS)] for at, encoder in enumerate(study.encoders)}
+    for point in points:
+        colour = colours[point.features.encoder]
+        raw = point.features.mapper == RAW
+        axes.plot(
+            point.single,
+            point.recall,
+            "o",
+            markersize=6.5,
+            markerfacecolor=PAPER if raw else colour,
+            markeredgecolor=colour,
+            markeredgewidth=1.5,
+            zorder=3,
+        )
+    slope, offset = np.polyfit([one.single for one in points], [one.recall for one in points], 1)
+    ends = np.array([min(one.single for one in points), max(one.single for one in points)])
+    axes.plot(ends, slope * ends + offset, color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_xlabel(
+        f"one image added in, {study.column.replace('recall_', 'Recall@')}", color=INK, fontsize=9.5
+    )
+    axes.set_ylabel(f"recall@{size:,} of the set", color=INK, fontsize=9.5)
+    keys = [Key(encoder, "o", fill=colour) for encoder, colour in colours.items()]
+    add_keys(figure, [*keys[:4], Key("raw", "o", fill=PAPER)])
+    return svg_text(figure, name, "Scatter plot of one image added in against sets; values are in the table")
