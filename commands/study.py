@@ -34,7 +34,7 @@ def study() -> None:
 @click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core or several a GPU.")
 @click.pass_context
 def run(ctx: click.Context, folder: Path, plan_file: Path | None, models: int, workers: int | None) -> None:
-    """Embed, train, calibrate and rank what is missing, and pin the versions of all tables.
+    """Embed, train, calibrate, rank and check what is missing, and pin the versions of all tables.
 
     The store is the one named before the command; without one, that of the last run of DIR, or the embedded
     world, which is made in DIR/store. DIR gets study.toml, the plan that ran, and study.json, what ran.
@@ -57,7 +57,7 @@ def run(ctx: click.Context, folder: Path, plan_file: Path | None, models: int, w
     if is_complete(files, store, plan):
         say(f"nothing to do: the study in {folder} is complete and the store has not changed")
         return
-    run_job(run_study(files, store, plan))
+    run_job(run_study(files, store, plan, workers=workers))
     record = files.read_record()
     for one in record.skipped:
         say(f"skipped {one.what}: {one.reason}")

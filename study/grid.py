@@ -51,6 +51,11 @@ class Grid:
     cases: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
+    def checked(self) -> tuple[Features, ...]:
+        """What checks are made with: raw features, the main variant and stored mappers, given a network."""
+        trained = {one.features for one in self.trainings if one.config.name != MAIN_VARIANT}
+        return tuple(one for one in self.features if one.encoder in self.embedded and one not in trained)
+
     def calibrated(self) -> tuple[Features, ...]:
         """Raw features and those of the main variant: what figures show the influence with."""
         return tuple(one for one in self.features if one.mapper in (RAW, MAIN_VARIANT))

@@ -13,6 +13,9 @@ from ..store import InvalidInputError, Step, Store
 from ..store.errors import ConflictError
 from ..store.layout import software_version
 from ..store.tags import create_tag, list_tags
+from .check_results import run_checks
+from .checks.check import CheckPlan
+from .checks.registry import CHECKS, find_check
 from .folder import Skipped, StudyFolder, StudyRecord
 from .grid import Grid, plan_grid
 from .plan import StudyPlan
@@ -27,8 +30,12 @@ def is_complete(folder: StudyFolder, store: Store, plan: StudyPlan) -> bool:
     return before == (store.uri, plan.to_toml(), store.versions(), _code())
 
 
-def run_study(folder: StudyFolder, store: Store, plan: StudyPlan) -> Iterator[Step]:
+def run_study(
+    folder: StudyFolder, store: Store, plan: StudyPlan, *, workers: int | None = None
+) -> Iterator[Step]:
     """Do what is missing for `plan`, stage by stage; after a stop, the next call goes on from there.
+
+    `workers`: processes that customize and sample what checks need; None for one a core or GPU.
 
     Writes `study.toml` at the start, and `study.json` at the end with the versions of all tables, which a
     tag of the store keeps.
@@ -39,6 +46,7 @@ def run_study(folder: StudyFolder, store: Store, plan: StudyPlan) -> Iterator[St
         ConflictError: the folder holds the study of another store.
     """
     check_store(folder, store)
+    checks = [find_check(name) for name in (CHECKS if plan.checks is None else plan.checks)]
     started = _now()
     folder.write_plan(plan)
     if folder.find_record() is None:  # so that the next call finds the store
@@ -53,6 +61,9 @@ def run_study(folder: StudyFolder, store: Store, plan: StudyPlan) -> Iterator[St
     for one in features:
         for case in grid.cases if plan.cases else (None,):
             yield from evaluate(store, one.encoder, one.mapper, case)
+    checked = tuple(one for one in features if one in grid.checked())
+    yield from run_checks(folder, store, checks, CheckPlan(checked, plan.check_settings, workers), skipped)
+    failed = {one.what for one in skipped}
     versions = store.versions()
     folder.write_record(
         StudyRecord(
@@ -62,6 +73,7 @@ def run_study(folder: StudyFolder, store: Store, plan: StudyPlan) -> Iterator[St
             plan=plan.to_toml(),
             features=features,
             cases=grid.cases,
+            checks=tuple(check.name for check in checks if f"check {check.name}" not in failed),
             skipped=tuple(skipped),
             code=_code(),
             started=started,

@@ -31,16 +31,17 @@ DOTTED = (0, (1.5, 2))
 DASHED = (0, (4, 3))
 
 
-def bars_figure(name: str, case: str, groups: Sequence[BarGroup]) -> str:
+def bars_figure(name: str, case: str, groups: Sequence[BarGroup], most: float | None = None) -> str:
     """Raw above mapped for each encoder, by scheme (figure 6 of the paper).
 
     Bars have their 95% intervals and values; published numbers are diamonds, alone where nothing is measured.
+    `most`: what the axis reaches at least, so that figures that are compared have the same one.
     """
     positions, headings = _bar_positions(groups)
     figure, axes = new_figure(1.0 + BAR_HEIGHT * (positions[-1] + 3))
     axes.grid(axis="x", color=LINE, linewidth=0.7)
     bars = [bar for group in groups for bar in (group.raw, group.mapped) if bar]
-    axes.set_xlim(0, 1.17 * max(bar.end() for bar in bars) or 1)
+    axes.set_xlim(0, 1.17 * max(most or 0.0, *(bar.end() for bar in bars)) or 1)
     axes.locator_params(axis="x", nbins=6)
     for group, y in zip(groups, positions, strict=True):
         colour = COLOURS[group.colour % len(COLOURS)]

@@ -33,7 +33,8 @@ def influence_of_one(study: StudyData) -> Figure | NotDrawn:
     models = models_by_precision(study, mapped) if mapped else []
     if mapped is None or not models:
         return NotDrawn(name, title, NOT_CALIBRATED)
-    asked = ask_about(models[len(models) // 4], "a model better than most of its case")
+    best = max(models, key=lambda row: (row["ap"], row["model_id"]))
+    asked = ask_about(best, "the model with the highest precision")
     pool = study.snapshot.space(mapped.encoder, mapped.mapper).pool("all").size
     request = Request(mapped.encoder, mapped.mapper, k=pool, method="exact", files=False, details=False)
     [answer] = answer_all(study.snapshot, [asked.sample_id], request)

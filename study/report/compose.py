@@ -13,6 +13,8 @@ from .data import StudyData
 from .directions import Direction, directions
 from .domains import in_and_out_of_domain
 from .figure import Figure, NotDrawn
+from .number_tables import NoTable, NumberTable, check_table, differences_that_hold, labelled_retrieval
+from .pages import Page, further_pages
 from .paper_tables import PaperTable, paper_tables
 from .qualitative import best_and_weakest_models, median_models, more_outside_pictures, outside_pictures
 from .scatters import objects_or_styles, seen_or_unseen
@@ -47,7 +49,9 @@ class Report:
     metric: str
     tables: tuple[PaperTable, ...]
     directions: tuple[Direction, ...]
+    number_tables: tuple[NumberTable | NoTable, ...]
     figures: tuple[Figure | NotDrawn, ...]
+    pages: tuple[Page, ...]
     pictures: Mapping[str, bytes]
 
 
@@ -60,5 +64,8 @@ def compose(study: StudyData) -> Generator[Step, None, Report]:
     for number, draw in enumerate(FIGURES, start=1):
         yield Step(STAGE, number, total, draw.__name__.replace("_", " "))
         figures.append(draw(study))
-    parts = tuple(tables), tuple(found), tuple(figures)
-    return Report(study.record, study.plan.metric, *parts, study.pictures.files)
+    further = differences_that_hold(study), labelled_retrieval(study), *map(check_table, study.checks)
+    parts = tuple(tables), tuple(found), further, tuple(figures)
+    yield Step(STAGE, total - 1, total, "pages")
+    pages = tuple(further_pages(study))
+    return Report(study.record, study.plan.metric, *parts, pages, study.pictures.files)

@@ -14,7 +14,8 @@ from ...query.report.data import FeatureSpace, ReportData, read_report_data
 from ...query.session import Session, Snapshot
 from ...query.sql.connection import open_connection
 from ...store import Store
-from ..folder import StudyRecord
+from ..check_results import CheckResult, read_results
+from ..folder import StudyFolder, StudyRecord
 from ..plan import StudyPlan, parse_plan
 from .pictures import Pictures
 
@@ -36,6 +37,7 @@ class StudyData:
         plan: the plan that ran.
         snapshot: the store at the pinned versions.
         con: SQL at these versions.
+        checks: what checks measured.
         pictures: the thumbnails that are shown.
         data: measured and published metrics of the study's features and cases, without models of sets.
         samples: a row for each sample and features of the split that the report is about, ordered by case,
@@ -46,6 +48,7 @@ class StudyData:
     plan: StudyPlan
     snapshot: Snapshot
     con: duckdb.DuckDBPyConnection
+    checks: tuple[CheckResult, ...]
     pictures: Pictures
     data: ReportData
     samples: pl.DataFrame
@@ -94,8 +97,10 @@ class StudyData:
 
 
 @contextmanager
-def open_study_data(store: Store, record: StudyRecord) -> Iterator[StudyData]:
-    """The data of a study that ran. Raises NotFoundError where its versions are gone from the store."""
+def open_study_data(folder: StudyFolder, store: Store) -> Iterator[StudyData]:
+    """The data of the study that ran in `folder`. NotFoundError where none did, or its versions are gone."""
+    record = folder.read_record()
+    checks = read_results(folder, record.checks)
     session = Session(store)
     versions = {table: version for table, version in record.versions.items() if table in store.tables()}
     con = open_connection(store, versions, mentioned_in="", session=session)
@@ -111,6 +116,7 @@ def open_study_data(store: Store, record: StudyRecord) -> Iterator[StudyData]:
             parse_plan(record.plan),
             session.snapshot_at(versions),
             con,
+            tuple(checks),
             Pictures(store),
             data,
             _read_samples(con, data.split, record.features, cases),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...query.report.case_pairs import domain_of_case
@@ -25,16 +26,24 @@ def in_and_out_of_domain(study: StudyData) -> Figure | NotDrawn:
     """A panel for each case, by kind and then by domain."""
     panels: list[Panel] = []
     rows: list[dict[str, Any]] = []
+    found = {case: bar_groups(study.data, case) for case in study.cases}
     for case in sorted(study.cases, key=lambda one: _order(study, one)):
-        if groups := bar_groups(study.data, case):
+        if groups := found[case]:
+            same = [other for other in found if _order(study, other)[0] == _order(study, case)[0]]
+            most = max(_most(found[other]) for other in same)
             panel = f"{NAME}{chr(ord('a') + len(panels))}"
             domain = domain_of_case(study.data, case)
             title = f"{case_text(case)}: {DOMAINS[domain.seen if domain else None]}"
-            panels.append(Panel(panel, title, bars_figure(panel, case, groups)))
+            panels.append(Panel(panel, title, bars_figure(panel, case, groups, most)))
             rows += [row for group in groups for row in _bar_rows(panel, case, group)]
     if not panels:
         return NotDrawn(NAME, TITLE, "No case of the study was measured.")
     return Figure(NAME, TITLE, TEXT, tuple(panels), rows)
+
+
+def _most(groups: Sequence[BarGroup]) -> float:
+    """The furthest end of a bar, so that cases of one kind have the same axis."""
+    return max((bar.end() for group in groups for bar in (group.raw, group.mapped) if bar), default=0.0)
 
 
 def _order(study: StudyData, case: str) -> tuple[str, bool, str]:

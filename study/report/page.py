@@ -11,6 +11,8 @@ from ...query.report.text import case_scheme_text, case_text, short_interval
 from .compose import Report
 from .directions import EVERY, Direction
 from .figure import Figure
+from .number_tables import NumberTable, signed_points
+from .pages import Page
 from .paper_tables import groups, variant_title
 from .table_formats import as_markdown
 
@@ -23,6 +25,11 @@ METRIC_TEXTS = {"recall_5": "Recall@5", "recall_10": "Recall@10", "recall_100": 
 def render_page(report: Report) -> str:
     """The page. Names from the store are escaped; drawings are inline SVG in the page's own colours."""
     return _templates().get_template("index.html").render(_values(report))
+
+
+def render_further(page: Page) -> str:
+    """A page beside the main one, with thumbnails."""
+    return _templates().get_template("further.html").render(page=page) + "\n"
 
 
 def render_markdown(report: Report) -> str:
@@ -42,14 +49,11 @@ def _values(report: Report) -> dict[str, object]:
         "metrics": METRICS,
         "metric": METRIC_TEXTS[report.metric],
         "every": EVERY,
+        "number_tables": [one for one in report.number_tables if isinstance(one, NumberTable)],
+        "no_tables": [one for one in report.number_tables if not isinstance(one, NumberTable)],
         "drawn": [figure for figure in report.figures if isinstance(figure, Figure)],
         "not_drawn": [figure for figure in report.figures if not isinstance(figure, Figure)],
     }
-
-
-def points(value: float | None, digits: int = 1) -> str:
-    """A difference in [-1, 1] as percentage points with its sign."""
-    return "–" if value is None else f"{100 * value:+.{digits}f}".replace("-", "−")
 
 
 def _templates() -> Environment:
@@ -67,7 +71,7 @@ def _templates() -> Environment:
         "groups": groups,
         "interval": short_interval,
         "plain": escape_markdown,
-        "points": points,
+        "points": signed_points,
         "variant": variant_title,
     }
     return templates

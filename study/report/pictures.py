@@ -31,7 +31,9 @@ class Pictures:
     def load(self, kind: str, ids: Iterable[str]) -> None:
         """Make the thumbnails of images (`kind` is "image") or samples ("sample") that are not made yet."""
         new = [one for one in dict.fromkeys(ids) if (kind, one) not in self._paths]
-        for item, data in self.store.blobs(ITEM_TABLES[kind].table, "bytes", new):
+        table = ITEM_TABLES[kind].table
+        there = sorted(self.store.existing(table, new)) if new else []
+        for item, data in self.store.blobs(table, "bytes", there):
             self._paths[kind, item] = self._add(item, data)
 
     def path(self, kind: str, item: str) -> str:

@@ -65,7 +65,8 @@ def models_by_precision(study: StudyData, features: Features) -> list[dict[str, 
 def ask_about(row: dict[str, Any], note: str = "") -> Asked:
     """The sample of a row of `models_by_precision`."""
     title = f"{case_text(row['case_name'])}: {row['concept'] or row['model_id'][:12]}"
-    return Asked(row["sample_id"], title, frozenset(row["exemplar_ids"]), f"{row['prompt'] or ''} ({note})")
+    said = f"{row['prompt'] or ''} ({note})" if note else row["prompt"] or ""
+    return Asked(row["sample_id"], title, frozenset(row["exemplar_ids"]), said.strip())
 
 
 def _by_precision(

@@ -13,7 +13,8 @@ from ..folder import StudyFolder
 from .compose import STAGE, Report, compose
 from .data import open_study_data
 from .figure import Figure
-from .page import render_markdown, render_page
+from .number_tables import NumberTable
+from .page import render_further, render_markdown, render_page
 from .table_formats import as_latex, as_markdown, rows_as_csv, table_rows
 
 MARKER = "study.json"
@@ -33,7 +34,7 @@ def write_study_report(folder: StudyFolder, store: Store, out: Path | None = Non
     """
     target = (out or folder.report).absolute()
     check_target(target)
-    with open_study_data(store, folder.read_record()) as study:
+    with open_study_data(folder, store) as study:
         report = yield from compose(study)
     replace_folder(target, report_files(report))
     yield Step(STAGE, 1, 1, str(target / PAGE))
@@ -46,7 +47,13 @@ def report_files(report: Report) -> dict[str, bytes]:
         texts[f"tables/{table.slug}.csv"] = rows_as_csv(table_rows(table))
         texts[f"tables/{table.slug}.md"] = as_markdown(table)
         texts[f"tables/{table.slug}.tex"] = as_latex(table)
+    for one in report.number_tables:
+        if isinstance(one, NumberTable):
+            texts[f"tables/{one.name}.csv"] = rows_as_csv(one.data)
+            texts |= {f"figures/{name}.svg": for_file(svg).decode() for name, svg in one.svgs.items()}
+            texts |= {f"figures/{name}.csv": rows_as_csv(data) for name, data in one.drawn.items()}
     texts["tables/directions.csv"] = rows_as_csv([row.to_dict() for row in report.directions])
+    texts |= {f"{page.name}.html": render_further(page) for page in report.pages}
     texts["report.md"] = render_markdown(report)
     files = {path: text.encode() for path, text in texts.items()} | dict(report.pictures)
     for figure in report.figures:

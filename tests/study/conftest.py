@@ -91,7 +91,7 @@ def studied_once(tmp_path_factory: pytest.TempPathFactory) -> Studied:
     """A study that ran to the end; not to be changed."""
     root = tmp_path_factory.mktemp("study")
     store = write_store(root / "dir" / "store")
-    plan = StudyPlan(variants=VARIANTS, checks=())
+    plan = StudyPlan(variants=VARIANTS, checks=("sanity",))
     folder = StudyFolder(root / "dir")
     list(run_study(folder, store, plan))
     return Studied(store, folder, plan)
