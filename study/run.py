@@ -51,6 +51,7 @@ def run_study(
     folder.write_plan(plan)
     if folder.find_record() is None:  # so that the next call finds the store
         folder.write_record(StudyRecord(folder.name_store(store.uri), plan.to_toml(), started=started))
+    yield from _take_vectors(store, plan)
     grid = plan_grid(store, plan)
     skipped = list(grid.skipped)
     yield from _embed(store, grid)
@@ -90,6 +91,14 @@ def check_store(folder: StudyFolder, store: Store) -> None:
             f"{folder.path} holds the study of {folder.store_uri(record)}, not of {store.uri}",
             hint="name another folder, or leave out -s to go on with that store",
         )
+
+
+def _take_vectors(store: Store, plan: StudyPlan) -> Iterator[Step]:
+    """Features that were made elsewhere; those that are stored already are left alone."""
+    from ..ingest.vectors import ingest_vectors, open_vectors
+
+    for encoder, file in plan.vectors.items():
+        yield from _new_work(ingest_vectors(store, open_vectors(Path(file)), encoder))
 
 
 def _embed(store: Store, grid: Grid) -> Iterator[Step]:

@@ -13,6 +13,7 @@ from ...query import Features
 from ...query.report.data import FeatureSpace, ReportData, read_report_data
 from ...query.session import Session, Snapshot
 from ...query.sql.connection import open_connection
+from ...query.sql.statements import load_sql
 from ...store import Store
 from ..check_results import CheckResult, read_results
 from ..folder import StudyFolder, StudyRecord
@@ -21,11 +22,6 @@ from .pictures import Pictures
 
 if TYPE_CHECKING:
     import duckdb
-
-SAMPLE_COLUMNS = (
-    "encoder, mapper, case_name, coalesce(scheme, '') as scheme, coalesce(split, '') as split, exemplar_set, "
-    "model_id, sample_id, recall_5, recall_10, recall_100, ap"
-)
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ def open_study_data(folder: StudyFolder, store: Store) -> Iterator[StudyData]:
 def _read_samples(
     con: duckdb.DuckDBPyConnection, split: str, features: Sequence[Features], cases: Sequence[str]
 ) -> pl.DataFrame:
-    rows: pl.DataFrame = con.sql(f"select {SAMPLE_COLUMNS} from per_sample").pl()  # noqa: S608 - a constant
+    rows: pl.DataFrame = con.sql(load_sql("study_samples")).pl()
     wanted = pl.DataFrame(
         [(one.encoder, one.mapper) for one in features], schema=["encoder", "mapper"], orient="row"
     )

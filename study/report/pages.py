@@ -9,6 +9,7 @@ from typing import Any
 from ...query import Features
 from ...query.report.case_pairs import domain_of_case
 from ...query.report.text import case_text
+from ...query.sql.statements import load_sql
 from ...runtime.mapper import RAW
 from ..grid import MAIN_VARIANT
 from .answers import SampleRows, answer_rows
@@ -22,8 +23,8 @@ MODELS = 12
 EXEMPLARS, SAMPLES = 8, 6
 """Of a model; samples of each scheme."""
 
-RETRIEVED_MODELS, IMAGES = 3, 8
-"""Models of a case, and images of a row, on the page of what is found."""
+PLACES, IMAGES = (0.25, 0.5, 0.75), 8
+"""Which models of a case, in order of precision, and images of a row, on the page of what is found."""
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,22 @@ def _models_page(study: StudyData, name: str, kind: str, title: str) -> Page | N
 
 
 def _model_cards(study: StudyData, case: str) -> tuple[ModelCard, ...]:
-    models = study.con.execute(
-        """select model_id, concept, exemplar_ids from models
-        where case_name = $1 and coalesce(split, '') = $2 order by model_id limit $3""",
-        [case, study.data.split, MODELS],
-    ).fetchall()
-    samples = study.con.execute(
-        """select model_id, sample_id, coalesce(scheme, '') as scheme, coalesce(prompt, '') as prompt from samples
-        where list_contains($1, model_id) order by model_id, scheme, seed, sample_id""",
-        [[model for model, _, _ in models]],
-    ).fetchall()
+    params = {"case_name": case, "split": study.data.split, "count": MODELS}
+    models = study.con.execute(load_sql("study_models"), params).fetchall()
+    ids = {"model_ids": [model for model, _, _ in models]}
+    samples = study.con.execute(load_sql("study_drawn"), ids).fetchall()
     by_model: dict[str, dict[str, list[tuple[str, str]]]] = {}
     for model, sample, scheme, prompt in samples:
         by_model.setdefault(model, {}).setdefault(scheme, []).append((sample, prompt))
-    return tuple(_model_card(study, *row, by_model.get(row[0], {})) for row in models)
+    return tuple(
+        _model_card(study, concept or model[:12], exemplars, by_model.get(model, {}))
+        for model, concept, exemplars in models
+    )
 
 
 def _model_card(
     study: StudyData,
-    model: str,
-    concept: str | None,
+    title: str,
     exemplars: Sequence[str],
     samples: dict[str, list[tuple[str, str]]],
 ) -> ModelCard:
@@ -107,7 +104,7 @@ def _model_card(
         shown = tuple(Shown(path, prompt) for path, (_, prompt) in zip(paths, rows, strict=False))
         drawn.append((scheme or "samples", shown))
     return ModelCard(
-        concept or model[:12],
+        title,
         tuple(Shown(path, "exemplar") for path in own),
         max(0, len(chosen) - EXEMPLARS),
         tuple(drawn),
@@ -129,9 +126,7 @@ def _retrieval_page(study: StudyData) -> Page | None:
         models.setdefault(row["case_name"], []).append(row)
     sections = []
     for case, rows in models.items():
-        places = [
-            round(at * (len(rows) - 1) / (RETRIEVED_MODELS + 1)) for at in range(1, RETRIEVED_MODELS + 1)
-        ]
+        places = [round(place * (len(rows) - 1)) for place in PLACES]
         asked = [ask_about(rows[at], "") for at in dict.fromkeys(places)]
         sections.append((case_text(case), tuple(answer_rows(study, asked, by, IMAGES))))
     text = (

@@ -96,9 +96,7 @@ def _figure(study: StudyData, name: str, title: str, text: str, asked: Sequence[
 def _outside(study: StudyData, name: str, title: str, start: int) -> Figure | NotDrawn:
     """Those from `start` on, in order of their id, that every one of the features has a vector of."""
     by = asks_with(study)
-    rows = study.con.sql(
-        "select sample_id, prompt, generator from samples where model_id is null order by sample_id"
-    ).fetchall()
+    rows = study.con.sql(load_sql("study_outside")).fetchall()
     if not rows:
         reason = "The store has no picture without a model: attribase -s STORE ingest samples FOLDER."
         return NotDrawn(name, title, reason)

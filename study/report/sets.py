@@ -11,6 +11,7 @@ import numpy as np
 
 from ...query import Features
 from ...query.report.svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, svg_text
+from ...query.sql.statements import load_sql
 from ...runtime.mapper import RAW
 from .data import StudyData
 from .figure import Figure, NotDrawn, Panel
@@ -86,11 +87,7 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
 def _points(study: StudyData) -> list[SetPoint]:
     means = {
         (row[0], row[1], row[2]): row[3]
-        for row in study.con.execute(
-            """select encoder, mapper, size, avg(recall_n) from metrics_sets
-            where coalesce(split, '') = $1 group by all""",
-            [study.data.split],
-        ).fetchall()
+        for row in study.con.execute(load_sql("study_sets"), {"split": study.data.split}).fetchall()
     }
     sizes = sorted({size for _, _, size in means})
     return [

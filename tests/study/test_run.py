@@ -2,8 +2,11 @@
 
 import shutil
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from attribase.query import evaluate
+from attribase.query import Features, connect, evaluate
 from attribase.store import ConflictError, NotFoundError, Store
 from attribase.store.tags import get_tag
 from attribase.study.folder import StudyFolder
@@ -80,6 +83,28 @@ def test_a_run_that_was_stopped_at_any_stage_goes_on(studied_once, tmp_path):
     assert len(trained(store)) == len(trained(studied_once.store))
     list(evaluate(store))
     assert folder.read_record().features == studied_once.folder.read_record().features
+
+
+def test_a_file_of_features_joins_as_an_encoder(studied, tmp_path):
+    """Features in which samples are where their exemplars are: the best that can be."""
+    models = {row["model_id"]: row["exemplar_ids"][0] for row in studied.store.read("models").to_pylist()}
+    rng = np.random.default_rng(0)
+    images = studied.store.read("images", ["image_id"])["image_id"].to_pylist()
+    points = {one: rng.normal(size=8).astype(np.float32) for one in images}
+    samples = studied.store.read("samples", ["sample_id", "model_id"]).to_pylist()
+    rows = points | {row["sample_id"]: points[models[row["model_id"]]] for row in samples}
+    table = pa.table({"id": list(rows), "vector": [row.tolist() for row in rows.values()]})
+    pq.write_table(table, tmp_path / "new.parquet")
+    plan = StudyPlan(
+        encoders=("new",), variants=("none",), checks=(), vectors={"new": str(tmp_path / "new.parquet")}
+    )
+    list(run_study(studied.folder, studied.store, plan))
+    assert studied.folder.read_record().features == (Features("new"),)
+    with connect(studied.store.uri) as con:
+        found = con.sql(
+            "select recall_5 from metrics where encoder = 'new' and case_name like 'object%' and split = 'test'"
+        ).fetchall()
+    assert [one for (one,) in found] == [1.0] * 4
 
 
 def test_a_run_that_did_not_end_has_no_record_to_report(studied_once, tmp_path):

@@ -288,3 +288,17 @@ def test_checks_have_a_table(report, studied_once):
     assert [float(row["value"]) for row in found] == [row.value for row in result.rows]
     assert found
     assert 'id="check-sanity"' in (report / "index.html").read_text()
+
+
+def test_pages_show_models_with_exemplars_and_samples_and_what_every_encoder_finds(report, studied_once):
+    for name, models, exemplars in (("objects", 12, 1), ("styles", 12, 3)):
+        page = (report / f"{name}.html").read_text()
+        assert page.count('class="true"') == models * exemplars
+        assert page.count("<img") == models * (exemplars + 4)
+    page = (report / "retrieval.html").read_text()
+    assert page.count('class="card asked"') == 4 * 3
+    assert page.count("<img") == 4 * 3 * (1 + 2 * 2 * 8)
+    for name in ("objects", "styles", "retrieval"):
+        page = (report / f"{name}.html").read_text()
+        assert all((report / link).is_file() for link in re.findall(r'(?:href|src)="([^"]+)"', page))
+        assert f'href="{name}.html"' in (report / "index.html").read_text()
