@@ -102,7 +102,8 @@ def test_a_file_of_features_joins_as_an_encoder(studied, tmp_path):
     assert studied.folder.read_record().features == (Features("new"),)
     with connect(studied.store.uri) as con:
         found = con.sql(
-            "select recall_5 from metrics where encoder = 'new' and case_name like 'object%' and split = 'test'"
+            """select recall_5 from metrics
+            where encoder = 'new' and case_name like 'object%' and split = 'test'"""
         ).fetchall()
     assert [one for (one,) in found] == [1.0] * 4
 

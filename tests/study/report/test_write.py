@@ -290,7 +290,7 @@ def test_checks_have_a_table(report, studied_once):
     assert 'id="check-sanity"' in (report / "index.html").read_text()
 
 
-def test_pages_show_models_with_exemplars_and_samples_and_what_every_encoder_finds(report, studied_once):
+def test_pages_show_models_with_exemplars_and_samples_and_what_every_encoder_finds(report):
     for name, models, exemplars in (("objects", 12, 1), ("styles", 12, 3)):
         page = (report / f"{name}.html").read_text()
         assert page.count('class="true"') == models * exemplars
