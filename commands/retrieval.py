@@ -45,7 +45,7 @@ def retrieval(
              attribase -s my.store query retrieval --label artist --gallery wikiart
     """
     from ..query import connect, load_sql, retrieve_by_label
-    from ..query.evaluation.retrieval import label_field
+    from ..query.evaluation.labelled import label_field
 
     store = open_store(ctx)
     steps, _ = run_job(

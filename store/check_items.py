@@ -51,7 +51,11 @@ def check_samples(tables: Tables) -> set[str]:
 
 def check_images(tables: Tables) -> set[str]:
     """Ids of the images that only checks have: those that are in no other collection."""
-    members = tables.read("members")
+    return check_members(tables.read("members"))
+
+
+def check_members(members: pa.Table) -> set[str]:
+    """The same from the rows of `members`."""
     own = pc.starts_with(members["collection"], CHECK_PREFIX)
     others = set(members.filter(pc.invert(own))["image_id"].to_pylist())
     return set(members.filter(own)["image_id"].to_pylist()) - others

@@ -133,6 +133,15 @@ def test_values_of_a_single_image_and_images_without_a_value_are_no_queries(art)
     }
 
 
+def test_images_that_checks_made_are_neither_queries_nor_candidates(art):
+    art.images(["altered"], "check:altered", art.vectors["i00"][None])
+    style(art, {f"i{n:02}": f"style {n % STYLES}" for n in range(60)} | {"altered": "style 0"})
+    list(retrieve_by_label(art.store, "style"))
+    rows = art.store.read("retrievals", ["image_id", "candidates"]).to_pylist()
+    assert "altered" not in {row["image_id"] for row in rows}
+    assert {row["candidates"] for row in rows} == {59}
+
+
 def test_an_artist_is_the_creator(art):
     list(retrieve_by_label(art.store, "artist"))
     rows = art.store.read("retrievals", ["label", "value"]).to_pylist()
