@@ -60,8 +60,8 @@ def ignore_missing_glyphs() -> Iterator[None]:
         yield
 
 
-def add_keys(figure: Any, keys: Sequence[Key]) -> None:
-    """Draw a line of keys under the axes."""
+def add_keys(figure: Any, keys: Sequence[Key], columns: int | None = None) -> None:
+    """Draw keys under the axes: on one line, or in so many columns."""
     from matplotlib.lines import Line2D
 
     edges = {"s": "none", "_": INK}
@@ -83,7 +83,7 @@ def add_keys(figure: Any, keys: Sequence[Key]) -> None:
         figure.legend(
             handles=lines,
             loc="outside lower center",
-            ncols=len(lines),
+            ncols=columns or len(lines),
             frameon=False,
             fontsize=8.5,
             labelcolor=SOFT,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...query import Features
-from ...query.report.svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, svg_text
+from ...query.report.svg import COLOURS, INK, LINE, PAPER, SOFT, Key, add_keys, new_figure, short, svg_text
 from ...query.sql.statements import load_sql
 from ...runtime.mapper import RAW
 from .data import StudyData
@@ -20,6 +20,9 @@ from .main_features import mean_score
 NAME, TITLE = "figure-10", "Figure 10. One image added in against sets of images"
 FEWEST = 4
 """Features, below which a correlation has no interval."""
+
+NAMED = 24
+"""Characters of an encoder's name in the keys."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,6 @@ def _draw(study: StudyData, name: str, points: Sequence[SetPoint], size: int) ->
         f"one image added in, {study.column.replace('recall_', 'Recall@')}", color=INK, fontsize=9.5
     )
     axes.set_ylabel(f"recall@{size:,} of the set", color=INK, fontsize=9.5)
-    keys = [Key(encoder, "o", fill=colour) for encoder, colour in colours.items()]
-    add_keys(figure, [*keys[:4], Key("raw", "o", fill=PAPER)])
+    keys = [Key(short(encoder, NAMED), "o", fill=colour) for encoder, colour in colours.items()]
+    add_keys(figure, [*keys, Key("raw", "o", fill=PAPER)], columns=2)
     return svg_text(figure, name, "Scatter plot of one image added in against sets; values are in the table")
