@@ -1,23 +1,43 @@
 """`attribase query compare`: two encoders or mappers on the same samples."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any, TypeVar
 
 import click
 
 from .console import open_store
 from .output import Output, print_rows, rows_options
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 METRICS = ("recall_5", "recall_10", "recall_100", "ap")
+
+
+def compared_options(command: F) -> F:
+    """Add `--case`, `--split` and `--metric`: the samples that are compared, and by what."""
+    options = (
+        click.option(
+            "--case", "cases", multiple=True, help="Only this test case; may be given several times."
+        ),
+        click.option("--split", default="test", show_default=True, help="Of the models."),
+        click.option(
+            "--metric",
+            type=click.Choice(METRICS),
+            default="recall_10",
+            show_default=True,
+            help="What is compared.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("first")
 @click.argument("second")
-@click.option("--case", "cases", multiple=True, help="Only this test case; may be given several times.")
-@click.option("--split", default="test", show_default=True, help="Of the models.")
-@click.option(
-    "--metric", type=click.Choice(METRICS), default="recall_10", show_default=True, help="What is compared."
-)
+@compared_options
 @rows_options
 @click.pass_context
 def compare(

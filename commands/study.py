@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .compare import METRICS
+from .compare import compared_options
 from .console import CommandGroup, run_job, say
 from .output import Output, print_rows, rows_options
 
@@ -97,11 +97,7 @@ def report(ctx: click.Context, folder: Path, out: Path | None) -> None:
 @study.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--case", "cases", multiple=True, help="Only this test case; may be given several times.")
-@click.option("--split", default="test", show_default=True, help="Of the models.")
-@click.option(
-    "--metric", type=click.Choice(METRICS), default="recall_10", show_default=True, help="What is compared."
-)
+@compared_options
 @rows_options
 @click.pass_context
 def compare(

@@ -17,7 +17,7 @@ from ..store import NotFoundError, Store
 from .folder import StudyFolder
 
 BETTER, WORSE, OPEN, UNTESTED = "better", "worse", "no difference shown", "too few models"
-"""What is said of a difference: that it holds, either way; that it does not; that it was not tested."""
+"""The verdicts on a difference: it holds, to the worse or the better; it does not; or it was not tested."""
 
 KEYS = ("encoder", "mapper", "concept_kind", "case_name", "exemplar_set")
 """What a model is known by in both states: its exemplars, with the features and the case."""

@@ -29,7 +29,7 @@ PLACES, IMAGES = (0.25, 0.5, 0.75), 8
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture with what is said of it."""
+    """A picture and its title."""
 
     picture: str
     title: str

@@ -17,20 +17,14 @@ def store_with_mapper(folder) -> str:
     return store.uri
 
 
+def export(store, target):
+    command = ["-s", store, "train", "export", "m", "--encoder", "enc", "-o", str(target)]
+    return CliRunner().invoke(cli, command)
+
+
 def test_a_mapper_becomes_a_file_that_onnx_runtime_reads(tmp_path):
     target = tmp_path / "m.onnx"
-    command = [
-        "-s",
-        store_with_mapper(tmp_path),
-        "train",
-        "export",
-        "m",
-        "--encoder",
-        "enc",
-        "-o",
-        str(target),
-    ]
-    result = CliRunner().invoke(cli, command)
+    result = export(store_with_mapper(tmp_path), target)
     assert result.exit_code == 0, result.output
     assert "linear" in result.output
     names = [one.name for one in onnxruntime.InferenceSession(target).get_outputs()]
@@ -39,17 +33,6 @@ def test_a_mapper_becomes_a_file_that_onnx_runtime_reads(tmp_path):
 
 def test_a_folder_that_is_not_there_is_no_traceback(tmp_path):
     target = tmp_path / "no" / "m.onnx"
-    command = [
-        "-s",
-        store_with_mapper(tmp_path),
-        "train",
-        "export",
-        "m",
-        "--encoder",
-        "enc",
-        "-o",
-        str(target),
-    ]
-    result = CliRunner().invoke(cli, command)
+    result = export(store_with_mapper(tmp_path), target)
     assert result.exit_code == 1
     assert "cannot write" in result.stderr
