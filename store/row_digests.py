@@ -83,13 +83,23 @@ def _digests(batch: pa.RecordBatch, column: str) -> Iterator[int]:
         yield int.from_bytes(digest.digest()[:16], "little")
 
 
-def raw_vectors_changed(before: lance.LanceDataset, after: lance.LanceDataset) -> bool:
-    """Whether an item that both versions have has another raw vector in one than in the other."""
+def differs(before: lance.LanceDataset, after: lance.LanceDataset) -> bool:
+    """Whether the raw vectors of a table may be others: some lie in other files, or rows were deleted."""
+    return any(differing_fragments(before, after, ["item_id", "base"]))
+
+
+def vectors_changed(before: lance.LanceDataset, after: lance.LanceDataset, items: pa.Array) -> bool:
+    """Whether the raw vectors of `items` are others: one was added, removed or replaced."""
     versions = (before, after)
     fragments = differing_fragments(before, after, ["item_id", "base"])
-    ids = [item_ids(dataset, own) for dataset, own in zip(versions, fragments, strict=True)]
-    totals = []
-    for dataset, own, mine, others in zip(versions, fragments, ids, reversed(ids), strict=True):
-        chosen = np.asarray(pc.is_in(mine, value_set=others))
-        totals.append(sum(vector_digests(dataset, own, "base", chosen)) % (1 << 128))
+    chosen = [
+        np.asarray(pc.is_in(item_ids(dataset, own), value_set=items))
+        for dataset, own in zip(versions, fragments, strict=True)
+    ]
+    if chosen[0].sum() != chosen[1].sum():
+        return True
+    totals = [
+        sum(vector_digests(dataset, own, "base", rows)) % (1 << 128)
+        for dataset, own, rows in zip(versions, fragments, chosen, strict=True)
+    ]
     return totals[0] != totals[1]

@@ -99,7 +99,7 @@ def describe_kinds(models: Sequence[ModelScores]) -> str:
 def _is_current(store: Store, encoder: str, mapper: str, settings: str) -> bool:
     """Whether this was done before on the same rows, with the mapper as it is now, and nothing is lost."""
     row = read_trained_row(store, TABLE, encoder, mapper)
-    if row is None or not same_inputs(store, row, encoder, settings):
+    if row is None or not same_inputs(store, row, encoder, settings, exemplars=True):
         return False
     stored, moments = load_abstention(store, encoder, mapper), load_moments(store, encoder, mapper)
     of_mapper = mapper_digest(store, encoder, mapper)

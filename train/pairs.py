@@ -15,7 +15,12 @@ CUSTOMIZED, UNTOUCHED = "customized", "none"
 SOURCES = (CUSTOMIZED, UNTOUCHED)
 """What a mapper learns from: customized models, or the untouched base on captions of exemplars."""
 
-_SPLIT_OF = {CUSTOMIZED: "", UNTOUCHED: "untouched-"}
+_PREFIX = {CUSTOMIZED: "", UNTOUCHED: "untouched-"}
+
+
+def split_of(split: str, on: str) -> str:
+    """The split whose models are read for `split` ("train" or "val") by a mapper that learns from `on`."""
+    return f"{_PREFIX[on]}{split}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def load_models(
     Models left without an exemplar or without a sample are left out, and so are control models. `on` 'none'
     takes the untouched base of the split `untouched-<split>` instead, a model for each set of exemplars.
     """
-    split = f"{_SPLIT_OF[on]}{split}"
+    split = split_of(split, on)
     columns = ["model_id", "method", "concept_kind", "exemplar_ids", "split"]
     samples: dict[str, dict[str, list[str]]] = {}
     for row in store.read("samples", ["sample_id", "model_id", "scheme"]).to_pylist():

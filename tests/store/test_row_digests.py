@@ -7,7 +7,13 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store
 from attribase.store.maintenance import compact
-from attribase.store.row_digests import differing_fragments, item_ids, raw_vectors_changed, vector_digests
+from attribase.store.row_digests import (
+    differing_fragments,
+    differs,
+    item_ids,
+    vector_digests,
+    vectors_changed,
+)
 
 COLUMNS = ["item_id", "base"]
 
@@ -87,13 +93,30 @@ def test_no_rows_have_no_digests(store):
     assert list(vector_digests(dataset, dataset.get_fragments(), "base", np.zeros(10, bool))) == []
 
 
-def test_raw_vectors_have_changed_when_one_of_both_versions_has(store):
+def test_vectors_of_items_have_changed_when_one_is_added_replaced_or_removed(store):
     before = store.dataset("vectors_enc")
+    items = pa.array(["i1", "i3", "later"])
+
+    def changed():
+        now = store.dataset("vectors_enc")
+        return differs(before, now), vectors_changed(before, now, items)
+
+    assert changed() == (False, False)
     write(store, {"new": [1.0, 2, 3, 4]})
-    assert not raw_vectors_changed(before, store.dataset("vectors_enc"))
+    assert changed() == (True, False)
     write(store, {"new": [9.0, 2, 3, 4]})
     list(compact(store, keep=timedelta(days=9)))
     store.set_vector_column("vectors_enc", "mapped_m", lambda batch: np.ones((batch.num_rows, 4), np.float32))
-    assert not raw_vectors_changed(before, store.dataset("vectors_enc"))
+    assert changed() == (True, False)
+    write(store, {"later": [1.0, 2, 3, 4]})
+    assert changed() == (True, True)
+    before = store.dataset("vectors_enc")
+    store.set_vector_column("vectors_enc", "mapped_n", lambda batch: np.ones((batch.num_rows, 4), np.float32))
+    assert changed() == (False, False)
     write(store, {"i3": [9.0, 2, 3, 4]})
-    assert raw_vectors_changed(before, store.dataset("vectors_enc"))
+    assert changed() == (True, True)
+    before = store.dataset("vectors_enc")
+    store.dataset("vectors_enc").delete("item_id = 'i2'")
+    assert changed() == (True, False)
+    store.dataset("vectors_enc").delete("item_id = 'i1'")
+    assert changed() == (True, True)
