@@ -10,39 +10,6 @@ Models" (ICCV 2023, arXiv:2306.09345).
     attribase.connect("my.store").sql("from metrics").show()
 """
 
-from importlib.metadata import PackageNotFoundError, version
+import lazy_loader
 
-from .query import (
-    Answer,
-    OwnerShare,
-    Question,
-    Request,
-    Result,
-    Session,
-    attribute,
-    attribute_many,
-    connect,
-    similar_text,
-)
-from .store import AttribaseError, Store
-
-try:
-    __version__ = version("attribase")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
-
-__all__ = [
-    "Answer",
-    "AttribaseError",
-    "OwnerShare",
-    "Question",
-    "Request",
-    "Result",
-    "Session",
-    "Store",
-    "__version__",
-    "attribute",
-    "attribute_many",
-    "connect",
-    "similar_text",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

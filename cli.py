@@ -5,14 +5,11 @@ stdout is data, stderr is progress and messages. Exit 0 done, 1 an error (what f
 """
 
 import contextlib
-import platform
 import sys
-from importlib import metadata
 from typing import Any
 
 import click
 
-from . import __version__
 from .commands import (
     completion,
     demo,
@@ -41,7 +38,6 @@ from .commands import store as tag
 from .commands import upgrade as upgrading
 from .commands.console import CommandGroup, print_error
 from .store import AttribaseError
-from .store.damage import explain
 from .store.extras import missing_extra
 
 ingest.ingest.add_command(plan.plan)
@@ -77,6 +73,8 @@ class ErrorsAsExits(CommandGroup):
             )
             ctx.exit(130)
         except BaseException as error:  # a panic of Lance is no Exception
+            from .store.damage import explain
+
             shown = missing_extra(error) or explain(error, str(ctx.find_root().obj or ""))
             shown = shown or (error if isinstance(error, AttribaseError) else None)
             if shown is None:
@@ -93,6 +91,11 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     """Print the versions, a line each, and exit. Engines that are not installed are left out."""
     if not wanted or ctx.resilient_parsing:
         return
+    import platform
+    from importlib import metadata
+
+    from . import __version__
+
     click.echo(f"attribase, version {__version__}")
     click.echo(f"python {platform.python_version()}")
     for name in ENGINES:

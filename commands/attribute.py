@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store import InvalidInputError, Step
+from ..store import InvalidInputError
 from .answer_table import print_answer
 from .console import at_option, open_store, print_error, run_to_result, say
 from .output import Output, about_command, rows_options
 
 if TYPE_CHECKING:
     from ..query import Answer, FailedQuestion, Request, Snapshot
+    from ..store import Step
 
 TOGETHER = 256
 """Questions that are read and answered in one pass."""
@@ -180,6 +181,7 @@ def _answer_parts(
 ) -> Generator[Step, None, list[Answer | FailedQuestion]]:
     """The answers in order, TOGETHER at a time: the pictures of these are in memory together."""
     from ..query import answer_each
+    from ..store import Step
 
     answers: list[Answer | FailedQuestion] = []
     for start in range(0, len(questions), TOGETHER):

@@ -1,22 +1,17 @@
 """The terminal side of every command: the store option, progress and messages on stderr."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from ..store import AttribaseError, InvalidInputError, NotFoundError, Step, Store
-from ..store.lookup import quote
+from ..store import AttribaseError, InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from ..store import Step, Store
 
 Result = TypeVar("Result")
 
@@ -45,11 +40,15 @@ at_option = click.option(
 
 def open_store(ctx: click.Context) -> Store:
     """The store named before the command. Raises InvalidInputError when none was named."""
+    from ..store import Store
+
     return Store.open(store_uri(ctx))
 
 
 def open_or_create_store(ctx: click.Context, check: Callable[[], object]) -> Store:
     """The store named before the command, created (with a message) where there is none and `check` passes."""
+    from ..store import Store
+
     uri = store_uri(ctx)
     try:
         return Store.open(uri)
@@ -76,6 +75,16 @@ def draw_progress(steps: Iterable[Step]) -> Step | None:
 
 
 def _draw_bars(steps: Iterable[Step]) -> Step | None:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
@@ -163,6 +172,8 @@ def run_to_result(steps: Generator[Step, None, Result]) -> Result:
 
 def print_failures(store: Store, stage: str) -> None:
     """Print how many inputs `stage` left out, by reason, and how many were embedded in part."""
+    from ..store.lookup import quote
+
     failed = store.read("failures", ["reason"], f"stage = {quote(stage)}")["reason"].to_pylist()
     for reason in sorted(set(failed)):
         what = "embedded by their first frame" if reason == "animated" else "left out"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..store import DataError, InvalidInputError, NotFoundError, Store
-from ..store.lookup import locate, quote
+from ..store import DataError, InvalidInputError, NotFoundError
 from .console import open_store, say
 from .output import explain_write_errors, stdout_is_terminal
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 SHORTEST = 6
 """Characters of an id that name it, if no other begins with them."""
@@ -40,6 +43,8 @@ def picture(ctx: click.Context, name: str, path: Path | None) -> None:
     table, item = _find(store, name)
     if path is None and stdout_is_terminal():
         raise InvalidInputError("a picture cannot be shown on a terminal", hint="add `-o FILE.png`")
+    from ..store.lookup import locate
+
     ((_, data),) = locate(table, store.dataset(table), "bytes", [item]).read([item])
     if not data:
         raise NotFoundError(
@@ -55,6 +60,8 @@ def picture(ctx: click.Context, name: str, path: Path | None) -> None:
 
 def _find(store: Store, name: str) -> tuple[str, str]:
     """The table and the id of what `name` names. NotFoundError, or InvalidInputError for several."""
+    from ..store.lookup import quote
+
     found: list[tuple[str, str]] = []
     for table, key in (("images", "image_id"), ("samples", "sample_id")):
         condition = f"{key} = {quote(name)} or uri = {quote(name)}"

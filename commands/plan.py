@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store.lookup import quote
 from .console import open_store, run_to_result, say
 from .ingest import METHODS
 
@@ -158,6 +157,8 @@ def plan(
         if chosen not in OF_KINDS.get(name, (chosen,)):
             option = "--" + name.removesuffix("_file").replace("_", "-")
             raise click.UsageError(f"{option} is not for {title}")
+    from ..store.lookup import quote
+
     store = open_store(ctx)
     collection = settings.setdefault("collection", "exemplars") if paper is None else paper[0]
     specs = _plan(store, kind or "", settings) if paper is None else _plan_paper(store, *paper, settings)

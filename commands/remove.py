@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ..store import InvalidInputError, Store
+from ..store import InvalidInputError
 from .console import draw_progress, open_store, say
 from .output import Output, print_rows, rows_options
 
 if TYPE_CHECKING:
+    from ..store import Store
     from ..store.removal_plan import RemovalPlan
 
 ids_option = click.option(
@@ -76,7 +77,7 @@ def remove(ctx: click.Context, /, out: Output, **settings: Any) -> None:
     say(f"removed {len(plan.images)} images, {len(plan.models)} models and {len(plan.samples)} samples")
 
 
-def _plan(store: Store, settings: dict[str, Any]) -> "RemovalPlan":
+def _plan(store: "Store", settings: dict[str, Any]) -> "RemovalPlan":
     """The selected images; none where only old versions are to be erased."""
     from ..store.removal_plan import RemovalPlan, plan_removal
 
@@ -92,7 +93,7 @@ def _lines(file: TextIO | None) -> list[str] | None:
     return None if file is None else [line.strip() for line in file if line.strip()]
 
 
-def _show(store: Store, plan: "RemovalPlan", out: Output) -> None:
+def _show(store: "Store", plan: "RemovalPlan", out: Output) -> None:
     """Print the rows that go, and what was computed with them and stays."""
     if plan.unknown:
         say(f"not in the store: {len(plan.unknown)} of the ids or uris, the first is {plan.unknown[0]}")
@@ -118,7 +119,7 @@ def _confirm(plan: "RemovalPlan") -> None:
     click.confirm(f"remove {count} images?", abort=True, err=True)
 
 
-def _erase(store: Store, *, delete_tags: bool, exclusive: bool) -> None:
+def _erase(store: "Store", *, delete_tags: bool, exclusive: bool) -> None:
     from ..store.erasure import GRACE, erase
 
     grace = timedelta(0) if exclusive else GRACE

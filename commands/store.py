@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store import Store
-from ..store.tags import create_tag, delete_tag, list_tags
 from .console import draw_progress, human_size, open_store, say, store_uri
 from .output import Output, print_rows, rows_options
 
@@ -26,6 +24,8 @@ def init(ctx: click.Context) -> None:
 
     Example: attribase -s my.store init
     """
+    from ..store import Store
+
     store = Store.create(store_uri(ctx))
     say(f"store ready: {store.uri}")
 
@@ -168,6 +168,7 @@ def tag(ctx: click.Context, name: str, delete: bool) -> None:
              attribase -s my.store query sql "from before_cleaning.metrics"
     """
     from ..query.sql.statements import schema_name
+    from ..store.tags import create_tag, delete_tag
 
     store = open_store(ctx)
     if delete:
@@ -187,6 +188,8 @@ def tags(ctx: click.Context, out: Output) -> None:
 
     Example: attribase -s my.store tags
     """
+    from ..store.tags import list_tags
+
     found = list_tags(open_store(ctx))
     rows = [
         {"tag": tag.name, "created": tag.created.isoformat(), "tables": len(tag.versions)} for tag in found

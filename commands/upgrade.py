@@ -1,15 +1,16 @@
 """`attribase upgrade`: bringing a store that an earlier version made to the present format."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from ..store import InvalidInputError
-from ..store.layout import FORMAT, Layout
-from ..store.tables import Tables
-from ..store.upgrade import Change, plan_upgrade
 from .console import draw_progress, say, store_uri
 from .output import Output, print_rows, rows_options
+
+if TYPE_CHECKING:
+    from ..store.upgrade import Change
 
 
 @click.command()
@@ -27,6 +28,9 @@ def upgrade(ctx: click.Context, dry_run: bool, yes: bool, out: Output) -> None:
     Example: attribase -s my.store upgrade --dry-run
              attribase -s my.store upgrade --yes
     """
+    from ..store.layout import FORMAT, Layout
+    from ..store.tables import Tables
+    from ..store.upgrade import plan_upgrade
     from ..store.upgrade import upgrade as upgrade_store
 
     tables = Tables(Layout.of(store_uri(ctx)))
@@ -51,7 +55,7 @@ def upgrade(ctx: click.Context, dry_run: bool, yes: bool, out: Output) -> None:
     say(f"upgraded to store format {FORMAT}; attribase of before refuses the store from now on")
 
 
-def _row(change: Change) -> dict[str, object]:
+def _row(change: "Change") -> dict[str, object]:
     columns = "all" if change.rows is None else ", ".join(change.columns)
     return {"table": change.table, "change": change.action, "columns": columns, "rows": change.rows or 0}
 

@@ -1,28 +1,5 @@
 """The store: Lance tables, their schemas, ids, jobs and upkeep. Only this package imports lance."""
 
-from .errors import AttribaseError, ConflictError, DataError, InvalidInputError, NotFoundError
-from .failures import Failure
-from .ids import content_id, key_id, mapped_column, run_number, vectors_table, views_table
-from .jobs import Job, Jobs, JobStatus, Shard, Step
-from .store import Store
+import lazy_loader
 
-__all__ = [
-    "AttribaseError",
-    "ConflictError",
-    "DataError",
-    "Failure",
-    "InvalidInputError",
-    "Job",
-    "JobStatus",
-    "Jobs",
-    "NotFoundError",
-    "Shard",
-    "Step",
-    "Store",
-    "content_id",
-    "key_id",
-    "mapped_column",
-    "run_number",
-    "vectors_table",
-    "views_table",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

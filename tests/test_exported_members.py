@@ -1,7 +1,10 @@
 """Every public package exports exactly what it lists, in order, and each of those names is documented."""
 
+import ast
 import importlib
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +34,15 @@ def test_all_imports_are_exported(name):
         for member, value in vars(package).items()
         if getattr(value, "__module__", "").startswith("attribase") and not member.startswith("_")
     }
-    assert ours <= set(package.__all__) <= set(vars(package))
+    assert ours <= set(package.__all__) == {name for name in package.__all__ if hasattr(package, name)}
+
+
+@pytest.mark.parametrize("name", ["attribase", "attribase.store", "attribase.query"])
+def test_a_stub_lists_what_its_package_loads_on_demand(name):
+    package = importlib.import_module(name)
+    stub = Path(package.__file__).with_suffix(".pyi").read_text()
+    (listed,) = re.findall(r"__all__ = (\[[^]]*\])", stub)
+    assert ast.literal_eval(listed) == package.__all__
 
 
 @pytest.mark.parametrize("name", PACKAGES)

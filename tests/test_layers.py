@@ -105,7 +105,9 @@ def import_graph() -> dict[str, set[str]]:
     modules = _modules()
     graph: dict[str, set[str]] = {}
     for name, path in modules.items():
-        targets = {target if target in modules else target[:-1] for target in _imports(path)}
+        stub = path.with_suffix(".pyi")  # of a package that loads its names on demand
+        names = _imports(path) | (_imports(stub) if stub.exists() else set())
+        targets = {target if target in modules else target[:-1] for target in names}
         graph[".".join(name)] = {
             ".".join(target) for target in targets if target in modules and target != name
         }

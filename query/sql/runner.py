@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from ...store import Store
 from ...store.errors import InvalidInputError
-from ..time_travel import At
 from .arrow_casts import cast_for_arrow
-from .connection import open_connection
 
 if TYPE_CHECKING:
     import duckdb
+
+    from ..time_travel import At
 
 BATCH_ROWS = 8192
 
@@ -69,6 +69,8 @@ def run_sql(uri: str | Path, statement: str, params: Params = None, at: At = Non
 @contextmanager
 def stream_sql(uri: str | Path, statement: str, params: Params = None, at: At = None) -> Iterator[Rows]:
     """The rows of `statement` as they come, in bounded memory. Arguments and errors as for `run_sql`."""
+    from .connection import open_connection
+
     con = open_connection(Store.open(uri), at, mentioned_in=statement)
     try:
         # Without this, a name in a statement may be a Python variable that happens to be in scope.
