@@ -95,6 +95,10 @@ def _lines(file: TextIO | None) -> list[str] | None:
 
 def _show(store: "Store", plan: "RemovalPlan", out: Output) -> None:
     """Print the rows that go, and what was computed with them and stays."""
+    if plan.empty and plan.collection is not None:
+        known = sorted(set(store.read("members", ["collection"])["collection"].to_pylist()))
+        if plan.collection not in known:
+            say(f"no image is in the collection {plan.collection!r}: there is {', '.join(known) or 'none'}")
     if plan.unknown:
         say(f"not in the store: {len(plan.unknown)} of the ids or uris, the first is {plan.unknown[0]}")
     if plan.memberships:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -45,6 +45,17 @@ def encoders(store: TableReader) -> list[str]:
             "the store has no vectors to compare", hint="embed its images: attribase -s STORE ingest embed"
         )
     return found
+
+
+def require_known(what: str, wanted: Iterable[str], known: Collection[str], where: str = "") -> None:
+    """Raise NotFoundError, which lists the `known` names, where one of `wanted` is not among them.
+
+    `what` says what is named, "encoder"; `where` is added to it: " in this study".
+    """
+    if unknown := [name for name in wanted if name not in known]:
+        raise NotFoundError(
+            f"there is no {what} {unknown[0]!r}{where}", hint=f"there is {', '.join(known) or 'none'}"
+        )
 
 
 def mappers(store: TableReader, encoder: str) -> list[str]:

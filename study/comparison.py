@@ -127,7 +127,8 @@ def compare_states(
 
     Raises:
         InvalidInputError: an unknown metric.
-        NotFoundError: no store, tag or moment, or nothing that both ranked.
+        NotFoundError: no store, tag or moment, or nothing that both ranked; a case or split that one of them
+            did not rank, which lists those that it did.
     """
     means = [_model_means(state, split, metric, cases) for state in (first, second)]
     known = [_features(one) for one in means]

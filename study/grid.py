@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..query import Features
-from ..query.catalog import encoders, mappers
+from ..query.catalog import encoders, mappers, require_known
 from ..query.evaluation.cases import NOT_EVALUATED
 from ..runtime.mapper import RAW
 from ..runtime.model_files import can_embed
@@ -97,10 +97,7 @@ NO_VIEWS = "its features were made elsewhere, so that no augmented views can be 
 
 def _choose(what: str, wanted: tuple[str, ...] | None, known: Sequence[str]) -> tuple[str, ...]:
     """The `known` names, or those that are wanted. NotFoundError for one that is not known."""
-    if unknown := [name for name in wanted or () if name not in known]:
-        raise NotFoundError(
-            f"there is no {what} {unknown[0]!r}", hint=f"there is {', '.join(known) or 'none'}"
-        )
+    require_known(what, wanted or (), known)
     return tuple(known) if wanted is None else wanted
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError, NotFoundError
+from ..catalog import require_known
 from ..sql.bootstrap import RESAMPLES, too_few
 from ..sql.bootstrap_functions import METRICS
 from ..sql.statements import load_sql
@@ -93,7 +94,8 @@ def compare_features(
 
     Raises:
         InvalidInputError: an unknown metric.
-        NotFoundError: no sample was ranked with both.
+        NotFoundError: no sample was ranked with both; an encoder, mapper, split or case that was not ranked,
+            which lists those that were.
     """
     if metric not in METRICS:
         raise InvalidInputError(f"there is no metric {metric!r}", hint=f"use {', '.join(METRICS)}")
@@ -106,14 +108,29 @@ def compare_features(
         "metric": metric,
     }
     samples = con.sql(load_sql("paired_samples"), params=params).pl()
-    if cases:
-        samples = samples.filter(pl.col("case_name").is_in(list(cases)))
     if samples.is_empty():
+        require_ranked(con, split, first, second)
         raise NotFoundError(
             f"no sample of the split {split!r} was ranked with both {first} and {second}",
             hint="rank them: attribase -s STORE query eval",
         )
+    if cases:
+        known = samples["case_name"].unique().sort()
+        require_known("case", cases, known, where=f" that both ranked on the split {split!r}")
+        samples = samples.filter(pl.col("case_name").is_in(list(cases)))
     return compare_samples(samples)
+
+
+def require_ranked(con: duckdb.DuckDBPyConnection, split: str, *features: Features) -> None:
+    """Raise NotFoundError, which lists what was ranked, for a split, encoder or mapper that was not."""
+    rows = con.sql(load_sql("ranked_features")).fetchall()
+    if not rows:
+        return
+    require_known("split", [split], sorted({row[2] for row in rows if row[2]}), where=" that was ranked")
+    for one in features:
+        require_known("encoder", [one.encoder], list(dict.fromkeys(row[0] for row in rows)))
+        mine = list(dict.fromkeys(row[1] for row in rows if row[0] == one.encoder))
+        require_known("mapper", [one.mapper], mine, where=f" that ranked with {one.encoder}")
 
 
 def compare_samples(samples: pl.DataFrame) -> list[PairedRow]:

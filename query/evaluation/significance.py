@@ -15,8 +15,10 @@ import polars as pl
 
 from ...runtime.mapper import RAW
 from ...store.errors import InvalidInputError, NotFoundError
+from ..catalog import require_known
 from ..sql.bootstrap_functions import METRICS
 from ..sql.statements import load_sql
+from .paired import require_ranked
 from .paired_tests import Numbers, PairedTest, paired_tests
 
 if TYPE_CHECKING:
@@ -74,12 +76,16 @@ def significance(
 
     Raises:
         InvalidInputError: an unknown metric.
-        NotFoundError: no encoder was ranked with two mappers, or raw and mapped, on the same samples.
+        NotFoundError: no encoder was ranked with two mappers, or raw and mapped, on the same samples; or an
+            encoder, mapper, case or split that was not ranked, which lists those that were.
     """
     samples = read_samples(con, split, metric, cases)
+    known = samples["mapper"].unique().sort().to_list()
+    require_known("mapper", set(mappers or ()) - {RAW}, known, where=_ranked_on(split))
     if encoders is not None:
+        require_known("encoder", encoders, samples["encoder"].unique().sort(), where=_ranked_on(split))
         samples = samples.filter(pl.col("encoder").is_in(list(encoders)))
-    order = list(mappers) if mappers is not None else samples["mapper"].unique().sort().to_list()
+    order = list(mappers) if mappers is not None else known
     order = [RAW, *(mapper for mapper in order if mapper != RAW)]
     found: list[tuple[str, str, str, str]] = []
     pairs: list[tuple[Numbers, Numbers]] = []
@@ -104,14 +110,25 @@ def read_samples(
 ) -> pl.DataFrame:
     """What samples_of_features.sql returns, of some cases.
 
-    Raises InvalidInputError for an unknown metric.
+    Raises:
+        InvalidInputError: an unknown metric.
+        NotFoundError: a case or split that was not ranked.
     """
     if metric not in METRICS:
         raise InvalidInputError(f"there is no metric {metric!r}", hint=f"use {', '.join(METRICS)}")
     samples: pl.DataFrame = con.sql(
         load_sql("samples_of_features"), params={"split": split, "metric": metric}
     ).pl()
-    return samples if cases is None else samples.filter(pl.col("case_name").is_in(list(cases)))
+    if samples.is_empty():
+        require_ranked(con, split)
+    if cases is None:
+        return samples
+    require_known("case", cases, samples["case_name"].unique().sort(), where=_ranked_on(split))
+    return samples.filter(pl.col("case_name").is_in(list(cases)))
+
+
+def _ranked_on(split: str) -> str:
+    return f" that was ranked on the split {split!r}"
 
 
 def by_group(paired: pl.DataFrame) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:

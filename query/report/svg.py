@@ -28,11 +28,16 @@ WIDTH = 4.2
 
 @dataclass(frozen=True)
 class Key:
-    """A mark of the legend and its meaning. `fill` is its colour inside, `size` in points."""
+    """A mark of the legend and its meaning.
+
+    `fill` is its colour inside, `size` in points. `edge` is the colour of its outline; left out, it is INK,
+    and squares have none.
+    """
 
     text: str
     mark: str
     fill: str = INK
+    edge: str | None = None
     size: float = 7.0
     alpha: float = 1.0
 
@@ -73,7 +78,8 @@ def add_keys(figure: Any, keys: Sequence[Key], columns: int | None = None) -> No
             marker=key.mark,
             markersize=key.size,
             markerfacecolor=key.fill,
-            markeredgecolor=edges.get(key.mark, INK),
+            markeredgecolor=key.edge or edges.get(key.mark, INK),
+            markeredgewidth=1.5 if key.edge else None,
             alpha=key.alpha,
             label=key.text,
         )

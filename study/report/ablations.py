@@ -113,7 +113,7 @@ def _draw(name: str, gains: Sequence[Gain], mappers: Sequence[str]) -> str:
     axes.set_xlabel("gain over raw features, percentage points", color=INK, fontsize=9.5)
     shown = {gain.mapper for gain in gains}
     keys = [
-        Key(_key(mapper), MARKS[at - 1] if at else "o", fill=COLOURS[at])
+        Key(_key(mapper), MARKS[at - 1] if at else "o", PAPER if at else COLOURS[at], COLOURS[at])
         for at, mapper in enumerate(mappers)
         if mapper in shown
     ]

@@ -145,6 +145,6 @@ def _draw(study: StudyData, name: str, points: Sequence[SetPoint], size: int) ->
         f"one image added in, {study.column.replace('recall_', 'Recall@')}", color=INK, fontsize=9.5
     )
     axes.set_ylabel(f"recall@{size:,} of the set", color=INK, fontsize=9.5)
-    keys = [Key(short(encoder, NAMED), "o", fill=colour) for encoder, colour in colours.items()]
+    keys = [Key(short(encoder, NAMED), "o", colour, colour) for encoder, colour in colours.items()]
     add_keys(figure, [*keys, Key("raw", "o", fill=PAPER)], columns=2)
     return svg_text(figure, name, "Scatter plot of one image added in against sets; values are in the table")

@@ -53,6 +53,12 @@ def test_what_is_removed_and_erased_is_in_no_file(gallery, run, tmp_path):
     assert gallery.count("images") == COUNT - 2
 
 
+def test_a_collection_that_is_not_there_is_named_with_those_that_are(run):
+    result = run("remove", "--collection", "galery", "--dry-run")
+    assert result.exit_code == 0  # a removal that was stopped may have emptied it
+    assert "no image is in the collection 'galery': there is " in result.stderr
+
+
 def test_ids_come_from_a_pipe(gallery, run):
     assert run("remove", "--ids", "-", "--yes", input=f"{IDS[3]}\n").exit_code == 0
     assert gallery.count("images") == COUNT - 1

@@ -9,7 +9,7 @@ from attribase.store import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-PACKAGES = ("commands", "ingest", "query", "runtime", "store", "train")
+PACKAGES = ("commands", "ingest", "query", "runtime", "store", "study", "train")
 
 
 def tree(kind=errors.AttribaseError):

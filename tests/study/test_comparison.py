@@ -108,8 +108,10 @@ def test_states_without_models_in_common_and_states_that_are_not_there_are_error
     write_ranks(other, [1] * 5, kind="other")
     with pytest.raises(NotFoundError, match="no models of the split 'test' in common"):
         compare_states(State.find(str(store.uri)), State.find(str(other.uri)))
-    with pytest.raises(NotFoundError, match="of the split 'test' and the cases object_sen in common"):
-        compare_states(State.find(str(store.uri)), State.find(str(store.uri)), cases=["object_sen"])
+    for cases in (["object_sen"], ["object_seen", "object_sen"]):
+        with pytest.raises(NotFoundError, match="no case 'object_sen' that was ranked") as error:
+            compare_states(State.find(str(store.uri)), State.find(str(store.uri)), cases=cases)
+        assert "object_seen" in error.value.hint
     for name in (f"{store.uri}@never", tmp_path / "nothing"):
         ended = run(name, store.uri)
         assert ended.exit_code == 1

@@ -83,8 +83,15 @@ def test_features_that_are_the_same_differ_by_nothing(con):
 
 
 def test_what_was_not_ranked_or_is_no_metric_is_an_error(con):
-    with pytest.raises(NotFoundError, match="enc/other"):
+    with pytest.raises(NotFoundError, match="no mapper 'other' that ranked with enc") as error:
         compare_features(con, Features("enc"), Features("enc", "other"))
+    assert error.value.hint == "there is blind, none"
+    with pytest.raises(NotFoundError, match="no encoder 'other'"):
+        compare_features(con, Features("other"), Features("enc"))
+    with pytest.raises(NotFoundError, match="no split 'training'"):
+        compare_features(con, Features("enc"), Features("enc"), split="training")
+    with pytest.raises(NotFoundError, match="no case 'nowhere'"):
+        compare_features(con, Features("enc"), Features("enc"), cases=["one", "nowhere"])
     with pytest.raises(InvalidInputError, match="no metric"):
         compare_features(con, Features("enc"), Features("enc"), metric="accuracy")
 

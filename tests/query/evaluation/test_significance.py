@@ -83,6 +83,21 @@ def test_the_view_has_the_same_rows(con):
 
 def test_what_was_not_ranked_or_is_no_metric_is_an_error(con):
     with pytest.raises(NotFoundError, match="no encoder has two mappers"):
-        significance(con, encoders=["other"])
+        significance(con, mappers=["none"])
     with pytest.raises(InvalidInputError, match="no metric"):
         significance(con, metric="accuracy")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said", "known"),
+    [
+        ({"encoders": ["enc", "other"]}, "no encoder 'other'", "enc"),
+        ({"mappers": ["blind", "tuned"]}, "no mapper 'tuned'", "blind, none, other"),
+        ({"cases": ["object_seen", "nowhere"]}, "no case 'nowhere'", "object_seen, style_seen"),
+        ({"split": "training"}, "no split 'training'", "test"),
+    ],
+)
+def test_a_name_that_was_not_ranked_is_an_error_that_lists_those_that_were(con, chosen, said, known):
+    with pytest.raises(NotFoundError, match=said) as error:
+        significance(con, **chosen)
+    assert error.value.hint == f"there is {known}"
