@@ -38,6 +38,14 @@ at_option = click.option(
 """The option `--at` of every command that reads the store as it was."""
 
 
+ray_option = click.option(
+    "--ray",
+    metavar="ADDRESS|auto",
+    help="Work on a Ray cluster, HOST:PORT or the one that this machine is a node of: docs/cluster.md.",
+)
+"""The option `--ray` of every command whose work a cluster can share."""
+
+
 def open_store(ctx: click.Context) -> Store:
     """The store named before the command. Raises InvalidInputError when none was named."""
     from ..store import Store

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .console import open_store, print_failures, run_job, say
+from .console import open_store, print_failures, ray_option, run_job, say
 from .output import Output, print_rows, rows_options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,6 +90,7 @@ def _parse_side(_ctx: click.Context, _param: click.Parameter, value: str | None)
     multiple=True,
     help="Number of a GPU; by default all GPUs.",
 )
+@ray_option
 @preprocessing_options
 @click.pass_context
 def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: Any) -> None:
@@ -103,6 +104,7 @@ def embed(ctx: click.Context, /, encoder: str, weights: Path | None, **given: An
              attribase -s my.store ingest embed --encoder vit-b16 --precision int8
              attribase -s my.store ingest embed --encoder efficientnet-lite0+thumbnail
              attribase -s my.store ingest embed --encoder clip-vit-b16 --where "creator = 'Hokusai'"
+             attribase -s /shared/my.store ingest embed --ray auto
     """
     from ..ingest.embed import embed as run
     from ..ingest.encoders import ensure_encoder

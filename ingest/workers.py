@@ -10,32 +10,18 @@ share a GPU where the base is small, as many as there are cores to launch from a
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..runtime.devices import core_count
 from ..runtime.memory import always_reuse_freed_memory
 from ..runtime.processes import ChildProcess, answer_requests
+from ..runtime.tasks import Handler, Setup, WorkerTask, call_named
 from ..store import AttribaseError
-from ..store.extras import missing_extra
-
-Handler: TypeAlias = Callable[[Any], Any]
-Setup: TypeAlias = Callable[[Any, str], Handler]
-"""(what all tasks share, device) -> what does one task; a function of a module, so that it can be sent."""
-
-
-@dataclass(frozen=True)
-class WorkerTask:
-    """One task: `payload` is sent to a worker, `name` is what errors call it, `key` is for the caller."""
-
-    key: str
-    name: str
-    payload: Any
 
 
 @dataclass
@@ -126,7 +112,7 @@ def _run_here(
     for task in tasks:
         with _one_thread():
             handler = handler or setup(shared, device)
-            result = _call(handler, task.name, task.payload)
+            result = call_named(handler, task.name, task.payload)
         yield task, result
 
 
@@ -172,29 +158,13 @@ def _serve(pipe: Connection, setup: Setup, shared: Any, device: str) -> None:
         nonlocal handler
         name, payload = request
         try:
-            handler = handler or _call(partial(setup, shared), name, device)
-            return None, _call(handler, name, payload)
+            handler = handler or call_named(partial(setup, shared), name, device)
+            return None, call_named(handler, name, payload)
         except AttribaseError as error:
             return error, None
 
     with _one_thread():
         answer_requests(pipe, answer)
-
-
-def _call(handler: Handler, name: str, payload: Any) -> Any:
-    """The handler's result; whatever it raises becomes an AttribaseError that names the task."""
-    try:
-        return handler(payload)
-    except AttribaseError as error:
-        raise type(error)(f"{name}: {error}", hint=error.hint) from error
-    except Exception as error:
-        if missing := missing_extra(error):
-            raise type(missing)(f"{name}: {missing}", hint=missing.hint) from error
-        wrapped = AttribaseError(
-            f"{name}: {type(error).__name__}: {error}", hint="this is likely a bug; report it"
-        )
-        wrapped.add_note(traceback.format_exc())
-        raise wrapped from error
 
 
 @contextmanager

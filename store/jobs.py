@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from .columns import utc_now
 from .errors import ConflictError, InvalidInputError
 from .ids import canonical_json, key_id
-from .lookup import quote
+from .lookup import is_in, quote
 from .retries import with_retries
 from .tables import Tables
 
@@ -77,10 +77,19 @@ class Job:
 
         Raises InvalidInputError for a shard of another job, ConflictError as `Tables.upsert`.
         """
-        where = f"job_id = {quote(self.job_id)} AND shard = {shard.index}"
-        if shard.job_id != self.job_id or not self.tables.count("jobs", where):
+        self.finish_all([shard])
+
+    def finish_all(self, shards: Sequence[Shard]) -> None:
+        """`finish` for many shards in one commit."""
+        if not shards:
+            return
+        numbers = sorted({shard.index for shard in shards})
+        where = f"job_id = {quote(self.job_id)} AND {is_in('shard', numbers)}"
+        if any(shard.job_id != self.job_id for shard in shards) or self.tables.count("jobs", where) < len(
+            numbers
+        ):
             raise InvalidInputError(
-                f"job {self.job_id} has no shard {shard.index}",
+                f"job {self.job_id} has no shard {shards[0].index}",
                 hint="finish only what `pending` returned",
             )
         values = {"state": quote(DONE), "updated": f"cast({quote(utc_now().isoformat())} as timestamp)"}
@@ -88,8 +97,8 @@ class Job:
         def commit() -> None:
             self.tables.dataset("jobs").update(values, where=f"{where} AND state = {quote(PLANNED)}")
 
-        with_retries(f"finishing shard {shard.index} of job {self.job_id}", commit)
-        if shard.index % COMPACT_EVERY == COMPACT_EVERY - 1:
+        with_retries(f"finishing shard {numbers[0]} of job {self.job_id}", commit)
+        if any(number % COMPACT_EVERY == COMPACT_EVERY - 1 for number in numbers):
             self._compact()
 
     @property

@@ -12,6 +12,8 @@ Verified with Lance 14 (tests/store/test_upsert_commit.py):
 - A merge that inserts is no conflict for an Update that is committed after it: here merges only replace rows.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -68,26 +70,35 @@ class _Insertion:
         dataset = lance.dataset(self._uri)
         held = known_keys(self._uri).held(dataset, self._batch)
         if held.true_count < len(held):
-            fragments = dataset.get_fragments()
-            added = self._write(dataset, held)
-            operation = (
-                LanceOperation.Update(updated_fragments=[fragments[0].metadata], new_fragments=added)
-                if fragments
-                else LanceOperation.Merge(added, dataset.schema)
-            )
-            dataset.commit(dataset, operation, read_version=dataset.version)
+            add_fragments(dataset, self._write(dataset, held))
         return self._batch.filter(held)
 
     def _write(self, dataset: lance.LanceDataset, held: pa.BooleanArray) -> list[FragmentMetadata]:
         """Files with the rows that are not `held`; no version names them yet."""
         if self._written is None or not self._written[0].equals(held):
             written = write_fragments(self._batch.filter(pc.invert(held)), dataset, mode="append")
-            _check_files(self._uri, written)
+            check_files(self._uri, written)
             self._written = held, written
         return self._written[1]
 
 
-def _check_files(uri: str, fragments: list[FragmentMetadata]) -> None:
+def add_fragments(dataset: lance.LanceDataset, fragments: Sequence[FragmentMetadata]) -> None:
+    """Commit written fragments into the version that `dataset` is, once their keys are known to be new there.
+
+    Raises Lance's conflict where another upsert was committed since.
+    """
+    first = next(iter(dataset.get_fragments()), None)
+    operation = (
+        LanceOperation.Update(updated_fragments=[first.metadata], new_fragments=list(fragments))
+        if first is not None
+        else LanceOperation.Merge(
+            [replace(one, id=number) for number, one in enumerate(fragments)], dataset.schema
+        )
+    )
+    dataset.commit(dataset, operation, read_version=dataset.version)
+
+
+def check_files(uri: str, fragments: Sequence[FragmentMetadata]) -> None:
     """Raise AttribaseError for a file that is not whole: Lance can overlook that its end was not written."""
     if "://" in uri:
         return

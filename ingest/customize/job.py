@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.decode import decode_image, stored_pixel_limit
+from ...runtime.tasks import WorkerTask
 from ...store import InvalidInputError, NotFoundError, Step, Store
 from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec
-from ..workers import WorkerTask, run_tasks
+from ..workers import run_tasks
 from .base import BaseGenerator, check_base, free_token
 from .methods import find_method
 from .models import model_ids, model_row

@@ -15,7 +15,7 @@ from ...runtime import MapperPair
 from ...runtime.mapper import mapper_names, vector_array
 from ...store import Failure, Job, Shard, Store, mapped_column
 from ...store.schema import ITEM_TABLES
-from .decode import FIRST_FRAME
+from .decode import FIRST_FRAME, DecodeFailure
 from .pipeline import Batch
 from .plan import Target
 
@@ -47,12 +47,45 @@ class Committed:
 
 
 @dataclass
+class ShardFeatures:
+    """Features of the items of a shard by kind, and what is wrong with some of them."""
+
+    features: dict[str, tuple[list[str], list[NDArray[np.float32]]]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, pending: PendingItem, failure: DecodeFailure | None, features: NDArray[np.float32]) -> None:
+        """Add one item."""
+        if failure is not None:
+            remedy = REMEDIES.get(failure.reason, REMEDY)
+            self.failures.append(Failure(pending.item, failure.reason, failure.detail, remedy))
+        if failure is None or not failure.fatal:
+            items, rows = self.features.setdefault(pending.kind, ([], []))
+            items.append(pending.item)
+            rows.append(features)
+
+    def rows(self, target: Target) -> list[pa.Table]:
+        """Rows of the vector table, a table a kind."""
+        found = [(kind, *self.features[kind]) for kind in ITEM_TABLES if kind in self.features]
+        return [
+            vector_rows(target.store, target.encoder, kind, items, np.stack(features))
+            for kind, items, features in found
+        ]
+
+
+def record_outcome(target: Target, embedded: Sequence[str], failures: Sequence[Failure]) -> int:
+    """Record what failed of a shard whose rows are committed. Returns how many items have no vector."""
+    if target.retry_failed and embedded:
+        target.store.forget_failures(target.stage, embedded)
+    target.store.record_failures(target.stage, failures)
+    return sum(failure.reason != FIRST_FRAME for failure in failures)
+
+
+@dataclass
 class _OpenShard:
     job: Job
     shard: Shard
     left: int
-    features: dict[str, tuple[list[str], list[NDArray[np.float32]]]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    features: ShardFeatures = field(default_factory=ShardFeatures)
 
 
 class ShardCommitter:
@@ -79,16 +112,7 @@ class ShardCommitter:
         """Add the features and failures of some items; commit the shards that are whole now."""
         for pending, failure, features in zip(batch.items, batch.failures, batch.features, strict=True):
             entry = self._open[pending.shard]
-            if failure is not None:
-                entry.failures.append(
-                    Failure(
-                        pending.item, failure.reason, failure.detail, REMEDIES.get(failure.reason, REMEDY)
-                    )
-                )
-            if failure is None or not failure.fatal:
-                items, rows = entry.features.setdefault(pending.kind, ([], []))
-                items.append(pending.item)
-                rows.append(features)
+            entry.features.add(pending, failure, features)
             entry.left -= 1
             if not entry.left:
                 del self._open[pending.shard]
@@ -107,17 +131,12 @@ class ShardCommitter:
 
     def _commit(self, entry: _OpenShard) -> Committed:
         """Rows first, then what failed, then that the shard is done: a kill in between repeats the shard."""
-        target = self._target
-        for kind in ITEM_TABLES:
-            if kind in entry.features:
-                items, features = entry.features[kind]
-                rows = vector_rows(target.store, target.encoder, kind, items, np.stack(features))
-                target.store.upsert(target.table, rows)
-                if target.retry_failed:
-                    target.store.forget_failures(target.stage, items)
-        target.store.record_failures(target.stage, entry.failures)
+        embedded: list[str] = []
+        for rows in entry.features.rows(self._target):
+            self._target.store.upsert(self._target.table, rows)
+            embedded += rows["item_id"].to_pylist()
+        lost = record_outcome(self._target, embedded, entry.features.failures)
         entry.job.finish(entry.shard)
-        lost = sum(failure.reason != FIRST_FRAME for failure in entry.failures)
         return Committed(len(entry.shard.items), lost)
 
 

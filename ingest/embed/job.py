@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from functools import partial
-from itertools import chain
-from time import monotonic
 
 from ...runtime import MapperPair
+from ...runtime.cluster import connect
 from ...runtime.composite import composite_parts
 from ...runtime.decode import stored_pixel_limit
 from ...runtime.mapper import fill_column, mapper_names
 from ...runtime.model_files import encoder_row
-from ...store import Job, Step, Store, mapped_column
-from ...store.schema import ITEM_TABLES
+from ...store import Step, Store, mapped_column
 from .captions import Captions
-from .commit import PendingItem, ShardCommitter
+from .cluster import EmbeddingWork, embed_on
+from .commit import PendingItem
 from .compose import compose_vectors
 from .decode import ImageDecoder
 from .networks import FEW_IMAGES, default_batch, default_shard, default_workers, load_networks, on_gpu
-from .pipeline import EmbeddingPipeline, open_pipeline
-from .plan import KnownIds, Target, count_missing, new_jobs, open_jobs, split_missing
-
-PROGRESS_SECONDS = 5.0
+from .pipeline import open_pipeline
+from .plan import Target
+from .run import EmbeddingRun
 
 
 def embed(
@@ -38,6 +35,7 @@ def embed(
     retry_failed: bool = False,
     pixel_limit: int | None = None,
     devices: Sequence[int] | None = None,
+    ray: str | None = None,
 ) -> Iterator[Step]:
     """Embed what is not embedded yet, one committed shard at a time.
 
@@ -61,10 +59,12 @@ def embed(
         pixel_limit: refuse images with more pixels, before decoding them; by default `PIXEL_LIMIT`, or what
             the largest image has that ingest let in.
         devices: numbers of the GPUs to use, -1 for the CPU; by default all GPUs there are, else the CPU.
+        ray: embed on the Ray cluster at this address, `HOST:PORT` or `auto`: on its GPUs where it has any,
+            else on its cores. `devices` are not used then, and `workers` decode for each of those.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
-        InvalidInputError: `where` fits neither table.
+        InvalidInputError: `where` fits neither table. See `runtime.cluster.connect` for `ray`.
     """
     if parts := composite_parts(encoder_row(store, encoder)):
         part = partial(
@@ -77,9 +77,17 @@ def embed(
             retry_failed=retry_failed,
             pixel_limit=pixel_limit,
             devices=devices,
+            ray=ray,
         )
         _ensure_table(store, encoder, parts[-1].stop)
-        yield from compose_vectors(store, encoder, parts, part)
+        with connect(ray) if ray is not None else nullcontext():
+            yield from compose_vectors(store, encoder, parts, part)
+        return
+    if ray is not None:
+        table = _ensure_table(store, encoder, int(encoder_row(store, encoder)["dim"]))
+        work = EmbeddingWork(Target(store, encoder, table, where, retry_failed), batch, workers, pixel_limit)
+        with connect(ray) as cluster:
+            yield from embed_on(cluster, work, shard_size)
         return
     networks = load_networks(store, encoder, devices)
     table = _ensure_table(store, encoder, networks[0].dim)
@@ -107,104 +115,3 @@ def _ensure_table(store: Store, encoder: str, dim: int) -> str:
 
 def _captions(items: Sequence[PendingItem]) -> list[str]:
     return [item.caption for item in items]
-
-
-@dataclass(frozen=True)
-class EmbeddingRun:
-    """Jobs that a killed run left open, then new ones for what is missing: `total` items, `done` are done."""
-
-    target: Target
-    jobs: Iterator[Job]
-    known: KnownIds
-    done: int
-    total: int
-
-    @classmethod
-    def plan(cls, target: Target, shard_size: int) -> EmbeddingRun:
-        """What there is to do. With a condition, jobs that were left open wait for a run without one."""
-        found = [] if target.where is not None else open_jobs(target)
-        planned = [item.partition(":")[2] for job in found for shard in job.pending() for item in shard.items]
-        known = target.known()
-        new = target.known(planned) if planned else known
-        jobs = chain(found, new_jobs(target, new, shard_size))
-        done, total = sum(job.done_items for job in found), sum(job.total_items for job in found)
-        return cls(target, jobs, known, done, total + count_missing(target, new))
-
-    @property
-    def left(self) -> int:
-        """Items to do."""
-        return self.total - self.done
-
-    def run(
-        self, pipeline: EmbeddingPipeline[PendingItem], captions: Captions | None = None
-    ) -> Iterator[Step]:
-        """Embed and commit, with `captions` of the items where the encoder looks at them.
-
-        Steps come with every commit, and in between where those are far apart.
-        """
-        committer = ShardCommitter(self.target)
-        progress = Progress(self.target.stage, self.done, self.total, captions)
-        with closing(committer), closing(pipeline.run(self._source(committer, captions))) as batches:
-            for batch in batches:
-                committer.add(batch)
-                progress.embedded += len(batch.items)
-                for commit in committer.committed():
-                    yield progress.step(commit.items, commit.failed)
-                if monotonic() - progress.reported > PROGRESS_SECONDS:
-                    yield progress.step()
-            for commit in committer.committed(wait_for_all=True):
-                yield progress.step(commit.items, commit.failed)
-
-    def _source(
-        self, committer: ShardCommitter, captions: Captions | None
-    ) -> Iterator[tuple[PendingItem, bytes]]:
-        """Every item with its bytes, in the order of the shards; blobs are located once a job."""
-        for job in self.jobs:
-            shards = [(shard, split_missing(shard, self.known)) for shard in job.pending()]
-            located = {}
-            for kind, (table, *_) in ITEM_TABLES.items():
-                if ids := [item for _, missing in shards for item in missing.get(kind, ())]:
-                    located[kind] = self.target.store.locate_blobs(table, "bytes", ids)
-            for shard, missing in shards:
-                number = committer.expect(job, shard, sum(map(len, missing.values())))
-                for kind, ids in missing.items():
-                    texts = captions(kind, ids) if captions else [""] * len(ids)
-                    for text, (item, data) in zip(texts, located[kind].read(ids), strict=True):
-                        yield PendingItem(number, kind, item, text), data or b""
-
-
-@dataclass
-class Progress:
-    """How far a run is, and how fast: `embedded` items went through the network, `done` are committed."""
-
-    stage: str
-    done: int
-    total: int
-    captions: Captions | None = None
-    failed: int = 0
-    embedded: int = 0
-    began: float = field(default_factory=monotonic)
-    reported: float = field(default_factory=monotonic)
-
-    def __post_init__(self) -> None:
-        self._left = self.total - self.done
-
-    def step(self, items: int = 0, failed: int = 0) -> Step:
-        """The step after `items` more were committed, `failed` of them without a vector."""
-        self.done, self.failed, self.reported = self.done + items, self.failed + failed, monotonic()
-        speed = self.embedded / max(self.reported - self.began, 1e-6)
-        parts = [f"{speed:,.0f} images/s" if speed >= 10 else f"{speed:.1f} images/s"]
-        if speed and self.done < self.total:
-            parts.append(f"{format_duration((self._left - self.embedded) / speed)} left")
-        if self.failed:
-            parts.append(f"{self.failed} failed")
-        if self.captions and self.captions.warning:
-            parts.append(f"{self.captions.empty} without a caption ({self.captions.warning})")
-        return Step(self.stage, self.done, self.total, ", ".join(parts))
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds in the unit that people would use: '40 s', '12 min', '3.5 h'."""
-    if seconds < 100:
-        return f"{max(seconds, 0):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -14,11 +14,14 @@ FEW_IMAGES = 512  # processes and compiled code would take longer to start than 
 LARGE_SIDE = 400  # pixels
 
 
-def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> list[OnnxEncoder]:
+def load_networks(
+    store: Store, encoder: str, devices: Sequence[int] | None, lanes: int | None = None
+) -> list[OnnxEncoder]:
     """Load the encoder once for everything that runs a batch by itself: a GPU of `devices`, or a CPU lane.
 
     On a CPU a batch a thread is faster than all threads on one batch, which wait for each other at every
     layer. They share one copy of the weights. Encoders of large images take too much memory for that.
+    `lanes`: on how many cores; left out, on all of them.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
@@ -28,8 +31,8 @@ def load_networks(store: Store, encoder: str, devices: Sequence[int] | None) -> 
         return [load_encoder(store, encoder, gpu=number) for number in numbers]
     network = load_encoder(store, encoder, threads=1, gpu=-1)
     if network.preprocessing.size > LARGE_SIDE:
-        return [load_encoder(store, encoder, gpu=-1)]
-    return [network] * network_threads()
+        return [load_encoder(store, encoder, threads=lanes, gpu=-1)]
+    return [network] * (lanes or network_threads())
 
 
 def default_batch(images: int, networks: Sequence[OnnxEncoder]) -> int:

@@ -50,7 +50,7 @@ class EmbeddingPipeline(Generic[Item]):
         """Embed (item, encoded image) pairs, a batch at a time, in order.
 
         While the networks run, the next batches are decoded and the ones after those are read. In memory are
-        the ring and the encoded images of one batch more than it holds.
+        the ring and the encoded images of one batch more than it holds. Once at its end, it may be run again.
         """
         idle: SimpleQueue[OnnxEncoder] = SimpleQueue()
         for network in self.networks:
@@ -78,8 +78,10 @@ class EmbeddingPipeline(Generic[Item]):
                     yield finish_oldest()
             while running:
                 yield finish_oldest()
-        finally:
+        except BaseException:
             self.decoder.close()
+            raise
+        finally:
             runner.shutdown(cancel_futures=True)
             reader.shutdown(cancel_futures=True)
 

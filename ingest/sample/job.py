@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...runtime.tasks import WorkerTask
 from ...store import NotFoundError, Step, Store, key_id
 from ..customize.base import BaseGenerator, check_base, free_token
 from ..customize.methods import find_method
@@ -13,7 +14,7 @@ from ..customize.prompts import check_prompts
 from ..customize.settings import TrainingConfig
 from ..diffusion_files import weight_bytes
 from ..specs import ModelSpec, SampleSpec
-from ..workers import WorkerTask, run_tasks
+from ..workers import run_tasks
 from .config import SampleConfig, check_sampler
 
 STAGE = "sample"

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from attribase.ingest.workers import WorkerTask, available_devices, run_tasks
+from attribase.ingest.workers import available_devices, run_tasks
+from attribase.runtime.tasks import WorkerTask
 from attribase.store import AttribaseError, InvalidInputError, Store
 from attribase.store.errors import MissingExtraError
 
@@ -148,7 +149,8 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 sys.path.insert(0, sys.argv[1])
 import workers_helper
-from attribase.ingest.workers import WorkerTask, run_tasks
+from attribase.ingest.workers import run_tasks
+from attribase.runtime.tasks import WorkerTask
 
 if __name__ == "__main__":
     tasks = (WorkerTask(str(i), "t", payload) for i, payload in enumerate([1, 1, "sleep", "sleep"]))

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ....runtime.devices import core_count
+from ....runtime.tasks import WorkerTask
 from ....store.errors import InvalidInputError
 from ....store.ids import content_id, key_id
 from ....store.jobs import Step
-from ...workers import WorkerTask, run_tasks
+from ...workers import run_tasks
 from .captions import caption
 from .corpus import Corpus, load_corpus
 from .looks import choose_look, render

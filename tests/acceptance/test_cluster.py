@@ -1,0 +1,138 @@
+"""Jobs on a Ray cluster of two nodes, one of which is lost on the way: the same rows as in one process."""
+
+import io
+import shutil
+import time
+
+import numpy as np
+import pytest
+from attribase.ingest.embed import embed
+from attribase.runtime import Preprocessing
+from attribase.runtime.model_files import StoredFile, files_json
+from attribase.store import InvalidInputError, NotFoundError, Store, content_id, key_id
+from PIL import Image
+
+pytest.importorskip("ray")
+NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    """A cluster of two nodes; `lose` kills the second, which the next test gets anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
+        yield Nodes(cluster)
+        cluster.shutdown()
+
+
+class Nodes:
+    def __init__(self, cluster):
+        self._cluster, self._second = cluster, None
+        self.address = cluster.address
+
+    def complete(self):
+        self._second = self._second or self._cluster.add_node(**NODE)
+        return self.address
+
+    def lose(self):
+        self._cluster.remove_node(self._second, allow_graceful=False)
+        self._second = None
+
+    def run(self, steps):
+        """Run a job; the second node is killed once both work. Returns the notes of the steps."""
+        notes = []
+        for step in steps:
+            notes.append(step.note)
+            if self._second is not None and len(notes) > 1:
+                if "on 2 nodes" in step.note:
+                    self.lose()
+                else:  # meanwhile the first worker has no more than the shards that it was given ahead
+                    wait_for_workers(2)
+        return notes
+
+
+def wait_for_workers(count):
+    from ray._private.state import actors
+
+    while sum(actor["State"] == "ALIVE" for actor in actors().values()) < count:
+        time.sleep(0.05)
+
+
+def picture(seed, side):
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def projection(store, name="tiny"):
+    """Add an encoder: a random projection of 8 x 8 pixels to 16 numbers."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).normal(size=(192, 16)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["images"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["features"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 16])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    data, file = model.SerializeToString(), f"encoders/{name}.onnx"
+    onnx.checker.check_model(model)
+    store.write_file(file.split("/"), data)
+    row = {"encoder": name, "dim": 16, "size": 8, "onnx_file": file, "onnx_sha256": content_id(data)}
+    row |= {"preprocessing": Preprocessing(8, 8).to_json()}
+    row["files"] = files_json([StoredFile(file, row["onnx_sha256"])])
+    store.upsert("encoders", [row])
+
+
+def rows(store, table, key, *without):
+    return store.read(table).drop_columns(list(without)).sort_by(key)
+
+
+def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path):
+    alone = Store.create(tmp_path / "alone")
+    projection(alone)
+    blobs = [picture(seed, 700) for seed in range(20)] + [b"no picture", picture(99, 30)[:200]]
+    alone.upsert("images", [{"image_id": content_id(data), "bytes": data} for data in blobs])
+    drawn = [picture(seed, 20) for seed in range(50, 56)]
+    alone.upsert(
+        "samples", [{"sample_id": key_id(data.hex()), "bytes": data, "model_id": "m"} for data in drawn]
+    )
+    together = Store.open(shutil.copytree(alone.uri, tmp_path / "together"))
+
+    list(embed(alone, "tiny", shard_size=2))
+    notes = nodes.run(embed(together, "tiny", shard_size=2, ray=nodes.complete()))
+    assert "repeated" in notes[-1]
+    assert rows(together, "vectors_tiny", "item_id").equals(rows(alone, "vectors_tiny", "item_id"))
+    assert together.count("vectors_tiny") == 26
+    failed = [("item", "ascending"), ("stage", "ascending")]
+    assert rows(together, "failures", failed, "at").equals(rows(alone, "failures", failed, "at"))
+    assert together.jobs.unfinished() == []
+    assert next(embed(together, "tiny", ray=nodes.address)).done == 0
+    assert together.count("vectors_tiny") == 26
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "says"),
+    [
+        ("127.0.0.1:1", NotFoundError, "no Ray cluster at '127.0.0.1:1': .*refused"),
+        ("here", NotFoundError, "HOST:PORT, or auto"),
+        ("ray://127.0.0.1:10001", InvalidInputError, "Ray's client"),
+    ],
+)
+def test_an_address_without_a_cluster_says_what_to_do(tmp_path, address, error, says):
+    store = Store.create(tmp_path / "store")
+    projection(store)
+    with pytest.raises(error, match=says) as refused:
+        list(embed(store, "tiny", ray=address))
+    assert "ray" in refused.value.hint
