@@ -11,7 +11,7 @@ from .output import Output, print_rows
 @click.command()
 @click.argument("folder", default="attribase-demo", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--models", type=click.IntRange(8), default=168, show_default=True, help="Customized generators."
+    "--models", type=click.IntRange(12), default=168, show_default=True, help="Customized generators."
 )
 @click.option(
     "--samples",

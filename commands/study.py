@@ -30,7 +30,7 @@ def study() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="What to compare (TOML).  [default: DIR/study.toml, else everything that the store has]",
 )
-@click.option("--models", type=click.IntRange(8), default=168, show_default=True, help="Of the world.")
+@click.option("--models", type=click.IntRange(12), default=168, show_default=True, help="Of the world.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; left out, one a core or several a GPU.")
 @click.pass_context
 def run(ctx: click.Context, folder: Path, plan_file: Path | None, models: int, workers: int | None) -> None:

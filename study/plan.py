@@ -35,6 +35,7 @@ class StudyPlan:
         metric: what figures and comparisons show.
         cases: test cases; None for all.
         checks: names of checks; None for all.
+        labels: labels that images are retrieved by; None for those of the literature that images have.
         seed: of trainings and of checks.
         vectors: files of features that were made elsewhere, by the name of the encoder that they become.
         check_settings: settings of checks by name.
@@ -47,6 +48,7 @@ class StudyPlan:
     metric: str = "recall_10"
     cases: Names = None
     checks: Names = None
+    labels: Names = None
     seed: int = 0
     vectors: Mapping[str, str] = field(default_factory=dict)
     check_settings: Mapping[str, Settings] = field(default_factory=dict)
@@ -131,7 +133,7 @@ def parse_plan(text: str, source: str = "study.toml") -> StudyPlan:
 
 def _checked(name: str, value: Any, source: str) -> Any:
     """The value of a key; InvalidInputError where it has another type."""
-    if name in ("encoders", "variants", "mappers", "cases", "checks"):
+    if name in ("encoders", "variants", "mappers", "cases", "checks", "labels"):
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             if len(set(value)) == len(value):
                 return tuple(value)

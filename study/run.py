@@ -18,6 +18,7 @@ from .checks.check import CheckPlan
 from .checks.registry import CHECKS, find_check
 from .folder import Skipped, StudyFolder, StudyRecord
 from .grid import Grid, plan_grid
+from .labels import choose_labels, retrieve_labels
 from .plan import StudyPlan
 
 
@@ -43,6 +44,7 @@ def run_study(
     Raises:
         NotFoundError: an encoder, mapper, case or file that is not there.
         InvalidInputError: an unknown variant or check.
+        UnknownFieldError: a label that no image has.
         ConflictError: the folder holds the study of another store.
     """
     check_store(folder, store)
@@ -53,7 +55,8 @@ def run_study(
         folder.write_record(StudyRecord(folder.name_store(store.uri), plan.to_toml(), started=started))
     yield from _take_vectors(store, plan)
     grid = plan_grid(store, plan)
-    skipped = list(grid.skipped)
+    labels, too_large = choose_labels(store, plan)
+    skipped = [*grid.skipped, *too_large]
     yield from _embed(store, grid)
     yield from _train(store, grid, skipped)
     left_out = {one.what for one in skipped}
@@ -62,6 +65,7 @@ def run_study(
     for one in features:
         for case in grid.cases if plan.cases else (None,):
             yield from evaluate(store, one.encoder, one.mapper, case)
+    yield from retrieve_labels(store, labels, features, skipped)
     checked = tuple(one for one in features if one in grid.checked())
     yield from run_checks(folder, store, checks, CheckPlan(checked, plan.check_settings, workers), skipped)
     failed = {one.what for one in skipped}

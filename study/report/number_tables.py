@@ -101,7 +101,10 @@ def labelled_retrieval(study: StudyData) -> NumberTable | NoTable:
     order = {(one.encoder, one.mapper): at for at, one in enumerate(study.features)}
     mine = [row for row in rows if (row["encoder"], row["mapper"]) in order]
     if not mine:
-        reason = "Nothing was retrieved by label: attribase -s STORE query retrieval --label NAME."
+        reason = (
+            "No images with labels (artist, style, genre, set, category) were compared: give them with "
+            "attribase -s STORE ingest update --metadata FILE, or name others in the plan's `labels`."
+        )
         return NoTable(title, reason)
     mine.sort(key=lambda row: order[row["encoder"], row["mapper"]])
     groups: dict[str, list[tuple[str, ...]]] = {}

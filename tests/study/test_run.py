@@ -1,5 +1,6 @@
 """Running a study: what is missing is done once, a stopped run goes on, and what ran is written down."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from attribase.query import Features, connect, evaluate
 from attribase.store import ConflictError, NotFoundError, Store
+from attribase.store.errors import UnknownFieldError
 from attribase.store.tags import get_tag
+from attribase.study import labels
 from attribase.study.folder import StudyFolder
+from attribase.study.labels import choose_labels
 from attribase.study.plan import StudyPlan
 from attribase.study.run import is_complete, open_study_store, run_study
 
@@ -108,6 +112,41 @@ def test_a_file_of_features_joins_as_an_encoder(studied, tmp_path):
     assert [one for (one,) in found] == [1.0] * 4
 
 
+def label_images(store):
+    """Give the images of the gallery one of three categories and of two styles."""
+    ids = sorted(store.read("members", ["image_id"], "collection = 'gallery'")["image_id"].to_pylist())
+    data = dict(store.blobs("images", "bytes", ids))
+    rows = [
+        {"image_id": one, "bytes": data[one], "category": "abc"[at % 3]}
+        | {"metadata": json.dumps({"style": "xy"[at % 2]})}
+        for at, one in enumerate(ids)
+    ]
+    store.upsert("images", rows, update=True)
+
+
+def test_labelled_images_are_retrieved_with_all_features(studied, monkeypatch):
+    label_images(studied.store)
+    plan = StudyPlan(variants=("none", "object+style"), checks=())
+    list(run_study(studied.folder, studied.store, plan))
+    with connect(studied.store.uri) as con:
+        found = con.sql("select label, encoder, mapper, queries from label_metrics").fetchall()
+    features = [(one.encoder, one.mapper) for one in studied.folder.read_record().features]
+    assert sorted(found) == sorted(
+        (label, *one, 80) for label in ("category", "metadata.style") for one in features
+    )
+    before = studied.store.versions()
+    list(run_study(studied.folder, studied.store, plan))
+    assert studied.store.versions() == before
+    monkeypatch.setattr(labels, "MOST_IMAGES", 79)
+    assert choose_labels(studied.store, plan)[0] == ()
+    assert {one.what for one in choose_labels(studied.store, plan)[1]} == {
+        "retrieval by style",
+        "retrieval by category",
+    }
+    named = StudyPlan(labels=("style",))
+    assert choose_labels(studied.store, named) == (("style",), ())
+
+
 def test_a_run_that_did_not_end_has_no_record_to_report(studied_once, tmp_path):
     shutil.copytree(studied_once.folder.store, tmp_path / "store")
     store, folder = Store.open(tmp_path / "store"), StudyFolder(tmp_path / "stopped")
@@ -131,6 +170,13 @@ def test_a_folder_can_be_moved_with_its_store(studied, tmp_path):
     studied.folder.path.rename(tmp_path / "moved")
     folder = StudyFolder(tmp_path / "moved")
     assert open_study_store(folder, None).uri == str(tmp_path / "moved" / "store")
+
+
+def test_a_label_of_the_plan_that_no_image_has_is_an_error_before_any_work(studied):
+    before = studied.store.versions()
+    with pytest.raises(UnknownFieldError, match=r"no image has a value of 'metadata\.school'"):
+        list(run_study(studied.folder, studied.store, StudyPlan(labels=("school",))))
+    assert studied.store.versions() == before
 
 
 @pytest.mark.parametrize(

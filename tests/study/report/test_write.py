@@ -198,7 +198,7 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(report):
     for name, said in (
         ("figure-9", "no picture without a model"),
         ("figure-10", "models of sets"),
-        ("labelled-retrieval", "query retrieval"),
+        ("labelled-retrieval", "No images with labels"),
     ):
         assert f'<h2 id="{name}"' not in page
         assert said in page
