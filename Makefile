@@ -34,7 +34,7 @@ lint: $(READY)
 # mypy sees the checkout under its package name, whatever its folder is called.
 types: $(READY)
 	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p attribase.store -p attribase.runtime -p attribase.ingest -p attribase.train \
-		-p attribase.query -p attribase.commands -p attribase.demo -p attribase.study \
+		-p attribase.query -p attribase.commands -p attribase.demo -p attribase.study -p attribase.costs \
 		-m attribase -m attribase.cli
 
 # Among the tests is a small run of the whole demo (tests/demo), killed, resumed and repeated. Two processes,

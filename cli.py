@@ -12,6 +12,7 @@ import click
 
 from .commands import (
     completion,
+    costs,
     demo,
     embed,
     export,
@@ -143,6 +144,8 @@ for command in (
     ingest.ingest,
     train.train,
     study.study,
+    costs.bench,
+    costs.plan_cost,
     index.index,
     query.query,
     completion.completion,

@@ -27,6 +27,8 @@ def has_option(command, name):
     return any(one.name == name for one in command.params)
 
 
+WITHOUT_STORE = {"bench", "completion", "demo", "plan-cost"}
+
 COMMANDS = {" ".join(path): command for path, command in leaves(cli)}
 
 
@@ -73,14 +75,14 @@ def check_error(result):
         assert min(map(len, lines[-2:])) > 12
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"completion", "demo", "init", "ingest images"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - WITHOUT_STORE - {"init", "ingest images"}))
 def test_a_store_that_is_missing_is_an_error(name, tmp_path, arguments):
     result = invoke(name, tmp_path / "no.store", arguments)
     check_error(result)
     assert not (tmp_path / "no.store").exists()
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"completion", "demo"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - WITHOUT_STORE))
 def test_a_file_is_no_store(name, tmp_path, arguments):
     (tmp_path / "file").write_text("x")
     result = invoke(name, tmp_path / "file", arguments)
@@ -88,7 +90,7 @@ def test_a_file_is_no_store(name, tmp_path, arguments):
     assert (tmp_path / "file").read_text() == "x"
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo", "query serve", "query report"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - WITHOUT_STORE - {"query serve", "query report"}))
 def test_an_empty_store_is_answered_or_an_error(name, tmp_path, arguments):
     result = invoke(name, Store.create(tmp_path / "empty.store").uri, arguments)
     if result.exit_code:

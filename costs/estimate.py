@@ -1,0 +1,252 @@
+"""The estimate: what each stage of a project takes, from unit costs times amounts of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..query.search.index_build import partitions_for
+from .cards import Card
+from .scale import Scale
+from .unit_costs import UnitCosts
+
+HOUR = 3600.0
+GB = 1e9
+STEP_IMAGES = 4
+"""Images of an optimiser step that `train_step_flops` is counted for."""
+RANK_SAMPLES = 8192
+"""Samples whose ranks are counted in one pass over the gallery's vectors."""
+FRAGMENT_ROWS = 1 << 20
+"""Rows of a fragment after compaction: Lance's default."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage takes, however many machines share it.
+
+    Attributes:
+        stage: "customize".
+        amount: "18,000 models of 250 steps".
+        flops: operations on GPUs.
+        core_seconds: of processors.
+        stored: bytes that the store keeps of it.
+        read: bytes that machines read from the store or from where images are.
+        written: bytes that machines write into the store.
+        sources: the unit costs that it rests on.
+        shared: whether several machines can do it together; else it is the work of one.
+    """
+
+    stage: str
+    amount: str
+    flops: float = 0.0
+    core_seconds: float = 0.0
+    stored: float = 0.0
+    read: float = 0.0
+    written: float = 0.0
+    sources: tuple[str, ...] = ()
+    shared: bool = True
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """The cost of one stage: hours of all cards, of all cores and of the clock; dollars of the machines."""
+
+    stage: str
+    amount: str
+    gpu_hours: float
+    core_hours: float
+    wall_hours: float
+    bound_by: str
+    storage_gb: float
+    network_gb: float
+    dollars: float
+    sources: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row that a command prints."""
+        return {name: _rounded(getattr(self, name)) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of all stages, and the layout that a store of this size has."""
+
+    stages: Sequence[StageCost]
+    storage_month: float
+    layout: Sequence[str]
+
+    @property
+    def total(self) -> StageCost:
+        """All stages, one after the other."""
+
+        def add(name: str) -> float:
+            return float(sum(getattr(stage, name) for stage in self.stages))
+
+        sums = (add("gpu_hours"), add("core_hours"), add("wall_hours"))
+        rest = (add("storage_gb"), add("network_gb"), add("dollars"))
+        return StageCost("total", "", *sums, "", *rest, "")
+
+
+def estimate_costs(scale: Scale, card: Card, costs: UnitCosts) -> Estimate:
+    """What a project of this size takes on `scale.gpus` cards of one kind."""
+    works = [
+        _images(scale, costs),
+        _customize(scale, costs),
+        _sample(scale, costs),
+        _embed(scale, costs),
+        _map(scale, costs),
+        _index(scale, costs),
+        _rank(scale, costs),
+    ]
+    stages = [_cost(work, scale, card, costs) for work in works]
+    month = sum(stage.storage_gb for stage in stages) * costs["storage_price"]
+    return Estimate(stages, month, layout_lines(scale, costs))
+
+
+def _images(scale: Scale, costs: UnitCosts) -> Work:
+    count, size = scale.real_images, scale.real_images * costs["gallery_image_bytes"]
+    return Work(
+        "images",
+        f"{count:,.0f} images",
+        core_seconds=count / costs["hash"],
+        stored=size,
+        read=size,
+        written=size,
+        sources=("hash", "gallery_image_bytes", "read", "write"),
+    )
+
+
+def _customize(scale: Scale, costs: UnitCosts) -> Work:
+    steps = scale.iterations * costs["train_step_flops"]
+    per_model = steps + scale.views * costs["vae_encode_flops"]
+    return Work(
+        "customize",
+        f"{scale.models:,} models of {scale.iterations} steps of {STEP_IMAGES} images",
+        flops=scale.models * per_model,
+        stored=scale.models * costs["model_bytes"],
+        read=scale.models * scale.exemplars * costs["gallery_image_bytes"],
+        written=scale.models * costs["model_bytes"],
+        sources=("train_step_flops", "vae_encode_flops", "gpu_share", "model_bytes", "write"),
+    )
+
+
+def _sample(scale: Scale, costs: UnitCosts) -> Work:
+    per_image = 2 * scale.steps * costs["unet_forward_flops"] + costs["vae_decode_flops"]
+    return Work(
+        "sample",
+        f"{scale.samples:,} samples of {scale.steps} steps with guidance",
+        flops=scale.samples * per_image,
+        stored=scale.samples * costs["sample_bytes"],
+        read=scale.models * costs["model_bytes"],
+        written=scale.samples * costs["sample_bytes"],
+        sources=("unet_forward_flops", "vae_decode_flops", "gpu_share", "sample_bytes", "write"),
+    )
+
+
+def _embed(scale: Scale, costs: UnitCosts) -> Work:
+    count = scale.vectors * scale.encoders
+    pixels = scale.real_images * costs["gallery_image_bytes"] + scale.samples * costs["sample_bytes"]
+    vectors = count * _row_bytes(scale, costs)
+    return Work(
+        "embed",
+        f"{scale.vectors:,.0f} images by {scale.encoders} encoders",
+        flops=count * costs["encoder_flops"],
+        core_seconds=count / costs["decode"],
+        stored=vectors,
+        read=scale.encoders * pixels,
+        written=vectors,
+        sources=("encoder_flops", "gpu_share", "decode", "row_bytes", "read", "write"),
+    )
+
+
+def _map(scale: Scale, costs: UnitCosts) -> Work:
+    columns = scale.vectors * scale.encoders * scale.mappers
+    size = 4.0 * scale.dim * columns
+    return Work(
+        "map",
+        f"{scale.mappers} mapped columns of {scale.encoders} encoders",
+        core_seconds=columns * 2 * scale.dim**2 / costs["product_flops"],
+        stored=size,
+        read=scale.vectors * scale.encoders * 4.0 * scale.dim,
+        written=size,
+        sources=("product_flops", "read", "write"),
+        shared=False,
+    )
+
+
+def _index(scale: Scale, costs: UnitCosts) -> Work:
+    spaces = scale.encoders * (1 + scale.mappers)
+    numbers = spaces * scale.real_images * scale.dim
+    return Work(
+        "index",
+        f"{spaces} spaces of {scale.real_images:,.0f} images",
+        core_seconds=costs["index_seconds"] * numbers / (1e6 * 512),
+        stored=costs["index_bytes"] * numbers,
+        read=4.0 * numbers,
+        written=costs["index_bytes"] * numbers,
+        sources=("index_seconds", "index_bytes", "read", "write"),
+        shared=False,
+    )
+
+
+def _rank(scale: Scale, costs: UnitCosts) -> Work:
+    spaces = scale.encoders * (1 + scale.mappers)
+    gallery = min(scale.ranked_gallery, scale.gallery)
+    passes = -(-scale.evaluated // RANK_SAMPLES)
+    return Work(
+        "eval",
+        f"{scale.evaluated:,} samples among {gallery:,} images in {spaces} spaces",
+        core_seconds=spaces * 2.0 * scale.evaluated * gallery * scale.dim / costs["product_flops"],
+        read=spaces * passes * gallery * 4.0 * scale.dim,
+        sources=("product_flops", "read"),
+    )
+
+
+def _row_bytes(scale: Scale, costs: UnitCosts) -> float:
+    return 4.0 * scale.dim + costs["row_bytes"]
+
+
+def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
+    """Cards, cores and the network work side by side: the slowest of them decides the time of the clock."""
+    gpu = work.flops / (card.half_tflops * 1e12 * costs["gpu_share"]) / HOUR
+    cores = work.core_seconds / HOUR
+    machines = scale.gpus if work.shared else 1
+    hours = {
+        "GPU": gpu / machines,
+        "cores": cores / (machines * scale.cores),
+        "network": (work.read / costs["read"] + work.written / costs["write"]) / machines / HOUR,
+    }
+    bound = max(hours, key=lambda name: hours[name])
+    wall = hours[bound]
+    price = card.dollars_an_hour if work.flops else scale.cores * costs["core_price"]
+    return StageCost(
+        stage=work.stage,
+        amount=work.amount,
+        gpu_hours=gpu,
+        core_hours=cores,
+        wall_hours=wall,
+        bound_by=bound,
+        storage_gb=work.stored / GB,
+        network_gb=(work.read + work.written) / GB,
+        dollars=wall * machines * price,
+        sources=costs.source(*work.sources),
+    )
+
+
+def layout_lines(scale: Scale, costs: UnitCosts) -> list[str]:
+    """How a store of this size is laid out, a fact a line: fragments, partitions, memory to search."""
+    rows, images = scale.vectors, round(scale.real_images)
+    partitions = partitions_for(images)
+    index = costs["index_bytes"] * images * scale.dim
+    return [
+        f"vectors: {rows:,.0f} rows an encoder, {-(-rows // FRAGMENT_ROWS):,.0f} fragments of "
+        f"{FRAGMENT_ROWS:,} rows, {rows * _row_bytes(scale, costs) / GB:,.0f} GB",
+        f"index: {partitions:,} partitions of about {images / partitions:,.0f} images, "
+        f"{index / GB:,.1f} GB a space, which searching keeps in memory as it reads it",
+    ]
+
+
+def _rounded(value: Any) -> Any:
+    """A number with three figures, as an estimate has no more."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value

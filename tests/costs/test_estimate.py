@@ -1,0 +1,126 @@
+"""The estimate, against sums done by hand."""
+
+from dataclasses import replace
+
+import pytest
+from attribase.costs import Scale, estimate_costs, find_card, stated_unit_costs
+from attribase.costs.estimate import RANK_SAMPLES, STEP_IMAGES
+
+ROUND = {
+    "train_step_flops": 1e12,
+    "unet_forward_flops": 1e11,
+    "vae_encode_flops": 2e11,
+    "vae_decode_flops": 4e11,
+    "encoder_flops": 1e10,
+    "gpu_share": 0.25,
+    "decode": 100.0,
+    "hash": 200.0,
+    "index_seconds": 500.0,
+    "index_bytes": 0.5,
+    "row_bytes": 28.0,
+    "product_flops": 1e11,
+    "write": 1e8,
+    "read": 4e8,
+    "model_bytes": 4e7,
+    "gallery_image_bytes": 5e4,
+    "sample_bytes": 4e5,
+    "core_price": 0.05,
+    "storage_price": 0.02,
+}
+"""A value for each unit cost that sums are easy with."""
+
+
+@pytest.fixture
+def card():
+    return replace(find_card("h100"), half_tflops=400.0, dollars_an_hour=3.0)  # 1e14 a second at a quarter
+
+
+@pytest.fixture
+def costs():
+    return stated_unit_costs().with_values(**ROUND)
+
+
+@pytest.fixture
+def scale():
+    return Scale(models=100, samples=10_000, gallery=1_000_000, exemplars=10, dim=500, gpus=2, cores=10)
+
+
+@pytest.fixture
+def stages(scale, card, costs):
+    return {stage.stage: stage for stage in estimate_costs(scale, card, costs).stages}
+
+
+def test_every_unit_cost_has_a_value_here():
+    assert set(ROUND) == {cost.name for cost in stated_unit_costs()}
+
+
+def test_customizing_takes_steps_and_encoded_views(stages):
+    seconds = 100 * (125 * 1e12 + 32 * 2e11) / 1e14
+    assert stages["customize"].gpu_hours == pytest.approx(seconds / 3600)
+    assert stages["customize"].wall_hours == pytest.approx(seconds / 3600 / 2)
+    assert stages["customize"].bound_by == "GPU"
+    assert stages["customize"].storage_gb == pytest.approx(100 * 4e7 / 1e9)
+    assert stages["customize"].dollars == pytest.approx(seconds / 3600 * 3.0)
+
+
+def test_sampling_runs_the_network_twice_a_step(stages):
+    seconds = 10_000 * (100 * 1e11 + 4e11) / 1e14
+    assert stages["sample"].gpu_hours == pytest.approx(seconds / 3600)
+
+
+def test_embedding_is_bound_by_decoding_where_cards_are_fast(stages):
+    images = 1_000_000 + 1000 + 10_000
+    assert stages["embed"].core_hours == pytest.approx(images / 100 / 3600)
+    assert stages["embed"].bound_by == "cores"
+    assert stages["embed"].wall_hours == pytest.approx(images / 100 / 3600 / 20)
+    assert stages["embed"].storage_gb == pytest.approx(images * 2028 / 1e9)
+
+
+def test_ingesting_is_bound_by_the_network_where_it_is_slow(scale, card, costs):
+    slow = costs.with_values(write=1e6)
+    images = next(one for one in estimate_costs(scale, card, slow).stages if one.stage == "images")
+    size = 1_001_000 * 5e4
+    assert images.bound_by == "network"
+    assert images.wall_hours == pytest.approx((size / 4e8 + size / 1e6) / 2 / 3600)
+    assert images.network_gb == pytest.approx(2 * size / 1e9)
+
+
+def test_a_stage_without_cards_is_paid_by_the_core(stages):
+    index = stages["index"]
+    assert index.core_hours == pytest.approx(500.0 * 2 * 1_001_000 * 500 / (1e6 * 512) / 3600)
+    assert index.gpu_hours == 0
+    assert index.dollars == pytest.approx(index.wall_hours * 10 * 0.05)
+
+
+def test_an_index_is_built_by_one_machine_however_many_there_are(stages):
+    assert stages["index"].bound_by == "cores"
+    assert stages["index"].wall_hours == pytest.approx(stages["index"].core_hours / 10)
+
+
+def test_ranks_read_the_gallery_once_for_each_shard_of_samples(scale, card, costs):
+    found = estimate_costs(replace(scale, evaluated=RANK_SAMPLES + 1), card, costs)
+    rank = next(one for one in found.stages if one.stage == "eval")
+    assert rank.network_gb == pytest.approx(2 * 2 * 1_000_000 * 4 * 500 / 1e9)
+
+
+def test_the_total_is_the_sum_and_storage_is_paid_by_the_month(scale, card, costs):
+    found = estimate_costs(scale, card, costs)
+    assert found.total.wall_hours == pytest.approx(sum(one.wall_hours for one in found.stages))
+    assert found.storage_month == pytest.approx(found.total.storage_gb * 0.02)
+
+
+def test_a_row_says_what_kinds_of_values_it_rests_on(scale, card):
+    found = estimate_costs(scale, card, stated_unit_costs())
+    kinds = {one.stage: one.sources for one in found.stages}
+    assert kinds["customize"] == "counted, assumed"
+    assert kinds["eval"] == "measured, assumed"
+
+
+def test_a_step_and_a_pass_are_those_of_the_jobs():
+    import inspect
+
+    from attribase.ingest.customize import CustomizeConfig
+    from attribase.query import evaluate
+
+    assert CustomizeConfig("base").batch_size == STEP_IMAGES
+    assert inspect.signature(evaluate).parameters["shard_size"].default == RANK_SAMPLES
