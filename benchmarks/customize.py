@@ -43,12 +43,11 @@ from attribase.ingest.sample.ddim import draw_samples
 from attribase.ingest.specs import ModelSpec
 from attribase.ingest.world import model_path
 from attribase.store import Store
+from clock import Clock, Cost, cost_of
 from customize_bare import BareTraining, full_size, load, sample
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-
-from costs import Clock, Cost, cost_of
 
 METHODS = ("captioned", "lora", "custom-diffusion")
 STEPS = 20

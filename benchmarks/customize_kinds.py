@@ -35,12 +35,11 @@ from attribase.ingest.customize.train import train
 from attribase.ingest.customize.weights import pack
 from attribase.ingest.specs import ModelSpec
 from attribase.ingest.world import model_path
+from clock import cost_of
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from tiny_pipelines import flux_pipeline, sd3_pipeline, sdxl_pipeline, tiny_pipeline, tiny_tokenizer
-
-from costs import cost_of
 
 KINDS: dict[str, Callable[[], Any]] = {
     "sd": tiny_pipeline,
