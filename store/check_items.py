@@ -26,6 +26,9 @@ MADE_FROM = "made_from"
 
 _OF_CHECKS = f"like {quote(CHECK_PREFIX + '%')}"
 
+OF_NO_MODEL = f"model_id is null and (scheme is null or not scheme {_OF_CHECKS})"
+"""The condition of samples that no model of the store drew and no check made."""
+
 
 def pool_exemplars(models: pa.Table) -> pa.Array:
     """Ids of all exemplars of models (columns exemplar_ids and split), without those of checks' models."""

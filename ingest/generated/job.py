@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 from ...runtime.decode import PIXEL_LIMIT
 from ...store import Step, Store
+from ...store.check_items import OF_NO_MODEL
 from ..images.job import list_items, plan_job
 from ..images.merge import outdated_vectors
 from ..images.run import SourceRun
@@ -70,7 +71,7 @@ def ingest_samples(
         models=writer.models.made,
         merged=writer.merged,
         failures=run.failures,
-        elsewhere=store.count("samples", "model_id IS NULL"),
+        elsewhere=store.count("samples", OF_NO_MODEL),
         unread=0 if read else len(store.failed_items(STAGE, source.location)),
         outdated=outdated_vectors(store, writer.merged),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from ...query import Features
@@ -106,8 +107,8 @@ def _outside(study: StudyData, name: str, title: str, start: int) -> Figure | No
     wanted = is_in("item_id", [row[0] for row in rows[:1000]])
     embedded = set(table.to_table(columns=["item_id"], filter=wanted)["item_id"].to_pylist())
     asked = [
-        Asked(sample, generator or "from elsewhere", note=prompt or "")
-        for sample, prompt, generator in rows[:1000]
+        Asked(sample, generator or PurePosixPath(uri or "from elsewhere").name, note=prompt or "")
+        for sample, prompt, generator, uri in rows[:1000]
         if sample in embedded
     ][start : start + OUTSIDE]
     if not asked:

@@ -5,12 +5,7 @@ import csv
 import numpy as np
 import pytest
 from attribase.query import connect
-from attribase.store import Store
-from attribase.study.folder import StudyFolder
-from attribase.study.plan import StudyPlan
-from attribase.study.report import write_study_report
 from attribase.study.report.sets import pearson
-from attribase.study.run import run_study
 
 
 def test_pearson_is_that_of_numpy_with_fishers_interval():
@@ -39,48 +34,8 @@ def test_too_little_has_no_correlation():
     assert pearson([1, 2, 3], [1, 2, 4]).low is None
 
 
-def add_sets(store: Store) -> None:
-    """Models of two images of the gallery each; the encoders differ in how near samples are to these."""
-    rng = np.random.default_rng(2)
-    vectors = store.read("vectors_quiet", ["item_id", "base"]).to_pylist()
-    points = {row["item_id"]: np.array(row["base"]) for row in vectors}
-    images = store.read("members")["image_id"].to_pylist()
-    models, samples, rows = [], [], {"quiet": [], "loud": []}
-    for number in range(5):
-        name, own = f"set-{number}", images[2 * number : 2 * number + 2]
-        models.append({"model_id": name, "method": "custom-diffusion", "case_name": "sets", "split": "test"})
-        models[-1] |= {"concept_kind": "set", "exemplar_ids": own}
-        for at in range(2):
-            sample = f"{name}-{at}"
-            samples.append({"sample_id": sample, "model_id": name, "scheme": "captions"})
-            for encoder, noise in (("quiet", 0.5), ("loud", 1.2)):
-                centre = np.mean([points[one] for one in own], axis=0)
-                vector = (centre + noise * rng.normal(size=12)).tolist()
-                rows[encoder].append({"item_id": sample, "item_kind": "sample", "base": vector})
-    store.upsert("models", models)
-    store.upsert("samples", samples)
-    for encoder, new in rows.items():
-        store.upsert(f"vectors_{encoder}", new)
-
-
-@pytest.fixture(scope="module")
-def with_sets(studied_once, tmp_path_factory):
-    """The report of a study of raw features and of mappers that see only some channels, with sets."""
-    import shutil
-
-    root = tmp_path_factory.mktemp("sets")
-    shutil.copytree(studied_once.folder.store, root / "store")
-    store = Store.open(root / "store")
-    add_sets(store)
-    folder = StudyFolder(root / "dir")
-    plan = StudyPlan(variants=("none", "object+style"), checks=())
-    list(run_study(folder, store, plan))
-    list(write_study_report(folder, store))
-    return store, folder
-
-
-def test_figure_10_has_the_recall_of_sets_and_its_correlation(with_sets):
-    store, folder = with_sets
+def test_figure_10_has_the_recall_of_sets_and_its_correlation(with_more):
+    store, folder = with_more
     with (folder.report / "figures/figure-10.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {(row["encoder"], row["mapper"], row["size"]) for row in rows} == {
@@ -103,8 +58,8 @@ def test_figure_10_has_the_recall_of_sets_and_its_correlation(with_sets):
     assert float(rows[0]["pearson"]) == pytest.approx(r)
 
 
-def test_sets_are_in_no_table_of_single_images(with_sets):
-    _, folder = with_sets
+def test_sets_are_in_no_table_of_single_images(with_more):
+    _, folder = with_more
     assert {path.name for path in (folder.report / "tables").glob("*.csv")} == {
         "table-3.csv",
         "table-4.csv",
