@@ -80,11 +80,9 @@ class EncoderRows:
         """What decides the features of texts: the files of the text tower."""
         return _digests(self.row(encoder), TEXT_ROLES)
 
-    def check_image_network(self, store: Store, encoder: str) -> None:
-        """Raise ConflictError where the store has another network under this name by now."""
-        if encoder in self.rows and self.image_network(encoder) != _image_network(
-            encoder_row(store, encoder)
-        ):
+    def check_image_network(self, encoder: str, newest: Mapping[str, Any]) -> None:
+        """Raise ConflictError where `newest`, the row as it is by now, has another network of this name."""
+        if encoder in self.rows and self.image_network(encoder) != _image_network(newest):
             raise _exported_again(encoder, "a stored sample, which has its vector of then")
 
     def check_text_network(self, store: Store, encoder: str) -> None:

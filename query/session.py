@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import runtime
 from ..runtime import MapperPair
 from ..runtime.abstention import Abstention, load_abstention
-from ..runtime.moments import GalleryMoments, load_moments, mapper_digest
+from ..runtime.mapper import read_weights
+from ..runtime.model_files import encoder_row
+from ..runtime.moments import GalleryMoments, load_moments, mapper_digest, weights_digest
 from ..store import Store
 from ..store.ids import vectors_table
 from .cache import GenerationCache
@@ -192,9 +194,13 @@ class Snapshot:
 
     def pair(self, encoder: str, mapper: str) -> MapperPair:
         """The maps h and h~, read at the pinned version."""
-        return self.cached(
-            ("pair", encoder, mapper), lambda: MapperPair.load(self.pinned, encoder, mapper), "mappers"
-        )
+
+        def load() -> MapperPair:
+            weights = read_weights(self.pinned, encoder, mapper)
+            self.cached(("mapper digest", encoder, mapper), lambda: weights_digest(weights), "mappers")
+            return MapperPair() if weights is None else MapperPair.from_bytes(weights)
+
+        return self.cached(("pair", encoder, mapper), load, "mappers")
 
     @property
     def encoders(self) -> EncoderRows:
@@ -215,9 +221,10 @@ class Snapshot:
         return network
 
     def _load_network(self, encoder: str) -> ImageEncoder:
-        self.encoders.check_image_network(self.store, encoder)
+        newest = encoder_row(self.store, encoder)
+        self.encoders.check_image_network(encoder, newest)
         if not self.encoders.parts(encoder):
-            return runtime.load_encoder(self.store, encoder)
+            return runtime.load_encoder(self.store, encoder, row=newest)
         return runtime.load_image_encoder(self.store, encoder, self.network)
 
     def text_network(self, encoder: str) -> TextEncoder:

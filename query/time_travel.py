@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..store import Store
 from ..store.errors import InvalidInputError, NotFoundError
@@ -35,10 +35,13 @@ def name_state(store: Store, versions: Mapping[str, int]) -> str:
     for tag in reversed(list_tags(store)):
         if tag.versions == versions:
             return tag.name
-    moment = max(_written(store, table, version) for table, version in versions.items())
-    for table, version in versions.items():
+    opened = {table: store.dataset(table, version) for table, version in versions.items()}
+    moment = max(_written(dataset) for dataset in opened.values())
+    for table, dataset in opened.items():
+        if dataset.latest_version == versions[table]:
+            continue
         try:
-            following = _written(store, table, version + 1)
+            following = _written(store.dataset(table, versions[table] + 1))
         except NotFoundError:
             continue
         if following <= moment:
@@ -137,7 +140,7 @@ def _check_complete(moment: datetime, versions: dict[str, int], removed: set[str
     return versions
 
 
-def _written(store: Store, table: str, version: int) -> datetime:
-    """When a version was committed, in naive local time. Raises NotFoundError."""
-    written: datetime = store.dataset(table, version).get_version()["timestamp"]
+def _written(dataset: Any) -> datetime:
+    """When the version that a Lance dataset is opened at was committed, in naive local time."""
+    written: datetime = dataset.get_version()["timestamp"]
     return written

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..store.errors import DataError
 from .encoder import load_encoder
 from .mapper import normalise
-from .model_files import encoder_row, export_command
+from .model_files import encoder_row, encoder_rows, export_command
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -116,7 +116,7 @@ def load_image_encoder(
     parts = composite_parts(row)
     if not parts:
         return load(name)
-    now = parts_json([encoder_row(store, part.name) for part in parts])
+    now = parts_json(encoder_rows(store, [part.name for part in parts]))
     if json.loads(now) != json.loads(row["parts"]):
         raise DataError(
             f"a part of {name!r} is another model than when its vectors were made",

@@ -176,18 +176,23 @@ class OnnxEncoder:
 
 
 def load_encoder(
-    store: Store, name: str, *, threads: int | None = None, gpu: int | None = None
+    store: Store,
+    name: str,
+    *,
+    threads: int | None = None,
+    gpu: int | None = None,
+    row: Mapping[str, Any] | None = None,
 ) -> OnnxEncoder:
     """Load the exported encoder `name` of a store, after its files are checked against their recorded sha256.
 
-    `threads` and `gpu` as for `OnnxEncoder`.
+    `threads` and `gpu` as for `OnnxEncoder`; `row`: its row of `encoders`, read where it is left out.
 
     Raises:
         NotFoundError: the encoder was never exported here, or a file of it is gone.
         DataError: a file is not the one that was exported, or the output has another size.
         InvalidInputError: it is a composite, which has parts instead of a network of its own.
     """
-    row = encoder_row(store, name)
+    row = row or encoder_row(store, name)
     if row.get("parts"):
         raise InvalidInputError(
             f"{name!r} is a composite of several encoders", hint="load it with load_image_encoder"

@@ -91,18 +91,8 @@ class MapperPair:
 
         Raises NotFoundError when it was never trained, DataError when its weights are broken.
         """
-        if mapper == RAW:
-            return cls()
-        key = key_id(encoder, mapper)
-        try:
-            located = locate("mappers", tables.dataset("mappers"), "weights", [key])
-        except NotFoundError as error:
-            raise NotFoundError(
-                f"there is no mapper {mapper!r} for the encoder {encoder!r}",
-                hint=f"train one: attribase train mapper --encoder {encoder} --name {mapper}",
-            ) from error
-        ((_, data),) = located.read([key])
-        return cls.from_bytes(data or b"")
+        weights = read_weights(tables, encoder, mapper)
+        return cls() if weights is None else cls.from_bytes(weights)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MapperPair:
@@ -127,6 +117,22 @@ class MapperPair:
         }
         data: bytes = safetensors.numpy.save(parts)
         return data
+
+
+def read_weights(tables: DatasetSource, encoder: str, mapper: str) -> bytes | None:
+    """The mapper's stored weights; None for raw features. Raises NotFoundError when it was never trained."""
+    if mapper == RAW:
+        return None
+    key = key_id(encoder, mapper)
+    try:
+        located = locate("mappers", tables.dataset("mappers"), "weights", [key])
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"there is no mapper {mapper!r} for the encoder {encoder!r}",
+            hint=f"train one: attribase train mapper --encoder {encoder} --name {mapper}",
+        ) from error
+    ((_, data),) = located.read([key])
+    return data or b""
 
 
 def _state_of(side: str, parts: dict[str, Array]) -> dict[str, Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,18 @@ class ModelBytes:
 
 def encoder_row(store: Store, name: str) -> dict[str, Any]:
     """The `encoders` row of `name`. Raises NotFoundError when the store has none."""
-    rows = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
-    if not rows:
-        raise NotFoundError(
-            f"the encoder {name!r} is not in this store", hint=f"export it: {export_command(name)}"
-        )
-    return dict(rows[0])
+    return encoder_rows(store, [name])[0]
+
+
+def encoder_rows(store: Store, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The `encoders` rows of `names`, in one read. Raises NotFoundError for one that the store has not."""
+    rows = {row["encoder"]: row for row in store.read("encoders").to_pylist()}
+    for name in names:
+        if name not in rows:
+            raise NotFoundError(
+                f"the encoder {name!r} is not in this store", hint=f"export it: {export_command(name)}"
+            )
+    return [dict(rows[name]) for name in names]
 
 
 def can_embed(store: Store, name: str) -> bool:

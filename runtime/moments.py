@@ -21,7 +21,7 @@ from ..store.columns import utc_now
 from ..store.errors import DataError, InvalidInputError
 from ..store.ids import content_id, key_id, mapped_column, vectors_table
 from ..store.lookup import locate, quote
-from .mapper import RAW, DatasetSource, normalise, to_rows
+from .mapper import RAW, DatasetSource, normalise, read_weights, to_rows
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -174,11 +174,12 @@ def ids_digest(ids: pa.Array) -> str:
 
 def mapper_digest(tables: DatasetSource, encoder: str, mapper: str) -> str:
     """sha256 of the mapper's stored weights; 'none' for raw features. NotFoundError for no such mapper."""
-    if mapper == RAW:
-        return RAW
-    key = key_id(encoder, mapper)
-    ((_, data),) = locate("mappers", tables.dataset("mappers"), "weights", [key]).read([key])
-    return content_id(data or b"")
+    return weights_digest(read_weights(tables, encoder, mapper))
+
+
+def weights_digest(weights: bytes | None) -> str:
+    """sha256 of a mapper's stored weights; 'none' for raw features, which have none."""
+    return RAW if weights is None else content_id(weights)
 
 
 def _unit_rows(store: Store, encoder: str, column: str, ids: pa.Array) -> Iterator[NDArray[np.float32]]:

@@ -18,6 +18,7 @@ from .answer_details import add_details, add_evidence, add_provenance, add_state
 from .calibration import question_laws
 from .owners import PoolOwners
 from .pictures import AnswerPictures
+from .preparation import read_ahead
 from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
 from .retrieval import (
@@ -96,6 +97,7 @@ def answer_all(snapshot: Snapshot, questions: Sequence[Question], request: Reque
     """
     snapshot = snapshot.as_of(request.at)
     space = snapshot.space(request.encoder, request.mapper)
+    read_ahead(snapshot, space)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     asked.raise_first()
     answers = _answer_vectors(snapshot, request, space, asked)
@@ -112,6 +114,7 @@ def answer_each(
     """
     snapshot = snapshot.as_of(request.at)
     space = snapshot.space(request.encoder, request.mapper)
+    read_ahead(snapshot, space)
     asked = read_query_vectors(snapshot, questions, space, files=request.files)
     answered = [one for at, one in enumerate(questions) if at not in asked.errors]
     found = _answer_vectors(snapshot, request, space, asked.without_errors())

@@ -85,6 +85,8 @@ def _has_network(snapshot: Snapshot, encoder: str) -> bool:
 
 def sample_models(snapshot: Snapshot, samples: Sequence[str | None]) -> list[tuple[str | None, str | None]]:
     """The model of each question that is a stored sample, and its concept kind; else None, None."""
+    if not any(samples):
+        return [(None, None)] * len(samples)
     ids = sample_ids(snapshot, sorted({name for name in samples if name is not None}))
     rows = snapshot.finder("samples", "sample_id").rows(list(ids.values()), ["model_id"])
     of_sample = dict(zip(rows["sample_id"].to_pylist(), rows["model_id"].to_pylist(), strict=True))

@@ -32,7 +32,7 @@ class Network:
 def export(small, monkeypatch):
     """Export an encoder under a name, as the network of a digest."""
 
-    def load(store, name):
+    def load(store, name, **_):
         (row,) = [row for row in store.read("encoders").to_pylist() if row["encoder"] == name]
         return Network(row["onnx_sha256"])
 

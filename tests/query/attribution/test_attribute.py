@@ -190,7 +190,7 @@ def test_an_image_file_its_bytes_and_an_unembedded_sample_are_treated_as_generat
     import attribase.runtime as runtime
     from attribase.runtime import LinearMapper, MapperPair
 
-    monkeypatch.setattr(runtime, "load_encoder", lambda *_: FlatEncoder())
+    monkeypatch.setattr(runtime, "load_encoder", lambda *_, **__: FlatEncoder())
     rng = np.random.default_rng(1)
     real, synth = rng.normal(size=(2, 16, 16)).astype(np.float32)
     zero = np.zeros(16, np.float32)

@@ -57,7 +57,7 @@ def test_a_sample_without_a_vector_is_encoded_with_its_prompt(small, monkeypatch
             seen.extend(captions)
             return np.ones((len(images), 16), np.float32)
 
-    monkeypatch.setattr(runtime, "load_encoder", lambda *_: Captioned())
+    monkeypatch.setattr(runtime, "load_encoder", lambda *_, **__: Captioned())
     out = io.BytesIO()
     Image.new("RGB", (4, 4)).save(out, "PNG")
     new = {"sample_id": "fresh", "model_id": "m0", "prompt": "a cat", "bytes": out.getvalue()}

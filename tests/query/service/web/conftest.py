@@ -22,7 +22,7 @@ def pages_uri(tmp_path_factory):
 @pytest.fixture(scope="module")  # undone before other tests look at the runtime
 def home(pages_uri):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("attribase.runtime.load_encoder", lambda *_: Pixels())
+        patch.setattr("attribase.runtime.load_encoder", lambda *_, **__: Pixels())
         with served(pages_uri) as url:
             yield url
 
