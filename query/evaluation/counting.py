@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from ...store.errors import DataError
 
-BLOCK = 256
-"""Gallery rows of a tile: with QUERIES samples its scores are 1 MB, which the cache of one core holds."""
+BLOCK = 512
+"""Gallery rows of a tile: with QUERIES samples its scores are 2 MB, about what the cache of one core holds.
+Smaller ones make each product slower: it packs the samples again for each."""
 
 QUERIES = 1024
 """Samples of a tile."""

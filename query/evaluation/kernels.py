@@ -12,6 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+SEARCHED = 32
+"""Scores that are searched at once, in vector registers, for those too close to a threshold to decide."""
+
 F = TypeVar("F", bound=Callable[..., object])
 Rows = NDArray[np.float32]
 Reals = NDArray[np.float64]
@@ -113,17 +116,24 @@ def count_tile(
         q = first + row
         line = scores[row]
         for t in range(offsets[q + 1] - 1, offsets[q] - 1, -1):
-            maybe, certain = np.int32(0), np.int32(0)
+            # Casts keep the sums in 32 bits: numba widens integers, and half as many fit a vector register.
+            maybe, certain = np.uint32(0), np.uint32(0)
             for i in range(line.shape[0]):
-                maybe += line[i] >= low[t]
-                certain += line[i] >= high[t]
+                maybe = np.uint32(maybe + np.uint32(line[i] >= low[t]))
+                certain = np.uint32(certain + np.uint32(line[i] >= high[t]))
             if maybe == 0:
                 break
-            before[t] += certain
-            undecided, i = maybe - certain, 0
+            before[t] += np.int64(certain)
+            undecided, start = np.int64(maybe) - np.int64(certain), 0
             while undecided > 0:
-                if low[t] <= line[i] < high[t]:
-                    exact = cosine(samples[q], items[i], sample_norms[q] * norms[i])
-                    before[t] += exact >= thresholds[t]
-                    undecided -= 1
-                i += 1
+                stop = min(start + SEARCHED, line.shape[0])
+                inside = np.uint32(0)
+                for i in range(start, stop):
+                    inside = np.uint32(inside + np.uint32((line[i] >= low[t]) & (line[i] < high[t])))
+                if inside > 0:
+                    undecided -= np.int64(inside)
+                    for i in range(start, stop):
+                        if low[t] <= line[i] < high[t]:
+                            exact = cosine(samples[q], items[i], sample_norms[q] * norms[i])
+                            before[t] += exact >= thresholds[t]
+                start = stop
