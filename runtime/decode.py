@@ -23,6 +23,7 @@ from PIL import Image, ImageFile, ImageOps
 from ..store.errors import DataError
 from .color_profiles import IGNORE, SRGB, convert_to_srgb, lab_to_rgb
 from .formats import BUILT_IN, EXTRA, HEAD_BYTES, decodable, recognise
+from .jpeg import load_jpeg
 from .pixel_types import PixelTypeError, apply_deep_key, check_type, scale_grey_key, to_bytes
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def _load(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
     canvas = getattr(image, "_tile_size", image.size)
     if image.format == "TIFF" and not _allowed_by_pillow(canvas[0] * canvas[1]):
         image.im = Image.new(image.mode, canvas).im  # the limit is asked only where Pillow allocates them
-    image.load()
+    if not load_jpeg(image, data):
+        image.load()
     if image.format != "JXL":  # its decoder has turned it already, and left the tag as it was
         ImageOps.exif_transpose(image, in_place=True)  # in place: a copy costs as much as decoding
     if image.format == "PNG" and key is not None:

@@ -14,6 +14,7 @@ FULL = (
     "onnxscript",
     "open_clip",
     "peft",
+    "simplejpeg",
     "timm",
     "torch",
     "torchvision",
