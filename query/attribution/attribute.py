@@ -26,9 +26,9 @@ from .retrieval import (
     RetrievalTask,
     measure_coverage,
     retrieve_exactly,
-    retrieve_through_index,
     uses_index,
 )
+from .retrieval_index import retrieve_through_index
 
 MANY_QUESTIONS = 64
 """From so many questions on, one scan may take less time than as many searches through the index."""

@@ -15,6 +15,9 @@ from ..search.topk import Floats, Positions
 OVERFETCH = 1.25
 """By how much an estimated depth is enlarged: a search that is too deep costs less than another search."""
 
+CLOSE = 1.25
+"""A search goes on to the cutoff where that is at most so many times as far down as what is negligible."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -81,8 +84,15 @@ def unseen_influence(
 def negligible_similarity(
     shares: InfluenceShares, best: float, unseen: int, share: float, law: InfluenceLaw
 ) -> float:
-    """The similarity below which `unseen` images could not have more than about `share` of the influence."""
-    return law.similarity_of(share * shares.total / max(unseen, 1), best)
+    """The similarity down to which to search, so that `unseen` images have about `share` of the influence.
+
+    It is the law's cutoff where that is not much farther down: below it none has any.
+    """
+    line = law.similarity_of(share * shares.total / max(unseen, 1), best)
+    cutoff = law.cutoff(best)
+    if best - cutoff > CLOSE * (best - line):
+        return line
+    return float(np.nextafter(np.float32(cutoff), np.float32(-np.inf)))
 
 
 def estimate_depth(similarities: Floats, line: float) -> int:

@@ -1,4 +1,4 @@
-"""Retrieval: the images of a pool ranked for each question, by comparing all of them or through the index."""
+"""Retrieval: the images of a pool ranked for each question by comparing all of them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,16 @@ from numpy.typing import NDArray
 
 from ...runtime.influence import QuestionLaws
 from ..search import Pool, SearchSpace
-from ..search.topk import Floats, Positions, exact_similarities, rank_order, top_k_candidates
-from .influence import (
-    Candidates,
-    InfluenceShares,
-    estimate_depth,
-    influence_shares,
-    negligible_similarity,
-    unseen_influence,
-)
+from ..search.topk import Floats, Positions, exact_similarities, top_k_candidates
+from .influence import Candidates, InfluenceShares, influence_shares
 from .near_duplicates import group_near_duplicates, pairwise_cosines
 from .request import Request
 
 SIMILARITY_BYTES = 256 << 20
 """Similarities in memory at once; more questions take more scans."""
 
-QUESTIONS_AT_ONCE = 256
-"""Questions searched through the index together."""
-
 FIRST_DEPTH = 100
 """How many images a search through the index first asks for."""
-
-MAX_STEP = 8
-"""How many times as deep the next search goes at most: an estimate from inside a cluster fails beyond it."""
-
-NEGLIGIBLE = 1e-4
-"""An unseen share of influence that no deeper search is worth."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +113,7 @@ def retrieve_exactly(
         for found in similarities:
             shares = influence_shares(found, task.calibration.law(at, found)) if task.calibration else None
             in_set = None if lines is None else int(np.count_nonzero(found >= lines[at]))
-            yield replace(_rank(task, rows, found, shares, coverage), in_set=in_set)
+            yield replace(rank_images(task, rows, found, shares, coverage), in_set=in_set)
             at += 1
 
 
@@ -159,93 +143,7 @@ def _rescore_near_ties(task: RetrievalTask, queries: Floats, rows: Positions, si
         line[some] = values
 
 
-def retrieve_through_index(
-    task: RetrievalTask, vectors: Floats, lines: NDArray[np.float64] | None = None
-) -> Iterator[RankedImages]:
-    """Search the index for the questions (questions, dim), with `lines` as in `retrieve_exactly`.
-
-    Each is searched deeper until it is complete, or what it leaves out is negligible, and it has passed its
-    line; or until the limit is reached.
-    """
-    for start in range(0, len(vectors), QUESTIONS_AT_ONCE):
-        queries = vectors[start : start + QUESTIONS_AT_ONCE]
-        done: dict[int, RankedImages] = {}
-        waiting = {_first_depth(task): list(range(len(queries)))}
-        while waiting:
-            depth = min(waiting)
-            mine = waiting.pop(depth)
-            found = task.space.search(queries[mine], depth, task.pool, method="index")
-            for at, rows, similarities in zip(mine, found.rows, found.similarities, strict=True):
-                count = int(np.count_nonzero(rows >= 0))
-                line = None if lines is None else float(lines[start + at])
-                neighbours = rows[:count], similarities[:count]
-                done[at], wanted = _rank_found(task, start + at, *neighbours, found.recall)
-                done[at], beyond = _count_set(task, done[at], similarities[:count], line)
-                wanted = max(wanted, beyond)
-                if wanted > depth < _max_depth(task):
-                    waiting.setdefault(_next_depth(task, depth, wanted), []).append(at)
-        yield from (done[at] for at in range(len(queries)))
-
-
-def _max_depth(task: RetrievalTask) -> int:
-    return min(max(task.request.limit, task.request.k), task.pool.size)
-
-
-def _first_depth(task: RetrievalTask) -> int:
-    request = task.request
-    if task.calibration is None and request.dedup is None:  # only what is listed is needed
-        return _max_depth(task) if request.by else min(request.k, task.pool.size)
-    return min(max(request.k, FIRST_DEPTH), _max_depth(task))
-
-
-def _next_depth(task: RetrievalTask, depth: int, wanted: int) -> int:
-    """The next depth towards `wanted`, within the limit: `depth` doubled, so that searches are shared."""
-    deeper = 2 * depth
-    while deeper < min(wanted, MAX_STEP * depth):
-        deeper *= 2
-    return min(deeper, _max_depth(task))
-
-
-def _rank_found(
-    task: RetrievalTask, at: int, rows: Positions, similarities: Floats, recall: float | None
-) -> tuple[RankedImages, int]:
-    """Rank what the index found for question `at`, best first, and say how deep the search should go.
-
-    What was not found is taken to be no more similar than the last that was.
-    """
-    left, wanted = task.pool.size - len(rows), 0
-    shares, unseen, complete = None, None, left == 0
-    if task.calibration is not None and len(rows):
-        law = task.calibration.law(at, similarities)
-        shares = influence_shares(similarities, law)
-        best, last = float(similarities[0]), float(similarities[-1])
-        unseen = unseen_influence(shares, best, last, left, law)
-        complete = unseen == 0
-        if unseen > NEGLIGIBLE:
-            line = negligible_similarity(shares, best, left, NEGLIGIBLE, law)
-            wanted = estimate_depth(similarities, line)
-    coverage = measure_coverage(task.pool, "index", len(rows), complete, unseen, recall)
-    ranked = _rank(task, rows, similarities, shares, coverage)
-    if len(ranked.rows) < task.request.k:
-        wanted = max(wanted, 4 * len(rows))
-    return ranked, wanted
-
-
-def _count_set(
-    task: RetrievalTask, ranked: RankedImages, similarities: Floats, line: float | None
-) -> tuple[RankedImages, int]:
-    """The ranking with the size of its set, and how deep the search should go to know it.
-
-    `similarities` are those of what the index found, best first.
-    """
-    if line is None or line == -np.inf:  # all of the pool
-        return replace(ranked, in_set=None if line is None else task.pool.size), 0
-    if 0 < len(similarities) < task.pool.size and similarities[-1] >= line:
-        return ranked, estimate_depth(similarities, line)
-    return replace(ranked, in_set=int(np.count_nonzero(similarities >= line))), 0
-
-
-def _rank(
+def rank_images(
     task: RetrievalTask,
     rows: Positions,
     similarities: Floats,
@@ -280,7 +178,7 @@ def _group(
 
     def best(count: int) -> Positions:
         near = top_k_candidates(similarities, min(count, len(rows)), space.margin)
-        return near[rank_order(space.ids, rows[near], similarities[near])][:count]
+        return near[space.order(rows[near], similarities[near])][:count]
 
     if request.dedup is None:
         order = best(request.k)

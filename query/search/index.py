@@ -140,10 +140,22 @@ class ApproximateIndex:
 
     def candidates(self, query: Floats, k: int, pool: Pool, effort: SearchEffort) -> Positions:
         """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
-        allowlist = self._allowlists.get((pool.name, pool.where), lambda: self._allowlist(pool))
         count = min(math.ceil(max(k, MIN_ANSWERS) * effort.refine), pool.size)
-        found = indexes.nearest(self._dataset, self._column, query, count, effort.nprobes, allowlist)
-        return np.searchsorted(self._positions, self._lookup.positions(found))
+        few = k <= MIN_ANSWERS and pool.where is None
+        return self.estimate(query, count, pool, effort.nprobes, no_more=few)[0]
+
+    def estimate(
+        self, query: Floats, count: int, pool: Pool, nprobes: int, *, no_more: bool = False
+    ) -> tuple[Positions, Floats]:
+        """About the `count` rows of the pool most similar to `query` (dim,), and distances, which rise.
+
+        See `indexes.nearest` for `nprobes`, `no_more`, and what a distance is.
+        """
+        allowlist = self._allowlists.get((pool.name, pool.where), lambda: self._allowlist(pool))
+        found, distances = indexes.nearest(
+            self._dataset, self._column, query, count, nprobes, allowlist, no_more=no_more
+        )
+        return np.searchsorted(self._positions, self._lookup.positions(found)), distances
 
     def warm(self) -> None:
         """Read the whole index into memory."""

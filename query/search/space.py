@@ -17,6 +17,7 @@ from ...store.errors import ConflictError, InvalidInputError
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
 from ..key_index import IdPositions
+from .above_line import LineSearch, RowsAbove
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
 from .pool import POOLS, Pool, PoolMembers, make_pool, read_members
 from .topk import (
@@ -25,9 +26,10 @@ from .topk import (
     Positions,
     StreamingTopK,
     exact_similarities,
+    order_by_similarity,
     pad_rows,
-    rank_order,
     rounding_margin,
+    row_lengths,
     rows_at_once,
 )
 
@@ -180,6 +182,22 @@ class SearchSpace:
         with ThreadPoolExecutor(core_count()) as threads:
             return self._rank(queries, list(threads.map(ask, queries)), k)
 
+    def search_above(
+        self, vectors: Floats, lines: Sequence[float], pool: Pool, depths: Sequence[int], limit: int
+    ) -> list[RowsAbove]:
+        """For each of `vectors` (queries, dim) the rows of the pool above its line, through the index.
+
+        `depths`: how many these probably are; `limit`: how many are compared at most.
+        """
+        assert self.index is not None  # the search before it went through the index
+
+        def compare_all(query: Floats, k: int) -> tuple[Positions, Floats]:
+            exact = self._search_exactly(query[None], k, pool)
+            return exact.rows[0], exact.similarities[0]
+
+        search = LineSearch(self.open_index(), self.index, pool, self.unit_rows, self.order, compare_all)
+        return search.search(self._validate(vectors), lines, depths, limit)
+
     def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, each row once, n <= `block`.
 
@@ -208,7 +226,7 @@ class SearchSpace:
         for raw in self._features.stream(chosen, block):
             mine = rows[start : start + len(raw)]
             start += len(raw)
-            yield mine, queries @ raw.T / _lengths(raw)
+            yield mine, queries @ raw.T / row_lengths(raw)
 
     def load_vectors(self) -> Floats | None:
         """Unit rows (rows of the space, dim), kept in memory; None where they are too many."""
@@ -231,6 +249,15 @@ class SearchSpace:
             mine = self._positions[rows[start : start + step]]
             unit[start : start + step] = normalise(self._features.raw_at(mine))
         return unit
+
+    def order(self, rows: Positions, similarities: Floats) -> Positions:
+        """(n,) the order of `rows` (n,): by similarity, largest first, then by image id."""
+        return order_by_similarity(self.ids_of, rows, similarities)
+
+    def ids_of(self, rows: Positions) -> list[str]:
+        """(n,) the image ids of `rows`."""
+        ids: list[str] = self.ids.take(pa.array(rows)).to_pylist()
+        return ids
 
     def rows_of(self, image_ids: Sequence[str]) -> Positions:
         """(n,) the rows of these images; -1 where one has no vector."""
@@ -280,12 +307,6 @@ class SearchSpace:
         """For each query the `k` best of its candidates, compared exactly, ties by image id."""
         answers = []
         for rows, similarities in exact_similarities(self.unit_rows, queries, candidates):
-            order = rank_order(self.ids, rows, similarities)[:k]
+            order = self.order(rows, similarities)[:k]
             answers.append((rows[order], similarities[order]))
         return pad_rows(answers, k)
-
-
-def _lengths(rows: Floats) -> Floats:
-    """(n,) the lengths of rows (n, dim), 1 for a row of zeros, which so stays zeros."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return np.where(lengths > 0, lengths, np.float32(1))

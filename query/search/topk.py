@@ -54,6 +54,12 @@ def rounding_margin(dim: int) -> np.float32:
     return np.float32(2 * (1.5 * dim + 4) * 2.0**-24)
 
 
+def row_lengths(rows: Floats) -> Floats:
+    """(n,) the lengths of rows (n, dim), 1 for a row of zeros, which so stays zeros."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.where(lengths > 0, lengths, np.float32(1))
+
+
 def rows_at_once(dim: int, most: int) -> int:
     """How many vectors (dim,) BLOCK_BYTES hold: at least 1, and up to `most`."""
     return max(1, min(most, BLOCK_BYTES // (4 * max(1, dim))))
@@ -123,12 +129,22 @@ def top_k_candidates(similarities: Floats, k: int, margin: np.float32) -> Positi
 
 
 def rank_order(ids: pa.Array, rows: Positions, similarities: Floats) -> Positions:
-    """(n,) the order of `rows`: by similarity, largest first, then by image id."""
+    """(n,) the order of `rows`: by similarity, largest first, then by image id; `ids` are those of all rows."""
+    return order_by_similarity(lambda some: ids.take(pa.array(some)).to_pylist(), rows, similarities)
+
+
+def order_by_similarity(
+    ids_of: Callable[[Positions], list[str]], rows: Positions, similarities: Floats
+) -> Positions:
+    """`rank_order` where `ids_of` gives the ids of rows (n,): only of those that tie."""
     order = np.argsort(-similarities, kind="stable")
-    if not (np.diff(similarities[order]) == 0).any():
+    same = np.diff(similarities[order]) == 0
+    tied = order[np.append(same, False) | np.append(False, same)]
+    if not len(tied):
         return order
-    names = np.asarray(ids.take(pa.array(rows)).to_pylist(), dtype=str)
-    return np.lexsort((names, -similarities))
+    names = np.full(len(rows), "", object)
+    names[tied] = ids_of(rows[tied])
+    return np.lexsort((names.astype(str), -similarities))
 
 
 def pad_rows(answers: Sequence[tuple[Positions, Floats]], k: int) -> tuple[Positions, Floats]:

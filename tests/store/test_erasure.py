@@ -100,7 +100,7 @@ def test_an_index_returns_no_removed_row_and_is_written_anew(gallery, kind):
     def nearest():
         dataset = gallery.dataset("vectors_e")
         allowed = indexes.row_allowlist(indexes.row_addresses(dataset))
-        rows = indexes.nearest(dataset, "base", VECTORS[3], 5, 4, allowed)
+        rows, _ = indexes.nearest(dataset, "base", VECTORS[3], 5, 4, allowed)
         found = dataset.scanner(columns=["item_id"], with_row_id=True).to_table().to_pylist()
         ids = {row["_rowid"]: row["item_id"] for row in found}
         return [ids[row] for row in rows.tolist()]

@@ -39,7 +39,7 @@ def places(
 ) -> list[int]:
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
-    found = nearest(dataset, "base", query, k, nprobes, row_allowlist(addresses[chosen]))
+    found, _ = nearest(dataset, "base", query, k, nprobes, row_allowlist(addresses[chosen]))
     return np.searchsorted(addresses, found).tolist()
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_row_is_no_answer(filled):
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
     assert len(addresses) == ROWS - 1
-    found = nearest(dataset, "base", rows[7], 5, 8, row_allowlist(addresses))
+    found, _ = nearest(dataset, "base", rows[7], 5, 8, row_allowlist(addresses))
     assert np.isin(found, addresses).all()
 
 

@@ -22,9 +22,9 @@ from ...attribution.retrieval import (
     SearchCoverage,
     measure_coverage,
     retrieve_exactly,
-    retrieve_through_index,
     uses_index,
 )
+from ...attribution.retrieval_index import retrieve_through_index
 from ...features import is_among
 from ...search import Pool
 from ..options import ServiceOptions

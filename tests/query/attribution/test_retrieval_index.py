@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from attribase.query import Request, Session, answer_all
-from attribase.query.attribution import retrieval
+from attribase.query.attribution import retrieval_index
 from attribase.store import ConflictError
 
 from .top_space import indexed
@@ -13,7 +13,7 @@ SAMPLES = ["m0-s0", "m1-s1", "m2-s2", "m3-s3"]
 
 @pytest.fixture(autouse=True)
 def _shallow(monkeypatch):
-    monkeypatch.setattr(retrieval, "FIRST_DEPTH", 5)
+    monkeypatch.setattr(retrieval_index, "FIRST_DEPTH", 5)
 
 
 @pytest.mark.parametrize("lam", [-0.2, 0.0, 1e-4, 0.05, 0.5])
@@ -54,12 +54,25 @@ def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
     answers = answer_all(snapshot, SAMPLES, Request(k=2))
     finished = sum(answer.searched == 5 for answer in answers)
-    assert space.searches[0] == (len(SAMPLES), 5)
+    assert space.searches == [(len(SAMPLES), 5)]
     assert 0 < finished < len(SAMPLES)
-    assert all(questions <= len(SAMPLES) - finished for questions, _ in space.searches[1:])
+    assert [len(lines) for lines in space.lines] == [len(SAMPLES) - finished]
     for answer in answers:
-        assert answer.searched in (5, 10, 20, 40, 80, 160, answer.pool_size)
         assert answer.complete
+
+
+def test_a_search_that_goes_on_ends_at_the_similarity_below_which_none_has_influence(small, monkeypatch):
+    small.calibrate(0.15, 0.4)
+    all_whole = answer_all(Session(small.store).snapshot(), SAMPLES, Request(k=1000))
+    counts = [sum(result.influence > 0 for result in one.results) for one in all_whole]
+    influential, whole, name = max(zip(counts, all_whole, SAMPLES, strict=True), key=lambda one: one[0])
+    snapshot, space = indexed(small.store, monkeypatch)
+    (found,) = answer_all(snapshot, [name], Request(k=2))
+    cutoff = whole.results[0].similarity + 0.15 * np.log(0.4)
+    assert 5 < influential < whole.pool_size
+    assert space.lines == [[pytest.approx(cutoff, abs=1e-6)]]
+    assert space.lines[0][0] < cutoff
+    assert (found.searched, found.complete) == (influential + 1, True)
 
 
 def test_without_a_calibration_a_search_is_as_deep_as_what_it_lists(small, monkeypatch):
