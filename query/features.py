@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,22 @@ class FeatureReader:
         if self.column not in self.dataset.schema.names:
             raise self.not_mapped()
         self.dim: int = self.dataset.schema.field(self.column).type.list_size
-        self.ids: pa.Array = self.dataset.scanner(columns=["item_id"]).to_table()["item_id"].combine_chunks()
+        self._ids: pa.Array | None = None
+        self._lock = Lock()
+
+    @property
+    def ids(self) -> pa.Array:
+        """The ids of all items, in the order of the table, read on first use."""
+        with self._lock:
+            if self._ids is None:
+                items = self.dataset.scanner(columns=["item_id"]).to_table()
+                self._ids = items["item_id"].combine_chunks()
+            return self._ids
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether `ids` were read."""
+        return self._ids is not None
 
     def positions(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
         """(len(ids),) where each of `ids` is in the vector table; -1 where it has no vector."""

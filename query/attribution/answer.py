@@ -170,7 +170,7 @@ class Answer:
         compared = self.compared
         if compared is None or compared.found.influence is None:
             return None
-        ids = compared.space.ids.take(pa.array(compared.found.rows))
+        ids = pa.array(compared.space.rows.ids_of(compared.found.rows), pa.string())
         return pa.table({"image_id": ids, "influence": compared.found.influence})
 
     def to_arrow(self, *, shares: bool = False) -> pa.Table:

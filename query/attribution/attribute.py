@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
+
 from ...runtime.influence import SPREAD, PaperLaw
 from ...store import Store
 from ...store.errors import AttribaseError, ConflictError
@@ -157,6 +159,8 @@ def _answer_vectors(
     if indexed:
         _register_index_warmup(snapshot, space)
     retrieve = retrieve_through_index if indexed else retrieve_exactly
+    if len(names) >= MANY_QUESTIONS:
+        _ = space.ids  # read once for all
     whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers
     lines = judgement.lines if judgement else None
     owners = PoolOwners.read(snapshot, space, pool, request.by) if request.by else None
@@ -250,13 +254,16 @@ def _answer(task: RetrievalTask, template: Answer, ranked: RankedImages) -> Answ
 
 
 def _results(space: SearchSpace, ranked: RankedImages) -> Iterator[Result]:
-    for place, row in enumerate(ranked.rows):
+    shown = [ranked.rows, *ranked.near_duplicates]
+    ids = iter(space.rows.ids_of(np.concatenate(shown)))
+    listed = [next(ids) for _ in ranked.rows]
+    for place, image_id in enumerate(listed):
         yield Result(
-            image_id=space.ids[int(row)].as_py(),
+            image_id=image_id,
             rank=place + 1,
             similarity=float(ranked.similarities[place]),
             influence=None if ranked.influence is None else float(ranked.influence[place]),
-            copies=tuple(space.ids[int(copy)].as_py() for copy in ranked.near_duplicates[place]),
+            copies=tuple(next(ids) for _ in ranked.near_duplicates[place]),
         )
 
 

@@ -77,7 +77,7 @@ def read_labelled(
     of_checks = is_among(field.image_ids, pa.array(check_members(members), pa.string()))
     labelled = pc.fill_null(pc.not_equal(field.values, ""), fill_value=False)
     chosen = np.asarray(labelled) & (sides[0] | sides[1]) & ~of_checks
-    rows = space.rows_of(field.image_ids.filter(pa.array(chosen)).to_pylist())
+    rows = space.rows.image_rows(field.image_ids.filter(pa.array(chosen)).to_pylist())
     coded = field.values.filter(pa.array(chosen)).dictionary_encode()
     order = np.argsort(rows, kind="stable")
     order = order[rows[order] >= 0]

@@ -12,9 +12,9 @@ import numpy as np
 from ...runtime.devices import core_count
 from .index import MIN_ANSWERS, ApproximateIndex, IndexRecord
 from .pool import Pool
-from .topk import Floats, Positions, exact_similarities
+from .topk import Floats, Neighbours, Positions, exact_similarities
 
-Compare: TypeAlias = Callable[[Floats, int], "tuple[Positions, Floats]"]
+CompareAll: TypeAlias = Callable[[Floats, int, Pool], Neighbours]
 
 FEWEST = 1000
 """Rows that the index is asked for at least: that takes a millisecond more than asking for a hundred."""
@@ -87,7 +87,7 @@ class LineSearch:
         pool: what is searched.
         read: the unit vectors (n, dim) of rows (n,) that rise.
         order: (n,) the order of rows (n,) by their similarities (n,), then by image id.
-        compare_all: the rows of the pool most similar to a query (dim,), and their similarities: exactly.
+        compare_all: exact search of queries (n, dim) for so many rows of a pool.
     """
 
     index: ApproximateIndex
@@ -95,12 +95,12 @@ class LineSearch:
     pool: Pool
     read: Callable[[Positions], Floats]
     order: Callable[[Positions, Floats], Positions]
-    compare_all: Compare
+    compare_all: CompareAll
 
     def search(
         self, queries: Floats, lines: Sequence[float], depths: Sequence[int], limit: int
     ) -> list[RowsAbove]:
-        """For each of `queries` (queries, dim) the rows above its line: probably `depths`, at most `limit`."""
+        """For each of `queries` (queries, dim) the rows above its line: probably `depths`, up to `limit`."""
 
         def ask(at: int) -> RowsAbove:
             return self._search_one(queries[at], lines[at], depths[at], min(limit, self.pool.size))
@@ -118,7 +118,8 @@ class LineSearch:
         while True:
             found, distances = self.index.estimate(query, count, self.pool, nprobes)
             if len(found) < count:  # the index gave fewer than there are
-                rows, similarities = self.compare_all(query, count)
+                exact = self.compare_all(query[None], count, self.pool)
+                rows, similarities = exact.rows[0], exact.similarities[0]
                 last = line if len(rows) == whole else max(line, float(similarities[-1]))
                 return RowsAbove(rows, similarities, last)
             compared = _Compared(self.read, query, found, distances, np.zeros(0, np.float32))

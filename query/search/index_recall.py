@@ -99,7 +99,7 @@ def _lower(effort: SearchEffort, least: SearchEffort) -> list[SearchEffort]:
 
 def benchmark_queries(space: SearchSpace, most: int) -> Floats:
     """(queries, dim) unit rows: stored samples, evenly chosen; images with noise where there are none."""
-    names = space.sample_ids
+    names = space.rows.sample_ids
     if len(names):
         chosen = np.unique(np.linspace(0, len(names) - 1, most).astype(int))
         return space.sample_vectors([names[int(at)].as_py() for at in chosen])

@@ -9,17 +9,16 @@ from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...runtime.devices import core_count
 from ...runtime.mapper import normalise
 from ...store.errors import ConflictError, InvalidInputError
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
-from ..key_index import IdPositions
 from .above_line import LineSearch, RowsAbove
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
 from .pool import POOLS, Pool, PoolMembers, make_pool, read_members
+from .space_rows import SpaceRows
 from .topk import (
     Floats,
     Neighbours,
@@ -56,7 +55,7 @@ class SearchSpace:
     It keeps the table open, so that the index is read once.
 
     Attributes:
-        ids: image ids of the rows, which are numbered from 0 in the order of the table.
+        rows: which rows of the vector table are images, numbered from 0 in its order, and their ids.
         index: the measured index, or None.
         index_error: why there is an index that may not be used, or None. Exact search does not need it.
     """
@@ -67,13 +66,8 @@ class SearchSpace:
         self.encoder, self.mapper, self.dim = features.encoder, features.mapper, features.dim
         self.dataset, self.column = features.dataset, features.column
         self.margin = rounding_margin(self.dim)
-        kinds = self.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"].combine_chunks()
-        is_image = np.asarray(pc.equal(kinds, "image"))
-        self._positions = np.flatnonzero(is_image)  # of each row, in the vector table
-        self._sample_positions = np.flatnonzero(~is_image)
-        self.ids: pa.Array = features.ids.filter(pa.array(is_image))
-        self.sample_ids: pa.Array = features.ids.take(pa.array(self._sample_positions))
-        self._images, self._samples = IdPositions(self.ids), IdPositions(self.sample_ids)
+        self.rows = SpaceRows(features)
+        self._positions = self.rows.positions
         self._members: SharedCache[PoolMembers] = SharedCache(len(POOLS))
         self._pools: SharedCache[Pool] = SharedCache(POOLS_CACHED)
         self._key = object()
@@ -191,11 +185,9 @@ class SearchSpace:
         """
         assert self.index is not None  # the search before it went through the index
 
-        def compare_all(query: Floats, k: int) -> tuple[Positions, Floats]:
-            exact = self._search_exactly(query[None], k, pool)
-            return exact.rows[0], exact.similarities[0]
-
-        search = LineSearch(self.open_index(), self.index, pool, self.unit_rows, self.order, compare_all)
+        search = LineSearch(
+            self.open_index(), self.index, pool, self.unit_rows, self.order, self._search_exactly
+        )
         return search.search(self._validate(vectors), lines, depths, limit)
 
     def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
@@ -221,7 +213,7 @@ class SearchSpace:
 
     def _scan_table(self, queries: Floats, pool: Pool, block: int) -> Iterator[tuple[Positions, Floats]]:
         rows = np.flatnonzero(pool.mask)
-        chosen, start = np.zeros(len(self._features.ids), bool), 0
+        chosen, start = np.zeros(len(self.rows.is_image), bool), 0
         chosen[self._positions] = pool.mask
         for raw in self._features.stream(chosen, block):
             mine = rows[start : start + len(raw)]
@@ -252,33 +244,29 @@ class SearchSpace:
 
     def order(self, rows: Positions, similarities: Floats) -> Positions:
         """(n,) the order of `rows` (n,): by similarity, largest first, then by image id."""
-        return order_by_similarity(self.ids_of, rows, similarities)
+        return order_by_similarity(self.rows.ids_of, rows, similarities)
 
-    def ids_of(self, rows: Positions) -> list[str]:
-        """(n,) the image ids of `rows`."""
-        ids: list[str] = self.ids.take(pa.array(rows)).to_pylist()
-        return ids
-
-    def rows_of(self, image_ids: Sequence[str]) -> Positions:
-        """(n,) the rows of these images; -1 where one has no vector."""
-        return self._images.positions(image_ids)
-
-    def sample_vectors(self, sample_ids: Sequence[str]) -> Floats:
-        """(n, dim) unit vectors of stored samples; rows of NaN where there is none."""
-        positions = self._samples.positions(sample_ids)
-        vectors = np.full((len(positions), self.dim), np.nan, np.float32)
-        known = positions >= 0
-        vectors[known] = normalise(self._features.raw_at(self._sample_positions[positions[known]]))
-        return vectors
+    @property
+    def ids(self) -> pa.Array:
+        """Image ids of all rows; `rows.ids_of` reads those of some."""
+        return self.rows.ids
 
     @property
     def item_ids(self) -> pa.Array:
         """Ids of all images and samples, in the order of the vector table."""
-        return self._features.ids
+        return self.rows.item_ids
+
+    def sample_vectors(self, sample_ids: Sequence[str]) -> Floats:
+        """(n, dim) unit vectors of stored samples; rows of NaN where there is none."""
+        positions = self.rows.sample_positions(sample_ids)
+        vectors = np.full((len(positions), self.dim), np.nan, np.float32)
+        known = positions >= 0
+        vectors[known] = normalise(self._features.raw_at(positions[known]))
+        return vectors
 
     def are_images(self, places: Positions) -> bool:
         """Whether all items at these places of the vector table are images."""
-        return not np.isin(places, self._sample_positions).any()
+        return not np.isin(places, self.rows.samples).any()
 
     def item_vectors(self, places: Positions) -> Floats:
         """(n, dim) unit vectors of images and samples by their places in the vector table."""

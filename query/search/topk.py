@@ -129,7 +129,7 @@ def top_k_candidates(similarities: Floats, k: int, margin: np.float32) -> Positi
 
 
 def rank_order(ids: pa.Array, rows: Positions, similarities: Floats) -> Positions:
-    """(n,) the order of `rows`: by similarity, largest first, then by image id; `ids` are those of all rows."""
+    """(n,) the order of `rows`: by similarity, largest first, then by image id, from the `ids` of all."""
     return order_by_similarity(lambda some: ids.take(pa.array(some)).to_pylist(), rows, similarities)
 
 

@@ -134,7 +134,7 @@ def similar_rows(snapshot: Snapshot, items: list[str], options: Options) -> Colu
             others = np.flatnonzero((rows >= 0) & (rows != own_row))[:count]
             lengths.append(len(others))
             columns["rank"].extend(range(1, len(others) + 1))
-            columns["image_id"].extend(space.ids.take(pa.array(rows[others])).to_pylist())
+            columns["image_id"].extend(space.rows.ids_of(rows[others]))
             columns["similarity"].extend(similarities[others].tolist())
             coverage = measure_coverage(pool, nearest.method, searched, True, None)
             for name in ("exact", *POOL_COUNTS):

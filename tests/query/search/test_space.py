@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from attribase.query.features import Pinned
 from attribase.query.search import SearchSpace
@@ -66,7 +67,7 @@ def test_samples_and_images_are_found_by_name(large_once):
     vectors = space.sample_vectors(["s003", "nobody", "i00001", "s059"])
     assert np.isnan(vectors).all(axis=1).tolist() == [False, True, True, False]
     np.testing.assert_allclose(np.linalg.norm(vectors[[0, 3]], axis=1), 1, atol=1e-6)
-    rows = space.rows_of(["i00042", "s003", "", "i03999"])
+    rows = space.rows.image_rows(["i00042", "s003", "", "i03999"])
     assert ids_of(space, rows[[0, 3]]) == ["i00042", "i03999"]
     assert rows[1:3].tolist() == [-1, -1]
     np.testing.assert_allclose(space.unit_rows(rows[[0, 3]]), large_once.unit[[42, 3999]], atol=1e-6)
@@ -136,7 +137,7 @@ def test_rows_of_zeros_are_similar_to_nothing(large, queries):
     large.add("zero", np.zeros((1, 32), np.float32) + 0)
     space = large.space
     found = space.search(queries[:1], 4001, space.pool(), method="exact")
-    at = found.rows[0].tolist().index(int(space.rows_of(["zero00000"])[0]))
+    at = found.rows[0].tolist().index(int(space.rows.image_rows(["zero00000"])[0]))
     assert found.similarities[0, at] == 0
 
 
@@ -154,3 +155,24 @@ def test_many_threads_get_the_answers_of_one(indexed_once, queries):
     for thread in threads:
         thread.join()
     assert all((answers[at] == alone[at]).all() for at in range(20))
+
+
+def test_ids_of_a_few_rows_are_those_of_all(large_once):
+    few, every = large_once.space, large_once.space
+    rows = np.array([3999, 0, 17, 3999])
+    assert few.rows.ids_of(rows) == every.ids.take(pa.array(rows)).to_pylist()
+    assert every.rows.ids_of(rows) == few.rows.ids_of(rows)
+    assert few.rows.image_rows(["i00017", "s000", "nobody"]).tolist()[1:] == [-1, -1]
+    assert few.ids[int(few.rows.image_rows(["i00017"])[0])].as_py() == "i00017"
+
+
+def test_a_search_of_the_index_reads_no_ids_but_those_of_the_answer(indexed_once, queries, monkeypatch):
+    space = indexed_once.space
+    pool = space.pool()
+    fresh = indexed_once.space
+    fresh._members = space._members
+    monkeypatch.setattr(type(fresh._features), "ids", property(lambda _: pytest.fail("all ids were read")))
+    found = fresh.search(queries[:1], 10, pool, method="index")
+    assert len(fresh.rows.ids_of(found.rows[0])) == 10
+    assert np.isfinite(fresh.sample_vectors(["s000", "s059"])).all()
+    assert np.isnan(fresh.sample_vectors(["i00017"])).all()
