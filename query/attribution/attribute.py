@@ -31,6 +31,7 @@ from .retrieval import (
     uses_index,
 )
 from .retrieval_index import retrieve_through_index
+from .retrieval_scan import keeps_few, retrieve_in_one_scan
 
 MANY_QUESTIONS = 64
 """From so many questions on, one scan may take less time than as many searches through the index."""
@@ -158,7 +159,11 @@ def _answer_vectors(
     indexed = uses_index(task) and not _scan_pays(task, len(names))
     if indexed:
         _register_index_warmup(snapshot, space)
-    retrieve = retrieve_through_index if indexed else retrieve_exactly
+    if indexed:
+        retrieve = retrieve_through_index
+    else:
+        many = len(names) > 1 and keeps_few(task)
+        retrieve = retrieve_in_one_scan if many else retrieve_exactly
     if len(names) >= MANY_QUESTIONS:
         _ = space.ids  # read once for all
     whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers

@@ -139,7 +139,7 @@ def order_by_similarity(
     """`rank_order` where `ids_of` gives the ids of rows (n,): only of those that tie."""
     order = np.argsort(-similarities, kind="stable")
     same = np.diff(similarities[order]) == 0
-    tied = order[np.append(same, False) | np.append(False, same)]
+    tied = order[(np.append(same, False) | np.append(False, same))[: len(order)]]
     if not len(tied):
         return order
     names = np.full(len(rows), "", object)
