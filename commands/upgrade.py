@@ -28,14 +28,14 @@ def upgrade(ctx: click.Context, dry_run: bool, yes: bool, out: Output) -> None:
     Example: attribase -s my.store upgrade --dry-run
              attribase -s my.store upgrade --yes
     """
-    from ..store.layout import FORMAT, Layout
+    from ..store.layout import Layout
+    from ..store.marker import FORMAT, require_marker
     from ..store.tables import Tables
     from ..store.upgrade import plan_upgrade
     from ..store.upgrade import upgrade as upgrade_store
 
     tables = Tables(Layout.of(store_uri(ctx)))
-    tables.layout.check_marker()
-    before, changes = tables.layout.format(), plan_upgrade(tables)
+    before, changes = require_marker(tables.layout).format, plan_upgrade(tables)
     if not changes and before == FORMAT:
         say(f"{tables.uri} has store format {FORMAT}: there is nothing to upgrade")
         return
@@ -48,7 +48,7 @@ def upgrade(ctx: click.Context, dry_run: bool, yes: bool, out: Output) -> None:
         _confirm()
     draw_progress(upgrade_store(tables))
     left = plan_upgrade(tables)
-    if left or tables.layout.format() != FORMAT:
+    if left or require_marker(tables.layout).format != FORMAT:
         raise InvalidInputError(
             f"{tables.uri} could not be upgraded as a whole", hint="attribase check names damaged tables"
         )

@@ -132,9 +132,10 @@ def export_command(name: str) -> str:
 
 
 def _read(store: Store, name: str, file: StoredFile) -> bytes:
-    path = store.file(*file.file.split("/"))
+    parts = file.file.split("/")
+    path = store.file_uri(parts)
     try:
-        data = path.read_bytes()
+        data = store.read_file(parts)
     except FileNotFoundError:
         raise NotFoundError(
             f"the file of the encoder {name!r} is gone: {path}", hint=f"export it: {export_command(name)}"

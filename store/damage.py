@@ -5,23 +5,29 @@ are flipped is found when it cannot be decoded.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import lance
 import pyarrow as pa
 
 from .columns import blob_columns
 from .errors import AttribaseError, DataError
+from .files import Files, files_of
 from .layout import SUFFIX, Layout
 from .lookup import SCAN_ROWS
+from .marker import read_marker
 from .schema import LATER_TABLES, TABLES
 from .storage_errors import explain_access, first_line, is_storage_error
 from .tables import BLOB_ROWS, Tables
 from .upgrade import schema_id
 
 MAGIC = b"LANC"  # the end of every manifest and data file
+MANIFEST = re.compile(r"_versions/[^/]+\.manifest")
+HINTED = "latest_version_hint.json"
 FOOTER = 16  # bytes of a manifest's: where it begins, its format's version, MAGIC
 HINT = "attribase check names every damaged file and what to do about it"
 
@@ -68,7 +74,7 @@ class Damage:
 
 
 def find_damage(tables: Tables, *, read: bool = False) -> list[Damage]:
-    """The damaged files of every table of a local store; a remote one's tables are only opened.
+    """The damaged files of every table.
 
     Args:
         tables: the store.
@@ -80,19 +86,20 @@ def find_damage(tables: Tables, *, read: bool = False) -> list[Damage]:
 def expected_tables(tables: Tables) -> list[str]:
     """The tables that there are or ought to be, those that have lost all their manifests included."""
     found = set(TABLES) | set(tables.tables())
-    if not tables.layout.has_schema(schema_id()):  # an earlier version made it
+    marker = read_marker(tables.layout)
+    if marker is None or marker.schema != schema_id():  # an earlier version made it
         found -= LATER_TABLES - set(tables.tables())
-    if tables.layout.local:
-        found |= {path.name.removesuffix(SUFFIX) for path in Path(tables.uri).glob(f"*{SUFFIX}")}
-    return sorted(found)
+    folders = files_of(tables.layout).folders()
+    return sorted(found | {name.removesuffix(SUFFIX) for name in folders if name.endswith(SUFFIX)})
 
 
 def _damage_of(tables: Tables, table: str, *, read: bool) -> Iterator[Damage]:
-    if tables.layout.local:
-        found = list(_damaged_manifests(tables, table))
-        if found:
-            yield from found
-            return
+    files = files_of(tables.layout)
+    sizes = {file.name: file.size for file in files.below(f"{table}{SUFFIX}")}
+    found = list(_damaged_manifests(files, table, sizes))
+    if found:
+        yield from found
+        return
     try:
         dataset = tables.dataset(table)
         fragments = dataset.get_fragments()
@@ -101,74 +108,81 @@ def _damage_of(tables: Tables, table: str, *, read: bool) -> Iterator[Damage]:
             raise
         yield Damage(table, f"{table}{SUFFIX}/_versions", f"cannot be read: {first_line(error)}")
         return
-    lost = list(_lost_files(tables, table, dataset)) if tables.layout.local else []
+    lost = list(_lost_files(sizes, table, dataset))
     yield from lost
     if read:
         names = {damage.file for damage in lost}
         for fragment in fragments:
-            files = _files_of(table, fragment)
-            if names.isdisjoint(files):
-                yield from _unreadable_rows(table, dataset, fragment, files)
+            named = _files_of(table, fragment)
+            if names.isdisjoint(named):
+                yield from _unreadable_rows(table, dataset, fragment, named)
         if not lost:
             yield from _unreadable_indexes(table, dataset)
 
 
-def _damaged_manifests(tables: Tables, table: str) -> Iterator[Damage]:
-    """Whether the newest manifest of a local table is there and whole. Opening a broken one can panic."""
-    folder = Path(tables.layout.table(table))
-    if not folder.is_dir():
-        yield Damage(table, folder.name, "is missing")
+def _damaged_manifests(files: Files, table: str, sizes: Mapping[str, int]) -> Iterator[Damage]:
+    """Whether the newest manifest of a table is there and whole. Opening a broken one can panic."""
+    folder = f"{table}{SUFFIX}"
+    if not sizes and folder not in files.folders():
+        yield Damage(table, folder, "is missing")
         return
-    numbers = {_version_of(path): path for path in folder.glob("_versions/*.manifest")}
+    manifests = [name for name in sizes if MANIFEST.fullmatch(name.removeprefix(f"{folder}/"))]
+    numbers = {_version_of(name): name for name in manifests}
     if not numbers:
-        yield Damage(table, f"{folder.name}/_versions", "has no version of the table")
+        yield Damage(table, f"{folder}/_versions", "has no version of the table")
         return
     newest = max(numbers)
-    name = f"{folder.name}/_versions/{numbers[newest].name}"
-    data = numbers[newest].read_bytes()
+    data = files.read(numbers[newest])
     if data[-4:] != MAGIC or int.from_bytes(data[-FOOTER : -FOOTER + 8], "little") >= len(data) - FOOTER:
-        yield Damage(table, name, "is cut off or changed")
-    hint = _hinted_version(folder)
+        yield Damage(table, numbers[newest], "is cut off or changed")
+    hint = _hinted_version(files, f"{folder}/_versions/{HINTED}", sizes)
     if hint > newest:
-        yield Damage(table, f"{folder.name}/_versions", f"has version {newest} only, {hint} is missing")
+        yield Damage(table, f"{folder}/_versions", f"has version {newest} only, {hint} is missing")
 
 
-def _version_of(manifest: Path) -> int:
+def _version_of(manifest: str) -> int:
     """The version that a manifest is of: names count down from 2^64 - 1, or up in tables of old Lance."""
-    number = int(manifest.stem) if manifest.stem.isdigit() else 0
+    stem = PurePosixPath(manifest).stem
+    number = int(stem) if stem.isdigit() else 0
     return (1 << 64) - 1 - number if number >> 63 else number
 
 
-def _hinted_version(folder: Path) -> int:
-    """The newest version that Lance noted after a commit; 0 where it noted none."""
+def _hinted_version(files: Files, name: str, sizes: Mapping[str, int]) -> int:
+    """The newest version that Lance noted after a commit; 0 where it noted none, as in object stores."""
     try:
-        return int(json.loads((folder / "_versions" / "latest_version_hint.json").read_text())["version"])
+        return int(json.loads(files.read(name))["version"]) if name in sizes else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0
 
 
-def _lost_files(tables: Tables, table: str, dataset: lance.LanceDataset) -> Iterator[Damage]:
+def _lost_files(sizes: Mapping[str, int], table: str, dataset: lance.LanceDataset) -> Iterator[Damage]:
     """Files that the newest version names and that are missing or of another size."""
-    root = Path(tables.uri)
     for fragment in dataset.get_fragments():
-        sizes = [file.file_size_bytes for file in fragment.metadata.files]
-        for name, size in zip(_data_files(table, fragment), sizes, strict=True):
-            path = root / name
-            if not path.is_file():
+        wanted = [file.file_size_bytes for file in fragment.metadata.files]
+        for name, size in zip(_data_files(table, fragment), wanted, strict=True):
+            if name not in sizes:
                 yield Damage(table, name, "is missing")
-            elif size and path.stat().st_size != size:
-                yield Damage(table, name, f"has {path.stat().st_size} bytes instead of {size}")
+            elif size and sizes[name] != size:
+                yield Damage(table, name, f"has {sizes[name]} bytes instead of {size}")
         for name in _deletion_files(table, fragment):
-            if not (root / name).is_file():
+            if name not in sizes:
                 yield Damage(table, name, "is missing")
+    below = _bytes_by_folder(sizes)
     for index in dataset.describe_indices():
         for segment in index.segments:
             name = f"{table}{SUFFIX}/_indices/{segment.uuid}"
-            files = list((root / name).glob("*"))
-            if not files:
+            if name not in below:
                 yield Damage(table, name, "is missing")
-            elif segment.size_bytes and sum(file.stat().st_size for file in files) != segment.size_bytes:
+            elif segment.size_bytes and below[name] != segment.size_bytes:
                 yield Damage(table, name, "has another size than it was written with")
+
+
+def _bytes_by_folder(sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """The bytes of the files directly in each folder."""
+    total: Counter[str] = Counter()
+    for name, size in sizes.items():
+        total[name.rpartition("/")[0]] += size
+    return total
 
 
 def _data_files(table: str, fragment: lance.LanceFragment) -> list[str]:

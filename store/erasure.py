@@ -5,11 +5,9 @@ version without them (a compaction, which writes the indexes anew too) and delet
 tagged ones whose files never held them. Verified with Lance 14 (tests/store/test_erasure.py).
 """
 
-import shutil
-import time
 from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import lance
@@ -18,7 +16,9 @@ from lance.file import LanceFileReader, LanceFileSession
 
 from .columns import utc_now
 from .errors import ConflictError
+from .files import files_of
 from .jobs import Step
+from .layout import SUFFIX
 from .lookup import SCAN_ROWS
 from .maintenance import PIN, compact_files, pin_versions, pinned_versions
 from .retries import with_retries
@@ -56,7 +56,7 @@ def erase(store: Store, *, delete_tags: bool = False, grace: timedelta = GRACE) 
     pins = pinned_versions(store)
     for tag in tags:
         delete_tag(store, tag)
-    young: list[Path] = []
+    young: list[str] = []
     for done, table in enumerate(tables, start=1):
         table.rewrite(pins.get(table.name, set()), holding[table.name])
         young += table.delete_unfinished(grace)
@@ -138,25 +138,21 @@ class _Table:
         files = (file.path for one in dataset.get_fragments() for file in one.metadata.files)
         return all(folder.contains(f"data/{path}") for path in files)
 
-    def delete_unfinished(self, grace: timedelta) -> list[Path]:
+    def delete_unfinished(self, grace: timedelta) -> list[str]:
         """Delete files that no version names and that are older than `grace`.
 
-        Returns the younger ones that may hold a row of `ids`. A remote store is not looked at.
+        Returns the younger ones that may hold a row of `ids`.
         """
-        if not self.store.layout.local:
-            return []
-        folder = Path(self.store.layout.table(self.name))
-        named = self._named_files()
-        young = []
-        for path in [*folder.glob("data/*"), *folder.glob("_indices/*")]:
-            if path.name in named or not path.exists():
-                continue
-            if time.time() - path.stat().st_mtime < grace.total_seconds():
-                young += [path] if self._may_hold(path) else []
-            elif path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        files = files_of(self.store.layout)
+        named, young = self._named_files(), []
+        for folder in (f"{self.name}{SUFFIX}/data", f"{self.name}{SUFFIX}/_indices"):
+            for file in files.below(folder):
+                if file.name.removeprefix(folder).split("/")[1] in named:
+                    continue
+                if datetime.now(UTC) - file.modified >= grace:
+                    files.delete(file.name)
+                elif self._may_hold(f"{self.store.uri}/{file.name}"):
+                    young.append(f"{self.store.uri}/{file.name}")
         return young
 
     def _named_files(self) -> set[str]:
@@ -169,10 +165,13 @@ class _Table:
             named |= {str(segment.uuid) for one in dataset.describe_indices() for segment in one.segments}
         return named
 
-    def _may_hold(self, path: Path) -> bool:
-        """Whether a file that no version names has a row of `ids`; one that cannot be read may."""
+    def _may_hold(self, path: str) -> bool:
+        """Whether a file that no version names has a row of `ids`; one that cannot be read may.
+
+        `path`: it, or its URI.
+        """
         try:
-            rows = LanceFileReader(str(path), columns=list(item_columns(self.name))).read_all().to_table()
+            rows = LanceFileReader(path, columns=list(item_columns(self.name))).read_all().to_table()
         except (OSError, ValueError, RuntimeError):
             return True
         return self._names(rows)

@@ -5,6 +5,7 @@
     ├── InvalidInputError              400   1     a wrong format, dimension, key or value
     │   └── UnknownFieldError          422   1     a field of the metadata that no image has
     ├── NotFoundError                  404   1     a store, table, version, encoder or row that is not there
+    ├── UnreachableError               500   1     an object store that does not answer, or refuses
     ├── ConflictError                  409   1     stale or ambiguous state, a commit that lost every race
     ├── DataError                      422   1     truncated images, wrong hashes, broken files
     ├── LimitError                     413   1     a statement or request that needs too much memory
@@ -69,6 +70,10 @@ class NotFoundError(AttribaseError):
     """A store, table, version, encoder or row of that name does not exist."""
 
     status = 404
+
+
+class UnreachableError(AttribaseError):
+    """The object store of a store does not answer, or refuses: address, network or credentials."""
 
 
 class ConflictError(AttribaseError):

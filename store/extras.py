@@ -8,7 +8,6 @@ FULL = (
     "efficientnet_lite_pytorch",
     "fastexcel",
     "huggingface_hub",
-    "lancedb",
     "numba",
     "onnx",
     "onnxscript",

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,8 +12,10 @@ from pathlib import Path
 import lance
 
 from .columns import blob_columns
+from .files import files_of
 from .indexes import index_all_new_rows
 from .jobs import Step
+from .layout import SUFFIX
 from .retries import with_retries
 from .store import Store
 
@@ -26,14 +27,14 @@ BLOB_BATCH = 32  # rows in memory while blobs, which may be megabytes each, are 
 
 @dataclass(frozen=True)
 class TableInfo:
-    """The size of a table. `versions` and `bytes` include old versions on disk; None for a remote store."""
+    """The size of a table. `versions` and `bytes` include old versions."""
 
     table: str
     rows: int
     version: int
-    versions: int | None
+    versions: int
     fragments: int
-    bytes: int | None
+    bytes: int
 
 
 def info(store: Store) -> list[TableInfo]:
@@ -43,31 +44,20 @@ def info(store: Store) -> list[TableInfo]:
 
 def _table_info(store: Store, table: str) -> TableInfo:
     dataset = store.dataset(table)
-    versions = size = None
-    if store.layout.local:
-        folder = Path(store.layout.table(table))
-        versions = len(list(folder.glob("_versions/*.manifest")))
-        size = size_of(folder)
+    files = list(files_of(store.layout).below(f"{table}{SUFFIX}"))
     return TableInfo(
         table=table,
         rows=int(dataset.count_rows()),
         version=int(dataset.version),
-        versions=versions,
+        versions=sum(file.name.endswith(".manifest") for file in files),
         fragments=len(dataset.get_fragments()),
-        bytes=size,
+        bytes=sum(file.size for file in files),
     )
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder, at any depth."""
-    return sum(_size(f"{root}/{name}") for root, _, names in os.walk(folder) for name in names)
-
-
-def _size(path: str) -> int:
-    """Bytes of a file; 0 for one that another process has removed."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.stat(path).st_size  # noqa: PTH116 - a Path of each of thousands of files takes longer
-    return 0
+def table_bytes(store: Store, table: str) -> int:
+    """Bytes of all files of a table, those of old versions included."""
+    return sum(file.size for file in files_of(store.layout).below(f"{table}{SUFFIX}"))
 
 
 def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .maintenance import KEEP, PIN, compaction_options, pinned_versions, size_of
+from .maintenance import KEEP, PIN, compaction_options, pinned_versions, table_bytes
 
 if TYPE_CHECKING:
     import lance
@@ -22,7 +21,7 @@ class TableSpace:
     """The disk that one table takes, in bytes.
 
     Attributes:
-        total: on disk; None for a remote store.
+        total: on disk, or in the object store.
         tagged: of data that only tagged versions need.
         tags: these tags, by name.
         results: of data that only versions need that runs, mappers and the like were made from.
@@ -34,7 +33,7 @@ class TableSpace:
     """
 
     table: str
-    total: int | None
+    total: int
     tagged: int
     tags: tuple[str, ...]
     results: int
@@ -65,7 +64,7 @@ def _measure(store: Store, table: str, pinned: set[int], keep: timedelta) -> Tab
     young = [times[version] for version in loose if times[version] > datetime.now() - keep]
     return TableSpace(
         table=table,
-        total=size_of(Path(store.layout.table(table))) if store.layout.local else None,
+        total=table_bytes(store, table),
         tagged=_sum(by_tags - current),
         tags=tuple(sorted(named)),
         results=_sum(by_results - current - by_tags),

@@ -6,7 +6,7 @@ import re
 
 import pyarrow as pa
 
-from .errors import AttribaseError, ConflictError
+from .errors import AttribaseError, ConflictError, UnreachableError
 
 SOURCES = ("lanceerror", "lance/rust", "lance-io", "/rustc/", "/.cargo/")
 """What only Lance's own texts contain: places in its source."""
@@ -18,6 +18,8 @@ NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 MESSAGE = re.compile(r'message: "([^"]+)"')
 """The cause within the text of an error of the network, which is a nest of structures."""
+CODE = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]+)</Message>", re.DOTALL)
+"""What an object store answered, as XML: a code (`AccessDenied`) and a sentence."""
 OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -38,6 +40,9 @@ def is_storage_error(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     """What went wrong, without the places in Lance's source."""
     text = (str(error).splitlines() or [""])[0]
+    said = CODE.search(str(error))
+    if said:
+        return f"{said.group(1)}: {said.group(2)}"
     inner = MESSAGE.search(text)
     if inner:
         return inner.group(1)
@@ -61,12 +66,17 @@ def explain_access(error: BaseException, uri: str) -> AttribaseError | None:
             f"{where} cannot be used: {os.strerror(code)}",
             hint="give yourself the right to, or work on a copy that can be written",
         )
-    if "://" in uri and "not found" not in text:
-        return AttribaseError(
-            f"{uri} cannot be reached: {first_line(error)[:200]}",
-            hint="check the address, the network and the credentials (AWS_ACCESS_KEY_ID, ...)",
-        )
+    if "://" in uri and ("not found" not in text or CODE.search(str(error))):
+        return unreachable(error, uri)
     return None
+
+
+def unreachable(error: BaseException, uri: str) -> UnreachableError:
+    """The error for an object store that does not answer, or refuses."""
+    return UnreachableError(
+        f"{uri} cannot be reached: {first_line(error)[:200]}",
+        hint="check the address, the network and the credentials (AWS_ACCESS_KEY_ID, ...)",
+    )
 
 
 def _code_of(error: BaseException) -> int | None:

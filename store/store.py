@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .errors import UnreachableError
 from .failures import Failure, failed_items, forget_failures, record_failures
+from .files import files_of
 from .ids import vectors_table, views_table
 from .jobs import Jobs
-from .layout import Layout, not_a_store, write_atomically
+from .layout import Layout
 from .lookup import BlobRows, locate
+from .marker import check_format, read_marker, require_marker, write_marker
 from .schema import TABLES, vectors_schema, views_schema
-from .tables import Tables, create_table
+from .tables import Tables, create_tables
 from .tags import Tag, create_tag, list_tags
 from .tombstones import Tombstone, guarded_upsert, read_tombstones, removed_from
 from .upgrade import schema_id, upgrade_at_opening
@@ -41,13 +44,13 @@ class Store(Tables):
         Raises ConflictError for a newer format.
         """
         store = cls(Layout.of(uri))
-        if store.layout.marked():
-            store.layout.check_marker()
+        there = read_marker(store.layout)
+        if there is not None:
+            check_format(store.layout, there)
         store.layout.make_folder()
-        for table, wanted in TABLES.items():
-            create_table(store.layout, table, wanted)
+        create_tables(store.layout, TABLES)
         if upgrade_at_opening(store):
-            store.layout.write_marker(schema_id())
+            write_marker(store.layout, schema_id())
         return cls.open(uri)
 
     @classmethod
@@ -58,12 +61,10 @@ class Store(Tables):
         `attribase upgrade` has to change.
         """
         store = cls(Layout.of(uri))
-        store.layout.check_marker()
-        if not store.layout.local and "jobs" not in store.tables():
-            raise not_a_store(store.uri)
-        if not store.layout.has_schema(schema_id()) and upgrade_at_opening(store):
-            with contextlib.suppress(OSError):  # a store that cannot be written
-                store.layout.write_marker(schema_id())
+        marker = require_marker(store.layout)
+        if marker.schema != schema_id() and upgrade_at_opening(store):
+            with contextlib.suppress(OSError, UnreachableError):  # a store that cannot be written
+                write_marker(store.layout, schema_id())
         return store
 
     @classmethod
@@ -145,8 +146,15 @@ class Store(Tables):
         """The path of a side file (ONNX models): `<store>/files/...`. Local stores only."""
         return self.layout.file(*parts)
 
-    def write_file(self, parts: Sequence[str], data: bytes) -> Path:
-        """Write a side file whole or not at all. Returns its path."""
-        path = self.file(*parts)
-        write_atomically(path, data)
-        return path
+    def read_file(self, parts: Sequence[str]) -> bytes:
+        """The bytes of a side file. Raises FileNotFoundError."""
+        return files_of(self.layout).read(self.layout.side_name(*parts))
+
+    def write_file(self, parts: Sequence[str], data: bytes) -> str:
+        """Write a side file whole or not at all. Returns its path or URI."""
+        files_of(self.layout).write(self.layout.side_name(*parts), data)
+        return self.file_uri(parts)
+
+    def file_uri(self, parts: Sequence[str]) -> str:
+        """The path or URI of a side file."""
+        return f"{self.uri}/{self.layout.side_name(*parts)}"

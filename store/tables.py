@@ -2,8 +2,9 @@
 
 import contextlib
 import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pyarrow as pa
 
 from .columns import blob_columns, key_columns
 from .errors import ConflictError, InvalidInputError, NotFoundError
+from .files import RemoteFiles, files_of
 from .known_keys import known_keys
 from .layout import SUFFIX, Layout
 from .lookup import rows_with
+from .opened import newest_versions, open_table, open_version
 from .rows import Rows, validate_rows
 from .upsert import upsert
 
@@ -44,12 +47,16 @@ class Tables:
 
     def versions(self) -> dict[str, int]:
         """The newest version of each table."""
-        return {table: int(self.dataset(table).version) for table in self.tables()}
+        return newest_versions({table: self.layout.table(table) for table in self.tables()})
 
     def dataset(self, table: str, version: int | None = None) -> lance.LanceDataset:
-        """The Lance dataset of `table`, at `version` when given. Raises NotFoundError."""
+        """The Lance dataset of `table`: its newest version, or `version`, which is only to read.
+
+        Raises NotFoundError.
+        """
         try:
-            return lance.dataset(self.layout.table(table), version=version)
+            uri = self.layout.table(table)
+            return open_table(uri) if version is None else open_version(uri, version)
         except (ValueError, OSError) as error:
             if table not in self.tables():
                 raise NotFoundError(
@@ -137,38 +144,38 @@ class Tables:
 
 def list_tables(layout: Layout) -> list[str]:
     """The names of all tables, sorted."""
-    if not layout.local:
-        return sorted(_remote_tables(layout.uri))
+    if not layout.local:  # a table there is made by one request: what has a name has a version
+        names = files_of(layout).folders()
+        return sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
     found = Path(layout.uri).glob(f"*{SUFFIX}/_versions")
     return sorted(path.parent.name.removesuffix(SUFFIX) for path in found if any(path.glob("*.manifest")))
 
 
-def _remote_tables(uri: str) -> Iterator[str]:
-    """The tables under a remote prefix, page by page."""
-    import lancedb  # seconds to import, and local stores never need it
-
-    connection, token = lancedb.connect(uri), None
-    while True:
-        page = connection.list_tables(page_token=token)
-        yield from page.tables
-        token = page.page_token
-        if not token:
-            return
+def create_tables(layout: Layout, schemas: Mapping[str, pa.Schema]) -> None:
+    """Create the empty tables that do not exist, in this order. Raises as `create_table`."""
+    there = set(list_tables(layout))
+    for table, schema in schemas.items():
+        if table not in there:
+            _create(layout, table, schema)
 
 
 def create_table(layout: Layout, table: str, schema: pa.Schema) -> None:
     """Create an empty table unless it exists.
 
     Of two processes that create one Lance table at once the second can commit an overwrite, which would
-    drop the rows inserted by then. So a local table is created under another name and renamed: only the first
-    rename succeeds. Remote stores have no rename: create them, and their vector tables, from one process.
+    drop the rows inserted by then. So the table is made under another name, then given its own by what only
+    one process can do: renaming a folder, or writing an object on condition that there is none.
 
     Raises ConflictError when something else has the table's path.
     """
-    if table in list_tables(layout):
-        return
+    if table not in list_tables(layout):
+        _create(layout, table, schema)
+
+
+def _create(layout: Layout, table: str, schema: pa.Schema) -> None:
+    """`create_table` of one that was not there a moment ago."""
     if not layout.local:
-        _write_empty(layout.table(table), schema)
+        _create_remote(layout, table, schema)
         return
     aside = Path(layout.uri, f".{table}.{uuid.uuid4().hex}.part")
     try:
@@ -182,6 +189,15 @@ def create_table(layout: Layout, table: str, schema: pa.Schema) -> None:
             f"cannot create the table {layout.table(table)}",
             hint="is something else at that path? move it away and run `attribase init` again",
         )
+
+
+def _create_remote(layout: Layout, table: str, schema: pa.Schema) -> None:
+    """Write the manifest of the first version: the only file that an empty table needs."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_empty(f"{folder}/{table}", schema)
+        (manifest,) = Path(folder, table, "_versions").glob("*.manifest")
+        name = f"{table}{SUFFIX}/_versions/{manifest.name}"
+        RemoteFiles(layout.uri).create(name, manifest.read_bytes())
 
 
 def _write_empty(uri: str, schema: pa.Schema) -> None:

@@ -19,7 +19,7 @@ from .columns import key_columns
 from .errors import ConflictError
 from .ids import key_id
 from .jobs import Step
-from .layout import FORMAT
+from .marker import FORMAT, write_marker
 from .retries import with_retries
 from .schema import LATER_TABLES, TABLES
 from .tables import STORAGE_VERSION, Tables, create_table
@@ -108,7 +108,7 @@ def upgrade(tables: Tables) -> Iterator[Step]:
         _make(tables, change)
         yield Step("upgrade", done, len(changes), f"{change.table}: {change.action}")
     if not plan_upgrade(tables):
-        tables.layout.write_marker(schema_id(), format=FORMAT)
+        write_marker(tables.layout, schema_id(), format=FORMAT)
 
 
 def upgrade_at_opening(tables: Tables) -> bool:

@@ -26,6 +26,7 @@ from lance.fragment import FragmentMetadata, write_fragments
 from .columns import key_columns
 from .errors import AttribaseError
 from .known_keys import known_keys
+from .opened import is_remote, open_table
 from .retries import with_retries
 from .rows import unique_by_key
 
@@ -67,7 +68,7 @@ class _Insertion:
 
     def commit(self) -> pa.Table:
         """Insert into the newest version. Returns the rows whose key was there. Raises Lance's conflicts."""
-        dataset = lance.dataset(self._uri)
+        dataset = open_table(self._uri)
         held = known_keys(self._uri).held(dataset, self._batch)
         if held.true_count < len(held):
             add_fragments(dataset, self._write(dataset, held))
@@ -100,7 +101,7 @@ def add_fragments(dataset: lance.LanceDataset, fragments: Sequence[FragmentMetad
 
 def check_files(uri: str, fragments: Sequence[FragmentMetadata]) -> None:
     """Raise AttribaseError for a file that is not whole: Lance can overlook that its end was not written."""
-    if "://" in uri:
+    if is_remote(uri):  # an object is written whole or not at all
         return
     for file in (file for fragment in fragments for file in fragment.files):
         size = Path(uri, "data", file.path).stat().st_size
@@ -115,6 +116,6 @@ def _replace(uri: str, rows: pa.Table) -> int:
     """Replace the rows that have the key of one of `rows`. Returns how many."""
     if not rows.num_rows:
         return 0
-    merge = lance.dataset(uri).merge_insert(key_columns(rows.schema)).when_matched_update_all()
+    merge = open_table(uri).merge_insert(key_columns(rows.schema)).when_matched_update_all()
     counts = merge.use_index(False).execute(rows)
     return int(counts["num_updated_rows"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from attribase.cli import cli
-from attribase.store.layout import FORMAT
+from attribase.store.marker import FORMAT
 from click.testing import CliRunner
 
 DATA = Path(__file__).parents[1] / "store" / "data" / "format-1.tar.gz"

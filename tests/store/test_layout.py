@@ -7,7 +7,8 @@ import pytest
 from attribase.store import Store
 from attribase.store import layout as layout_module
 from attribase.store.errors import ConflictError, InvalidInputError, NotFoundError
-from attribase.store.layout import FORMAT, Layout, write_atomically
+from attribase.store.layout import Layout, write_atomically
+from attribase.store.marker import FORMAT
 from attribase.store.schema import TABLES
 
 
@@ -120,7 +121,7 @@ def test_side_files_stay_inside_the_store(store, parts):
 
 
 def test_a_failed_write_leaves_the_old_side_file_and_no_rest(store, monkeypatch):
-    path = store.write_file(["onnx", "a.onnx"], b"old")
+    path = Path(store.write_file(["onnx", "a.onnx"], b"old"))
     assert path == store.file("onnx", "a.onnx") == Path(store.uri, "files", "onnx", "a.onnx")
 
     def full(_: int) -> None:
@@ -139,7 +140,7 @@ def test_write_atomically_replaces(tmp_path):
     assert (tmp_path / "deep" / "x").read_bytes() == b"2"
 
 
-def test_remote_stores_go_through_object_stores_and_keep_no_side_files(tmp_path):
+def test_object_stores_keep_tables_marker_and_side_files(tmp_path):
     uri = f"file-object-store://{tmp_path}/remote"  # Lance's object store code over a local folder
     with pytest.raises(NotFoundError):
         Store.open(uri)
@@ -147,6 +148,16 @@ def test_remote_stores_go_through_object_stores_and_keep_no_side_files(tmp_path)
     store = Store.open(uri)
     assert store.upsert("images", [{"image_id": "a", "bytes": b"x"}]) == 1
     assert dict(store.blobs("images", "bytes", ["a"])) == {"a": b"x"}
-    with pytest.raises(InvalidInputError, match="remote"):
+    store.write_file(["onnx", "a.onnx"], b"network")
+    assert store.read_file(["onnx", "a.onnx"]) == b"network"
+    with pytest.raises(InvalidInputError, match="no path"):
         store.file("onnx", "a.onnx")
+    assert Store.open(tmp_path / "remote").read_file(["onnx", "a.onnx"]) == b"network"
     assert Layout.of("s3://bucket/prefix/").table("images") == "s3://bucket/prefix/images.lance"
+
+
+@pytest.mark.parametrize("uri", ["ftp://host/x", "https://host/x", "s3://", "hf://datasets/a/b"])
+def test_other_schemes_hold_no_store(uri):
+    for act in (Store.open, Store.create):
+        with pytest.raises(InvalidInputError, match="cannot hold a store"):
+            act(uri)

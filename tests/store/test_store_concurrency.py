@@ -2,7 +2,6 @@
 
 import subprocess
 from collections import Counter
-from types import SimpleNamespace
 
 import lance
 import numpy as np
@@ -62,7 +61,7 @@ def test_a_writer_that_comes_between_reading_and_committing_does_not_double_a_ke
             return opened[0]
         return opened[-1]
 
-    monkeypatch.setattr(upsert_module, "lance", SimpleNamespace(dataset=dataset))
+    monkeypatch.setattr(upsert_module, "open_table", dataset)
     store.upsert(
         "images", [{"image_id": "a", "uri": "second"}, {"image_id": "c", "uri": "second"}], update=update
     )

@@ -9,7 +9,8 @@ import pytest
 from attribase.store import Store
 from attribase.store.checks import check
 from attribase.store.errors import ConflictError
-from attribase.store.layout import FORMAT, Layout
+from attribase.store.layout import Layout
+from attribase.store.marker import FORMAT
 from attribase.store.schema import TABLES
 from attribase.store.tables import Tables
 from attribase.store.upgrade import plan_upgrade, upgrade

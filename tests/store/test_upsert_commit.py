@@ -1,7 +1,6 @@
 """What an upsert reads, and how its commit meets those of other writers."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import lance
 import pyarrow as pa
@@ -22,7 +21,7 @@ def opened(monkeypatch):
         datasets.append(lance.dataset(uri))
         return datasets[-1]
 
-    monkeypatch.setattr(upsert_module, "lance", SimpleNamespace(dataset=dataset))
+    monkeypatch.setattr(upsert_module, "open_table", dataset)
     return datasets
 
 
@@ -57,7 +56,7 @@ def come_between(monkeypatch, act):
             return opened[0]
         return opened[-1]
 
-    monkeypatch.setattr(upsert_module, "lance", SimpleNamespace(dataset=dataset))
+    monkeypatch.setattr(upsert_module, "open_table", dataset)
     return opened
 
 

@@ -12,6 +12,7 @@ from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.layout import software_version
 from ....store.lookup import is_in, quote
+from ....store.marker import require_marker
 from ...catalog import trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
@@ -127,7 +128,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "name": snapshot.store.name,
             "version": snapshot.version,
             "software": software_version(),
-            "format": snapshot.store.layout.format(),
+            "format": require_marker(snapshot.store.layout).format,
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
             "collections": [{"collection": name, "images": count} for name, count in collections],
