@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .console import CommandGroup, open_store, run_job, say
+from .console import CommandGroup, open_store, ray_option, run_job, say
 
 workers_option = click.option(
     "--workers",
@@ -102,6 +102,7 @@ def ingest() -> None:
     help="Any setting of the method, such as vectors=4; may be repeated: docs/methods.md.",
 )
 @workers_option
+@ray_option
 @click.pass_context
 def customize(
     ctx: click.Context,
@@ -111,6 +112,7 @@ def customize(
     method: str | None,
     others: dict[str, Any],
     workers: int | None,
+    ray: str | None,
     **settings: Any,
 ) -> None:
     """Customize a generator on the exemplars of every model in the plan, by the methods that it names.
@@ -122,6 +124,7 @@ def customize(
              attribase -s my.store ingest customize --base sd21/ --plan plan.jsonl --resolution 512
              attribase -s my.store ingest customize --base world --plan ti.jsonl --setting vectors=4
              attribase -s my.store ingest customize --base sdxl/ --plan lora.jsonl --rank 8
+             attribase -s /shared/my.store ingest customize --base sd21/ --plan plan.jsonl --ray auto
     """
     from ..ingest.customize import customize as run
     from ..ingest.customize import defaults_for, group_by_method
@@ -134,7 +137,7 @@ def customize(
     configs = {name: defaults_for(base, name).with_changes(**given) for name in groups}
     store, steps = open_store(ctx), 0
     for name, specs in groups.items():
-        steps += run_job(run(store, specs, configs[name], workers=workers))[0]
+        steps += run_job(run(store, specs, configs[name], workers=workers, ray=ray))[0]
     say("models are ready" if steps else "nothing to do: every model of the plan is there")
 
 
@@ -163,6 +166,7 @@ def customize(
     help="The same for any setting of a model, such as lr=0.0001; may be repeated.",
 )
 @workers_option
+@ray_option
 @click.pass_context
 def sample(
     ctx: click.Context,
@@ -171,6 +175,7 @@ def sample(
     base: str,
     method: str | None,
     workers: int | None,
+    ray: str | None,
     iterations: int | None,
     model_config: dict[str, Any],
     **settings: Any,
@@ -180,6 +185,7 @@ def sample(
     \b
     Example: attribase -s my.store ingest sample --base world --plan plan.jsonl
              attribase -s my.store ingest sample --base world --plan plan.jsonl --iterations 250
+             attribase -s /shared/my.store ingest sample --base sd21/ --plan plan.jsonl --ray auto
     """
     from ..ingest.customize.base import BaseGenerator
     from ..ingest.customize.models import find_models, shared_resolution
@@ -194,5 +200,5 @@ def sample(
     if "resolution" not in given and (side := shared_resolution(store, list(models))):
         given["resolution"] = side
     config = sample_defaults_for(base).with_changes(**given)
-    steps, _ = run_job(run(store, specs, base, config, workers=workers, settings=chosen))
+    steps, _ = run_job(run(store, specs, base, config, workers=workers, settings=chosen, ray=ray))
     say("samples are ready" if steps else "nothing to do: every sample of the plan is there")

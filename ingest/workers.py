@@ -1,7 +1,6 @@
 """Training and sampling in worker processes that load a base once and then do one task after another.
 
-Workers never touch the store: the parent hands them bytes and commits what they hand back. On the CPU each
-runs on one thread, so results do not depend on how many there are.
+On the CPU each runs on one thread, so results do not depend on how many there are.
 
 A small network leaves most of a GPU idle: its kernels end before the CPU has launched the next. So workers
 share a GPU where the base is small, as many as there are cores to launch from and memory to hold them.
@@ -110,7 +109,7 @@ def _run_here(
 ) -> Iterator[tuple[WorkerTask, Any]]:
     handler: Handler | None = None
     for task in tasks:
-        with _one_thread():
+        with one_thread():
             handler = handler or setup(shared, device)
             result = call_named(handler, task.name, task.payload)
         yield task, result
@@ -163,12 +162,12 @@ def _serve(pipe: Connection, setup: Setup, shared: Any, device: str) -> None:
         except AttribaseError as error:
             return error, None
 
-    with _one_thread():
+    with one_thread():
         answer_requests(pipe, answer)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One CPU thread, no denormals, deterministic kernels; restored afterwards."""
     import torch
 

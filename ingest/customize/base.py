@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
-from ...store import InvalidInputError, NotFoundError, key_id
+from ...store import ConflictError, InvalidInputError, NotFoundError, key_id
 from ..diffusion_files import check_weights
 from ..world import WORLD_NAME, model_path
 from .layout import SUPPORTED, base_kind, check_layout, folders_of, read_json, resolution_step
@@ -30,6 +30,34 @@ class BaseGenerator:
         folder = resolve_base(base)
         base_id = single_file_id(Path(base)) if is_single_file(base) else fingerprint(folder)
         return cls(str(folder), base_id, WORLD_NAME if base == WORLD_NAME else base_kind(folder))
+
+
+@dataclass(frozen=True)
+class BaseOnNodes:
+    """A base that workers load: on a cluster each finds it by name, and must find the same contents."""
+
+    base: BaseGenerator
+    name: str | None = None
+
+    @classmethod
+    def of(cls, base: BaseGenerator, name: str, ray: str | None) -> "BaseOnNodes":
+        """`name` as it was given for `base`."""
+        if ray is None:
+            return cls(base)
+        return cls(base, str(Path(name).resolve()) if Path(name).exists() else name)
+
+    @property
+    def folder(self) -> Path:
+        """Its folder on this machine. Raises as `resolve_base`, ConflictError for other contents."""
+        if self.name is None:
+            return Path(self.base.folder)
+        here = BaseGenerator.find(self.name)
+        if here.base_id != self.base.base_id:
+            raise ConflictError(
+                f"the base {self.name!r} of a node is not the one of this command",
+                hint="put the same files there, or the base on a file system that all nodes share",
+            )
+        return Path(here.folder)
 
 
 def resolve_base(base: str) -> Path:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from ...runtime.decode import decode_image, stored_pixel_limit
 from ...runtime.tasks import WorkerTask
 from ...store import InvalidInputError, NotFoundError, Step, Store
+from ...store.staged import StagedRows, stage_rows
 from ..diffusion_files import weight_bytes
+from ..shards import Workers, commit_done
 from ..specs import ModelSpec
-from ..workers import run_tasks
-from .base import BaseGenerator, check_base, free_token
+from .base import BaseGenerator, BaseOnNodes, check_base, free_token
 from .methods import find_method
 from .models import model_ids, model_row
 from .prompts import check_prompts
@@ -22,7 +24,12 @@ STAGE = "customize"
 
 
 def customize(
-    store: Store, specs: Sequence[ModelSpec], config: TrainingConfig, *, workers: int | None = 1
+    store: Store,
+    specs: Sequence[ModelSpec],
+    config: TrainingConfig,
+    *,
+    workers: int | None = 1,
+    ray: str | None = None,
 ) -> Iterator[Step]:
     """Train the planned models that are not in the store, and commit them one at a time.
 
@@ -32,6 +39,7 @@ def customize(
         config: settings of all of them, of the method that they are planned by.
         workers: number of processes; None is one a core or GPU (several a GPU for a small base), 0 trains in
             this process.
+        ray: train on the Ray cluster at this address, `HOST:PORT` or `auto`, with at most `workers` workers.
 
     Before anything is trained, the prompts of all models are checked, the samples' too.
 
@@ -57,24 +65,19 @@ def customize(
         return
     check_base(base, config.resolution)
     _check_training(base, [planned[name] for name in shards], config)
-    pixel_limit = stored_pixel_limit(store)
+    training = _Training(store, BaseOnNodes.of(base, config.base, ray), config, stored_pixel_limit(store))
     done = len(trained) - len(shards)
     yield Step(STAGE, done, len(trained))
-    tasks = (_training_task(store, name, planned[name]) for name in shards)
-    trainings = run_tasks(
-        _load_worker,
-        (base, config, pixel_limit),
-        tasks,
-        count=len(shards),
-        workers=workers,
-        network=weight_bytes(Path(base.folder)),
+    tasks = (
+        WorkerTask(name, f"{planned[name].concept!r} (model {name[:12]})", (name, planned[name]))
+        for name in shards
     )
-    for task, (weights, seconds) in trainings:
-        spec = planned[task.key]
-        store.upsert("models", [row(task.key, spec, weights=weights, seconds=seconds)])
-        job.finish(shards[task.key])
-        done += 1
-        yield Step(STAGE, done, len(trained), spec.concept)
+    where = Workers(workers, weight_bytes(Path(base.folder)), ray)
+    for trainings, note in where.run(store, _load_worker, training, tasks, len(shards)):
+        commit_done(store, job, shards, trainings)
+        done += len(trainings)
+        concept = planned[trainings[-1][0].key].concept
+        yield Step(STAGE, done, len(trained), f"{concept}, {note}" if note else concept)
 
 
 def _check_exemplars(store: Store, specs: Iterable[ModelSpec]) -> None:
@@ -101,47 +104,50 @@ def _check_training(base: BaseGenerator, specs: Sequence[ModelSpec], config: Tra
         check_prompts(Path(base.folder), specs, placeholder, augment=config.augment, new=method.learns_token)
 
 
-def _training_task(store: Store, name: str, spec: ModelSpec) -> WorkerTask:
+@dataclass(frozen=True)
+class _Training:
+    """What all trainings of a job share."""
+
+    store: Store
+    base: BaseOnNodes
+    config: TrainingConfig
+    pixel_limit: int
+
+
+def _load_worker(training: _Training, device: str) -> Callable[[Any], StagedRows]:
+    """In a worker: load the base once; the returned function trains one model from it and stages its row."""
+    from .generator import load_generator
+
+    folder, config = training.base.folder, training.config
+    token = config.token if find_method(config.method).learns_token else None
+    return partial(_train_model, load_generator(folder, token or free_token(folder), device), training)
+
+
+def _train_model(generator: Any, training: _Training, task: tuple[str, ModelSpec]) -> StagedRows:
+    from .train import train
+    from .weights import pack
+
+    name, spec = task
+    store, config, base = training.store, training.config, training.base.base
+    method = find_method(config.method)
+    images = [decode_image(data, training.pixel_limit) for data in _exemplars(store, spec)]
+    started = time.perf_counter()
+    train(generator, spec, images, config)
+    tensors = method.extract(generator, config)
+    weights = pack(tensors, method.metadata(config, base.base_id, tensors))
+    generator.reset()
+    seconds = time.perf_counter() - started
+    row = model_row(name, spec, config=config, base=base, weights=weights, seconds=seconds)
+    return stage_rows(store, "models", [row])
+
+
+def _exemplars(store: Store, spec: ModelSpec) -> list[bytes]:
+    """The bytes of the exemplars of a model. Raises InvalidInputError where one is stored without."""
     data = dict(store.blobs("images", "bytes", spec.exemplar_ids))
     absent = [image for image, content in data.items() if content is None]
     if absent:
         raise InvalidInputError(
-            f"exemplar {absent[0]} of {spec.concept!r} is stored without its bytes",
+            f"exemplar {absent[0]} is stored without its bytes",
             hint="ingest it from a file; a reference cannot be trained on",
         )
-    return WorkerTask(
-        name, f"{spec.concept!r} (model {name[:12]})", (spec, [data[image] for image in spec.exemplar_ids])
-    )
-
-
-def _load_worker(
-    shared: tuple[BaseGenerator, TrainingConfig, int], device: str
-) -> Callable[[Any], tuple[bytes, float]]:
-    """In a worker: load the base once; the returned function trains one model from it."""
-    from .generator import load_generator
-
-    base, config, pixel_limit = shared
-    token = config.token if find_method(config.method).learns_token else None
-    generator = load_generator(Path(base.folder), token or free_token(Path(base.folder)), device)
-    return partial(_train_model, generator, config, base, pixel_limit)
-
-
-def _train_model(
-    generator: Any,
-    config: TrainingConfig,
-    base: BaseGenerator,
-    pixel_limit: int,
-    task: tuple[ModelSpec, Sequence[bytes]],
-) -> tuple[bytes, float]:
-    """(safetensors bytes, seconds) of one model."""
-    from .train import train
-    from .weights import pack
-
-    method = find_method(config.method)
-    spec, data = task
-    started = time.perf_counter()
-    train(generator, spec, [decode_image(content, pixel_limit) for content in data], config)
-    tensors = method.extract(generator, config)
-    weights = pack(tensors, method.metadata(config, base.base_id, tensors))
-    generator.reset()
-    return weights, time.perf_counter() - started
+    return [data[image] or b"" for image in spec.exemplar_ids]

@@ -1,20 +1,22 @@
 """The sampling job: the samples of one model a shard, drawn in workers, committed by this process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...runtime.tasks import WorkerTask
 from ...store import NotFoundError, Step, Store, key_id
-from ..customize.base import BaseGenerator, check_base, free_token
+from ...store.staged import StagedRows, stage_rows
+from ..customize.base import BaseGenerator, BaseOnNodes, check_base, free_token
 from ..customize.methods import find_method
 from ..customize.models import CUSTOMIZE_FIRST, find_models, model_ids, placeholders
 from ..customize.prompts import check_prompts
 from ..customize.settings import TrainingConfig
 from ..diffusion_files import weight_bytes
+from ..shards import Workers, commit_done
 from ..specs import ModelSpec, SampleSpec
-from ..workers import run_tasks
 from .config import SampleConfig, check_sampler
 
 STAGE = "sample"
@@ -28,6 +30,7 @@ def sample(
     *,
     workers: int | None = 1,
     settings: Mapping[str, Any] | None = None,
+    ray: str | None = None,
 ) -> Iterator[Step]:
     """Draw the planned samples that are not in the store, and commit them one model at a time.
 
@@ -41,11 +44,13 @@ def sample(
             this process.
         settings: where only the base is named, some settings that the models were customized with, to choose
             among those of several.
+        ray: draw on the Ray cluster at this address, `HOST:PORT` or `auto`, with at most `workers` workers.
 
     Raises NotFoundError for models that are not in the store, ConflictError when only the base is given
     and a model was customized from it with several settings, InvalidInputError for a prompt whose V* the
     text encoder would not see.
     """
+    base_name = customize_config if isinstance(customize_config, str) else customize_config.base
     if isinstance(customize_config, str):
         base = BaseGenerator.find(customize_config)
         models = find_models(store, specs, customize_config, base, settings or {})
@@ -74,22 +79,19 @@ def sample(
     _check_prompts(store, {model: models[model] for model in missing}, base, token)
     done = len(ids) - sum(len(samples) for samples in missing.values())
     yield Step(STAGE, done, len(ids))
-    tasks = (_sampling_task(store, models[model], model, samples) for model, samples in missing.items())
-    drawings = run_tasks(
-        _load_worker,
-        (base, config, token),
-        tasks,
-        count=len(missing),
-        workers=workers,
-        network=weight_bytes(Path(base.folder)),
+    tasks = (
+        WorkerTask(
+            model, f"{models[model].concept!r} (model {model[:12]})", (model, models[model].method, samples)
+        )
+        for model, samples in missing.items()
     )
-    for task, images in drawings:
-        drawn = zip(missing[task.key].items(), images, strict=True)
-        rows = [_sample_row(task.key, name, spec, data, config) for (name, spec), data in drawn]
-        store.upsert("samples", rows)
-        job.finish(shards[task.key])
-        done += len(rows)
-        yield Step(STAGE, done, len(ids), models[task.key].concept)
+    drawing = _Drawing(store, BaseOnNodes.of(base, base_name, ray), config, token)
+    where = Workers(workers, weight_bytes(Path(base.folder)), ray)
+    for drawn, note in where.run(store, _load_worker, drawing, tasks, len(missing)):
+        commit_done(store, job, shards, drawn)
+        done += sum(len(missing[task.key]) for task, _ in drawn)
+        concept = models[drawn[-1][0].key].concept
+        yield Step(STAGE, done, len(ids), f"{concept}, {note}" if note else concept)
 
 
 def sample_id(model: str, spec: SampleSpec, config: SampleConfig) -> str:
@@ -119,37 +121,40 @@ def _check_prompts(store: Store, models: Mapping[str, ModelSpec], base: BaseGene
         check_prompts(Path(base.folder), chosen, text, new=text.startswith(token))
 
 
-def _sampling_task(
-    store: Store, spec: ModelSpec, model: str, samples: Mapping[str, SampleSpec]
-) -> WorkerTask:
-    weights = None if spec.method == "none" else dict(store.blobs("models", "weights", [model]))[model]
-    prompts = [sample.prompt for sample in samples.values()]
-    seeds = [sample.seed for sample in samples.values()]
-    return WorkerTask(model, f"{spec.concept!r} (model {model[:12]})", (spec.method, weights, prompts, seeds))
+@dataclass(frozen=True)
+class _Drawing:
+    """What all samples of a job share. `token` is the name of V* in the base's vocabulary."""
+
+    store: Store
+    base: BaseOnNodes
+    config: SampleConfig
+    token: str
 
 
-def _load_worker(
-    shared: tuple[BaseGenerator, SampleConfig, str], device: str
-) -> Callable[[Any], list[bytes]]:
-    """In a worker: load the base once; the returned function draws the samples of one model."""
+def _load_worker(drawing: _Drawing, device: str) -> Callable[[Any], StagedRows]:
+    """In a worker: load the base once; the returned function draws and stages the samples of one model."""
     from ..customize.generator import load_generator
 
-    base, config, token = shared
-    return partial(_draw_model, load_generator(Path(base.folder), token, device), config)
+    return partial(_draw_model, load_generator(drawing.base.folder, drawing.token, device), drawing)
 
 
 def _draw_model(
-    generator: Any, config: SampleConfig, task: tuple[str, bytes | None, Sequence[str], Sequence[int]]
-) -> list[bytes]:
+    generator: Any, drawing: _Drawing, task: tuple[str, str, Mapping[str, SampleSpec]]
+) -> StagedRows:
     from ..customize.weights import unpack
     from .ddim import draw_samples
 
-    method, weights, prompts, seeds = task
-    if weights is None:
+    model, method, samples = task
+    store, config = drawing.store, drawing.config
+    if method == "none":
         generator.reset()
     else:
-        find_method(method).apply(generator, *unpack(weights))
-    return draw_samples(generator, prompts, seeds, config)
+        weights = dict(store.blobs("models", "weights", [model]))[model]
+        find_method(method).apply(generator, *unpack(weights or b""))
+    prompts, seeds = [one.prompt for one in samples.values()], [one.seed for one in samples.values()]
+    drawn = zip(samples.items(), draw_samples(generator, prompts, seeds, config), strict=True)
+    rows = [_sample_row(model, name, spec, data, config) for (name, spec), data in drawn]
+    return stage_rows(store, "samples", rows)
 
 
 def _sample_row(model: str, name: str, spec: SampleSpec, data: bytes, config: SampleConfig) -> dict[str, Any]:

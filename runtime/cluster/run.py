@@ -32,6 +32,9 @@ STRAGGLER_FACTOR = 3.0
 LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "OutOfMemoryError", "ObjectLostError")
 """Ray's errors of a worker that is gone, or of a result that was on a node that is."""
 
+CREATION = "creation task"
+"""In Ray's message where a worker is gone because it could not be made."""
+
 Done: TypeAlias = list[tuple[WorkerTask, Any]]
 
 
@@ -201,11 +204,10 @@ class ClusterRun:
         try:
             return self.cluster.ray.get(reference)
         except exceptions.RayTaskError as error:
-            raise AttribaseError(
-                f"a worker of the cluster failed: {str(error).splitlines()[-1]}",
-                hint="do all nodes have the same Python and libraries?",
-            ) from error
-        except tuple(getattr(exceptions, name) for name in LOST):
+            raise _fault(error) from error
+        except tuple(getattr(exceptions, name) for name in LOST) as error:
+            if CREATION in str(error):
+                raise _fault(error) from error
             self._lose(worker)
             return None
         except exceptions.RayError as error:
@@ -235,6 +237,14 @@ class ClusterRun:
                 f"{MOST_DEATHS} workers of the cluster ended while they did {what}",
                 hint="often that is too little memory: use fewer workers, and run it again",
             )
+
+
+def _fault(error: Exception) -> AttribaseError:
+    """The error for what a worker raises that is none of ours: its last line says what."""
+    return AttribaseError(
+        f"a worker of the cluster failed: {str(error).strip().splitlines()[-1].strip()}",
+        hint="have all nodes the same Python, and attribase with the same libraries?",
+    )
 
 
 def _count(number: int, what: str) -> str:

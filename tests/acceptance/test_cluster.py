@@ -122,6 +122,54 @@ def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path)
     assert together.count("vectors_tiny") == 26
 
 
+def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost(nodes, tmp_path):
+    from attribase.ingest.customize import CustomizeConfig, customize
+    from attribase.ingest.sample import SampleConfig, sample
+    from attribase.ingest.specs import ModelSpec, SampleSpec
+    from tiny_pipelines import SIZE, tiny_pipeline
+
+    tiny_pipeline().save_pretrained(tmp_path / "base")
+    alone = Store.create(tmp_path / "alone")
+    pictures = [picture(seed, SIZE) for seed in range(7)]
+    alone.upsert("images", [{"image_id": content_id(data), "bytes": data} for data in pictures])
+    together = Store.open(shutil.copytree(alone.uri, tmp_path / "together"))
+    specs = [
+        ModelSpec(
+            concept_kind="object",
+            concept=f"tom {seed}",
+            category="cat",
+            exemplar_ids=(content_id(data),),
+            training_prompts=("photo of a V* cat",),
+            case_name="case",
+            split="test",
+            seed=seed,
+            samples=tuple(SampleSpec("gpt", f"a V* cat {number}", number) for number in range(2)),
+        )
+        for seed, data in enumerate(pictures)
+    ]
+    config = CustomizeConfig(
+        str(tmp_path / "base"), iterations=4, lr=0.01, batch_size=2, augment="shift", resolution=SIZE,
+        init_token="category",
+    )  # fmt: skip
+    settings = SampleConfig(steps=2, guidance=3.0, batch_size=2, resolution=SIZE)
+
+    list(customize(alone, specs, config, workers=0))
+    list(sample(alone, specs, config, settings, workers=0))
+    notes = nodes.run(customize(together, specs, config, workers=2, ray=nodes.complete()))
+    assert "repeated" in notes[-1]
+    list(sample(together, specs, config, settings, workers=1, ray=nodes.address))
+    for table, key, clock in (("models", "model_id", ["seconds"]), ("samples", "sample_id", [])):
+        assert whole(together, table, key, *clock).equals(whole(alone, table, key, *clock))
+    assert (together.count("models"), together.count("samples")) == (7, 14)
+    assert together.jobs.unfinished() == []
+
+
+def whole(store, table, key, *without):
+    """All rows with their blobs."""
+    names = [name for name in store.schema(table).names if name not in without]
+    return store.read(table, names).sort_by(key)
+
+
 @pytest.mark.parametrize(
     ("address", "error", "says"),
     [

@@ -57,7 +57,7 @@ def test_models_that_cannot_be_trained_are_errors_before_training_starts(store, 
 
 
 def test_workers_of_a_small_base_share_a_gpu(store, make_spec, config, monkeypatch):
-    from attribase.ingest.customize import job
+    from attribase.ingest import shards
     from attribase.ingest.workers import SMALL_NETWORK
 
     asked = []
@@ -66,7 +66,7 @@ def test_workers_of_a_small_base_share_a_gpu(store, make_spec, config, monkeypat
         asked.append(options)
         return iter(())
 
-    monkeypatch.setattr(job, "run_tasks", no_training)
+    monkeypatch.setattr(shards, "run_tasks", no_training)
     list(customize(store, [make_spec()], config, workers=None))
     assert 0 < asked[0]["network"] <= SMALL_NETWORK
     assert asked[0]["workers"] is None
