@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,14 @@ from ..runtime.mapper import RAW, normalise
 from ..runtime.memory import reuse_freed_memory
 from ..store.errors import ConflictError
 from ..store.ids import mapped_column, vectors_table
+from ..store.vector_files import VectorFiles
 
 if TYPE_CHECKING:
     from ..store import Store
 
+
+MANY_ROWS = 100
+"""So many rows are read from the files themselves, where these are plain."""
 
 READ_AHEAD = 64 << 20
 """Bytes that Lance may read ahead of the block in use."""
@@ -104,7 +109,13 @@ class FeatureReader:
         """Rows (items, dim) by position in the vector table. ConflictError for one that is not mapped."""
         if not len(positions):
             return np.zeros((0, self.dim), np.float32)
+        if len(positions) >= MANY_ROWS and (files := self._vector_files) is not None:
+            return files.rows(positions)
         return self._array(self.dataset.take(positions.tolist(), columns=[self.column])[self.column])
+
+    @cached_property
+    def _vector_files(self) -> VectorFiles | None:
+        return VectorFiles.open(self.dataset, self.column)
 
     def stream(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of the chosen rows, in the order of the table.
