@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing attribase and what it needs into $(VENV) (several GB with PyTorch, a few minutes the first time)"
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[full,dev,encoders,formats,pdf,ray,world]"
+	$(BIN)/python -m pip install --quiet --editable ".[full,dev,encoders,evidence,formats,pdf,ray,world]"
 	@case "$$(uname -sm)" in "Linux x86_64") \
 		$(BIN)/python -m pip uninstall --quiet --yes onnxruntime; \
 		$(BIN)/python -m pip install --quiet --no-deps --force-reinstall "onnxruntime-gpu>=1.31,<2";; esac
@@ -34,7 +34,7 @@ lint: $(READY)
 # mypy sees the checkout under its package name, whatever its folder is called.
 types: $(READY)
 	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p attribase.store -p attribase.runtime -p attribase.ingest -p attribase.train \
-		-p attribase.query -p attribase.commands -p attribase.demo -p attribase.study -p attribase.costs \
+		-p attribase.query -p attribase.commands -p attribase.demo -p attribase.study -p attribase.costs -p attribase.packs \
 		-m attribase -m attribase.cli
 
 # Among the tests is a small run of the whole demo (tests/demo), killed, resumed and repeated. Two processes,

@@ -15,6 +15,7 @@ from .commands import (
     costs,
     demo,
     embed,
+    evidence,
     export,
     images,
     index,
@@ -55,6 +56,7 @@ ingest.ingest.add_command(removal.readmit)
 query.query.add_command(report.report)
 query.query.add_command(serve.serve)
 query.query.add_command(export.export)
+query.query.add_command(evidence.evidence)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 
@@ -148,6 +150,8 @@ for command in (
     costs.plan_cost,
     index.index,
     query.query,
+    evidence.verify,
+    evidence.keygen,
     completion.completion,
 ):
     cli.add_command(command)

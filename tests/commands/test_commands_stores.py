@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attribase.cli import cli
+from attribase.packs import create_key
 from attribase.store import Store
 from click.testing import CliRunner
 from PIL import Image
@@ -27,7 +28,7 @@ def has_option(command, name):
     return any(one.name == name for one in command.params)
 
 
-WITHOUT_STORE = {"bench", "completion", "demo", "plan-cost"}
+WITHOUT_STORE = {"bench", "completion", "demo", "keygen", "plan-cost"}
 
 COMMANDS = {" ".join(path): command for path, command in leaves(cli)}
 
@@ -39,6 +40,7 @@ def arguments(tmp_path):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "photos" / "red.png")
     (tmp_path / "plan.jsonl").write_text('{"concept": "cat"}\n')
     pq.write_table(pa.table({"id": ["a"], "vector": [[1.0, 0.0]]}), tmp_path / "features.parquet")
+    create_key(tmp_path / "office.pem")
     picture, plan = str(tmp_path / "photos" / "red.png"), ["--plan", str(tmp_path / "plan.jsonl")]
     return {
         "demo": [str(tmp_path / "demo")],
@@ -49,6 +51,7 @@ def arguments(tmp_path):
         "ingest sample": ["--base", "world", *plan],
         "query attribute": [picture],
         "ingest vectors": [str(tmp_path / "features.parquet"), "--encoder", "mine"],
+        "query evidence": [picture, "-o", str(tmp_path / "a.pack"), "--key", str(tmp_path / "office.pem")],
         "query report": [str(tmp_path / "report")],
         "query retrieval": ["--label", "creator"],
         "query similar": ["--text", "red"],
@@ -56,6 +59,7 @@ def arguments(tmp_path):
         "study report": [str(tmp_path)],
         "study run": [str(tmp_path / "study")],
         "tag": ["before"],
+        "verify": [str(tmp_path / "photos")],
         "train export": ["paper", "-o", str(tmp_path / "paper.onnx")],
     }
 

@@ -14,7 +14,7 @@ from attribase.store.extras import EXTRAS, FULL, missing_extra
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PARTS = ("store", "runtime", "query", "commands", "train", "demo", "ingest")
+PARTS = ("store", "runtime", "query", "commands", "train", "demo", "ingest", "study", "costs", "packs")
 
 
 def names(requirements):

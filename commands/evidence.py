@@ -1,0 +1,137 @@
+"""`attribase query evidence`, `attribase verify` and `attribase keygen`: answers as signed packs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..store import InvalidInputError
+from .console import at_option, open_store, say
+
+
+@click.command()
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+def keygen(path: Path) -> None:
+    """Make a key to sign evidence packs with: FILE is the private key, FILE.pub the public one.
+
+    Keep FILE to yourself; give FILE.pub, or its fingerprint, to those who verify packs. Files that are there
+    are not replaced.
+
+    \b
+    Example: attribase keygen office.pem
+    """
+    from ..packs import create_key, fingerprint
+
+    key = create_key(path)
+    say(f"wrote {path} (private) and {path}.pub")
+    click.echo(fingerprint(key.public))
+
+
+@click.command()
+@click.argument("item", metavar="ITEM")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The pack to write; it must not be there.",
+)
+@click.option(
+    "--key",
+    "key_file",
+    required=True,
+    envvar="ATTRIBASE_SIGNING_KEY",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The private key to sign with (attribase keygen). [env: ATTRIBASE_SIGNING_KEY]",
+)
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many images to name.")
+@click.option("--encoder", help="Which features; left out, the best on val models.")
+@click.option("--mapper", help="Which mapper, or `none`; left out, the best on val models.")
+@click.option("--where", metavar="SQL", help="Only images that fulfil a condition over images and members.")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help='The level of "none of these", as for query attribute.',
+)
+@at_option
+@click.pass_context
+def evidence(
+    ctx: click.Context, /, item: str, folder: Path, key_file: Path, at: str | None, **options: object
+) -> None:
+    """Answer which training images influenced ITEM (an image file, or a sample) as a signed folder.
+
+    It holds the picture, the answer as JSON, Parquet, page and PDF, thumbnails, what is known of rights, the
+    versions of all tables, and a manifest of every file, signed. `attribase verify` checks it.
+
+    \b
+    Example: attribase -s my.store query evidence sunset.png -o sunset.pack --key office.pem
+             attribase verify sunset.pack --signer office.pem.pub
+    """
+    from ..packs import fingerprint, read_key, write_pack
+    from ..query import Request, Session
+
+    key = read_key(key_file)
+    request = Request(at=at, **options)  # type: ignore[arg-type]
+    answer = write_pack(folder, Session(open_store(ctx)).snapshot(), item, request, key)
+    for note in answer.notes:
+        say(note)
+    say(f"wrote {folder}, signed by {fingerprint(key.public)}")
+    say(f"next: attribase verify {folder} --signer {key_file}.pub")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--signer",
+    metavar="FILE.pub|FINGERPRINT",
+    help="Whose signature it must be: a public key, or its fingerprint.",
+)
+@click.pass_context
+def verify(ctx: click.Context, folder: Path, signer: str | None) -> None:
+    """Check an evidence pack: signature, signer and every file; with a store, also the answer.
+
+    With a store the question is asked again at the versions that answered it. The exit code is 1 where
+    anything does not hold.
+
+    \b
+    Example: attribase verify sunset.pack --signer office.pem.pub
+             attribase -s my.store verify sunset.pack --signer office.pem.pub
+    """
+    from ..packs import recompute, verify_pack
+
+    good = True
+    for finding in verify_pack(folder, _fingerprint(signer)):
+        good &= finding.holds
+        click.echo(f"{'ok' if finding.holds else 'FAILED'}  {finding.check}: {finding.detail}")
+    if good and ctx.find_root().obj:
+        found = recompute(folder, open_store(ctx))
+        good = found.equal
+        for line in found.differences:
+            click.echo(f"FAILED  answer: {line}")
+        if good:
+            click.echo(f"ok  answer: asked again it is equal, numbers within {found.largest:.1g}")
+    elif good:
+        say("not asked again: name the store to compare the answer, attribase -s STORE verify ...")
+    if not good:
+        say("this pack does not hold: do not rely on it")
+        ctx.exit(1)
+
+
+def _fingerprint(signer: str | None) -> str | None:
+    """The fingerprint of a public key file, or the one that was given. Raises InvalidInputError."""
+    from ..packs import fingerprint, read_public_key
+
+    if signer is None:
+        return None
+    text = signer.strip().lower()
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return text
+    if not Path(signer).is_file():
+        raise InvalidInputError(
+            f"{signer} is neither a file nor a fingerprint", hint="a fingerprint has 64 hexadecimal digits"
+        )
+    return fingerprint(read_public_key(Path(signer)))

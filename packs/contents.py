@@ -1,0 +1,99 @@
+"""What `answer.json` of a pack holds: what was asked, who answered, the answer, the rights of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from ..query.attribution.provenance import LIMITS, MEANING_TEXT
+from ..store import content_id
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..query import Answer, Request, Snapshot
+
+FORMAT = 1
+ENGINES = ("pylance", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow")
+"""The packages whose versions may change the last digits of an answer."""
+
+RIGHTS = ("uri", "creator", "license", "source", "metadata")
+"""What the table of images says of who holds rights in one."""
+
+METHOD = (
+    "The picture and every image compared are turned into vectors by the encoder, mapped by the mapper, and "
+    "compared by cosine. Influence is what the calibration makes of these similarities, with a share for "
+    "what is not among the images (arXiv:2306.09345, eq. 6, or the law that is named)."
+)
+"""How an answer comes about, in two sentences."""
+
+
+def pack_contents(
+    snapshot: Snapshot, request: Request, answer: Answer, picture: tuple[str, bytes] | None
+) -> dict[str, Any]:
+    """The content of `answer.json`. `picture`: the file of the pack with the picture asked, and its bytes."""
+    asked: dict[str, Any] = {"question": answer.query, "prompt": _prompt(snapshot, answer.query)}
+    if picture is not None:
+        asked |= {"file": picture[0], "sha256": content_id(picture[1])}
+    options = {name: value for name, value in asdict(request).items() if name not in ("at", "files")}
+    return {
+        "format": FORMAT,
+        "asked": asked,
+        "request": options,
+        "store": {"name": snapshot.store.name, "at": snapshot.at, "versions": dict(snapshot.pinned.versions)},
+        "features": _features(snapshot, answer.encoder, answer.mapper),
+        "software": _software(),
+        "answer": answer.to_dict(),
+        "rights": _rights(snapshot, [result.image_id for result in answer.results]),
+        "method": METHOD,
+        "meaning": MEANING_TEXT,
+        "limits": list(LIMITS),
+    }
+
+
+def _prompt(snapshot: Snapshot, question: str) -> str | None:
+    """The prompt of a stored sample; None for other pictures."""
+    rows = snapshot.finder("samples", "sample_id").rows([question], ["prompt"]).to_pylist()
+    return rows[0]["prompt"] if rows else None
+
+
+def _features(snapshot: Snapshot, encoder: str, mapper: str) -> dict[str, Any]:
+    columns = ["source", "license", "onnx_sha256", "preprocessing", "precision", "parts"]
+    row = _row(snapshot, "encoders", columns, encoder=encoder)
+    mapped = {"name": mapper, "weights_sha256": None}
+    if mapper != "none":
+        mapped["weights_sha256"] = snapshot.mapper_digest(encoder, mapper)
+    law = ["law", "tau", "lambda", "parameters", "created"]
+    calibration = _row(snapshot, "calibrations", law, encoder=encoder, mapper=mapper)
+    return {"encoder": {"name": encoder, **(row or {})}, "mapper": mapped, "calibration": calibration}
+
+
+def _row(snapshot: Snapshot, table: str, columns: list[str], **key: str) -> dict[str, Any] | None:
+    """The columns of the row with these values as JSON has them; None where there is none."""
+    rows = snapshot.pinned.read(table, [*key, *columns]).to_pylist()
+    found = next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
+    return None if found is None else {name: _plain(found[name]) for name in columns}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _rights(snapshot: Snapshot, ids: list[str]) -> list[dict[str, Any]]:
+    """What the store knows of the rights in each image, in the order of `ids`."""
+    schema = snapshot.pinned.dataset("images").schema
+    columns = [name for name in RIGHTS if name in schema.names]
+    found = snapshot.finder("images", "image_id").rows(ids, columns).to_pylist()
+    by_id: Mapping[str, dict[str, Any]] = {row["image_id"]: row for row in found}
+    return [{"image_id": one, **{name: by_id.get(one, {}).get(name) for name in columns}} for one in ids]
+
+
+def _software() -> dict[str, str]:
+    versions = {"attribase": __version__}
+    for name in ENGINES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
