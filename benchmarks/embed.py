@@ -11,6 +11,9 @@ random weights: speed does not depend on them.
 - `bare`: `session.run` on one batch of preprocessed pixels, repeatedly, from one caller with a thread a core.
   `lanes`: the same from one caller a core with a thread each, which is how the job runs the network on a CPU:
   what the job would reach if decoding were free.
+- `decode`: the same files decoded, resized and normalised by the job's decoder, a thread a core, and nothing
+  else. `limit`: what reading for free and the network together could reach: on a CPU, where both share the
+  cores, 1 / (1 / lanes + 1 / decode); on a GPU the smaller of `bare` and decoding in the job's processes.
 - `torch`: a DataLoader (spawned workers, one a core, started before) over the same files with torchvision's
   transforms, and the same network, eager, in batches of 64.
 
@@ -35,14 +38,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from attribase.ingest.embed import embed
-from attribase.ingest.embed.networks import CPU_BATCH
+from attribase.ingest.embed.decode import DecoderPool, ImageDecoder, Ring
+from attribase.ingest.embed.networks import CPU_BATCH, default_workers
 from attribase.ingest.encoders import ensure_encoder
-from attribase.runtime import OnnxEncoder, load_encoder
+from attribase.runtime import PIXEL_LIMIT, OnnxEncoder, load_encoder
 from attribase.runtime.devices import core_count
 from attribase.store import AttribaseError, Store
 from attribase.store.ids import vectors_table
@@ -92,6 +97,28 @@ def run_bare(network: OnnxEncoder, batch: int, images: int, callers: int) -> int
     return each * callers * batch
 
 
+def run_decode(network: OnnxEncoder, images: list[bytes], count: int) -> int:
+    """Decode `count` images as the job does: on a CPU a thread a core, for a GPU in its processes."""
+    decoder, size = ImageDecoder(network.preprocessing, PIXEL_LIMIT), network.preprocessing.size
+    chosen = [images[number % len(images)] for number in range(count)]
+    if network.device != "cpu":
+        ring = Ring.allocate(2, 512, size)
+        with closing(DecoderPool(decoder, ring, default_workers(count, gpu=True))) as pool:
+            for start in range(0, count, 512):
+                pool.decode(start // 512 % 2, chosen[start : start + 512])()
+        return count
+    threads = core_count()
+
+    def decode_part(first: int) -> None:
+        out = np.empty((CPU_BATCH, 3, size, size), np.float32)
+        for number, data in enumerate(chosen[first::threads]):
+            decoder.write(data, out[number % CPU_BATCH])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(decode_part, range(threads)))
+    return count
+
+
 def loader(folder: Path):
     """Batches of pixels from torch's DataLoader. Its workers start once, in the round that warms up."""
     from torch.utils.data import DataLoader
@@ -117,7 +144,8 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
         name = ensure_encoder(store, encoder, weights)
         loose = Path(folder, "files")
         loose.mkdir()
-        for number, data in enumerate(files(min(count, 512))):
+        encoded = list(files(min(count, 512)))
+        for number, data in enumerate(encoded):
             (loose / f"{number:06}.jpg").write_bytes(data)
         batches64 = loader(loose)
         one, lanes = load_encoder(store, name), load_encoder(store, name, threads=1)
@@ -127,10 +155,12 @@ def measure(encoder: str, module, count: int, batches: list[int], repeats: int, 
                 "job": lambda batch=batch: run_job(store, name, batch),
                 "after": lambda batch=batch: run_bare(one, batch, count // 2, 1),
                 "lanes": lambda batch=batch: run_bare(lanes, batch, count // 2, core_count()),
+                "decode": lambda: run_decode(one, encoded, count // 2),
             }
             if batch == batches[0]:  # torch has its own batch size
                 kinds["torch"] = lambda: run_torch(module, batches64)
-            shown.add_row(encoder, f"{count:,}", str(batch), *table_row(alternate(kinds, repeats)))
+            found = alternate(kinds, repeats)
+            shown.add_row(encoder, f"{count:,}", str(batch), *table_row(found, one.device == "cpu"))
 
 
 def alternate(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, list[Cost]]:
@@ -143,8 +173,8 @@ def alternate(kinds: dict[str, Callable[[], int]], repeats: int) -> dict[str, li
     return found
 
 
-def table_row(found: dict[str, list[Cost]]) -> list[str]:
-    """images/s of the kinds, and their ratios to the job of the same round."""
+def table_row(found: dict[str, list[Cost]], cpu: bool) -> list[str]:
+    """images/s of the kinds, and their ratios to the job of the same round; `cpu`: where the network is."""
     job = found["job"]
     bare = [
         Cost((one.wall + other.wall) / 2, (one.cpu + other.cpu) / 2)
@@ -158,12 +188,17 @@ def table_row(found: dict[str, list[Cost]]) -> list[str]:
         pairs = zip(costs, job, strict=True)
         return f"{statistics.median(getattr(one, of) / getattr(mine, of) for one, mine in pairs):.2f}"
 
-    torch = found.get("torch")
+    torch, pairs = found.get("torch"), list(zip(found["lanes"], bare, found["decode"], strict=True))
+    limit = [
+        Cost(lane.wall + decode.wall if cpu else max(alone.wall, decode.wall), lane.cpu + decode.cpu)
+        for lane, alone, decode in pairs
+    ]
     return [
-        *(speed(costs) for costs in (job, bare, found["lanes"])),
+        *(speed(costs) for costs in (job, bare, found["lanes"], found["decode"], limit)),
         speed(torch) if torch else "",
         *(ratio(bare, of) for of in ("wall", "cpu")),
         *(ratio(found["lanes"], of) for of in ("wall", "cpu")),
+        *(ratio(limit, of) for of in ("wall", "cpu")),
         ratio(torch, "wall") if torch else "",
     ]
 
@@ -238,9 +273,9 @@ def main() -> None:
     chosen, share = given.only or ["lite0", "vit", "int8", "memory"], 10 if given.small else 1
     repeats = given.repeats or (2 if given.small else 5)
     shown = Table(title=f"images/s and ratios, {core_count()} cores, median of {repeats} rounds")
-    for name in ("encoder", "images", "batch", "job", "bare", "lanes", "torch"):
+    for name in ("encoder", "images", "batch", "job", "bare", "lanes", "decode", "limit", "torch"):
         shown.add_column(name, justify="right", no_wrap=True)
-    for name in ("job/bare", "cpu", "job/lanes", "cpu", "job/torch"):
+    for name in ("job/bare", "cpu", "job/lanes", "cpu", "job/limit", "cpu", "job/torch"):
         shown.add_column(name, justify="right", no_wrap=True)
     if "lite0" in chosen:
         module = modules([LITE0])[LITE0]
@@ -251,7 +286,7 @@ def main() -> None:
         module = modules([VIT])[VIT]
         for count in (160, 480):
             measure(VIT, module, count // share, [CPU_BATCH], repeats, shown)
-    console = Console(width=120)
+    console = Console(width=160)
     if shown.rows:
         console.print(shown)
     if "int8" in chosen:

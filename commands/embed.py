@@ -79,7 +79,9 @@ def _parse_side(_ctx: click.Context, _param: click.Parameter, value: str | None)
 @click.option(
     "--pixel-limit", type=click.IntRange(1), help="Refuse images with more pixels, before decoding them."
 )
-@click.option("--batch", type=click.IntRange(1), help="Images at once through the network.")
+@click.option(
+    "--batch", type=click.IntRange(1), help="Images at once through the network; at most 8 on a CPU."
+)
 @click.option(
     "--workers", type=click.IntRange(0), help="Decoding processes, 0 for none; by default chosen by cores."
 )

@@ -6,7 +6,8 @@ similarity can be compared with the gallery's, in standard deviations, without a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -147,12 +148,28 @@ def load_moments(tables: DatasetSource, encoder: str, mapper: str) -> GalleryMom
         return None
     ((_, data),) = locate(TABLE, dataset, "moments", [key]).read([key])
     try:
-        parts = safetensors.numpy.load(data or b"")
-        return GalleryMoments(parts["mean"], parts["covariance"], **rows[0])
-    except Exception as error:  # safetensors raises its own error class, which is not exported
+        return GalleryMoments(*_views(data or b"", ("mean", "covariance")), **rows[0])
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the gallery's moments are broken: {error}", hint="train the calibration again"
         ) from error
+
+
+def _views(data: bytes, names: Sequence[str]) -> list[Floats]:
+    """Float64 tensors of safetensors, which are views of `data`: a covariance can have hundreds of megabytes.
+
+    Raises ValueError, KeyError or TypeError for what is no such file, or lacks one of `names`.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header, found = json.loads(data[8:start]), []
+    for name in names:
+        tensor = header[name]
+        begin, end = tensor["data_offsets"]
+        if tensor["dtype"] != "F64":
+            raise ValueError(f"{name} has the type {tensor['dtype']}")
+        values = np.frombuffer(data, np.float64, (end - begin) // 8, start + begin)
+        found.append(values.reshape(tensor["shape"]))
+    return found
 
 
 def embedded_gallery(store: Store, encoder: str, gallery: str = "gallery") -> pa.Array:

@@ -5,8 +5,10 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import lance
@@ -22,6 +24,7 @@ from .store import Store
 KEEP = timedelta(days=1)
 PIN = "pinned-v"
 VECTOR_ROWS = 1 << 17  # of a fragment: setting a mapped column holds one fragment's vectors in memory
+TABLES_AT_ONCE = 4  # opened for `info`: most of the time is waiting for the disk or the object store
 BLOB_BATCH = 32  # rows in memory while blobs, which may be megabytes each, are rewritten
 
 
@@ -39,7 +42,8 @@ class TableInfo:
 
 def info(store: Store) -> list[TableInfo]:
     """The size of every table, by name."""
-    return [_table_info(store, table) for table in store.tables()]
+    with ThreadPoolExecutor(TABLES_AT_ONCE) as threads:
+        return list(threads.map(partial(_table_info, store), store.tables()))
 
 
 def _table_info(store: Store, table: str) -> TableInfo:

@@ -48,8 +48,8 @@ def embed(
     Args:
         store: the store, with the encoder exported into it.
         encoder: name of the encoder.
-        batch: images at once through the network; by default 8 on a CPU (more only fall out of its cache)
-            and 64 on a GPU, an eighth of that for encoders of large images.
+        batch: images at once through the network; by default 8 on a CPU, which is also the most there (more
+            fall out of its cache), and 64 on a GPU, an eighth of that for encoders of large images.
         workers: processes that decode and resize, 0 to do so in this one; by default see `default_workers`.
             A decoder that crashes takes its process with it: only other processes survive such an image.
         shard_size: items a commit; by default what takes some seconds: 1024, more with many cores or a GPU.
