@@ -148,7 +148,8 @@ def load_moments(tables: DatasetSource, encoder: str, mapper: str) -> GalleryMom
         return None
     ((_, data),) = locate(TABLE, dataset, "moments", [key]).read([key])
     try:
-        return GalleryMoments(*_views(data or b"", ("mean", "covariance")), **rows[0])
+        mean, covariance = _views(data or b"", ("mean", "covariance"))
+        return GalleryMoments(mean, covariance, **rows[0])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the gallery's moments are broken: {error}", hint="train the calibration again"
