@@ -107,15 +107,14 @@ def run_decode(network: OnnxEncoder, images: list[bytes], count: int) -> int:
             for start in range(0, count, 512):
                 pool.decode(start // 512 % 2, chosen[start : start + 512])()
         return count
-    threads = core_count()
 
-    def decode_part(first: int) -> None:
-        out = np.empty((CPU_BATCH, 3, size, size), np.float32)
-        for number, data in enumerate(chosen[first::threads]):
-            decoder.write(data, out[number % CPU_BATCH])
+    def decode_part(part: list[bytes]) -> None:
+        out = np.empty((3, size, size), np.float32)
+        for data in part:
+            decoder.write(data, out)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(decode_part, range(threads)))
+    with ThreadPoolExecutor(core_count()) as threads:
+        list(threads.map(decode_part, [chosen[first :: core_count()] for first in range(core_count())]))
     return count
 
 
