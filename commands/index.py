@@ -2,7 +2,7 @@
 
 import click
 
-from .console import draw_progress, open_store, say
+from .console import draw_progress, open_store, ray_option, say
 from .output import Output, print_rows, rows_options
 
 KINDS = ("IVF_RQ", "IVF_SQ", "IVF_PQ", "IVF_HNSW_SQ")
@@ -43,6 +43,7 @@ SHOWN = (
     help="Fewer images than this need no index.",
 )
 @click.option("--force", is_flag=True, help="Build anew, also where there is an index.")
+@ray_option
 @rows_options
 @click.pass_context
 def index(
@@ -53,6 +54,7 @@ def index(
     kind: str,
     min_rows: int,
     force: bool,
+    ray: str | None,
     out: Output,
 ) -> None:
     """Index the spaces that are large enough to need it; run again, add the images that are new.
@@ -62,6 +64,7 @@ def index(
     \b
     Example: attribase -s my.store index
              attribase -s my.store index --encoder clip-vit-b32 --mapper none --recall 0.999
+             attribase -s /shared/my.store index --ray auto
     """
     from ..query.search.index_build import IndexTarget, index_space, index_summary, spaces_of
 
@@ -69,7 +72,7 @@ def index(
     target = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
     rows = []
     for space in spaces_of(store, encoder, mapper):
-        steps = draw_progress(index_space(store, *space, target))
+        steps = draw_progress(index_space(store, *space, target, ray=ray))
         row = index_summary(store, *space, target, changed=steps is not None)
         rows.append(row)
         name = f"{space[0]} with {space[1]}"

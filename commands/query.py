@@ -11,7 +11,7 @@ from .abstention import abstention_command
 from .attribute import attribute
 from .calibration import calibration
 from .compare import compare
-from .console import CommandGroup, at_option, open_store, print_left_out, run_job, say, store_uri
+from .console import CommandGroup, at_option, open_store, print_left_out, ray_option, run_job, say, store_uri
 from .output import Output, about_command, print_rows, rows_options
 from .retrieval import retrieval
 from .similar import similar
@@ -49,6 +49,7 @@ query.add_command(retrieval)
     show_default=True,
     help="What computes; ranks are the same on all.",
 )
+@ray_option
 @rows_options
 @click.pass_context
 def evaluate_command(
@@ -59,6 +60,7 @@ def evaluate_command(
     sets: bool,
     force: bool,
     device: str,
+    ray: str | None,
     out: Output,
 ) -> None:
     """Rank every exemplar of every sample in its pool, then print recall and mAP.
@@ -69,12 +71,13 @@ def evaluate_command(
     \b
     Example: attribase -s my.store query eval --case object_unseen
              attribase -s my.store query eval --sets
+             attribase -s /shared/my.store query eval --ray auto
     """
     from ..query import connect, count_left_out, evaluate, load_sql, measure_evidence
 
     store = open_store(ctx)
     chosen = None if device == "auto" else device
-    steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen))
+    steps, _ = run_job(evaluate(store, encoder, mapper, case_name, force=force, device=chosen, ray=ray))
     if not steps:
         say("ranks are up to date: nothing that they depend on has changed (--force computes again)")
     run_job(measure_evidence(store, encoder, mapper, force=force))

@@ -56,14 +56,7 @@ def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray
 
     Raises InvalidInputError for an unknown kind, or one that cannot hold vectors of this length.
     """
-    if kind not in KINDS:
-        raise InvalidInputError(f"there is no index kind {kind!r}", hint=f"use {', '.join(KINDS)}")
-    dim = int(tables.schema(table).field(column).type.list_size)
-    if not fits(kind, dim):
-        raise InvalidInputError(
-            f"{kind} needs vectors whose length is a multiple of 8, {table}.{column} has {dim}",
-            hint="use IVF_SQ or IVF_HNSW_SQ",
-        )
+    dim = check_kind(tables, table, column, kind)
     options: dict[str, Any] = {"num_sub_vectors": dim // 8} if kind == "IVF_PQ" else {}
 
     def commit() -> int:
@@ -80,6 +73,19 @@ def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray
         return int(made.version)
 
     return with_retries(f"indexing {table}.{column}", commit)
+
+
+def check_kind(tables: Tables, table: str, column: str, kind: str) -> int:
+    """The length of the vectors of `column`. Raises InvalidInputError as `build`."""
+    if kind not in KINDS:
+        raise InvalidInputError(f"there is no index kind {kind!r}", hint=f"use {', '.join(KINDS)}")
+    dim = int(tables.schema(table).field(column).type.list_size)
+    if not fits(kind, dim):
+        raise InvalidInputError(
+            f"{kind} needs vectors whose length is a multiple of 8, {table}.{column} has {dim}",
+            hint="use IVF_SQ or IVF_HNSW_SQ",
+        )
+    return dim
 
 
 def index_new_rows(tables: Tables, table: str, column: str) -> int:

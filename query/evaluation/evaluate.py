@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -14,23 +14,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...runtime.cluster import Cluster, ClusterRun, connect
+from ...runtime.tasks import WorkerTask
 from ...store.columns import utc_now
-from ...store.ids import run_number
 from ...store.jobs import Step
-from ...store.schema import RANKS
+from ...store.staged import commit_staged
 from ..catalog import gallery_ids
 from ..features import FeatureReader, ImageSet, Pinned
 from .cases import Sample
 from .counter import block_rows, choose_device
-from .pools import SamplePools, load_pools, rankable
-from .ranks import ExemplarRanks
+from .pools import rankable
 from .runs import Run, plan_runs
+from .shards import RankingTask, RankingWork, open_worker, rank_shard
 
 if TYPE_CHECKING:
     from ...store import Store
 
 MOST_PAIRS = 2_000_000
 """Pairs of a sample and an exemplar in one shard: sets of many images have many, and all are in memory."""
+
+FEWEST = 256
+"""Samples in a shard of a cluster, at least: each shard reads the gallery."""
 
 SHOWN_SECONDS = 0.5
 """Seconds between two progress reports of a pass over the gallery."""
@@ -46,6 +50,7 @@ def evaluate(
     block: int | None = None,
     shard_size: int = 8192,
     device: str | None = None,
+    ray: str | None = None,
 ) -> Iterator[Step]:
     """Rank every exemplar of every sample in its pool: the gallery and its own model's exemplars.
 
@@ -64,6 +69,8 @@ def evaluate(
         block: gallery images compared at once; what suits the device when left out.
         shard_size: samples ranked in one pass over the gallery and committed at once.
         device: `cpu`, `cuda` or `mps`; left out, a GPU where there is one.
+        ray: rank on the Ray cluster at this address, `HOST:PORT` or `auto`, on its GPUs where it has any; a
+            shard is as much smaller as there are workers, and `device` is not used.
 
     Raises:
         NotFoundError: no such encoder, mapper or case, or no samples.
@@ -73,34 +80,73 @@ def evaluate(
 
     Source: arXiv:2306.09345 section 5. Ranks do not depend on `block`, `shard_size` or `device`.
     """
-    chosen = choose_device(device)
     pinned = Pinned.now(store)
-    runs = plan_runs(store, pinned, encoder, mapper, case, force=force)
-    done, total = 0, sum(len(run.samples) for run in runs)
+    if ray is None:
+        chosen = choose_device(device)
+        runs = plan_runs(store, pinned, encoder, mapper, case, force=force)
+        done, total = 0, sum(len(run.samples) for run in runs)
+        for ranker, features, gallery in _rankers(pinned, runs, force, block or block_rows(chosen)):
+            for ranked, note in ranker.rank(features, gallery, chosen, shard_size):
+                yield Step("evaluate", done + ranked, total, note)
+            done += ranker.total
+        return
+    with connect(ray) as cluster:
+        runs = plan_runs(store, pinned, encoder, mapper, case, force=force)
+        if runs:
+            yield from _evaluate_on(cluster, pinned, runs, force, (block, shard_size))
+
+
+def _rankers(
+    pinned: Pinned, runs: list[Run], force: bool, block: int
+) -> Iterator[tuple[_Ranker, FeatureReader, ImageSet]]:
+    """A ranker for each encoder and mapper, with what it reads: of one of them at a time."""
     for (name, by), group in groupby(runs, key=attrgetter("encoder", "mapper")):
-        mine = list(group)
         features = FeatureReader(pinned, name, by)
-        gallery = ImageSet(features, gallery_ids(pinned), block or block_rows(chosen))
-        ranker = _Ranker(store, mine, features, gallery, chosen, force)
-        for ranked, note in ranker.rank(shard_size):
-            yield Step("evaluate", done + ranked, total, note)
-        done += sum(len(run.samples) for run in mine)
+        gallery = ImageSet(features, gallery_ids(pinned), block)
+        yield _Ranker(pinned.store, list(group), features, gallery, force), features, gallery
+
+
+def _evaluate_on(
+    cluster: Cluster, pinned: Pinned, runs: list[Run], force: bool, sizes: tuple[int | None, int]
+) -> Iterator[Step]:
+    """Rank on a cluster. `sizes`: block and shard size of `evaluate`."""
+    block, shard_size = sizes
+    demand = cluster.demand(lanes=True)
+    total, done = sum(len(run.samples) for run in runs), 0
+    size = min(shard_size, max(FEWEST, -(-total // (2 * cluster.capacity(demand)))))
+    work = RankingWork(pinned, block, int(demand.cpus))
+    remote = ClusterRun(cluster, open_worker, work, pinned.store.uri, demand)
+    open_shards: dict[str, tuple[_Ranker, list[tuple[Run, Sample]]]] = {}
+
+    def tasks() -> Iterator[WorkerTask]:
+        nonlocal done
+        for ranker, *_ in _rankers(pinned, runs, force, block or FEWEST):
+            done += ranker.start()
+            for shard in ranker.shards(size):
+                key = str(len(open_shards))
+                open_shards[key] = ranker, shard
+                named = [(run.run_id, sample) for run, sample in shard]
+                yield WorkerTask(key, ranker.note, RankingTask(ranker.encoder, ranker.mapper, named))
+
+    for finished in remote.run(tasks(), -(-total // size)):
+        commit_staged(pinned.store, [result.rows for _, result in finished], update=force)
+        for task, result in finished:
+            ranker, shard = open_shards[task.key]
+            ranker.commit(shard, result.seconds)
+            done += len(shard)
+        if finished:
+            yield Step("evaluate", done, total, f"{ranker.note}; {remote.describe()}")
+    yield Step("evaluate", done, total)
 
 
 class _Ranker:
     """Ranks the runs of one encoder and mapper, as far as they are not ranked yet."""
 
     def __init__(
-        self,
-        store: Store,
-        runs: list[Run],
-        features: FeatureReader,
-        gallery: ImageSet,
-        device: str,
-        force: bool,
+        self, store: Store, runs: list[Run], features: FeatureReader, gallery: ImageSet, force: bool
     ) -> None:
-        self._store, self._features, self._gallery = store, features, gallery
-        self._device, self._force = device, force
+        self._store, self._force = store, force
+        self.encoder, self.mapper = runs[0].encoder, runs[0].mapper
         self._open = runs  # those without a row yet
         self._started = _start_time(store)
         self._seconds: dict[str, float] = defaultdict(float)  # of each run, its samples' share of the passes
@@ -111,56 +157,75 @@ class _Ranker:
             ranked = set() if force else run.ranked(store)
             self._rankable[run.run_id] = len(samples)
             self._left += [(run, sample) for sample in samples if sample.sample_id not in ranked]
-        self._done = sum(len(run.samples) for run in runs) - len(self._left)
-        self._note = self._describe(runs)
+        self._waiting = Counter(run.run_id for run, _ in self._left)
+        self.total = sum(len(run.samples) for run in runs)
+        self._done = self.total - len(self._left)
+        self.note = self._describe(runs, gallery)
 
-    def rank(self, shard_size: int) -> Iterator[tuple[int, str]]:
+    def rank(
+        self, features: FeatureReader, gallery: ImageSet, device: str, shard_size: int
+    ) -> Iterator[tuple[int, str]]:
         """Rank and commit shard by shard; yields how many samples are done, and a note on progress."""
-        self._finish(self._left)
-        yield self._done, self._note
+        yield self.start(), self.note
+        for shard in self.shards(shard_size):
+            clock = time.monotonic()
+            named = [(run.run_id, sample) for run, sample in shard]
+            rows = yield from self._report(rank_shard(named, features, gallery, device), len(gallery), shard)
+            self._store.upsert("ranks", rows, update=self._force)
+            self.commit(shard, time.monotonic() - clock)
+            yield self._done, self.note
+
+    def start(self) -> int:
+        """Commit the runs that are ranked already. Returns how many samples need not be."""
+        self._finish()
+        return self._done
+
+    def shards(self, shard_size: int) -> Iterator[list[tuple[Run, Sample]]]:
+        """What is left, cut."""
         left = self._left
         while left:
             shard, left = _cut_shard(left, shard_size)
-            clock = time.monotonic()
-            pools = load_pools([sample for _, sample in shard], self._features, self._gallery)
-            ranks = ExemplarRanks(pools.vectors, self._device)
-            for share, note in self._count_gallery(ranks):
-                yield self._done + int(share * len(shard)), note
-            rows = _rank_rows([run for run, _ in shard], pools, ranks, len(self._gallery))
-            self._store.upsert("ranks", rows, update=self._force)
-            each = (time.monotonic() - clock) / len(shard)
-            for run, count in Counter(run.run_id for run, _ in shard).items():
-                self._seconds[run] += each * count
-            self._finish(left)
-            self._done += len(shard)
-            yield self._done, self._note
+            yield shard
 
-    def _count_gallery(self, ranks: ExemplarRanks) -> Iterator[tuple[float, str]]:
-        """One pass over the gallery; yields at times which share of it is counted, and how fast."""
+    def commit(self, shard: list[tuple[Run, Sample]], seconds: float) -> None:
+        """Note that the ranks of a shard are committed, and commit the runs that are whole by that."""
+        for run, count in Counter(run.run_id for run, _ in shard).items():
+            self._seconds[run] += seconds / len(shard) * count
+            self._waiting[run] -= count
+        self._done += len(shard)
+        self._finish()
+
+    def _report(
+        self, counting: Generator[int, None, pa.Table], gallery: int, shard: list[tuple[Run, Sample]]
+    ) -> Generator[tuple[int, str], None, pa.Table]:
+        """Yields at times how far a pass over the gallery is, and how fast; returns the rows."""
         start = shown = time.monotonic()
         rows = 0
-        for count in ranks.run(self._gallery.raw_blocks()):
-            rows += count
+        while True:
+            try:
+                rows += next(counting)
+            except StopIteration as ended:
+                return ended.value
             if (now := time.monotonic()) - shown > SHOWN_SECONDS:
                 shown = now
-                yield rows / len(self._gallery), f"{self._note}; {rows / (now - start):,.0f} images/s"
+                done = self._done + int(rows / gallery * len(shard))
+                yield done, f"{self.note}; {rows / (now - start):,.0f} images/s"
 
-    def _finish(self, left: list[tuple[Run, Sample]]) -> None:
+    def _finish(self) -> None:
         """Commit the rows of the runs that have no sample left."""
-        waiting = {run.run_id for run, _ in left}
-        complete = [run for run in self._open if run.run_id not in waiting]
-        self._open = [run for run in self._open if run.run_id in waiting]
+        complete = [run for run in self._open if not self._waiting[run.run_id]]
+        self._open = [run for run in self._open if self._waiting[run.run_id]]
         rows = [
             run.row(self._started, self._seconds[run.run_id], self._rankable[run.run_id]) for run in complete
         ]
         self._store.upsert("runs", rows, update=True)
 
-    def _describe(self, runs: list[Run]) -> str:
+    def _describe(self, runs: list[Run], gallery: ImageSet) -> str:
         """What is being ranked, and how much had to be left out."""
         left_out = {
             "samples have no vector or no exemplars": sum(len(run.samples) for run in runs)
             - self._rankable.total(),
-            "gallery images have no vector": self._gallery.missing,
+            "gallery images have no vector": gallery.missing,
         }
         cases = ", ".join(dict.fromkeys(f"{run.case_name} {run.split}" for run in runs))
         return f"{runs[0].encoder}/{runs[0].mapper} {cases}" + "".join(
@@ -175,23 +240,6 @@ def _cut_shard(
     pairs = np.cumsum([len(sample.exemplars) for _, sample in left[:most]])
     count = max(1, int(np.searchsorted(pairs, MOST_PAIRS, side="right")))
     return left[:count], left[count:]
-
-
-def _rank_rows(runs: list[Run], pools: SamplePools, ranks: ExemplarRanks, gallery: int) -> pa.Table:
-    """The rows of `ranks` of a shard, ordered by sample and image; `runs` has the run of each sample."""
-    owners = pa.array(pools.owners)
-    columns = {
-        "run_id": pa.array([run.run_id for run in runs], pa.string()).take(owners),
-        "sample_id": pa.array([sample.sample_id for sample in pools.samples], pa.string()).take(owners),
-        "image_id": pa.array(pools.images, pa.string()),
-        "rank": pa.array(ranks.ranks),
-        "similarity": pa.array(pools.vectors.similarities.astype(np.float32)),
-        "pool_size": pa.array(pools.sizes(gallery)).take(owners),
-        "run_number": pa.array([run_number(run.run_id) for run in runs], pa.int64()).take(owners),
-        "place": pa.array(ranks.places.astype(np.int32)),
-        "exemplars": pa.array(pools.exemplar_counts.astype(np.int32)).take(owners),
-    }
-    return pa.table(columns).select(RANKS.names)
 
 
 def _start_time(store: Store) -> datetime:

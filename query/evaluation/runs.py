@@ -162,6 +162,7 @@ RANKING = {
     "inputs of runs": "evaluation.inputs",
     "runs": "evaluation.runs",
     "evaluation": "evaluation.evaluate",
+    "shards": "evaluation.shards",
     "pools": "evaluation.pools",
     "ranks": "evaluation.ranks",
     "counting on the CPU": "evaluation.counting",

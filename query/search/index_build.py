@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.cluster import connect
 from ...runtime.mapper import RAW
 from ...store import Step, indexes, key_id
 from ...store.columns import utc_now
@@ -20,6 +21,7 @@ from ..catalog import choose_encoder, choose_mapper, encoders, mappers
 from ..features import Pinned
 from .centroids import train_centroids
 from .index import REBUILD, SearchEffort
+from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
 from .space import SearchSpace
 
@@ -69,8 +71,13 @@ class IndexTarget:
         return [kind for kind in AUTO_KINDS if indexes.fits(kind, dim)]
 
 
-def index_space(store: Store, encoder: str, mapper: str, target: IndexTarget) -> Iterator[Step]:
+def index_space(
+    store: Store, encoder: str, mapper: str, target: IndexTarget, *, ray: str | None = None
+) -> Iterator[Step]:
     """Build the index of one space, or add new rows to it; measure it and record that.
+
+    With `ray`, the address of a Ray cluster (`HOST:PORT` or `auto`), its workers build a segment each. New
+    rows are added here; an index of several segments that falls below the target by that is built anew.
 
     Yields no step where nothing is to be done: too few images, or nothing new since it was measured.
 
@@ -90,11 +97,14 @@ def index_space(store: Store, encoder: str, mapper: str, target: IndexTarget) ->
     if index and record and target.kind in ("auto", record.kind) and index.rows < MAX_GROWTH * record.rows:
         # Another count: rows were added by a compaction, or by a run that was stopped before it measured.
         if index.unindexed or index.rows != record.rows or record.target < target.recall:
-            yield from _index_new_rows(store, space, index, target)
-        return
+            reached = yield from _index_new_rows(store, space, index, target)
+            if reached or index.segments == 1:
+                return
+        else:
+            return
     kinds = target.kinds(space.dim)
     for kind in kinds:
-        reached = yield from _build(store, space, kind, target)
+        reached = yield from _build(store, space, kind, target, ray)
         if reached or kind == kinds[-1]:
             return
 
@@ -104,16 +114,24 @@ def partitions_for(rows: int) -> int:
     return max(1, min(1 << round(math.log2(max(rows, 1)) / 2), rows // 32))
 
 
-def _build(store: Store, space: SearchSpace, kind: str, target: IndexTarget) -> Generator[Step, None, bool]:
+def _build(
+    store: Store, space: SearchSpace, kind: str, target: IndexTarget, ray: str | None
+) -> Generator[Step, None, bool]:
     """Whether the target recall was reached."""
     partitions = partitions_for(len(space))
     indexes.delete_row(store, key_id(space.encoder, space.mapper))  # until it is measured, search is exact
     yield Step("build", 0, 1, f"{kind} of {len(space)} images, {partitions} partitions")
     start = time.perf_counter()
     centroids = train_centroids(space, partitions)
-    indexes.build(store, vectors_table(space.encoder), space.column, kind, centroids)
+    table, pieces = vectors_table(space.encoder), 1
+    if ray is None:
+        indexes.build(store, table, space.column, kind, centroids)
+    else:
+        with connect(ray) as cluster:
+            version = int(store.dataset(table).version)
+            pieces = build_on(cluster, SegmentWork(store, table, version, space.column, kind, centroids))
     seconds = time.perf_counter() - start
-    yield Step("build", 1, 1, f"in {seconds:.0f} s")
+    yield Step("build", 1, 1, f"in {seconds:.0f} s" + (f", {pieces} segments" if pieces > 1 else ""))
     first = max(min(MIN_PROBES, partitions), partitions // 128)
     return (yield from _measure(store, space, target, first, (partitions, seconds)))
 

@@ -2,14 +2,19 @@
 
 import io
 import shutil
+import threading
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from attribase.ingest.embed import embed
+from attribase.query import evaluate
+from attribase.query.search.index_cluster import SegmentWork, build_on
 from attribase.runtime import Preprocessing
+from attribase.runtime.cluster import connect
 from attribase.runtime.model_files import StoredFile, files_json
-from attribase.store import InvalidInputError, NotFoundError, Store, content_id, key_id
+from attribase.store import InvalidInputError, NotFoundError, Store, content_id, indexes, key_id
 from PIL import Image
 
 pytest.importorskip("ray")
@@ -162,6 +167,59 @@ def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost
         assert whole(together, table, key, *clock).equals(whole(alone, table, key, *clock))
     assert (together.count("models"), together.count("samples")) == (7, 14)
     assert together.jobs.unfinished() == []
+
+    for store in (alone, together):
+        projection(store)
+        gallery = [{"collection": "gallery", "image_id": content_id(data)} for data in pictures]
+        store.upsert("members", gallery)
+        list(embed(store, "tiny"))
+    list(evaluate(alone))
+    steps = list(evaluate(together, shard_size=4, ray=nodes.address))
+    assert (steps[-1].done, steps[-1].total) == (14, 14)
+    by_pair = [("sample_id", "ascending"), ("image_id", "ascending")]
+    run = ("run_id", "run_number")  # of the versions of the tables, which differ
+    assert rows(together, "ranks", by_pair, *run).equals(rows(alone, "ranks", by_pair, *run))
+    assert together.count("ranks") == 14
+    assert together.read("runs", ["samples"]).equals(alone.read("runs", ["samples"]))
+    assert list(evaluate(together, ray=nodes.address)) == []
+
+
+def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path):
+    store = Store.create(tmp_path / "store")
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(20_000, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    table = store.ensure_vectors("tiny", 64)
+    for start in range(0, len(vectors), 5000):
+        block = vectors[start : start + 5000]
+        columns = {
+            "item_id": [f"{number:06d}" for number in range(start, start + len(block))],
+            "item_kind": ["image"] * len(block),
+            "base": pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), 64),
+        }
+        store.upsert(table, pa.table(columns))
+    version = int(store.dataset(table).version)
+    centres = vectors[rng.choice(len(vectors), 64, replace=False)]
+    work = SegmentWork(store, table, version, "base", "IVF_SQ", centres)
+    with connect(nodes.complete()) as cluster:
+
+        def lose():
+            wait_for_workers(2)
+            nodes.lose()
+
+        killer = threading.Thread(target=lose)
+        killer.start()
+        assert build_on(cluster, work) == 2
+        killer.join()
+    index = indexes.describe(store.dataset(table), "base")
+    assert (index.rows, index.unindexed, index.segments) == (20_000, 0, 2)
+    dataset = store.dataset(table)
+    addresses = indexes.row_addresses(dataset)
+    allowed = indexes.row_allowlist(addresses)
+    for query in vectors[::2000]:
+        near = indexes.nearest(dataset, "base", query, 20, 64, allowed)
+        exact = addresses[np.argsort(-(vectors @ query), kind="stable")[:10]]
+        assert set(exact.tolist()) <= set(near.tolist())
 
 
 def whole(store, table, key, *without):

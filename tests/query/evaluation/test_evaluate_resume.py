@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from attribase.query import connect, evaluate
 from attribase.query.evaluation import evaluate as evaluation
+from attribase.query.evaluation import shards
 from attribase.query.evaluation.runs import newest_rows
 from attribase.query.features import Pinned
 from attribase.store import Store
@@ -93,7 +94,7 @@ def test_tables_do_not_depend_on_block_shard_or_device(small, tmp_path, monkeypa
 
 def test_a_shard_has_few_pairs_where_models_have_many_exemplars(small, monkeypatch):
     most: list[int] = []
-    load = evaluation.load_pools
+    load = shards.load_pools
 
     def count(samples, *others):
         most.append(sum(len(sample.exemplars) for sample in samples))
@@ -101,7 +102,7 @@ def test_a_shard_has_few_pairs_where_models_have_many_exemplars(small, monkeypat
 
     list(evaluate(small.store))
     expected = contents(small.store, "ranks")
-    monkeypatch.setattr(evaluation, "load_pools", count)
+    monkeypatch.setattr(shards, "load_pools", count)
     monkeypatch.setattr(evaluation, "MOST_PAIRS", 25)
     list(evaluate(small.store, force=True))
     assert contents(small.store, "ranks") == expected
