@@ -40,7 +40,7 @@ def recall(store, vectors, refine=1, probes=CENTRES):
     allowed = indexes.row_allowlist(addresses)
     found = 0
     for query in vectors[::100]:
-        near = indexes.nearest(dataset, COLUMN, query, 10 * refine, probes, allowed)
+        near, _ = indexes.nearest(dataset, COLUMN, query, 10 * refine, probes, allowed)
         exact = addresses[np.argsort(-(vectors @ query), kind="stable")[:10]]
         found += len(set(near.tolist()) & set(exact.tolist()))
     return found / (10 * len(vectors[::100]))
@@ -88,7 +88,8 @@ def test_rows_of_after_the_build_are_not_lost(store, vectors):
     dataset = store.dataset(TABLE)
     addresses = indexes.row_addresses(dataset)
     allowed = indexes.row_allowlist(addresses)
-    assert indexes.nearest(dataset, COLUMN, -vectors[0], 1, 1, allowed).tolist() == [addresses[-1]]
+    near, _ = indexes.nearest(dataset, COLUMN, -vectors[0], 1, 1, allowed)
+    assert near.tolist() == [addresses[-1]]
 
 
 def test_a_kind_without_segments_is_refused(store, vectors):
