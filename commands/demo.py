@@ -6,10 +6,11 @@ import click
 
 from .console import say
 from .output import Output, print_rows
+from .paths import LocalPath
 
 
 @click.command()
-@click.argument("folder", default="attribase-demo", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", default="attribase-demo", type=LocalPath(file_okay=False, path_type=Path))
 @click.option(
     "--models", type=click.IntRange(12), default=168, show_default=True, help="Customized generators."
 )

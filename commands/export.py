@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from .console import at_option, draw_progress, open_store, say
+from .paths import LocalPath
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=LocalPath(file_okay=False, path_type=Path))
 @at_option
 @click.pass_context
 def export(ctx: click.Context, folder: Path, at: str | None) -> None:

@@ -13,6 +13,7 @@ from .calibration import calibration
 from .compare import compare
 from .console import CommandGroup, at_option, open_store, print_left_out, ray_option, run_job, say, store_uri
 from .output import Output, about_command, print_rows, rows_options
+from .paths import LocalPath
 from .retrieval import retrieval
 from .similar import similar
 
@@ -208,7 +209,7 @@ def _name_and_value(param: str) -> tuple[str, str]:
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=LocalPath(path_type=Path))
 @click.pass_context
 def report(ctx: click.Context, out: Path) -> None:
     """Write tables and plots of all metrics to OUT: a folder, or a file ending in .html or .md.

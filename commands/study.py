@@ -9,6 +9,7 @@ import click
 from .compare import compared_options
 from .console import CommandGroup, run_job, say
 from .output import Output, print_rows, rows_options
+from .paths import LocalPath
 
 
 @click.group(cls=CommandGroup)
@@ -23,7 +24,7 @@ def study() -> None:
 
 
 @study.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=LocalPath(file_okay=False, path_type=Path))
 @click.option(
     "--plan",
     "plan_file",

@@ -114,25 +114,23 @@ def test_two_processes_that_commit_the_same_keys_at_once_leave_each_key_once(s3,
     assert any(" 412 " in line for line in s3.requests())  # the second committer was refused, and began again
 
 
-@pytest.mark.parametrize(
-    ("kind", "method", "pattern"),
-    [
+def test_requests_that_fail_are_repeated_and_no_row_is_doubled(s3, bucket):
+    faults = [
         ("slow", "GET|HEAD", r"images\.lance"),
         ("slow", "PUT", r"images\.lance"),
         ("dropped", "GET|HEAD", r"images\.lance"),
         ("dropped", "PUT", r"images\.lance/data"),
         ("lost", "PUT", r"images\.lance/_versions"),
         ("lost", "PUT", r"images\.lance/_transactions"),
-    ],
-)
-def test_requests_that_fail_are_repeated_and_no_row_is_doubled(s3, bucket, kind, method, pattern):
-    s3.disturb(Fault(kind, method, pattern, times=2))
-    rows = [writer.image(number) for number in range(3)]
-    bucket.upsert("images", rows)
-    ids = [row["image_id"] for row in rows]
-    assert dict(bucket.blobs("images", "bytes", ids)) == {row["image_id"]: row["bytes"] for row in rows}
-    assert bucket.count("images") == 3
-    assert s3.left() == 0
+    ]
+    for number, fault in enumerate(faults):
+        rows = [writer.image(3 * number + n) for n in range(3)]
+        s3.disturb(Fault(*fault, times=2))
+        bucket.upsert("images", rows)
+        ids = [row["image_id"] for row in rows]
+        assert dict(bucket.blobs("images", "bytes", ids)) == {row["image_id"]: row["bytes"] for row in rows}
+        assert bucket.count("images") == 3 * (number + 1), fault
+        assert s3.left() == 0, fault
 
 
 def test_a_server_that_only_refuses_is_one_error(s3, bucket, monkeypatch):
@@ -173,18 +171,18 @@ def test_a_version_that_is_kept_open_is_not_what_a_writer_changes(bucket):
     assert bucket.count("images") == 2
 
 
-@pytest.mark.parametrize(("harm", "said"), [("lost", "is missing"), ("cut", "bytes instead of")])
-def test_lost_and_cut_objects_are_found(bucket, harm, said):
+def test_lost_and_cut_objects_are_found(bucket):
     fill(bucket)
     files = RemoteFiles(bucket.uri)
-    (file,) = files.below("vectors_e.lance/data")
-    data = files.read(file.name)
-    files.delete(file.name)
-    if harm == "cut":
-        files.write(file.name, data[:-60])
-    (damage,) = find_damage(bucket)
-    assert (damage.table, damage.file) == ("vectors_e", file.name)
-    assert said in damage.what
+    (lost,) = files.below("vectors_e.lance/data")
+    (cut,) = files.below("samples.lance/data")
+    files.delete(lost.name)
+    files.write(cut.name, files.read(cut.name)[:-60])
+    found = {(damage.table, damage.file, damage.what) for damage in find_damage(bucket)}
+    assert found == {
+        ("vectors_e", lost.name, "is missing"),
+        ("samples", cut.name, f"has {cut.size - 60} bytes instead of {cut.size}"),
+    }
     assert "damaged-file" in {problem.check for problem in check(bucket)}
 
 
