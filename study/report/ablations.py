@@ -130,4 +130,7 @@ def _draw_gain(axes: Any, gain: Gain, y: float, colour: str, mark: str) -> None:
 
 
 def _key(mapper: str) -> str:
-    return "the paper's choice" if mapper == MAIN_VARIANT else variant_title(mapper).lower()
+    title = variant_title(mapper)
+    if mapper == MAIN_VARIANT:
+        return "the paper's choice"
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]

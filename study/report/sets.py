@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,17 +45,23 @@ class Correlation:
 
 
 def correlation_with_sets(study: StudyData) -> Figure | NotDrawn:
-    """A panel for each size of sets."""
+    """The correlation by size, and a scatter for each size of sets."""
     points = _points(study)
     by_size: dict[int, list[SetPoint]] = {}
     for point in points:
         by_size.setdefault(point.size, []).append(point)
+    correlations = {
+        size: found
+        for size, mine in sorted(by_size.items())
+        if (found := pearson([one.single for one in mine], [one.recall for one in mine])) is not None
+    }
     panels: list[Panel] = []
+    if len(correlations) > 1:
+        name = f"{NAME}a"
+        panels.append(Panel(name, "Correlation by size of the sets", _draw_sizes(name, correlations)))
     rows: list[dict[str, Any]] = []
-    for size, mine in sorted(by_size.items()):
-        found = pearson([one.single for one in mine], [one.recall for one in mine])
-        if found is None:
-            continue
+    for size, found in correlations.items():
+        mine = by_size[size]
         panel = f"{NAME}{chr(ord('a') + len(panels))}"
         title = f"Sets of {size:,} image{'' if size == 1 else 's'}: {_correlation_text(found)}"
         panels.append(Panel(panel, title, _draw(study, panel, mine, size)))
@@ -70,8 +76,8 @@ def correlation_with_sets(study: StudyData) -> Figure | NotDrawn:
         "Each mark is an encoder with one mapper. The horizontal axis is its metric on models that were "
         "customized on one object or style, mean of cases and schemes; the vertical axis is recall@N on "
         "models of sets of N unrelated images: the share of a set among the N most similar images. Where "
-        "the correlation is high, the simple test predicts the hard one. Features are not independent of "
-        "each other, so that intervals (Fisher's z) are narrower than they should be."
+        "the correlation is high, the simple test predicts the hard one. Features of one encoder are not "
+        "independent of each other, so that intervals (Fisher's z) are narrower than they should be."
     )
     return Figure(NAME, TITLE, text, tuple(panels), rows)
 
@@ -121,6 +127,23 @@ def _row(panel: str, metric: str, point: SetPoint, found: Correlation) -> dict[s
     }
 
 
+def _draw_sizes(name: str, correlations: Mapping[int, Correlation]) -> str:
+    figure, axes = new_figure(3.0)
+    axes.grid(color=LINE, linewidth=0.7)
+    axes.axhline(0, color=SOFT, linewidth=0.9, zorder=1)
+    places = range(len(correlations))
+    for place, found in zip(places, correlations.values(), strict=True):
+        if found.low is not None and found.high is not None:
+            axes.plot([place, place], [found.low, found.high], color=COLOURS[0], linewidth=1.4, zorder=2)
+    axes.plot(places, [found.r for found in correlations.values()], "o", color=COLOURS[0], markersize=6.5)
+    axes.set_xticks(places, [f"{size:,}" for size in correlations])
+    axes.set_xlim(-0.5, len(correlations) - 0.5)
+    axes.set_ylim(min(-0.1, *(found.low or found.r for found in correlations.values())) - 0.05, 1.05)
+    axes.set_xlabel("images of a set, N", color=INK, fontsize=9.5)
+    axes.set_ylabel("Pearson's r", color=INK, fontsize=9.5)
+    return svg_text(figure, name, "Correlation by size of the sets; values are in the table")
+
+
 def _draw(study: StudyData, name: str, points: Sequence[SetPoint], size: int) -> str:
     figure, axes = new_figure(3.6)
     axes.grid(color=LINE, linewidth=0.7)
@@ -136,8 +159,9 @@ def _draw(study: StudyData, name: str, points: Sequence[SetPoint], size: int) ->
             markerfacecolor=PAPER if raw else colour,
             markeredgecolor=colour,
             markeredgewidth=1.5,
-            zorder=3,
+            zorder=4 if raw else 3,
         )
+    axes.autoscale(False)  # the line may leave what recall can be
     slope, offset = np.polyfit([one.single for one in points], [one.recall for one in points], 1)
     ends = np.array([min(one.single for one in points), max(one.single for one in points)])
     axes.plot(ends, slope * ends + offset, color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
