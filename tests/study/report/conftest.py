@@ -26,16 +26,19 @@ def con(studied_once):
 
 
 def add_sets(store: Store) -> None:
-    """Models of two images of the gallery each; the encoders differ in how near samples are to these."""
+    """Models of two or three images of the gallery each; encoders differ in how near samples are to these."""
     rng = np.random.default_rng(2)
     vectors = store.read("vectors_quiet", ["item_id", "base"]).to_pylist()
     points = {row["item_id"]: np.array(row["base"]) for row in vectors}
     images = store.read("members")["image_id"].to_pylist()
     models, samples, rows = [], [], {"quiet": [], "loud": []}
-    for number in range(5):
-        name, own = f"set-{number}", images[2 * number : 2 * number + 2]
-        models.append({"model_id": name, "method": "custom-diffusion", "case_name": "sets", "split": "test"})
-        models[-1] |= {"concept_kind": "set", "exemplar_ids": own}
+    for number in range(10):
+        size = 2 + number % 2
+        name, own = f"set-{number}", images[3 * number : 3 * number + size]
+        models.append(
+            {"model_id": name, "method": "custom-diffusion", "case_name": f"sets_{size}", "split": "test"}
+            | {"concept_kind": "set", "exemplar_ids": own}
+        )
         for at in range(2):
             sample = f"{name}-{at}"
             samples.append({"sample_id": sample, "model_id": name, "scheme": "captions"})

@@ -39,23 +39,42 @@ def test_figure_10_has_the_recall_of_sets_and_its_correlation(with_more):
     with (folder.report / "figures/figure-10.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {(row["encoder"], row["mapper"], row["size"]) for row in rows} == {
-        (encoder, mapper, "2") for encoder in ("quiet", "loud") for mapper in ("none", "object+style")
+        (encoder, mapper, size)
+        for encoder in ("quiet", "loud")
+        for mapper in ("none", "object+style")
+        for size in ("2", "3")
     }
     with connect(store.uri) as con:
         for row in rows:
             key = [row["encoder"], row["mapper"]]
             [(recall,)] = con.execute(
-                "select recall_n from metrics_sets where (encoder, mapper) = ($1, $2)", key
+                "select recall_n from metrics_sets where (encoder, mapper, size) = ($1, $2, $3)",
+                [*key, int(row["size"])],
             ).fetchall()
             [(single,)] = con.execute(
                 """select avg(recall_10) from metrics
-                where (encoder, mapper) = ($1, $2) and split = 'test' and case_name <> 'sets'""",
+                where (encoder, mapper) = ($1, $2) and split = 'test'
+                and not starts_with(case_name, 'sets')""",
                 key,
             ).fetchall()
             assert float(row["recall_n"]) == pytest.approx(recall)
             assert float(row["single"]) == pytest.approx(single)
-    r = np.corrcoef([[float(row[name]) for row in rows] for name in ("single", "recall_n")])[0, 1]
-    assert float(rows[0]["pearson"]) == pytest.approx(r)
+    for size in ("2", "3"):
+        mine = [row for row in rows if row["size"] == size]
+        r = np.corrcoef([[float(row[name]) for row in mine] for name in ("single", "recall_n")])[0, 1]
+        assert {float(row["pearson"]) for row in mine} == {pytest.approx(r)}
+
+
+def test_figure_10_has_a_panel_of_the_correlation_by_size_and_a_scatter_of_each(with_more):
+    report = with_more[1].report
+    assert {path.stem for path in (report / "figures").glob("figure-10?.svg")} == {
+        "figure-10a",
+        "figure-10b",
+        "figure-10c",
+    }
+    page = (report / "index.html").read_text()
+    titles = ("Correlation by size of the sets", "Sets of 2 images: r", "Sets of 3 images: r")
+    assert [page.index(title) for title in titles] == sorted(page.index(title) for title in titles)
 
 
 def test_sets_are_in_no_table_of_single_images(with_more):
