@@ -2,8 +2,12 @@
 
 import io
 import shutil
+import sys
 import threading
 import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +17,7 @@ from attribase.query import evaluate
 from attribase.query.search.index_cluster import SegmentWork, build_on
 from attribase.runtime import Preprocessing
 from attribase.runtime.cluster import connect
+from attribase.runtime.cluster.run import ClusterRun
 from attribase.runtime.model_files import StoredFile, files_json
 from attribase.store import InvalidInputError, NotFoundError, Store, content_id, indexes, key_id
 from PIL import Image
@@ -26,9 +31,11 @@ def nodes():
     """A cluster of two nodes; `lose` kills the second, which the next test gets anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray import cloudpickle
         from ray.cluster_utils import Cluster
 
         cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
+        cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this file
         yield Nodes(cluster)
         cluster.shutdown()
 
@@ -51,24 +58,48 @@ class Nodes:
         self._cluster.remove_node(self._second, allow_graceful=False)
         self._second = None
 
-    def run(self, steps):
-        """Run a job; the second node is killed once both work. Returns the notes of the steps."""
-        notes = []
-        for step in steps:
-            notes.append(step.note)
-            if self._second is not None and len(notes) > 1:
-                if "on 2 nodes" in step.note:
-                    self.lose()
-                else:  # meanwhile the first worker has no more than the shards that it was given ahead
-                    wait_for_workers(2)
-        return notes
+    @contextmanager
+    def losing(self, folder, monkeypatch):
+        """Lose the second node while each of two workers, one on each node, is in the middle of a shard."""
+        folder.mkdir()
+        run = ClusterRun.run
+
+        def held_run(job, tasks, count):
+            job.setup = partial(held, str(folder), job.setup)
+            return run(job, tasks, count)
+
+        def lose():
+            while len(list(folder.iterdir())) < 2:
+                time.sleep(0.05)
+            self.lose()
+            (folder / LOST).touch()
+
+        killer = threading.Thread(target=lose, daemon=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(ClusterRun, "run", held_run)
+            killer.start()
+            yield
+        killer.join(60)
+        assert not killer.is_alive()
 
 
-def wait_for_workers(count):
-    from ray._private.state import actors
+LOST = "lost"
+"""The file that says that the node is gone."""
 
-    while sum(actor["State"] == "ALIVE" for actor in actors().values()) < count:
-        time.sleep(0.05)
+
+def held(folder, setup, shared, device):
+    """In a worker: what `setup` makes, whose shards wait until a node is lost."""
+    import ray
+
+    handler, node = setup(shared, device), ray.get_runtime_context().get_node_id()
+
+    def handle(payload):
+        Path(folder, node).touch()
+        while not Path(folder, LOST).exists():
+            time.sleep(0.05)
+        return handler(payload)
+
+    return handle
 
 
 def picture(seed, side):
@@ -109,7 +140,7 @@ def rows(store, table, key, *without):
     return store.read(table).drop_columns(list(without)).sort_by(key)
 
 
-def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path):
+def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path, monkeypatch):
     alone = Store.create(tmp_path / "alone")
     projection(alone)
     blobs = [picture(seed, 700) for seed in range(20)] + [b"no picture", picture(99, 30)[:200]]
@@ -121,8 +152,9 @@ def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path)
     together = Store.open(shutil.copytree(alone.uri, tmp_path / "together"))
 
     list(embed(alone, "tiny", shard_size=2))
-    notes = nodes.run(embed(together, "tiny", shard_size=2, ray=nodes.complete()))
-    assert "repeated" in notes[-1]
+    with nodes.losing(tmp_path / "held", monkeypatch):
+        steps = list(embed(together, "tiny", shard_size=2, ray=nodes.complete()))
+    assert "repeated" in steps[-1].note
     assert rows(together, "vectors_tiny", "item_id").equals(rows(alone, "vectors_tiny", "item_id"))
     assert together.count("vectors_tiny") == 26
     failed = [("item", "ascending"), ("stage", "ascending")]
@@ -132,7 +164,9 @@ def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path)
     assert together.count("vectors_tiny") == 26
 
 
-def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost(nodes, tmp_path):
+def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost(
+    nodes, tmp_path, monkeypatch
+):
     from attribase.ingest.customize import CustomizeConfig, customize
     from attribase.ingest.sample import SampleConfig, sample
     from attribase.ingest.specs import ModelSpec, SampleSpec
@@ -165,8 +199,9 @@ def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost
 
     list(customize(alone, specs, config, workers=0))
     list(sample(alone, specs, config, settings, workers=0))
-    notes = nodes.run(customize(together, specs, config, workers=2, ray=nodes.complete()))
-    assert "repeated" in notes[-1]
+    with nodes.losing(tmp_path / "held", monkeypatch):
+        steps = list(customize(together, specs, config, workers=2, ray=nodes.complete()))
+    assert "repeated" in steps[-1].note
     list(sample(together, specs, config, settings, workers=1, ray=nodes.address))
     for table, key, clock in (("models", "model_id", ["seconds"]), ("samples", "sample_id", [])):
         assert whole(together, table, key, *clock).equals(whole(alone, table, key, *clock))
@@ -189,7 +224,7 @@ def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost
     assert list(evaluate(together, ray=nodes.address)) == []
 
 
-def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path):
+def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatch):
     store = Store.create(tmp_path / "store")
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(20_000, 64)).astype(np.float32)
@@ -206,16 +241,8 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path):
     version = int(store.dataset(table).version)
     centres = vectors[rng.choice(len(vectors), 64, replace=False)]
     work = SegmentWork(store, table, version, "base", "IVF_SQ", centres)
-    with connect(nodes.complete()) as cluster:
-
-        def lose():
-            wait_for_workers(2)
-            nodes.lose()
-
-        killer = threading.Thread(target=lose)
-        killer.start()
+    with connect(nodes.complete()) as cluster, nodes.losing(tmp_path / "held", monkeypatch):
         assert build_on(cluster, work) == 2
-        killer.join()
     index = indexes.describe(store.dataset(table), "base")
     assert (index.rows, index.unindexed, index.segments) == (20_000, 0, 2)
     dataset = store.dataset(table)
