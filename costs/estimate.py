@@ -186,7 +186,6 @@ def _index(scale: Scale, costs: UnitCosts) -> Work:
         read=4.0 * numbers,
         written=costs["index_bytes"] * numbers,
         sources=("index_seconds", "index_bytes", "read", "write"),
-        shared=False,
     )
 
 

@@ -89,12 +89,14 @@ def test_a_stage_without_cards_is_paid_by_the_core(stages):
     index = stages["index"]
     assert index.core_hours == pytest.approx(500.0 * 2 * 1_001_000 * 500 / (1e6 * 512) / 3600)
     assert index.gpu_hours == 0
-    assert index.dollars == pytest.approx(index.wall_hours * 10 * 0.05)
+    assert index.wall_hours == pytest.approx(index.core_hours / 20)
+    assert index.dollars == pytest.approx(index.wall_hours * 20 * 0.05)
 
 
-def test_an_index_is_built_by_one_machine_however_many_there_are(stages):
-    assert stages["index"].bound_by == "cores"
-    assert stages["index"].wall_hours == pytest.approx(stages["index"].core_hours / 10)
+def test_mapped_columns_are_filled_by_one_machine_however_many_there_are(stages):
+    images, seconds = 1_001_000 + 10_000, stages["map"].wall_hours * 3600
+    assert stages["map"].bound_by == "network"
+    assert seconds == pytest.approx(images * 4 * 500 * (1 / 4e8 + 1 / 1e8))
 
 
 def test_ranks_read_the_gallery_once_for_each_shard_of_samples(scale, card, costs):
