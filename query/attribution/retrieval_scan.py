@@ -110,6 +110,8 @@ class _KeptImages:
         coverage = measure_coverage(task.pool, "exact", task.pool.size, True, 0.0)
         self._prune()
         ((question, rows, values),) = self._kept
+        order = np.lexsort((rows, question))  # in the order of `retrieve_exactly`, whose sums these are
+        question, rows, values = question[order], rows[order], values[order]
         ends = np.searchsorted(question, np.arange(1, self.questions))
         rows_of, found = np.split(rows, ends), np.split(values, ends)
         near = [top_k_candidates(some, self._depth, task.space.margin) for some in found]

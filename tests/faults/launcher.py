@@ -6,6 +6,9 @@ It has imported what commands import, and forks. A JSON line on stdin is one com
      "file_bytes": NUMBER or null}
 
 It prints `started PID`, and `ended PID STATUS` when that process ended (as subprocess: -9 is killed).
+
+Worker processes of a command come from a fork server that never opened a store, which Lance's threads do not
+survive; they get the command's patches, clock, limit and log as the command itself does.
 """
 
 import importlib
@@ -20,6 +23,7 @@ import time
 import traceback
 import warnings
 from datetime import UTC, datetime, timedelta
+from multiprocessing import forkserver
 
 from patches import apply  # beside this script
 
@@ -56,6 +60,8 @@ JUMP_DAYS = 400
 
 def main() -> None:
     warnings.filterwarnings("ignore", "lance is not fork-safe")  # no store is open here
+    forkserver.set_forkserver_preload(list(IMPORTS))
+    forkserver.ensure_running()
     for name in IMPORTS:
         importlib.import_module(name)
     say("ready")
@@ -89,10 +95,7 @@ def start(request: dict) -> int:
         say(f"started {child}")
         return child
     os.setsid()
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, file in enumerate((nothing, log, log)):
-        os.dup2(file, number)
+    redirect(request["log"], os.O_TRUNC)
     os.chdir(request["cwd"])
     status = 70
     try:
@@ -108,18 +111,33 @@ def start(request: dict) -> int:
     raise AssertionError("unreachable")
 
 
+def redirect(path: str, how: int) -> None:
+    """Let this process read nothing and write to the file."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | how)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, file in enumerate((nothing, log, log)):
+        os.dup2(file, number)
+
+
 def run(request: dict) -> None:
     from attribase.cli import cli
     from attribase.runtime import processes
 
-    forked = multiprocessing.get_context("fork")
-    processes.get_context = lambda _: forked  # a spawned worker would import for seconds
+    forkserver._forkserver.ensure_running = lambda: None  # it runs, and is no child of this process
+    served = multiprocessing.get_context("forkserver")
+    processes.get_context = lambda _: served  # a spawned worker would import for seconds
+    sys.argv = [sys.argv[0], json.dumps(request)]  # what `__mp_main__` below reads
+    adapt(request)
+    cli.main(request["argv"], prog_name="attribase")
+
+
+def adapt(request: dict) -> None:
+    """Apply patches, limit and clock to this process."""
     apply(request["patches"])
     if request["file_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
     if request["clock"] is not None:
         jump(random.Random(request["clock"]))
-    cli.main(request["argv"], prog_name="attribase")
 
 
 def jump(rng: random.Random) -> None:
@@ -140,6 +158,11 @@ def jump(rng: random.Random) -> None:
     columns.datetime = Jumping
     assert abs(columns.utc_now() - datetime.now(UTC).replace(tzinfo=None)) > timedelta(seconds=1)
 
+
+if __name__ == "__mp_main__":  # a worker process
+    _request = json.loads(sys.argv[1])
+    redirect(_request["log"], os.O_APPEND)
+    adapt(_request)
 
 if __name__ == "__main__":
     main()

@@ -199,7 +199,7 @@ def client(app):
 @pytest.fixture
 def encoding(monkeypatch):
     """Pictures can be encoded."""
-    monkeypatch.setattr("attribase.runtime.load_encoder", lambda *_: Pixels())
+    monkeypatch.setattr("attribase.runtime.load_encoder", lambda *_, **__: Pixels())
 
 
 SERVE = """
