@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidInputError
-from .indexes import METRIC, check_kind, index_name
+from .indexes import check_kind, index_name, index_settings
 from .retries import with_retries
 from .tables import Tables
 
@@ -52,14 +52,7 @@ def build_segment(
     check_kind(tables, table, column, kind)
     check_segments(kind)
     return tables.dataset(table, version).create_index_uncommitted(
-        column,
-        kind,
-        name=index_name(column),
-        metric=METRIC,
-        replace=True,
-        num_partitions=len(centroids),
-        ivf_centroids=centroids,
-        fragment_ids=list(fragments),
+        column, kind, **index_settings(column, centroids), fragment_ids=list(fragments)
     )
 
 

@@ -61,18 +61,17 @@ def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray
 
     def commit() -> int:
         made = tables.dataset(table).create_index(
-            column,
-            kind,
-            name=index_name(column),
-            metric=METRIC,
-            replace=True,
-            num_partitions=len(centroids),
-            ivf_centroids=centroids,
-            **options,
+            column, kind, **index_settings(column, centroids), **options
         )
         return int(made.version)
 
     return with_retries(f"indexing {table}.{column}", commit)
+
+
+def index_settings(column: str, centroids: NDArray[np.float32]) -> dict[str, Any]:
+    """The settings of every index here: its name and metric, and the centres of its partitions."""
+    partitions = {"num_partitions": len(centroids), "ivf_centroids": centroids}
+    return {"name": index_name(column), "metric": METRIC, "replace": True, **partitions}
 
 
 def check_kind(tables: Tables, table: str, column: str, kind: str) -> int:
