@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,6 +23,7 @@ from ..query.evaluation.counting import CpuCounter, Thresholds
 from ..query.search.index_build import IndexTarget, index_space
 from ..runtime import PIXEL_LIMIT, Preprocessing
 from ..runtime.devices import core_count
+from ..runtime.mapper import vector_array
 from ..store import InvalidInputError, Step, Store, content_id
 from .base_operations import measure_base
 from .cards import Card
@@ -201,11 +203,8 @@ def jpeg(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _vector_rows(ids: list[str], kinds: list[str], vectors: NDArray[np.float32]) -> object:
-    import pyarrow as pa
-
-    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    return pa.table({"item_id": ids, "item_kind": kinds, "base": column})
+def _vector_rows(ids: list[str], kinds: list[str], vectors: NDArray[np.float32]) -> pa.Table:
+    return pa.table({"item_id": ids, "item_kind": kinds, "base": vector_array(vectors)})
 
 
 def _size(folder: Path) -> int:

@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ class UnitCosts:
         write_atomically(path, text.encode() + b"\n")
 
 
+@cache
 def stated_unit_costs() -> UnitCosts:
     """The unit costs of the reference: counted on architectures, measured by the project, or assumed."""
     rows = tomllib.loads(files(__package__).joinpath("data/unit_costs.toml").read_text())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..query.attribution.provenance import LIMITS, MEANING_TEXT
 from ..store import content_id
-from ..version import __version__
+from ..store.layout import software_version
 
 if TYPE_CHECKING:
     from ..query import Answer, Request, Snapshot
@@ -90,7 +90,7 @@ def _rights(snapshot: Snapshot, ids: list[str]) -> list[dict[str, Any]]:
 
 
 def _software() -> dict[str, str]:
-    versions = {"attribase": __version__}
+    versions = {"attribase": software_version()}
     for name in ENGINES:
         try:
             versions[name] = metadata.version(name)

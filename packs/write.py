@@ -22,7 +22,7 @@ from ..query.attribution.provenance import LIMITS
 from ..query.attribution.query_vectors import read_query_images
 from ..runtime.formats import HEAD_BYTES, recognise
 from ..store import ConflictError, InvalidInputError
-from ..version import __version__
+from ..store.layout import software_version
 from .canonical import to_canonical
 from .contents import pack_contents
 from .manifest import MANIFEST, SIGNATURE, FileDigest, Manifest
@@ -100,7 +100,7 @@ def write_files(folder: Path, files: dict[str, bytes], key: SigningKey) -> None:
     """The files, then the manifest of them and its signature."""
     created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     digests = {path: FileDigest.of(data) for path, data in files.items()}
-    manifest = Manifest(digests, created, f"attribase {__version__}").to_bytes()
+    manifest = Manifest(digests, created, f"attribase {software_version()}").to_bytes()
     for path, data in {**files, MANIFEST: manifest, SIGNATURE: key.sign(manifest)}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
