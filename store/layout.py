@@ -6,9 +6,9 @@ The URI is a folder of this machine, or a prefix of an object store: `s3://bucke
 import os
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
+from ..version import __version__
 from .errors import InvalidInputError, NotFoundError
 
 SUFFIX = ".lance"
@@ -72,10 +72,7 @@ class Layout:
 
 def software_version() -> str:
     """The version of attribase that is installed."""
-    try:
-        return version("attribase")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0+unknown"
+    return __version__
 
 
 def not_a_store(uri: str) -> NotFoundError:
