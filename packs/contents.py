@@ -18,7 +18,16 @@ FORMAT = 1
 ENGINES = ("pylance", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow")
 """The packages whose versions may change the last digits of an answer."""
 
-RIGHTS = ("uri", "creator", "license", "source", "metadata")
+RIGHTS = (
+    "uri",
+    "creator",
+    "license",
+    "rights_holder",
+    "license_url",
+    "reservation",
+    "source",
+    "metadata",
+)
 """What the table of images says of who holds rights in one."""
 
 METHOD = (

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from .columns import STRINGS, TIMESTAMP, blob, key, text
 from .ids import mapped_column
+from .record_schema import FAILURES, JOBS, RIGHTS_LOG, TOMBSTONES
 from .trained_schema import ABSTENTIONS, CALIBRATIONS, EVIDENCE, GALLERY_MOMENTS, MAPPERS
 
 ENCODER_METADATA = b"attribase:encoder"
@@ -23,6 +24,11 @@ IMAGES = pa.schema(
         pa.field("height", pa.int32()),
         blob("bytes"),
         text("metadata"),  # JSON
+        text("rights_holder"),  # who holds the rights, where that is not the creator
+        text("license_url"),  # where the licence's text is
+        text("reservation"),  # none | tdm | opt-out; null is not known, which is not 'none'
+        text("source"),  # the data set, archive or site that the image was taken from
+        pa.field("added", TIMESTAMP),  # when the row was made; null before this column was
     ]
 )
 
@@ -64,6 +70,7 @@ SAMPLES = pa.schema(
         blob("bytes"),
         text("generator"),  # that drew it, as its file or table names it; null for those drawn here
         text("metadata"),  # JSON
+        pa.field("created", TIMESTAMP),  # when it was generated; null where nothing says it
     ]
 )
 
@@ -179,44 +186,6 @@ RETRIEVALS = pa.schema(
     ]
 )
 
-JOBS = pa.schema(
-    [
-        key("job_id", position=1),
-        key("shard", pa.int32(), position=2),
-        text("kind", null=False),
-        text("spec", null=False),  # JSON
-        pa.field("items", STRINGS, nullable=False),
-        pa.field("count", pa.int32(), nullable=False),
-        text("state", null=False),  # planned | done
-        pa.field("updated", TIMESTAMP, nullable=False),
-    ]
-)
-
-FAILURES = pa.schema(
-    [
-        key("stage", position=1),
-        key("source", position=2),  # the folder, file or address; '' when the item is an id of this store
-        key("item", position=3),
-        text("reason", null=False),
-        text("detail"),
-        text("remedy"),  # what to do about it
-        pa.field("at", TIMESTAMP, nullable=False),
-    ]
-)
-
-TOMBSTONES = pa.schema(
-    [
-        key("item_id"),  # of an image that was removed, or of a model or sample that was made from one
-        text("item_kind", null=False),  # image | model | sample
-        text("uri"),
-        text("reason"),
-        pa.field("made_from", STRINGS),  # of a model or sample: the removed images
-        pa.field("removed_at", TIMESTAMP, nullable=False),
-        pa.field("erase", pa.bool_(), nullable=False),  # whether old versions must not hold its bytes either
-        pa.field("erased_at", TIMESTAMP),  # when those were deleted
-    ]
-)
-
 TABLES: dict[str, pa.Schema] = {
     "images": IMAGES,
     "members": MEMBERS,
@@ -234,6 +203,7 @@ TABLES: dict[str, pa.Schema] = {
     "retrievals": RETRIEVALS,
     "failures": FAILURES,
     "tombstones": TOMBSTONES,
+    "rights_log": RIGHTS_LOG,
     "jobs": JOBS,
 }
 """The tables that every store has, whatever its encoders.
@@ -242,7 +212,9 @@ Stores made by earlier versions are brought to these schemas when they are opene
 is new is nullable, except in a table small enough to be written anew, as one whose key changes must be.
 """
 
-LATER_TABLES = frozenset({"tombstones", "gallery_moments", "abstentions", "evidence", "retrievals"})
+LATER_TABLES = frozenset(
+    {"tombstones", "gallery_moments", "abstentions", "evidence", "retrievals", "rights_log"}
+)
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 
 

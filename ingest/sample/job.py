@@ -8,6 +8,7 @@ from typing import Any
 
 from ...runtime.tasks import WorkerTask
 from ...store import NotFoundError, Step, Store, key_id
+from ...store.columns import utc_now
 from ...store.staged import StagedRows, stage_rows
 from ..customize.base import BaseGenerator, BaseOnNodes, check_base, free_token
 from ..customize.methods import find_method
@@ -170,4 +171,5 @@ def _sample_row(model: str, name: str, spec: SampleSpec, data: bytes, config: Sa
         "width": config.resolution,
         "height": config.resolution,
         "bytes": data,
+        "created": utc_now(),
     }

@@ -203,7 +203,7 @@ def test_customizing_and_sampling_are_those_of_one_process_though_a_node_is_lost
         steps = list(customize(together, specs, config, workers=2, ray=nodes.complete()))
     assert "repeated" in steps[-1].note
     list(sample(together, specs, config, settings, workers=1, ray=nodes.address))
-    for table, key, clock in (("models", "model_id", ["seconds"]), ("samples", "sample_id", [])):
+    for table, key, clock in (("models", "model_id", ["seconds"]), ("samples", "sample_id", ["created"])):
         assert whole(together, table, key, *clock).equals(whole(alone, table, key, *clock))
     assert (together.count("models"), together.count("samples")) == (7, 14)
     assert together.jobs.unfinished() == []

@@ -12,7 +12,8 @@ from attribase.store import schema as schema_module
 from attribase.store import upgrade as upgrade_module
 from attribase.store.columns import key, key_columns, text
 from attribase.store.errors import ConflictError, NotFoundError
-from attribase.store.schema import FAILURES, TABLES
+from attribase.store.record_schema import FAILURES
+from attribase.store.schema import TABLES
 from attribase.store.upgrade import upgrade
 
 from .sample_rows import IMAGE
@@ -107,11 +108,14 @@ def test_a_new_column_is_null_in_the_rows_of_before_and_written_in_new_ones(earl
 
 def test_a_column_that_may_be_null_now_is_allowed_to_be_without_writing_rows_anew(earlier):
     stored = earlier.read("samples", ["sample_id", "model_id", "prompt", "bytes"]).to_pylist()
-    wanted = [field for field in TABLES["samples"] if field.name not in ("generator", "metadata")]
+    wanted = [field for field in TABLES["samples"] if field.name not in ("generator", "metadata", "created")]
     at_first = pa.schema([f.with_nullable(False) if f.name == "model_id" else f for f in wanted])
     write_table(earlier, "samples", stored, at_first)
     (change,) = (one for one in upgrade_module.plan_upgrade(earlier) if one.table == "samples")
-    assert (change.action, change.columns) == ("add columns", ("generator", "metadata", "model_id"))
+    assert (change.action, change.columns) == (
+        "add columns",
+        ("generator", "metadata", "created", "model_id"),
+    )
     files = {path.name for path in Path(earlier.uri, "samples.lance", "data").iterdir()}
     store = Store.open(earlier.uri)
     assert {path.name for path in Path(earlier.uri, "samples.lance", "data").iterdir()} == files
