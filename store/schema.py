@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from .analysis_schema import ANALYSIS_TABLES
 from .columns import STRINGS, TIMESTAMP, blob, key, text
 from .ids import mapped_column
 from .record_schema import FAILURES, JOBS, RIGHTS_LOG, TOMBSTONES
@@ -201,6 +202,7 @@ TABLES: dict[str, pa.Schema] = {
     "ranks": RANKS,
     "runs": RUNS,
     "retrievals": RETRIEVALS,
+    **ANALYSIS_TABLES,
     "failures": FAILURES,
     "tombstones": TOMBSTONES,
     "rights_log": RIGHTS_LOG,
@@ -213,7 +215,15 @@ is new is nullable, except in a table small enough to be written anew, as one wh
 """
 
 LATER_TABLES = frozenset(
-    {"tombstones", "gallery_moments", "abstentions", "evidence", "retrievals", "rights_log"}
+    {
+        "tombstones",
+        "gallery_moments",
+        "abstentions",
+        "evidence",
+        "retrievals",
+        "rights_log",
+        *ANALYSIS_TABLES,
+    }
 )
 """The ones of `TABLES` that the first version did not have: a store without them is no damaged one."""
 

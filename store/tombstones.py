@@ -30,6 +30,10 @@ ITEM_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "samples": ("sample_id", "model_id"),
         "ranks": ("sample_id", "image_id"),
         "retrievals": ("image_id",),
+        "image_hashes": ("image_id",),
+        "cluster_links": ("image_id", "other_id"),
+        "cluster_members": ("image_id", "cluster_id"),
+        "map_points": ("item_id",),
         "failures": ("item",),
         "abstentions": ("abstention_id", "model_ids"),  # scores of removed samples go with their whole row
     }

@@ -31,6 +31,10 @@ VIEWS = (
     "encoder_differences",
     "significance",
     "label_metrics",
+    "image_clusters",
+    "clusters",
+    "leakage",
+    "map_items",
 )
 """The files that define views, in the order in which they build on each other."""
 
