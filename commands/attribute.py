@@ -52,8 +52,9 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
     multiple=True,
     metavar="FIELD",
     callback=lambda _ctx, _param, values: _check_fields(values),
-    help="Also sum influence per owner: creator, license, collection, category or metadata.NAME; may be "
-    "given several times. Without shares of influence, the best match of each owner.",
+    help="Also sum influence per owner: creator, rights_holder, license, reservation, source, collection, "
+    "category or metadata.NAME; may be given several times. Without shares of influence, the best match of "
+    "each owner.",
 )
 @click.option(
     "--dedup",

@@ -17,6 +17,7 @@ from ..runtime.mapper import RAW, normalise
 from ..runtime.memory import reuse_freed_memory
 from ..store.errors import ConflictError
 from ..store.ids import mapped_column, vectors_table
+from ..store.schema import TABLES
 from ..store.vector_files import VectorFiles
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ MANY_ROWS = 100
 
 READ_AHEAD = 64 << 20
 """Bytes that Lance may read ahead of the block in use."""
+
+
+NO_COLUMNS = pa.schema([])
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,17 @@ class Pinned:
         return self.store.dataset(table, self.versions[table])
 
     def read(self, table: str, columns: Sequence[str]) -> pa.Table:
-        """The named columns of all rows."""
-        return self.dataset(table).scanner(columns=list(columns)).to_table()
+        """The named columns of all rows; null where this version is from before the column was added."""
+        dataset = self.dataset(table)
+        later = TABLES.get(table, NO_COLUMNS)
+        missing = [name for name in columns if name not in dataset.schema.names and name in later.names]
+        if not missing:
+            return dataset.scanner(columns=list(columns)).to_table()
+        stored = [name for name in columns if name not in missing] or dataset.schema.names[:1]
+        rows = dataset.scanner(columns=stored).to_table()
+        for name in missing:
+            rows = rows.append_column(later.field(name), pa.nulls(rows.num_rows, later.field(name).type))
+        return rows.select(list(columns))
 
     def tables(self) -> list[str]:
         """The names of all tables."""

@@ -13,6 +13,7 @@ from .check_items import altered_from
 from .errors import InvalidInputError
 from .ids import content_id
 from .lookup import SCAN_ROWS, quote
+from .selection import find_images, images_where
 from .store import Store
 from .tombstones import item_columns, named_rows
 
@@ -65,10 +66,10 @@ def plan_removal(
         raise InvalidInputError(
             "nothing says which images to remove", hint="give a collection, a condition or a list of ids"
         )
-    chosen = _selected(store, where)
+    chosen = images_where(store, where)
     unknown: list[str] = []
     if ids is not None:
-        found, unknown = _named(store, ids)
+        found, unknown = find_images(store, ids)
         chosen &= found
     staying: set[str] = set()
     if missing_from is not None:
@@ -84,35 +85,6 @@ def plan_removal(
         chosen &= set(members.filter(mine)["image_id"].to_pylist())
         staying = chosen & set(members.filter(pc.invert(mine))["image_id"].to_pylist())
     return _with_derived(store, chosen - staying, staying, collection, unknown)
-
-
-def _selected(store: Store, where: str | None) -> set[str]:
-    """The images that satisfy `where`; all when left out. Raises InvalidInputError."""
-    try:
-        return set(store.read("images", ["image_id"], where)["image_id"].to_pylist())
-    except (ValueError, OSError, RuntimeError) as error:  # Lance's, for a bad filter
-        if where is None:
-            raise
-        store.read("images", ["image_id"])  # raises again where it is the table that cannot be read
-        reason = str(error).splitlines()[0].split(", /")[0]
-        raise InvalidInputError(
-            f"images cannot be selected by {where!r}: {reason}",
-            hint=f"images have {', '.join(store.schema('images').names)}",
-        ) from error
-
-
-def _named(store: Store, names: Sequence[str]) -> tuple[set[str], list[str]]:
-    """The images whose id or uri is one of `names`, and the names that are of none."""
-    wanted = pa.array(list(dict.fromkeys(names)), pa.string())
-    found: set[str] = set()
-    used: set[str] = set()
-    for batch in store.scan("images", ["image_id", "uri"], batch_rows=SCAN_ROWS):
-        by_id, by_uri = (pc.is_in(batch[name], wanted) for name in ("image_id", "uri"))
-        hit = batch.filter(pc.or_(by_id, by_uri))
-        found.update(hit["image_id"].to_pylist())
-        used.update(hit["image_id"].to_pylist())
-        used.update(uri for uri in hit["uri"].to_pylist() if uri)
-    return found, [name for name in wanted.to_pylist() if name not in used]
 
 
 def missing_members(store: Store, collection: str, folder: str | Path) -> list[tuple[str, str]]:

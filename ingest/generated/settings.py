@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any
 
-from ..images.sources.cells import text_of
+from ..images.sources.cells import TEXTS, text_of
 from ..images.sources.source import ImageRecord
 from ..images.sources.text import json_object
 
@@ -15,12 +16,13 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "steps": ("steps", "step", "num_inference_steps", "inference_steps", "st"),
     "guidance": ("guidance", "guidance_scale", "cfg_scale", "cfg", "scale", "c"),
     "scheduler": ("sampler", "sampler_name", "scheduler", "sa"),
+    "created": ("created", "created_at", "generated_at", "timestamp"),
     "generator": ("generator", "base_model", "model", "checkpoint", "ckpt_name", "sd_model_name"),
 }
 """By column of `samples`, the fields of a table or of a `.json` beside a picture that are recognised, in any
 case; the first that has a value counts."""
 
-OWN_COLUMNS = ("category", "creator", "license")
+OWN_COLUMNS = tuple(part for part in TEXTS if part != "caption")
 """Parts of an image that samples have no column for: they go into `metadata`."""
 
 LARGEST_SEED = 2**63 - 1
@@ -33,6 +35,7 @@ class Settings:
 
     Attributes:
         generator: the base model or checkpoint, as it is named there.
+        created: when it was generated, in UTC without a zone; a time that names none is taken as UTC.
         others: everything else, as JSON values.
     """
 
@@ -42,6 +45,7 @@ class Settings:
     guidance: float | None = None
     scheduler: str | None = None
     generator: str | None = None
+    created: datetime | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
 
     def or_else(self, other: "Settings") -> "Settings":
@@ -92,6 +96,20 @@ def whole_number(value: Any, largest: int) -> int | None:
     return value if isinstance(value, int) and 0 <= value <= largest else None
 
 
+def moment(value: Any) -> datetime | None:
+    """`value` as a time in UTC: a datetime, text in ISO format, or seconds since 1970; None for others."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.strip())
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    if not isinstance(value, datetime):
+        return None
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
 def finite_number(value: Any) -> float | None:
     """`value` as a finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -107,6 +125,8 @@ def _fit(column: str, value: Any) -> Any:
     """`value` as the column of `samples` holds it; None where it does not fit."""
     if value is None or isinstance(value, Mapping | list | tuple):
         return None
+    if column == "created":
+        return moment(value)
     if column == "seed":
         return whole_number(value, LARGEST_SEED)
     if column == "steps":

@@ -15,7 +15,7 @@ from .settings import Settings, record_settings
 SAMPLES = MergedTable(
     "samples",
     "sample_id",
-    ("model_id", "scheme", "prompt", "seed", "steps", "guidance", "scheduler", "generator"),
+    ("model_id", "scheme", "prompt", "seed", "steps", "guidance", "scheduler", "generator", "created"),
     "prompt",
 )
 LONGEST_PROMPT = 100_000

@@ -16,6 +16,7 @@ from PIL import Image, IptcImagePlugin
 
 from ...runtime.decode import open_image
 from .content_credentials import has_content_credentials
+from .reservations import reservation_of
 
 METADATA_KEY = "rights"
 """Where the metadata of an image has what its columns have no place for."""
@@ -31,6 +32,7 @@ _NAMESPACES = {
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
+    "tdm": "http://www.w3.org/ns/tdmrep/",
 }
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _XMP = {  # property -> what it states
@@ -38,13 +40,18 @@ _XMP = {  # property -> what it states
     "dc:rights": "copyright",
     "xmpRights:UsageTerms": "usage_terms",
     "xmpRights:WebStatement": "web_statement",
+    "xmpRights:Owner": "rights_holder",
+    "plus:CopyrightOwnerName": "rights_holder",
     "cc:license": "license",
     "photoshop:Credit": "credit",
+    "photoshop:Source": "source",
     "Iptc4xmpExt:DigitalSourceType": "digital_source_type",
     "plus:DataMining": "data_mining",
+    "tdm:reservation": "tdm_reservation",
+    "tdm:policy": "tdm_policy",
 }
 _EXIF = {0x013B: "creator", 0x8298: "copyright", 0x9C9D: "creator"}  # Artist, Copyright, Windows' author
-_IPTC = {(2, 80): "creator", (2, 116): "copyright", (2, 110): "credit"}
+_IPTC = {(2, 80): "creator", (2, 116): "copyright", (2, 110): "credit", (2, 115): "source"}
 _PNG = {"Author": "creator", "Copyright": "copyright"}
 
 
@@ -55,13 +62,21 @@ class EmbeddedRights:
     Attributes:
         creator: who made it; several are joined by '; '.
         license: the licence's address or terms: cc:license, else the usage terms, else the web statement.
+        rights_holder: PLUS's copyright owner, or the owner of XMP's rights; several are joined by '; '.
+        license_url: cc:license where it is an address, else the web statement.
+        reservation: of TDMRep and PLUS's "Data Mining", the stricter one; None where they say nothing.
+        source: photoshop:Source, or that of IPTC IIM.
         others: the rest by name: 'copyright', 'credit', 'usage_terms', 'web_statement',
-            'digital_source_type', 'data_mining' (as the file has them) and 'content_credentials' (True where
-            there is a C2PA manifest; it is not verified).
+            'digital_source_type', 'data_mining', 'tdm_reservation', 'tdm_policy' (as the file has them) and
+            'content_credentials' (True where there is a C2PA manifest; it is not verified).
     """
 
     creator: str | None = None
     license: str | None = None
+    rights_holder: str | None = None
+    license_url: str | None = None
+    reservation: str | None = None
+    source: str | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,13 +93,30 @@ def read_embedded_rights(data: bytes) -> EmbeddedRights:
                 found = {**{name: _clean(texts) for name, texts in stated.items()}, **found}
     texts = {name: "; ".join(values) for name, values in found.items() if values}
     terms = ("license", "usage_terms", "web_statement")
-    license_ = next((texts[name] for name in terms if name in texts), None)
-    others: dict[str, Any] = {
-        name: text for name, text in texts.items() if name not in ("creator", "license")
-    }
+    own = ("creator", "license", "rights_holder", "source")
+    others: dict[str, Any] = {name: text for name, text in texts.items() if name not in own}
     if has_content_credentials(data):
         others["content_credentials"] = True
-    return EmbeddedRights(texts.get("creator"), license_, others)
+    return EmbeddedRights(
+        creator=texts.get("creator"),
+        license=next((texts[name] for name in terms if name in texts), None),
+        rights_holder=texts.get("rights_holder"),
+        license_url=_address(texts.get("license")) or _address(texts.get("web_statement")),
+        reservation=_stricter(texts.get("tdm_reservation"), texts.get("data_mining")),
+        source=texts.get("source"),
+        others=others,
+    )
+
+
+def _address(text: str | None) -> str | None:
+    """The text where it is one address of the web."""
+    return text if text and text.startswith(("http://", "https://")) and " " not in text else None
+
+
+def _stricter(*stated: str | None) -> str | None:
+    """The reservation of a file that may state several."""
+    found = {reservation_of(text) for text in stated}
+    return next((one for one in ("opt-out", "tdm", "none") if one in found), None)
 
 
 def _read_xmp(image: Image.Image) -> Iterator[tuple[str, str]]:

@@ -31,8 +31,9 @@ def ingest_images(
 ) -> Generator[Step, None, IngestSummary]:
     """Ingest the images of a source; those that are new are decoded once, to be sure that they can be.
 
-    Of images that are stored already, what is empty is filled: caption, category, creator, license and fields
-    of the metadata. A stored reference (a uri without bytes) gives way to its picture.
+    Of images that are stored already, what is empty is filled: caption, category, rights and fields of the
+    metadata. Every change of rights is logged (store/rights.py). A stored reference (a uri without bytes)
+    gives way to its picture.
 
     An image that cannot be used is left out and recorded in `failures` with its reason: 'empty',
     'not-an-image', 'truncated', 'too-many-pixels', 'pixel-type', 'unreadable', 'removed' (by `ingest remove`)
@@ -67,7 +68,7 @@ def ingest_images(
         "removals": int(store.dataset("tombstones").version),  # what was removed may be wanted back
     }
     job = plan_job(store, STAGE, spec | {"update": True} if update else spec, items, shard_size)
-    writer = ImageWriter(store, collection, update=update, subfolder=subfolder)
+    writer = ImageWriter(store, collection, update=update, subfolder=subfolder, origin=source.location)
     run = SourceRun(store, STAGE, source, writer, pixel_limit)
     read = yield from run.run(job, items)
     return IngestSummary(

@@ -15,9 +15,10 @@ import pyarrow as pa
 from ...runtime.composite import composite_parts
 from ...runtime.tokens import TOKENIZER_FILE
 from ...store import Store, vectors_table
+from ...store.rights import Change, RightsLog, Said, changes_between
 from ...store.row_updates import RowUpdate
+from .sources.cells import TEXTS
 
-TEXTS = ("caption", "category", "creator", "license")
 COLUMNS = (*TEXTS, "metadata")
 
 
@@ -37,6 +38,8 @@ MERGED_AT_ONCE = 32_768
 
 Values: TypeAlias = Mapping[str, Any]
 """The columns of one value, None where there is none, and `metadata` as a mapping or None."""
+
+UNNAMED = Said("table")
 
 
 @dataclass(frozen=True)
@@ -92,46 +95,53 @@ class Merge:
     ) -> None:
         self.counts = MergeCounts()
         self._store, self._update, self._dry_run, self._table = store, update, dry_run, table
-        self._given: dict[str, list[Values]] = {}
+        self._given: dict[str, list[tuple[Values, Said]]] = {}
 
     def __len__(self) -> int:
         return len(self._given)
 
-    def add(self, image_id: str, values: Values) -> None:
+    def add(self, image_id: str, values: Values, said: Said = UNNAMED) -> None:
         """Note the values that a source has for a stored image, whose records may be several."""
         if any(value not in (None, "", {}) for value in values.values()):
-            self._given.setdefault(image_id, []).append(values)
+            self._given.setdefault(image_id, []).append((values, said))
 
     def write(self) -> None:
         """Merge what was noted into the stored rows, in one commit."""
         if not self._given:
             return
-        latest = MergeCounts()
+        latest, log = MergeCounts(), RightsLog(self._store)
 
         def compute(stored: pa.Table) -> pa.Table:
             nonlocal latest
             latest = MergeCounts()
-            changed = self._merge(stored, latest)
-            return changed.slice(0, 0) if self._dry_run else changed
+            changed, changes = self._merge(stored, latest)
+            if self._dry_run:
+                return changed.slice(0, 0)
+            log.write(changes)
+            return changed
 
         columns = (*self._table.values, "metadata")
         RowUpdate(self._store, self._table.name, list(self._given), columns, compute, also=("uri",)).run()
         self.counts.add(latest)
         self._given.clear()
 
-    def _merge(self, stored: pa.Table, counts: MergeCounts) -> pa.Table:
-        """The rows of `stored` that change, with their new values."""
+    def _merge(self, stored: pa.Table, counts: MergeCounts) -> tuple[pa.Table, list[Change]]:
+        """The rows of `stored` that change, with their new values; and of images, the changes of rights."""
         changed, key, caption = [], self._table.key, self._table.caption
+        changes: list[Change] = []
         for row in stored.to_pylist():
             merged, one = row, MergeCounts()
-            for values in self._given[row[key]]:
+            for values, said in self._given[row[key]]:
+                before = merged
                 merged = merge_row(merged, values, one, update=self._update, columns=self._table.values)
+                if self._table is IMAGES:
+                    changes += changes_between(row[key], before, merged, said)
             counts.add(one.of_one_image())
             if merged[caption] != row[caption]:
                 counts.captions.append(row[key])
             if merged != row:
                 changed.append(merged)
-        return pa.Table.from_pylist(changed, schema=stored.schema.remove_metadata())
+        return pa.Table.from_pylist(changed, schema=stored.schema.remove_metadata()), changes
 
 
 def merge_row(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ...store import InvalidInputError, content_id
-from .merge import TEXTS
 from .owner_match import OwnerMatches, match_exactly, match_paths
 from .owners import OwnerTable
+from .sources.cells import TEXTS
 from .sources.source import ImageRecord, ImageSource, Unreadable
 
 ROW = re.compile(r"#\d+(\.\d+)?$")
@@ -65,7 +65,7 @@ class OwnedSource:
                 continue
             self._named += 1
             self.matches.used.add(row)
-            yield item, _with_values(record, self.table.row(row))
+            yield item, self._with_values(record, self.table.row(row))
 
     def lines(self) -> Iterator[str]:
         """What was matched, for people."""
@@ -96,7 +96,8 @@ class OwnedSource:
             return content_id(record.uri.encode() if record.data is None else record.data)
         return record.uri if self.table.kind == "uri" else item
 
-
-def _with_values(record: ImageRecord, values: Mapping[str, Any]) -> ImageRecord:
-    texts = {column: values[column] for column in TEXTS if values.get(column)}
-    return replace(record, **texts, metadata={**record.metadata, **values["metadata"]})
+    def _with_values(self, record: ImageRecord, values: Mapping[str, Any]) -> ImageRecord:
+        texts = {column: values[column] for column in TEXTS if values.get(column)}
+        origins = dict.fromkeys(texts, str(self.table.path))
+        metadata = {**record.metadata, **values["metadata"]}
+        return replace(record, **texts, metadata=metadata, origins=origins)

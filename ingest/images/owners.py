@@ -11,8 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from ...store import InvalidInputError, NotFoundError
-from .merge import TEXTS
-from .sources.cells import parts_of, text_of
+from .sources.cells import TEXTS, parts_of, text_of
 from .sources.columns import find_columns
 from .sources.files import DataFile, first_line
 from .sources.metadata_files import FILE_COLUMNS
@@ -23,7 +22,7 @@ from .sources.source import Unreadable
 
 HASH_COLUMNS = ("image_id", "sha256", "hash", "content_hash")
 URI_COLUMNS = ("uri", "url", "image_url")
-CREATOR_COLUMNS = ("owner", "rights_holder", "copyright_holder")
+CREATOR_COLUMNS = ("owner",)
 """Columns that are taken as the creator, beside those that are in any table."""
 EXCEL = ("xlsx", "xlsm", "xlsb", "xls", "ods")
 TABLES = ("csv", "tsv", "parquet", "pq", "jsonl", "ndjson", "json", *EXCEL)
@@ -41,7 +40,7 @@ class OwnerTable:
         column: the one that names the images.
         kind: what it names them by.
         names: (rows,) its values.
-        values: (rows,) what each row says: JSON of caption, category, creator, license and metadata.
+        values: (rows,) what each row says: JSON of the texts of an image (cells.TEXTS) and metadata.
         unnamed: how many further rows name no image.
         digest: of the file, and of how it is read.
         given: those of the given columns that it has; others are of the source of the images.
@@ -70,8 +69,8 @@ def read_owners(
     Args:
         path: of the file.
         match: the column that names the images; recognised by its name when left out.
-        columns: part of an image (caption, category, creator, license) -> its column, where the names of
-            columns do not tell. All other columns are metadata.
+        columns: part of an image (a text of cells.TEXTS) -> its column, where the names of columns do not
+            tell. All other columns are metadata.
 
     Raises:
         NotFoundError: no such file.

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...store import InvalidInputError, Step, Store
 from ...store.lookup import quote
+from ...store.rights import Said
 from .merge import MERGED_AT_ONCE, Merge, MergeCounts, outdated_vectors
 from .owner_match import OwnerMatches, match_exactly, match_paths
 from .owners import OwnerTable
@@ -80,10 +81,10 @@ def update_images(
             f"no row of {table.path} is of a stored image",
             hint=f"its column {table.column!r} says {table.names[0]!r}, the uri of an image is {example!r}",
         )
-    merge = Merge(store, update=update, dry_run=dry_run)
+    merge, said = Merge(store, update=update, dry_run=dry_run), Said("table", str(table.path))
     yield Step(STAGE, 0, len(matches.rows))
     for done, (image_id, row) in enumerate(matches.rows.items(), 1):
-        merge.add(image_id, table.row(row))
+        merge.add(image_id, table.row(row), said)
         if len(merge) >= MERGED_AT_ONCE or done == len(matches.rows):
             merge.write()
             yield Step(STAGE, done, len(matches.rows))

@@ -1,16 +1,17 @@
 """Writes the images of a source: new rows, memberships, values of stored images, pictures for references."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...runtime.decode import decode_image
 from ...store import Failure, Store
+from ...store.columns import utc_now
+from ...store.rights import FIELDS, Change, RightsLog, Said, changes_between
 from .embedded_rights import METADATA_KEY, EmbeddedRights, read_embedded_rights
 from .merge import (
     COLUMNS,
-    TEXTS,
     Merge,
     MergeCounts,
     MergingWriter,
@@ -19,6 +20,7 @@ from .merge import (
     parse_metadata,
 )
 from .references import PictureUris, replace_references, stored_references
+from .sources.cells import TEXTS
 from .sources.source import ImageRecord
 
 SUBFOLDERS = ("category", "creator", "none")
@@ -62,12 +64,15 @@ class WriteCounts:
 class ImageWriter(MergingWriter):
     """Writes images into one collection. `flush` before what they came from is marked as done."""
 
-    def __init__(self, store: Store, collection: str, *, update: bool, subfolder: str) -> None:
+    def __init__(
+        self, store: Store, collection: str, *, update: bool, subfolder: str, origin: str | None = None
+    ) -> None:
         super().__init__(Merge(store, update=update))
         self.counts = WriteCounts()
-        self._store, self._collection = store, collection
+        self._store, self._collection, self._origin = store, collection, origin
         self._update, self._subfolder = update, subfolder
         self._pictures: PictureUris | None = None
+        self._origins: dict[str, Mapping[str, str]] = {}
 
     def held(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are stored already."""
@@ -83,12 +88,14 @@ class ImageWriter(MergingWriter):
         """Store some images and their memberships. Returns those that were removed and may not come back."""
         kept, failures = self._leave_out_removed(images)
         rows: dict[str, dict[str, Any]] = {}
+        self._origins = {}
         for image in kept:
             row = self._row(image)
             if image.image_id in rows:
-                self._merge.add(image.image_id, given_values(row))
+                self._give(image.image_id, row, image.record.origins)
             else:
                 rows[image.image_id] = row
+                self._origins[image.image_id] = image.record.origins
         members = self._use_pictures(rows)
         replaced = self._merge_references(rows)
         inserted = self._insert(rows, {image.image_id: image.rights for image in kept})
@@ -125,7 +132,7 @@ class ImageWriter(MergingWriter):
             "caption": record.caption,
             "category": record.category or taken.get("category"),
             "creator": record.creator or taken.get("creator"),
-            "license": record.license,
+            **{field: getattr(record, field) for field in FIELDS if field != "creator"},
             "width": width,
             "height": height,
             "bytes": record.data,
@@ -144,7 +151,8 @@ class ImageWriter(MergingWriter):
                 self._pictures.add(row["uri"], image_id)
         found = self._pictures.find(list(references))
         for uri, picture in found.items():
-            self._merge.add(picture, given_values(rows.pop(references[uri])))
+            reference = references[uri]
+            self._give(picture, rows.pop(reference), self._origins[reference])
         return set(found.values())
 
     def _merge_references(self, rows: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -158,6 +166,9 @@ class ImageWriter(MergingWriter):
             counts.filled_columns.clear()  # they are the picture's own
             self.merged.add(counts.of_one_image())
             replaced[reference["image_id"]] = pictures[uri]
+            own = self._origins[pictures[uri]]
+            kept = {name: f"reference {reference['image_id']}" for name in FIELDS if reference[name]}
+            self._origins[pictures[uri]] = {**own, **kept}
         return replaced
 
     def _insert(self, rows: dict[str, dict[str, Any]], rights: Mapping[str, EmbeddedRights]) -> int:
@@ -167,24 +178,46 @@ class ImageWriter(MergingWriter):
         for row in fresh:
             if row["bytes"] is not None and row["width"] is None:  # it was stored a moment ago
                 row["width"], row["height"] = decode_image(row["bytes"], sys.maxsize).size
-        stated = [_with_rights(row, rights[row["image_id"]]) for row in fresh]
+        log = RightsLog(self._store)
+        now = utc_now()
+        stated = [_with_rights(row, rights[row["image_id"]]) | {"added": now} for row in fresh]
+        log.write(
+            change for row, whole in zip(fresh, stated, strict=True) for change in self._changes(row, whole)
+        )
         inserted = self._store.upsert("images", stated) if fresh else 0
+        if inserted < len(fresh):  # another process stored some of them first
+            log.withdraw_later()
         for image_id, row in rows.items():
-            if image_id in held or inserted < len(fresh):  # another process stored some of them first
-                self._merge.add(image_id, given_values(row))
+            if image_id in held or inserted < len(fresh):
+                self._give(image_id, row, self._origins[image_id])
         return inserted
 
+    def _changes(self, row: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[Change]:
+        """The rights of a new image: what the source says, in `row`, and what only its file says."""
+        image_id = row["image_id"]
+        for change in changes_between(image_id, {}, whole, Said("metadata")):
+            origin = self._origins[image_id].get(change.field, self._origin)
+            yield change._replace(said=Said("table", origin)) if row[change.field] else change
 
-def _with_rights(row: dict[str, Any], rights: EmbeddedRights) -> dict[str, Any]:
+    def _give(self, image_id: str, row: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        """Note what a row says of a stored image: apart for each table that says some of it."""
+        values = given_values(row)
+        for origin in dict.fromkeys(origins.values()):
+            said = {name: values.pop(name) for name in list(values) if origins.get(name) == origin}
+            self._merge.add(image_id, said, Said("table", origin))
+        self._merge.add(image_id, values, Said("table", self._origin))
+
+
+def _with_rights(row: Mapping[str, Any], rights: EmbeddedRights) -> dict[str, Any]:
     """A new row with what the file itself says where nothing else does."""
     others = {METADATA_KEY: dict(rights.others)} if rights.others else {}
-    return row | {
-        "creator": row["creator"] or rights.creator,
-        "license": row["license"] or rights.license,
+    return {
+        **row,
+        **{field: row[field] or getattr(rights, field) for field in FIELDS},
         "metadata": metadata_text({**others, **(parse_metadata(row["metadata"]) or {})}),
     }
 
 
-def given_values(row: dict[str, Any]) -> dict[str, Any]:
+def given_values(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a new row says of its image."""
     return {column: row[column] for column in TEXTS} | {"metadata": parse_metadata(row["metadata"])}

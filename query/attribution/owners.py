@@ -1,4 +1,4 @@
-"""Owners by creator, license, category, collection or a field of the metadata: influence and best matches."""
+"""Owners by a field of the images' rights, category, collection or metadata: influence and best matches."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _order(share: OwnerShare) -> tuple[float, str]:
 
 
 def influence_by(store: Store, answer: Answer, by: str = "creator") -> list[OwnerShare]:  # noqa: ARG001
-    """Influence over the whole pool, summed by creator, license, category, collection or `metadata.NAME`.
+    """Influence over the whole pool, summed by one of OWNER_FIELDS or `metadata.NAME`.
 
     Largest first; where nothing is calibrated, influence is None and owners are sorted by their best match
     among all images that were compared.

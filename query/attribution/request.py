@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-OWNER_FIELDS = ("creator", "license", "category", "collection")
+OWNER_FIELDS = (
+    "creator",
+    "rights_holder",
+    "license",
+    "license_url",
+    "reservation",
+    "source",
+    "category",
+    "collection",
+)
 """What influence can be summed by."""
 
 DEFAULT_LIMIT = 10_000
@@ -69,7 +78,7 @@ class Request:
         k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.
         where: a condition over `images` and `members` that narrows the pool: `creator = 'x'`.
-        by: also sum influence by creator, license, category, collection or `metadata.NAME`.
+        by: also sum influence by one of OWNER_FIELDS or `metadata.NAME`.
         dedup: images whose cosine is at least this are near-duplicates and share a place.
         method: `exact` compares with every image of the pool, `index` searches the index; `auto` takes the
             index where there is one and the pool is broad.

@@ -85,7 +85,7 @@ class AttributeOptions(BaseModel):
     where: Condition | None = Field(None, description="A condition over images and members: `creator = 'x'`.")
     by: OwnerField | None = Field(
         None,
-        description="Also sum influence by this: `creator`, `license`, `collection`, `category`, or "
+        description=f"Also sum influence by this: {', '.join(f'`{name}`' for name in OWNER_FIELDS)}, or "
         "`metadata.NAME` for a field of the images' metadata.",
     )
     dedup: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = Field(

@@ -83,7 +83,8 @@ def open_connection(
         for schema, versions in versions_by_schema.items():
             relations = {table: TABLES[table].empty_table() for table in LATER_TABLES - versions.keys()}
             relations |= {
-                table: SqlDataset(store.dataset(table, version)) for table, version in versions.items()
+                table: SqlDataset(store.dataset(table, version), TABLES.get(table))
+                for table, version in versions.items()
             }
             _create_schema(con, schema, relations)
         con.execute("set schema = 'main'")

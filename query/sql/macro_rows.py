@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...store.errors import InvalidInputError, NotFoundError
 from ..attribution.attribute import answer_all
 from ..attribution.query_vectors import read_query_vectors
-from ..attribution.request import Request
+from ..attribution.request import OWNER_FIELDS, Request
 from ..attribution.retrieval import measure_coverage
 from ..session import Snapshot
 from ..text_search import search_texts
@@ -102,7 +102,7 @@ def influence_rows(snapshot: Snapshot, items: list[str], options: Options) -> Co
     field, encoder, mapper = options
     if field is None:
         raise InvalidInputError(
-            "influence_by needs a field", hint="creator, license, category, collection or metadata.NAME"
+            "influence_by needs a field", hint=f"use {', '.join(OWNER_FIELDS)} or metadata.NAME"
         )
     request = Request(encoder=encoder, mapper=mapper, k=1, by=str(field), files=False, details=False)
     lengths, columns = _no_rows(INFLUENCE_FIELDS)

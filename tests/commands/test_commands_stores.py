@@ -56,6 +56,7 @@ def arguments(tmp_path):
         "query retrieval": ["--label", "creator"],
         "query similar": ["--text", "red"],
         "query sql": ["from images"],
+        "rights set": ["--where", "image_id = 'a'", "--reservation", "tdm", "--by", "me"],
         "study report": [str(tmp_path)],
         "study run": [str(tmp_path / "study")],
         "tag": ["before"],

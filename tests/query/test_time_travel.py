@@ -6,8 +6,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import lance
 import pytest
 from attribase.query import connect, run_sql
+from attribase.query.features import Pinned
 from attribase.query.time_travel import name_state, state_digest, versions_at
 from attribase.store import InvalidInputError, NotFoundError, Store
 from attribase.store.maintenance import compact
@@ -82,6 +84,27 @@ def test_a_table_that_an_earlier_version_did_not_have_is_empty_then(ranked):
     with connect(ranked.store.uri) as con:
         assert con.sql("select count(*) from before.tombstones").fetchall() == [(0,)]
     assert set(versions_at(ranked.store, before)) == set(ranked.store.tables()) - {"tombstones"}
+
+
+def test_a_column_that_an_earlier_version_did_not_have_is_null_then(ranked):
+    uri = ranked.store.layout.table("images")
+    lance.dataset(uri).drop_columns(["reservation", "added"])
+    ranked.store.tag("before")
+    lance.dataset(uri).add_columns([TABLES["images"].field("added"), TABLES["images"].field("reservation")])
+    ranked.store.upsert("images", [{"image_id": "later", "reservation": "tdm"}])
+    with connect(ranked.store.uri) as con:
+        counts = "select count(*), count(reservation), count(added) from {}images {}"
+        assert con.sql(counts.format("before.", "")).fetchall() == [(3, 0, 0)]
+        assert con.sql(counts.format("before.", "where reservation is null")).fetchall() == [(3, 0, 0)]
+        assert con.sql(counts.format("before.", "where reservation = 'tdm'")).fetchall() == [(0, 0, 0)]
+        assert con.sql(counts.format("", "where reservation = 'tdm'")).fetchall() == [(1, 1, 0)]
+        rows = con.sql("select image_id, reservation from before.images order by all").fetchall()
+        assert rows == [("e0", None), ("e1", None), ("e2", None)]
+    pinned = Pinned(ranked.store, versions_at(ranked.store, "before"))
+    assert pinned.read("images", ["reservation"]).to_pydict() == {"reservation": [None] * 3}
+    found = pinned.read("images", ["reservation", "image_id"])
+    assert found.column_names == ["reservation", "image_id"]
+    assert found["image_id"].null_count == 0
 
 
 def test_a_statement_sees_the_tags_that_it_names(ranked):

@@ -8,11 +8,15 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ....runtime.formats import HEAD_BYTES, recognise
+from ..reservations import is_understood, reservation_of
 from .source import Unreadable
 from .text import clean, json_object
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
 _URL = re.compile(r"[a-z][a-z0-9+.\-]+://", re.IGNORECASE)
+
+TEXTS = ("caption", "category", "creator", "license", "rights_holder", "license_url", "reservation", "source")
+"""The parts of an image that are texts, each a column of `images`."""
 
 Cell = bytes | str | Unreadable
 """One picture of a cell: its bytes, the path or URL of it, or why it cannot be read."""
@@ -92,16 +96,22 @@ def with_names(value: Any, names: Sequence[str]) -> Any:
 
 def parts_of(
     row: Mapping[str, Any], columns: Mapping[str, str | None], labels: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, str | None], dict[str, Any]]:
-    """The texts of a row (caption, category, creator, license), and all its other values as JSON.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The texts of a row (`TEXTS`), and all its other values as JSON.
 
-    A list counts by its first value, and is in the metadata as a whole.
+    A list counts by its first value, and is in the metadata as a whole; so is a reservation in words that
+    are not known.
     """
-    texts: dict[str, str | None] = {}
+    texts: dict[str, Any] = {}
     rest = {name: with_names(value, labels.get(name, ())) for name, value in row.items()}
-    for part in ("caption", "category", "creator", "license"):
+    for part in TEXTS:
         column = columns.get(part)
         texts[part] = text_of(row.get(column), labels.get(column, ())) if column else None
+        if part == "reservation" and column:
+            known = is_understood(texts[part], column)
+            texts[part] = reservation_of(texts[part], column)
+            if not known:
+                continue
         if column and not (isinstance(row.get(column), list | tuple | Mapping) and row[column]):
             rest.pop(column, None)
     for part in ("image", "uri"):

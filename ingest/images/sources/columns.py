@@ -17,6 +17,10 @@ COLUMN_NAMES: Mapping[str, Sequence[str]] = {
         "category": "category label class class_name labels cls",
         "creator": "creator artist author photographer artist_name creator_name",
         "license": "license licence",
+        "rights_holder": "rights_holder rightsholder copyright_holder copyright_owner",
+        "license_url": "license_url licence_url license_uri licence_uri web_statement",
+        "reservation": "reservation tdm_reservation opt_out optout data_mining",
+        "source": "source source_name",
     }.items()
 }
 """By part of an image, the names of columns that are recognised, in any case; the first that a table has

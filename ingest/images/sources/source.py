@@ -18,6 +18,7 @@ class ImageRecord:
         metadata: the source's other fields, as JSON values.
         subfolder: the name of the folder that it is in, below the source's own; the job's settings say what
             that means.
+        origins: what says a value, by column, where that is not the source itself: a table of owners.
     """
 
     uri: str
@@ -28,6 +29,11 @@ class ImageRecord:
     license: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     subfolder: str | None = None
+    rights_holder: str | None = None
+    license_url: str | None = None
+    reservation: str | None = None
+    source: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

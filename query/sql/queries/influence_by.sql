@@ -1,8 +1,9 @@
 -- influence_by: the owners of the images that influenced a stored sample, with their influence; a table macro.
 -- reads    no table: influence_rows (macro_rows.py) reads the snapshot of the schema
 -- params   $schema VARCHAR, put in as a literal when the macro is created; of the macro: field VARCHAR
---          (creator, license, category or collection), item VARCHAR (a sample_id or its uri; null has no
---          rows), encoder, mapper VARCHAR (null: chosen as on the command line)
+--          (creator, rights_holder, license, license_url, reservation, source, category, collection or
+--          metadata.NAME), item VARCHAR (a sample_id or its uri; null has no rows), encoder, mapper VARCHAR (null: chosen as
+--          on the command line)
 -- returns  name VARCHAR (null: images without one), influence DOUBLE (null where nothing is calibrated), images
 --          BIGINT (those with any influence; where nothing is calibrated those compared), owned DOUBLE (the
 --          owner's share of the pool's images with a vector), similarity FLOAT, image_id VARCHAR (the owner's

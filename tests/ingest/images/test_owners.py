@@ -116,6 +116,10 @@ def test_columns_of_any_name_can_be_named(tmp_path):
         "category": None,
         "creator": "Ann",
         "license": None,
+        "rights_holder": None,
+        "license_url": None,
+        "reservation": None,
+        "source": None,
         "metadata": {},
     }
 

@@ -5,6 +5,7 @@ import base64
 import pytest
 from attribase.ingest.images import Unreadable
 from attribase.ingest.images.sources.cells import (
+    TEXTS,
     holds_picture,
     is_url,
     parts_of,
@@ -70,7 +71,8 @@ def test_class_numbers_become_names_and_lists_count_by_their_first():
     row = {"label": [1, 0], "captions": ["one", "two"], "fine": 0, "image": b"x", "n": 4}
     columns = {"image": "image", "uri": None, "caption": "captions", "category": "label"}
     texts, metadata = parts_of(row, columns, {"label": names, "fine": names})
-    assert texts == {"caption": "one", "category": "dog", "creator": None, "license": None}
+    assert {name: text for name, text in texts.items() if text} == {"caption": "one", "category": "dog"}
+    assert set(texts) == set(TEXTS)
     assert metadata == {"label": ["dog", "cat"], "captions": ["one", "two"], "fine": "cat", "n": 4}
 
 
