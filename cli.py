@@ -21,6 +21,7 @@ from .commands import (
     index,
     ingest,
     models,
+    owners,
     picture,
     plan,
     prompts,
@@ -29,6 +30,7 @@ from .commands import (
     rights,
     serve,
     study,
+    summary,
     train,
     vectors,
 )
@@ -58,6 +60,8 @@ query.query.add_command(report.report)
 query.query.add_command(serve.serve)
 query.query.add_command(export.export)
 query.query.add_command(evidence.evidence)
+query.query.add_command(owners.owners)
+query.query.add_command(summary.summary)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 

@@ -1,4 +1,4 @@
-"""The table macros `attribute`, `similar`, `similar_text` and `influence_by`: attribution and search in SQL.
+"""The table macros `attribute`, `similar`, `influence_by` and the like: attribution and search in SQL.
 
 A macro (queries/attribute.sql and so on) calls an Arrow function with the name of its schema and its
 arguments, one of which is the item: `attribute_rows('main', 'sample 1', 10, null, null, null)`. The function
@@ -30,11 +30,12 @@ from .macro_rows import (
     similar_text_rows,
 )
 from .statements import load_sql
+from .usage_rows import USAGE_FIELDS, usage_rows
 
 if TYPE_CHECKING:
     import duckdb
 
-MACROS = ("attribute", "similar", "similar_text", "influence_by")
+MACROS = ("attribute", "similar", "similar_text", "influence_by", "usage_by_owner")
 
 AnswerItems: TypeAlias = Callable[[list[str], Options], Columns]
 ArrowFunction: TypeAlias = Callable[..., pa.Array]
@@ -89,6 +90,13 @@ FUNCTIONS = (
     MacroFunction(
         "influence_rows", influence_rows, ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"), 1, INFLUENCE_FIELDS
     ),
+    MacroFunction(
+        "usage_rows",
+        usage_rows,
+        ("VARCHAR", "TIMESTAMP", "TIMESTAMP", "VARCHAR", "BIGINT", "VARCHAR", "VARCHAR"),
+        0,
+        USAGE_FIELDS,
+    ),
 )
 
 
@@ -120,7 +128,7 @@ def create_macros(con: duckdb.DuckDBPyConnection, schema: str) -> None:
 
 
 def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) -> ArrowFunction:
-    """`function` over columns: the schema's name and its arguments, three to five."""
+    """`function` over columns: the schema's name and its arguments, three to seven."""
 
     def answer_in_schema(items: list[str], options: Options) -> Columns:
         schema, *rest = options
@@ -137,7 +145,9 @@ def _arrow_function(snapshots: Mapping[str, Snapshot], function: MacroFunction) 
         return lambda schema, a, b, c: call(schema, a, b, c)
     if len(function.arguments) == 4:
         return lambda schema, a, b, c, d: call(schema, a, b, c, d)
-    return lambda schema, a, b, c, d, e: call(schema, a, b, c, d, e)
+    if len(function.arguments) == 5:
+        return lambda schema, a, b, c, d, e: call(schema, a, b, c, d, e)
+    return lambda schema, a, b, c, d, e, f, g: call(schema, a, b, c, d, e, f, g)
 
 
 def answer_column(

@@ -35,6 +35,9 @@ VIEWS = (
     "clusters",
     "leakage",
     "map_items",
+    "training_data",
+    "training_summary",
+    "removed_images",
 )
 """The files that define views, in the order in which they build on each other."""
 

@@ -97,6 +97,7 @@ FUNCTIONS = frozenset(name for names in FUNCTION_GROUPS.values() for name in nam
 
 TABLE_FUNCTION_NAMES = """
 attribute generate_series influence_by json_each json_tree range repeat repeat_row similar similar_text unnest
+usage_by_owner
 """
 TABLE_FUNCTIONS = frozenset(TABLE_FUNCTION_NAMES.split())
 """All functions that may stand in `from`.
