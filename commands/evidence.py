@@ -33,11 +33,11 @@ def keygen(path: Path) -> None:
 @click.option(
     "-o",
     "--output",
-    "folder",
+    "target",
     required=True,
     type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The pack to write; it must not be there.",
+    metavar="DIR|FILE.zip",
+    help="The pack to write, a folder or one file; it must not be there.",
 )
 @click.option(
     "--key",
@@ -60,9 +60,9 @@ def keygen(path: Path) -> None:
 @at_option
 @click.pass_context
 def evidence(
-    ctx: click.Context, /, item: str, folder: Path, key_file: Path, at: str | None, **options: object
+    ctx: click.Context, /, item: str, target: Path, key_file: Path, at: str | None, **options: object
 ) -> None:
-    """Answer which training images influenced ITEM (an image file, or a sample) as a signed folder.
+    """Answer which training images influenced ITEM (an image file, or a sample) as a signed folder or zip.
 
     It holds the picture, the answer as JSON, Parquet, page and PDF, thumbnails, what is known of rights, the
     versions of all tables, and a manifest of every file, signed. `attribase verify` checks it.
@@ -76,49 +76,55 @@ def evidence(
 
     key = read_key(key_file)
     request = Request(at=at, **options)  # type: ignore[arg-type]
-    answer = write_pack(folder, Session(open_store(ctx)).snapshot(), item, request, key)
+    answer = write_pack(target, Session(open_store(ctx)).snapshot(), item, request, key)
     for note in answer.notes:
         say(note)
-    say(f"wrote {folder}, signed by {fingerprint(key.public)}")
-    say(f"next: attribase verify {folder} --signer {key_file}.pub")
+    say(f"wrote {target}, signed by {fingerprint(key.public)}")
+    say(f"next: attribase verify {target} --signer {key_file}.pub")
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", metavar="PACK", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--signer",
     metavar="FILE.pub|FINGERPRINT",
     help="Whose signature it must be: a public key, or its fingerprint.",
 )
 @click.pass_context
-def verify(ctx: click.Context, folder: Path, signer: str | None) -> None:
+def verify(ctx: click.Context, path: Path, signer: str | None) -> None:
     """Check an evidence pack: signature, signer and every file; with a store, also the answer.
 
-    With a store the question is asked again at the versions that answered it. The exit code is 1 where
-    anything does not hold.
+    PACK is a folder, or a zip file as `query evidence` and the service write it. With a store the question is
+    asked again at the versions that answered it. The exit code is 1 where anything does not hold.
 
     \b
     Example: attribase verify sunset.pack --signer office.pem.pub
              attribase -s my.store verify sunset.pack --signer office.pem.pub
     """
-    from ..packs import recompute, verify_pack
+    from ..packs import Trust, recompute, verify_pack
 
     good = True
-    for finding in verify_pack(folder, _fingerprint(signer)):
+    for finding in verify_pack(path, Trust(_fingerprint(signer))):
         good &= finding.holds
-        click.echo(f"{'ok' if finding.holds else 'FAILED'}  {finding.check}: {finding.detail}")
+        _tell(finding.holds, f"{finding.check}: {finding.detail}")
     if good and ctx.find_root().obj:
-        found = recompute(folder, open_store(ctx))
+        found = recompute(path, open_store(ctx))
         good = found.equal
         for line in found.differences:
-            click.echo(f"FAILED  answer: {line}")
+            _tell(False, f"answer: {line}")
         if good:
-            click.echo(f"ok  answer: asked again it is equal, numbers within {found.largest:.1g}")
+            _tell(True, f"answer: asked again it is equal, numbers within {found.largest:.1g}")
     elif good:
         say("not asked again: name the store to compare the answer, attribase -s STORE verify ...")
     if not good:
         say("this pack does not hold: do not rely on it")
         ctx.exit(1)
+
+
+def _tell(holds: bool, text: str) -> None:
+    """One line, whatever characters a pack has put into it: none of them may write a line of its own."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    click.echo(f"{'ok' if holds else 'FAILED'}  {shown}")
 
 
 def _fingerprint(signer: str | None) -> str | None:

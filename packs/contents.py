@@ -7,28 +7,34 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from ..query.attribution.parsed_question import parse_question
 from ..query.attribution.provenance import LIMITS, MEANING_TEXT
-from ..store import content_id
+from ..query.attribution.query_vectors import sample_ids
+from ..query.attribution.request import NamedImage
+from ..store import InvalidInputError, content_id
 from ..store.layout import software_version
 
 if TYPE_CHECKING:
-    from ..query import Answer, Request, Snapshot
+    from ..query import Answer, Question, Request, Snapshot
 
-FORMAT = 1
+FORMAT = 2
 ENGINES = ("pylance", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow")
 """The packages whose versions may change the last digits of an answer."""
 
 RIGHTS = (
     "uri",
     "creator",
-    "license",
     "rights_holder",
+    "license",
     "license_url",
     "reservation",
     "source",
     "metadata",
 )
 """What the table of images says of who holds rights in one."""
+
+SAMPLE, PICTURE = "sample", "picture"
+"""What can be asked about."""
 
 METHOD = (
     "The picture and every image compared are turned into vectors by the encoder, mapped by the mapper, and "
@@ -39,10 +45,20 @@ METHOD = (
 
 
 def pack_contents(
-    snapshot: Snapshot, request: Request, answer: Answer, picture: tuple[str, bytes] | None
+    snapshot: Snapshot,
+    request: Request,
+    answer: Answer,
+    question: NamedImage | str,
+    picture: tuple[str, bytes] | None,
 ) -> dict[str, Any]:
-    """The content of `answer.json`. `picture`: the file of the pack with the picture asked, and its bytes."""
-    asked: dict[str, Any] = {"question": answer.query, "prompt": _prompt(snapshot, answer.query)}
+    """The content of `answer.json`.
+
+    `question`: as `fixed_question` returns it; `picture`: the pack's file of the picture, and its bytes.
+    """
+    sample = question if isinstance(question, str) else None
+    prompt = None if sample is None else _prompt(snapshot, sample)
+    kind = PICTURE if sample is None else SAMPLE
+    asked: dict[str, Any] = {"kind": kind, "question": answer.query, "prompt": prompt}
     if picture is not None:
         asked |= {"file": picture[0], "sha256": content_id(picture[1])}
     options = {name: value for name, value in asdict(request).items() if name not in ("at", "files")}
@@ -61,9 +77,28 @@ def pack_contents(
     }
 
 
-def _prompt(snapshot: Snapshot, question: str) -> str | None:
-    """The prompt of a stored sample; None for other pictures."""
-    rows = snapshot.finder("samples", "sample_id").rows([question], ["prompt"]).to_pylist()
+def fixed_question(question: Question, files: bool) -> NamedImage | str:
+    """A stored sample by its name, else the picture itself: a file may change while it is asked about.
+
+    `files`: whether text may name a file of this machine. Raises InvalidInputError for a raw feature, which
+    nobody can look at, and what `attribute` raises for what cannot be read.
+    """
+    parsed = parse_question(question, files)
+    if parsed.error is not None:
+        raise parsed.error
+    if parsed.data is not None:
+        return NamedImage(parsed.name, parsed.data)
+    if parsed.sample is None:
+        raise InvalidInputError(
+            "a pack is of a picture or a stored sample, not of a vector", hint="give the picture's file"
+        )
+    return parsed.sample
+
+
+def _prompt(snapshot: Snapshot, sample: str) -> str | None:
+    """The prompt of a stored sample, by its id or uri."""
+    ids = list(sample_ids(snapshot, [sample]).values())
+    rows = snapshot.finder("samples", "sample_id").rows(ids, ["prompt"]).to_pylist()
     return rows[0]["prompt"] if rows else None
 
 

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from ..query import Request, Session, answer_all
+from ..query.attribution.query_vectors import read_query_images
 from ..query.attribution.request import NamedImage
-from ..store import DataError, Store
+from ..store import DataError, Store, content_id
 from .canonical import parse_canonical
+from .container import LARGEST_ZIP, Pack, open_pack
 from .contents import pack_contents
-from .write import ANSWER
+from .manifest import ANSWER
 
 TOLERANCE = 1e-5
 """What numbers may differ by: other machines add in another order, and the last digits follow."""
 
 ASKED_ANEW = ("provenance",)
 """Fields of an answer that say when and where it was asked."""
+
+COMPARED = ("features", "rights")
+WORDS = ("method", "meaning", "limits")
+"""Texts of the software: compared where the same version wrote the pack."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,27 @@ class Recomputed:
         return not self.differences
 
 
-def recompute(folder: Path, store: Store) -> Recomputed:
-    """Ask again and compare: answer, features, and rights.
+def recompute(path: Path, store: Store) -> Recomputed:
+    """Ask again and compare: question, answer, features, and rights.
 
     Raises DataError for a pack without a readable answer; NotFoundError where the store has no such versions
     any more, or never had; others as `attribute`.
     """
-    packed = parse_canonical((folder / ANSWER).read_bytes(), ANSWER)
+    pack = open_pack(path)
+    packed = parse_canonical(pack.read(ANSWER, LARGEST_ZIP), ANSWER)
     try:
-        versions, options = packed["store"]["versions"], dict(packed["request"])
-        request = Request(**{**options, "at": versions, "files": False})
-        question = _question(folder, packed)
+        request = Request(**{**packed["request"], "at": packed["store"]["versions"], "files": False})
+        question, picture = _question(pack, packed["asked"])
         snapshot = Session(store).snapshot().as_of(request.at)
         (answer,) = answer_all(snapshot, [question], request)
-        anew = pack_contents(snapshot, request, answer, None)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+        (data,) = read_query_images(snapshot, [question], files=False).values()
+        anew = pack_contents(snapshot, request, answer, question, None)
+        found = [*_asked(packed["asked"], anew["asked"], picture, data)]
+        for name in (*COMPARED, *(WORDS if packed["software"] == anew["software"] else ())):
+            found += _differences(name, packed[name], anew[name])
+        found += _differences("answer", _lasting(packed["answer"]), _lasting(anew["answer"]))
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise DataError(f"{ANSWER} cannot be asked again: {error!r}") from error
-    compared = ("features", "rights")
-    pairs = [(name, packed[name], anew[name]) for name in compared]
-    pairs.append(("answer", _lasting(packed["answer"]), _lasting(anew["answer"])))
-    found = [one for name, old, new in pairs for one in _differences(name, old, new)]
     numbers = [size for size, _ in found if size is not None]
     return Recomputed(
         tuple(text for size, text in found if size is None or size > TOLERANCE),
@@ -64,12 +71,29 @@ def recompute(folder: Path, store: Store) -> Recomputed:
     )
 
 
-def _question(folder: Path, packed: Mapping[str, Any]) -> NamedImage | str:
-    """The picture of the pack under the name that it had; a stored sample by its id."""
-    asked = packed["asked"]
-    if asked["prompt"] is not None or "file" not in asked:
-        return str(asked["question"])
-    return NamedImage(asked["question"], (folder / asked["file"]).read_bytes())
+def _question(pack: Pack, asked: Mapping[str, Any]) -> tuple[NamedImage | str, bytes | None]:
+    """A sample by its name, else the picture of the pack under the name that it had; and that picture."""
+    name, picture = asked["question"], None
+    if "file" in asked:
+        if asked["file"] not in pack.names() or not asked["file"].startswith("picture"):
+            raise DataError(f"{ANSWER} names {asked['file']!r}, which is no picture of the pack")
+        picture = pack.read(asked["file"], LARGEST_ZIP)
+    if asked["kind"] == "sample" or picture is None:
+        return str(name), picture
+    return NamedImage(name, picture), picture
+
+
+def _asked(
+    packed: Mapping[str, Any], anew: Mapping[str, Any], picture: bytes | None, stored: bytes | None
+) -> Iterator[tuple[None, str]]:
+    """What differs of the question. `picture`: that of the pack, `stored`: what the store has of a sample."""
+    for name in ("kind", "prompt"):
+        if packed[name] != anew[name]:
+            yield None, f"asked.{name}: {_short(packed[name])} in the pack, {_short(anew[name])} now"
+    if picture is not None and packed["sha256"] != content_id(picture):
+        yield None, f"asked.sha256: {_short(packed['sha256'])}, which is not that of {packed['file']}"
+    if picture != stored:
+        yield None, "asked: the picture of the pack is not the one of the store"
 
 
 def _lasting(answer: Mapping[str, Any]) -> dict[str, Any]:

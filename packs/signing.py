@@ -27,9 +27,7 @@ class SigningKey:
 
     def sign(self, data: bytes) -> bytes:
         """The file of a signature of `data`: algorithm, public key and signature as canonical JSON."""
-        signature = self.private.sign(data)
-        row = {"algorithm": ALGORITHM, "public_key": self.public.hex(), "signature": signature.hex()}
-        return to_canonical(row)
+        return _signature_file(self.public, self.private.sign(data))
 
 
 def create_key(path: Path) -> SigningKey:
@@ -97,8 +95,8 @@ def fingerprint(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()
 
 
-def check_signature(signature: bytes, data: bytes) -> bytes:
-    """The public key that signed `data`. Raises DataError where the signature is not one of these bytes."""
+def check_signature(signature: bytes, data: bytes, what: str = "this manifest") -> bytes:
+    """The public key that signed `data`, which is `what`. Raises DataError where it is another signature."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -106,13 +104,19 @@ def check_signature(signature: bytes, data: bytes) -> bytes:
     try:
         if row["algorithm"] != ALGORITHM:
             raise DataError(f"the signature is by {row['algorithm']!r}, not {ALGORITHM}")
-        public = bytes.fromhex(row["public_key"])
-        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(row["signature"]), data)
+        public, signed = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
+        if _signature_file(public, signed) != signature:  # capital letters, blanks, more fields
+            raise DataError("the signature is not written as Attribase writes it")
+        Ed25519PublicKey.from_public_bytes(public).verify(signed, data)
     except InvalidSignature as error:
-        raise DataError("the signature is not one of this manifest") from error
+        raise DataError(f"the signature is not one of {what}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"the signature cannot be read: {error}") from error
     return public
+
+
+def _signature_file(public: bytes, signed: bytes) -> bytes:
+    return to_canonical({"algorithm": ALGORITHM, "public_key": public.hex(), "signature": signed.hex()})
 
 
 def _signing_key(private: Ed25519PrivateKey) -> SigningKey:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..store import AttribaseError, DataError, NotFoundError
-from .manifest import MANIFEST, SIGNATURE, FileDigest, Manifest, files_in
+from ..store import AttribaseError, DataError
+from .container import Pack, open_pack
+from .manifest import MANIFEST, SIGNATURE, UNLISTED, FileDigest, Manifest
 from .signing import check_signature, fingerprint
 
 LARGEST = 1 << 26
@@ -23,31 +24,41 @@ class Finding:
     detail: str
 
 
-def verify_pack(folder: Path, signer: str | None = None) -> Iterator[Finding]:
-    """Check signature, signer and files, in this order.
+@dataclass(frozen=True)
+class Trust:
+    """What the one who verifies knows already.
 
-    Args:
-        folder: the pack.
+    Attributes:
         signer: the fingerprint that the signer's key must have. Without one the signature shows that nothing
             was changed since somebody signed, not who that was.
+    """
+
+    signer: str | None = None
+
+
+KNOWS_NOTHING = Trust()
+
+
+def verify_pack(path: Path, trust: Trust = KNOWS_NOTHING) -> Iterator[Finding]:
+    """Check signature, signer and files of the pack at `path`, a folder or a zip file, in this order.
 
     Raises NotFoundError where there is no pack.
     """
-    if not (folder / MANIFEST).is_file():
-        raise NotFoundError(
-            f"{folder} is no evidence pack: it has no {MANIFEST}",
-            hint="name a folder that query evidence wrote",
-        )
     try:
-        data = _read(folder, MANIFEST)
-        public = check_signature(_read(folder, SIGNATURE), data)
+        pack = open_pack(path)
+        data = pack.read(MANIFEST, LARGEST)
+        public = check_signature(pack.read(SIGNATURE, LARGEST), data)
         manifest = Manifest.from_bytes(data)
-    except AttribaseError as error:
-        yield Finding(False, "signature", str(error))
+    except DataError as error:
+        yield Finding(False, "signature", _with_hint(error))
         return
     yield Finding(True, "signature", f"Ed25519, of {manifest.created} by {manifest.software}")
-    yield _signer(fingerprint(public), signer)
-    yield from _files(folder, manifest)
+    yield _signer(fingerprint(public), trust.signer)
+    yield from _files(pack, manifest)
+
+
+def _with_hint(error: AttribaseError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def _signer(found: str, wanted: str | None) -> Finding:
@@ -58,36 +69,26 @@ def _signer(found: str, wanted: str | None) -> Finding:
     return Finding(True, "signer", found)
 
 
-def _files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    there = files_in(folder)
-    for path in sorted(set(there) - set(manifest.files)):
+def _files(pack: Pack, manifest: Manifest) -> Iterator[Finding]:
+    others = sorted(set(pack.names()) - set(manifest.files) - set(UNLISTED))
+    for path in others:
         yield Finding(False, "files", f"{path} is not one of the signed files")
     good = 0
     for path, wanted in sorted(manifest.files.items()):
-        problem = _compare(folder / path, wanted)
+        problem = _compare(pack, path, wanted)
         good += problem is None
         if problem is not None:
-            yield Finding(False, "files", f"{path} {problem}")
-    if good == len(manifest.files) == len(there):
+            yield Finding(False, "files", problem)
+    if good == len(manifest.files) and not others:
         yield Finding(True, "files", f"all {good} are as they were signed")
 
 
-def _compare(path: Path, wanted: FileDigest) -> str | None:
+def _compare(pack: Pack, path: str, wanted: FileDigest) -> str | None:
     """What is wrong with a file; None where nothing is."""
     try:
-        if path.is_symlink() or not path.is_file():
-            return "is missing"
-        if path.stat().st_size != wanted.size:
-            return f"has {path.stat().st_size:,} bytes, {wanted.size:,} were signed"
-        return None if FileDigest.of(path.read_bytes()) == wanted else "was changed"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        if (folder / name).stat().st_size > LARGEST:
-            raise DataError(f"{name} has more than {LARGEST:,} bytes")
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}") from error
+        found = FileDigest.of(pack.read(path, wanted.size))
+    except DataError as error:
+        return str(error)
+    if found.size != wanted.size:
+        return f"{path} has {found.size:,} bytes, {wanted.size:,} were signed"
+    return None if found == wanted else f"{path} was changed"

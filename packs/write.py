@@ -1,12 +1,10 @@
-"""Writing a pack: all files into a folder beside it, the manifest, the signature, then one rename."""
+"""Making a pack: the answer in all its forms, the manifest of them, and the signature."""
 
 from __future__ import annotations
 
 import base64
 import io
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,24 +18,18 @@ from ..query.attribution.markup import read_images
 from ..query.attribution.page import answer_page
 from ..query.attribution.provenance import LIMITS
 from ..query.attribution.query_vectors import read_query_images
+from ..query.attribution.request import NamedImage
 from ..runtime.formats import HEAD_BYTES, recognise
-from ..store import ConflictError, InvalidInputError
 from ..store.layout import software_version
 from .canonical import to_canonical
-from .contents import pack_contents
-from .manifest import MANIFEST, SIGNATURE, FileDigest, Manifest
+from .container import check_absent, write_pack_files
+from .contents import fixed_question, pack_contents
+from .manifest import ANSWER, DOCUMENT, MANIFEST, PAGE, README, ROWS, SIGNATURE, FileDigest, Manifest
 from .signing import SigningKey
 
 if TYPE_CHECKING:
     from ..query import Answer, Question, Request, Snapshot
 
-ANSWER, ROWS, PAGE, DOCUMENT, README = (
-    "answer.json",
-    "images.parquet",
-    "page.html",
-    "answer.pdf",
-    "README.txt",
-)
 THUMBNAIL = 256
 """The longer side of a thumbnail in pixels."""
 
@@ -61,61 +53,53 @@ What an answer is not: {limits}
 
 
 def write_pack(
-    folder: Path, snapshot: Snapshot, question: Question, request: Request, key: SigningKey
+    target: Path, snapshot: Snapshot, question: Question, request: Request, key: SigningKey
 ) -> Answer:
-    """Ask, and write the pack at `folder`, which must not be there; the answer.
+    """Ask, and write the pack at `target`, which must not be there; the answer.
 
-    Everything is written beside `folder` first: a pack is there whole or not at all.
+    It is a folder, or one file where the name ends with `.zip`; there whole or not at all.
 
     Raises:
-        ConflictError: `folder` is there. InvalidInputError: it cannot be written.
+        ConflictError: `target` is there.
+        InvalidInputError: it cannot be written, or the question is a vector.
         MissingExtraError: the library that writes PDFs, or the one that signs, is not installed.
         NotFoundError, DataError and others: as `attribute`.
     """
-    if folder.exists():
-        raise ConflictError(
-            f"{folder} is there already", hint="a pack is never replaced: name another folder"
-        )
-    state = snapshot.as_of(request.at)
-    request = replace(request, at=state.pinned.versions)
-    (answer,) = answer_all(state, [question], request)
-    files = dict(pack_files(state, question, request, answer))
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        try:
-            write_files(part, files, key)
-            part.chmod(0o755)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise InvalidInputError(
-            f"cannot write {folder}: {error.strerror}", hint="name another folder"
-        ) from error
+    check_absent(target)
+    answer, files = make_pack(snapshot, question, request, key)
+    write_pack_files(target, files)
     return answer
 
 
-def write_files(folder: Path, files: dict[str, bytes], key: SigningKey) -> None:
-    """The files, then the manifest of them and its signature."""
+def make_pack(
+    snapshot: Snapshot, question: Question, request: Request, key: SigningKey
+) -> tuple[Answer, dict[str, bytes]]:
+    """Ask; the answer, and all files of its pack. Raises as `write_pack`."""
+    state = snapshot.as_of(request.at)
+    request = replace(request, at=state.pinned.versions)
+    asked = fixed_question(question, request.files)
+    (answer,) = answer_all(state, [asked], replace(request, files=False))
+    return answer, seal(dict(pack_files(state, asked, request, answer)), key)
+
+
+def seal(files: Mapping[str, bytes], key: SigningKey) -> dict[str, bytes]:
+    """The files with the manifest of them and its signature."""
     created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     digests = {path: FileDigest.of(data) for path, data in files.items()}
     manifest = Manifest(digests, created, f"attribase {software_version()}").to_bytes()
-    for path, data in {**files, MANIFEST: manifest, SIGNATURE: key.sign(manifest)}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
+    return {**files, MANIFEST: manifest, SIGNATURE: key.sign(manifest)}
 
 
 def pack_files(
-    snapshot: Snapshot, question: Question, request: Request, answer: Answer
+    snapshot: Snapshot, question: NamedImage | str, request: Request, answer: Answer
 ) -> Iterator[tuple[str, bytes]]:
     """Every file of a pack but manifest and signature, by its path."""
-    images = read_query_images(snapshot, [question])
+    images = read_query_images(snapshot, [question], files=False)
     data = next(iter(images.values()))
     picture = None if data is None else (f"picture{_ending(data)}", data)
     if picture is not None:
         yield picture
-    yield ANSWER, to_canonical(pack_contents(snapshot, request, answer, picture))
+    yield ANSWER, to_canonical(pack_contents(snapshot, request, answer, question, picture))
     yield ROWS, _rows(answer)
     yield PAGE, answer_page(snapshot, [answer], images, f"Attribution: {answer.query}").encode()
     yield DOCUMENT, _document(answer)

@@ -99,9 +99,14 @@ def read_query_vectors(
     )
 
 
-def read_query_images(snapshot: Snapshot, questions: Sequence[Question]) -> dict[str, bytes | None]:
-    """The image bytes of questions by their names; None where there are none, as of raw features."""
-    parsed = [parse_question(question, files=True) for question in questions]
+def read_query_images(
+    snapshot: Snapshot, questions: Sequence[Question], *, files: bool = True
+) -> dict[str, bytes | None]:
+    """The image bytes of questions by their names; None where there are none, as of raw features.
+
+    `files`: whether text may name a file of this machine.
+    """
+    parsed = [parse_question(question, files) for question in questions]
     ids = sample_ids(snapshot, sorted({one.sample for one in parsed if one.sample is not None}))
     rows = locate("samples", snapshot.pinned.dataset("samples"), "bytes", list(ids.values()))
     stored = dict(rows.read(list(ids.values())))

@@ -1,8 +1,10 @@
 """Keys and signatures, against the cryptography library and RFC 8032."""
 
+import json
 import stat
 
 import pytest
+from attribase.packs.canonical import to_canonical
 from attribase.packs.signing import (
     SigningKey,
     check_signature,
@@ -64,6 +66,16 @@ def test_what_is_no_ed25519_key_is_an_error(tmp_path):
 def test_a_signature_that_cannot_be_one_is_an_error(key, change):
     with pytest.raises(DataError):
         check_signature(key.sign(b"data").replace(*(one.encode() for one in change)), b"data")
+
+
+@pytest.mark.parametrize("field", ["public_key", "signature"])
+def test_the_same_number_in_another_form_is_an_error(key, field):
+    row = json.loads(key.sign(b"data"))
+    for other in (row[field].upper(), f" {row[field]}", f"{row[field]}\n", row[field] + " "):
+        with pytest.raises(DataError, match="not written as Attribase writes it"):
+            check_signature(to_canonical(row | {field: other}), b"data")
+    with pytest.raises(DataError, match="not written as Attribase writes it"):
+        check_signature(to_canonical(row | {"signer": "somebody else"}), b"data")
 
 
 def test_other_bytes_than_those_signed_are_an_error(key):

@@ -6,8 +6,7 @@ import os
 
 import pyarrow.parquet as pq
 import pytest
-from attribase.packs import write as writing
-from attribase.packs import write_pack
+from attribase.packs import container, write_pack
 from attribase.query import Request, Session, attribute
 from attribase.store import ConflictError, NotFoundError, content_id
 from PIL import Image
@@ -22,7 +21,13 @@ def test_a_pack_holds_question_answer_rights_and_how_to_verify(pack, pictured_on
     documents = {"answer.json", "images.parquet", "page.html", "answer.pdf", "README.txt", "picture.png"}
     assert found == documents | thumbnails | {"manifest.json", "signature.json"}
     content = json.loads((pack / "answer.json").read_text())
-    asked = {"question": SAMPLE, "prompt": "a cat", "file": "picture.png", "sha256": content_id(png(999))}
+    asked = {
+        "kind": "sample",
+        "question": SAMPLE,
+        "prompt": "a cat",
+        "file": "picture.png",
+        "sha256": content_id(png(999)),
+    }
     assert content["asked"] == asked
     assert (pack / "picture.png").read_bytes() == png(999)
     assert content["store"]["versions"] == pictured_once.store.versions()
@@ -67,7 +72,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path, pictured_once, key, monkey
     def fail(*_):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(writing, "write_files", fail)
+    monkeypatch.setattr(container, "write_folder", fail)
     with pytest.raises(Exception, match="No space left"):
         write_pack(tmp_path / "b.pack", Session(pictured_once.store).snapshot(), SAMPLE, Request(), key)
     assert not list(tmp_path.iterdir())
