@@ -1,11 +1,17 @@
 """`attribase query serve`: the HTTP service and its web page."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .console import say, store_uri
+
+if TYPE_CHECKING:
+    from ..query.service.evidence import PackMaker
+    from ..query.service.options import ServiceOptions
 
 
 @click.command()
@@ -50,6 +56,12 @@ from .console import say, store_uri
     "--log-format", type=click.Choice(["text", "json"]), help="How stderr is written.  [default: text]"
 )
 @click.option(
+    "--evidence-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Sign evidence packs with this key (attribase keygen).  [default: sign none]",
+)
+@click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A TOML file of settings; the command line and ATTRIBASE_SERVICE_* variables count more.",
@@ -78,4 +90,13 @@ def serve(ctx: click.Context, /, config: Path | None, print_config: bool, **give
         if options.log_format == "text":
             say(f"serving at {url}")
 
-    run(store_uri(ctx), options, settings.host, settings.port, ready=ready)
+    run(store_uri(ctx), options, settings.host, settings.port, ready=ready, packs=_pack_maker(options))
+
+
+def _pack_maker(options: ServiceOptions) -> PackMaker | None:
+    """What signs evidence with the key of the settings. Raises as `read_key`."""
+    if options.evidence_key is None:
+        return None
+    from ..packs.served import ServedPacks
+
+    return ServedPacks.read(options.evidence_key)

@@ -85,7 +85,7 @@ def _question(pack: Pack, asked: Mapping[str, Any]) -> tuple[NamedImage | str, b
 
 def _asked(
     packed: Mapping[str, Any], anew: Mapping[str, Any], picture: bytes | None, stored: bytes | None
-) -> Iterator[tuple[None, str]]:
+) -> Iterator[tuple[float | None, str]]:
     """What differs of the question. `picture`: that of the pack, `stored`: what the store has of a sample."""
     for name in ("kind", "prompt"):
         if packed[name] != anew[name]:

@@ -25,6 +25,13 @@ class SigningKey:
     private: Ed25519PrivateKey
     public: bytes
 
+    @classmethod
+    def of_secret(cls, secret: bytes) -> SigningKey:
+        """The key of these 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return _signing_key(Ed25519PrivateKey.from_private_bytes(secret))
+
     def sign(self, data: bytes) -> bytes:
         """The file of a signature of `data`: algorithm, public key and signature as canonical JSON."""
         return _signature_file(self.public, self.private.sign(data))

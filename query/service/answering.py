@@ -17,33 +17,43 @@ from ...store.storage_errors import is_storage_error
 from ..workers import MB, Output, serve
 from . import lancedb
 from .errors import error_response, install_error_handlers, storage_error
+from .evidence import PackMaker
 from .lancedb.schemas import CountBody, QueryBody
 from .logs import REQUEST_ID, begin_request, configure_logging
 from .options import ServiceOptions
-from .routes import attribute, browse, images, site, sql
+from .routes import attribute, browse, evidence, images, site, sql
 from .schemas import SCHEMA_REF, AttributeBody, SqlBody
 from .service import Service
 
 DESCRIPTION = (
     "Which training images made this picture, how much did each contribute, and can that be trusted."
 )
-ROUTERS: tuple[APIRouter, ...] = (attribute.router, browse.router, images.router, sql.router, lancedb.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    attribute.router,
+    evidence.router,
+    browse.router,
+    images.router,
+    sql.router,
+    lancedb.router,
+)
 BODIES = (AttributeBody, SqlBody, CountBody, QueryBody)
 """Bodies that routes read themselves, so that FastAPI does not describe them."""
 
 
-def answer_requests(pipe: Connection, uri: str, options: ServiceOptions) -> None:
+def answer_requests(
+    pipe: Connection, uri: str, options: ServiceOptions, packs: PackMaker | None = None
+) -> None:
     """The main function of a worker."""
     configure_logging(options)
-    serve(pipe, partial(RequestHandler, uri, options))
+    serve(pipe, partial(RequestHandler, uri, options, packs))
 
 
 class RequestHandler:
     """Passes requests to the application. See `workers.Handler`."""
 
-    def __init__(self, uri: str, options: ServiceOptions) -> None:
+    def __init__(self, uri: str, options: ServiceOptions, packs: PackMaker | None = None) -> None:
         """Opens the store and prepares what most requests need. Raises NotFoundError."""
-        self.service = Service(uri, options)
+        self.service = Service(uri, options, packs)
         self.service.warm_up()
         self._app = answering_app(self.service)
         self._loop = asyncio.new_event_loop()

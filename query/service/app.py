@@ -12,6 +12,7 @@ from ...store import Store
 from ..workers import WorkerPool
 from .answering import ROUTERS, answer_requests
 from .errors import install_error_handlers
+from .evidence import PackMaker
 from .front import Front
 from .logs import AccessLog
 from .methods import WholeResponses
@@ -22,16 +23,21 @@ from .security import AccessControl, SecurityHeaders
 from .telemetry import TelemetryMiddleware
 
 
-def create_app(uri: str, options: ServiceOptions | None = None, pool: WorkerPool | None = None) -> FastAPI:
+def create_app(
+    uri: str,
+    options: ServiceOptions | None = None,
+    pool: WorkerPool | None = None,
+    packs: PackMaker | None = None,
+) -> FastAPI:
     """The service of the store at `uri`.
 
     Its workers are started when the application starts, and ended when it ends; `app.state.front.open()`
-    starts them before. `pool`: other workers than those that `make_pool` makes.
+    starts them before. `pool`: other workers than those that `make_pool` makes; `packs`: what signs evidence.
 
     Raises NotFoundError when there is no store.
     """
     options = options or ServiceOptions()
-    front = Front(options, pool or make_pool(uri, options))
+    front = Front(options, pool or make_pool(uri, options, packs))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,11 +60,11 @@ def create_app(uri: str, options: ServiceOptions | None = None, pool: WorkerPool
     return app
 
 
-def make_pool(uri: str, options: ServiceOptions) -> WorkerPool:
+def make_pool(uri: str, options: ServiceOptions, packs: PackMaker | None = None) -> WorkerPool:
     """The workers of a service, not yet started. Raises NotFoundError when there is no store."""
     return WorkerPool(
         answer_requests,
-        (Store.open(uri).uri, replace(options, token=None)),
+        (Store.open(uri).uri, replace(options, token=None), packs),
         workers=options.workers,
         waiting=options.waiting,
         wait=options.wait_seconds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ...store.errors import InvalidInputError
@@ -56,6 +57,7 @@ class ServiceOptions:
         answer_bytes: of one answer.
         log_level: `debug`, `info`, `warning` or `error`: the least that is logged.
         log_format: `text`, or `json`: a JSON object a line.
+        evidence_key: the private key that signs packs at POST /v1/evidence; without one none is signed.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -87,6 +89,7 @@ class ServiceOptions:
     answer_bytes: int = 64 * MB
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
+    evidence_key: Path | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and not is_usable_token(self.token):

@@ -26,7 +26,7 @@ HEADERS = (b"accept", b"content-type", b"if-none-match", REQUEST_ID)
 LIGHT_BYTES = 32 << 10
 """A JSON body up to this size is light: it holds no picture worth the name, and few vectors."""
 
-SQL = "/v1/sql"
+SQL, EVIDENCE = "/v1/sql", "/v1/evidence"
 OVERRUN_SECONDS = 2.0  # over its time that a statement may take to stop by itself
 
 log = logging.getLogger("attribase.service")
@@ -82,7 +82,9 @@ class Relay:
         }
         of_sql = scope["path"] == SQL
         json = headers.get(b"content-type", b"").startswith(b"application/json")
-        heavy = of_sql or (body.size > 0 and not (json and body.size <= LIGHT_BYTES))
+        heavy = (
+            of_sql or scope["path"] == EVIDENCE or (body.size > 0 and not (json and body.size <= LIGHT_BYTES))
+        )
         return WorkerRequest(
             fields,
             answer,

@@ -103,7 +103,10 @@ class CollectionInfo(Reply):
 
 
 class InfoReply(Reply):
-    """What the store holds, and which software serves it. `format` is that of the store's files."""
+    """What the store holds, and which software serves it.
+
+    `format` is that of the store's files, `evidence` the fingerprint of the key that signs packs, if any.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -116,6 +119,7 @@ class InfoReply(Reply):
     collections: list[CollectionInfo]
     counts: dict[str, int]
     sql: bool
+    evidence: str | None
 
 
 class MetricsRow(BaseModel):
@@ -162,6 +166,15 @@ class SamplesReply(Reply):
 
     total: int
     samples: list[SampleRow]
+
+
+def packed_replies(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with a file of this type, and errors."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    found: dict[int | str, dict[str, Any]] = {200: {"description": "The file.", "content": content}}
+    return found | {
+        status: {"model": ErrorReply, "description": description} for status, description in STATUSES.items()
+    }
 
 
 def replies(model: type[BaseModel], *, tables: bool = False) -> dict[int | str, dict[str, Any]]:

@@ -24,6 +24,7 @@ from ...store.errors import AttribaseError, InvalidInputError, OverloadedError
 from ...store.layout import software_version
 from .app import create_app
 from .errors import error_response
+from .evidence import PackMaker
 from .front import Front
 from .logs import configure_logging
 from .options import ServiceOptions
@@ -204,8 +205,11 @@ def serve(
     port: int,
     *,
     ready: Callable[[str], None] = lambda _: None,
+    packs: PackMaker | None = None,
 ) -> None:
     """Serve the store at `uri` until a signal stops it; `ready` is called with the address once it listens.
+
+    `packs` signs evidence; without it none is signed.
 
     Raises:
         InvalidInputError: off loopback without a token, or an address that is not available.
@@ -217,7 +221,7 @@ def serve(
             hint="put a token in a file and name it with --token-file, or listen on 127.0.0.1",
         )
     configure_logging(options)
-    app = create_app(uri, options)
+    app = create_app(uri, options, packs=packs)
     front: Front = app.state.front
     listener = open_listener(host, port)
     began = time.monotonic()

@@ -22,6 +22,7 @@ from .options import ServiceOptions
 
 if TYPE_CHECKING:
     from ..sql.sandbox import Sandbox
+    from .evidence import PackMaker
 
 THUMBNAIL_BYTES = 16 * MB
 log = logging.getLogger("attribase.service")
@@ -30,9 +31,9 @@ log = logging.getLogger("attribase.service")
 class Service:
     """One store, and what this process has read of it. It answers one request at a time."""
 
-    def __init__(self, uri: str, options: ServiceOptions) -> None:
-        """Opens the store. Raises NotFoundError."""
-        self.store, self.options = Store.open(uri), options
+    def __init__(self, uri: str, options: ServiceOptions, packs: PackMaker | None = None) -> None:
+        """Opens the store. `packs`: what signs evidence, if anything does. Raises NotFoundError."""
+        self.store, self.options, self.packs = Store.open(uri), options, packs
         self._session = Session(self.store, refresh=0.0)
         self.snapshot: Snapshot = self._session.snapshot()
         """The newest versions of all tables; a request uses no other."""

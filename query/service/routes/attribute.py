@@ -58,8 +58,8 @@ async def attribute(request: HttpRequest, service: ServiceDep) -> Response:
     """
     fmt = negotiate_format(request)
     snapshot = service.snapshot
-    queries, options, several = await _read_queries(request)
-    _check_counts(len(queries), options, service.options)
+    queries, options, several = await read_queries(request)
+    check_counts(len(queries), options, service.options)
     answers = _answer(snapshot, queries, options, service.options, several)
     if fmt == ARROW:
         return arrow_response(flat_table(answers))
@@ -76,7 +76,7 @@ def _in_http_words(answer: dict[str, Any]) -> dict[str, Any]:
     return answer | {"notes": [http_words(note) for note in answer["notes"]]}
 
 
-async def _read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
+async def read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
     """The questions, how to answer them, and whether the response is a list of answers."""
     kind = media_type(request)
     if kind == FORM:
@@ -95,7 +95,7 @@ async def _read_queries(request: HttpRequest) -> tuple[list[Query | NamedImage],
 
 
 async def _read_form(form: FormData) -> tuple[list[Query | NamedImage], AttributeOptions, bool]:
-    """As `_read_queries`. Fields of a form are text, so numbers are converted."""
+    """As `read_queries`. Fields of a form are text, so numbers are converted."""
     queries: list[Query | NamedImage] = []
     fields: dict[str, Any] = {}
     for name, value in form.multi_items():
@@ -134,7 +134,7 @@ def _file_name(file: UploadFile) -> str:
     return "".join(char for char in name if char.isprintable())[:NAME]
 
 
-def _check_counts(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
+def check_counts(count: int, options: AttributeOptions, limits: ServiceOptions) -> None:
     """Raise TooLargeError for more questions, candidates or images than the service handles at once."""
     if count > limits.queries:
         raise TooLargeError(f"{count:,} questions at once", hint=f"ask at most {limits.queries:,}")
@@ -158,19 +158,25 @@ def _answer(
     several: bool,
 ) -> Sequence[Answer | FailedQuestion]:
     """The answers; one of `several` questions that cannot be read is an error in its place."""
-    request = Request(**{name: getattr(options, name) for name in AttributeOptions.model_fields}, files=False)
+    request = as_request(options)
     if not several:
-        return answer_all(snapshot, [_question(query, limits.pixels) for query in queries], request)
+        return answer_all(snapshot, [as_question(query, limits.pixels) for query in queries], request)
     questions: list[Question | AttribaseError] = []
     for query in queries:
         try:
-            questions.append(_question(query, limits.pixels))
+            questions.append(as_question(query, limits.pixels))
         except AttribaseError as error:
             questions.append(replace(query, error=error) if isinstance(query, NamedImage) else error)
     return answer_each(snapshot, questions, request)
 
 
-def _question(query: Query | NamedImage, pixel_limit: int) -> Question:
+def as_request(options: AttributeOptions) -> Request:
+    """The request of these options; its questions name no file of this machine."""
+    return Request(**{name: getattr(options, name) for name in AttributeOptions.model_fields}, files=False)
+
+
+def as_question(query: Query | NamedImage, pixel_limit: int) -> Question:
+    """A question of a request. Raises InvalidInputError, TooLargeError for a picture of too many pixels."""
     if isinstance(query, NamedImage):
         check_image_size(query.data, pixel_limit)
         return query if query.name else query.data

@@ -70,7 +70,8 @@ class SampleFilter:
 @router.get("/v1/info", responses=replies(InfoReply), summary="What this store holds")
 async def info(service: ServiceDep) -> Response:
     """Its name and version, encoders with their mappers, collections, and how much there is."""
-    return json_response({**store_info(service.snapshot), "sql": service.options.sql})
+    signer = service.packs.signer if service.packs else None
+    return json_response({**store_info(service.snapshot), "sql": service.options.sql, "evidence": signer})
 
 
 @router.get("/v1/metrics", responses=replies(MetricsReply), summary="Recall and mAP of the latest runs")

@@ -77,14 +77,14 @@ class Pixels:
 class SameProcess:
     """Stands for a pool of workers: its handler answers in a thread of this process, which tests patch."""
 
-    def __init__(self, uri, options):
-        self.uri, self.options = uri, options
+    def __init__(self, uri, options, packs=None):
+        self.uri, self.options, self.packs = uri, options, packs
         self.queue, self.processes, self.closed = RequestQueue(9, {}), [], False
         self.starts = 0
         self.on_result = lambda _: None
 
     def open(self):
-        self.handler = RequestHandler(self.uri, self.options)
+        self.handler = RequestHandler(self.uri, self.options, self.packs)
         self.thread = ThreadPoolExecutor(1)
         self.on_result(self.handler.describe())
         return [SimpleNamespace(base=0)]
@@ -122,9 +122,9 @@ class Written:
         self.answer.write(data)
 
 
-def app_in_process(uri, options):
+def app_in_process(uri, options, packs=None):
     """The service with workers that are no processes."""
-    return create_app(uri, options, SameProcess(uri, options))
+    return create_app(uri, options, SameProcess(uri, options, packs))
 
 
 @dataclass(frozen=True)
