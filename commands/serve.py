@@ -62,6 +62,15 @@ if TYPE_CHECKING:
     help="Sign evidence packs with this key (attribase keygen).  [default: sign none]",
 )
 @click.option(
+    "--evidence-certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Its certificate, as for query evidence.  [default: KEY.crt, where it is there]",
+)
+@click.option(
+    "--evidence-timestamp-url", metavar="URL", help="Have the packs stamped, as for query evidence."
+)
+@click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A TOML file of settings; the command line and ATTRIBASE_SERVICE_* variables count more.",
@@ -94,9 +103,11 @@ def serve(ctx: click.Context, /, config: Path | None, print_config: bool, **give
 
 
 def _pack_maker(options: ServiceOptions) -> PackMaker | None:
-    """What signs evidence with the key of the settings. Raises as `read_key`."""
+    """What signs evidence with the key of the settings. Raises as `PackSigner.read`."""
     if options.evidence_key is None:
         return None
+    from ..packs.seal import PackSigner
     from ..packs.served import ServedPacks
 
-    return ServedPacks.read(options.evidence_key)
+    key, certificate = options.evidence_key, options.evidence_certificate
+    return ServedPacks.of(PackSigner.read(key, certificate, options.evidence_timestamp_url))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from ..query.attribution.abstention import verdict
 from ..query.attribution.parsed_question import parse_question
 from ..query.attribution.provenance import LIMITS, MEANING_TEXT
 from ..query.attribution.query_vectors import sample_ids
@@ -16,8 +19,12 @@ from ..store.layout import software_version
 
 if TYPE_CHECKING:
     from ..query import Answer, Question, Request, Snapshot
+    from ..query.attribution.evidence import Evidence
 
 FORMAT = 2
+LEVEL = 0.95
+"""Of intervals."""
+
 ENGINES = ("pylance", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow")
 """The packages whose versions may change the last digits of an answer."""
 
@@ -70,6 +77,8 @@ def pack_contents(
         "features": _features(snapshot, answer.encoder, answer.mapper),
         "software": _software(),
         "answer": answer.to_dict(),
+        "verdict": list(verdict(answer)),
+        "interval": _interval(answer.evidence),
         "rights": _rights(snapshot, [result.image_id for result in answer.results]),
         "method": METHOD,
         "meaning": MEANING_TEXT,
@@ -100,6 +109,21 @@ def _prompt(snapshot: Snapshot, sample: str) -> str | None:
     ids = list(sample_ids(snapshot, [sample]).values())
     rows = snapshot.finder("samples", "sample_id").rows(ids, ["prompt"]).to_pylist()
     return rows[0]["prompt"] if rows else None
+
+
+def _interval(evidence: Evidence | None) -> dict[str, Any] | None:
+    """The interval of how often answers like this one were right; None where that is not known.
+
+    Source: Wilson, Probable inference, 1927.
+    """
+    if evidence is None or evidence.right is None or not evidence.pictures:
+        return None
+    right, n = evidence.right, evidence.pictures
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    middle, half = right + z * z / (2 * n), z * math.sqrt(right * (1 - right) / n + (z / (2 * n)) ** 2)
+    scale = 1 + z * z / n
+    low, high = max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    return {"level": LEVEL, "method": "Wilson", "low": low, "high": high}
 
 
 def _features(snapshot: Snapshot, encoder: str, mapper: str) -> dict[str, Any]:

@@ -23,6 +23,9 @@ ANSWER, ROWS, PAGE, DOCUMENT, README, CERTIFICATE = (
     "README.txt",
     "certificate.pem",
 )
+SIGNED_PICTURE = "picture-c2pa"
+"""The beginning of the name of the picture with a C2PA manifest."""
+
 NEEDED = (ANSWER, ROWS, PAGE, README)
 """What every pack has."""
 
@@ -37,7 +40,7 @@ from another by case or by the form of its letters alone, or means a device some
 _CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _SOFTWARE = re.compile(r"attribase [0-9A-Za-z.+-]{1,60}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_URL = re.compile(r"https?://[\x21-\x7e]{1,500}")
+URL = re.compile(r"https?://[\x21-\x7e]{1,500}")
 
 FORMAT = 2
 
@@ -110,5 +113,5 @@ class Manifest:
                 raise DataError(f"the manifest does not name {path}, which every pack has")
         if not (_CREATED.fullmatch(self.created) and _SOFTWARE.fullmatch(self.software)):
             raise DataError("the manifest does not say when and by what it was written")
-        if self.timestamp is not None and not _URL.fullmatch(self.timestamp):
+        if self.timestamp is not None and not URL.fullmatch(self.timestamp):
             raise DataError("the manifest names no address of a time stamp")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from ..query import Request, Session, answer_all
 from ..query.attribution.query_vectors import read_query_images
@@ -14,7 +17,8 @@ from ..store import DataError, Store, content_id
 from .canonical import parse_canonical
 from .container import LARGEST_ZIP, Pack, open_pack
 from .contents import pack_contents
-from .manifest import ANSWER
+from .manifest import ANSWER, PAGE, ROWS
+from .page import evidence_page, page_version
 
 TOLERANCE = 1e-5
 """What numbers may differ by: other machines add in another order, and the last digits follow."""
@@ -44,7 +48,7 @@ class Recomputed:
 
 
 def recompute(path: Path, store: Store) -> Recomputed:
-    """Ask again and compare: question, answer, features, and rights.
+    """Ask again and compare: question, answer, features, rights, and what rows and page say of them.
 
     Raises DataError for a pack without a readable answer; NotFoundError where the store has no such versions
     any more, or never had; others as `attribute`.
@@ -62,6 +66,7 @@ def recompute(path: Path, store: Store) -> Recomputed:
         for name in (*COMPARED, *(WORDS if packed["software"] == anew["software"] else ())):
             found += _differences(name, packed[name], anew[name])
         found += _differences("answer", _lasting(packed["answer"]), _lasting(anew["answer"]))
+        found += _documents(pack, packed, same_software=packed["software"] == anew["software"])
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise DataError(f"{ANSWER} cannot be asked again: {error!r}") from error
     numbers = [size for size, _ in found if size is not None]
@@ -94,6 +99,30 @@ def _asked(
         yield None, f"asked.sha256: {_short(packed['sha256'])}, which is not that of {packed['file']}"
     if picture != stored:
         yield None, "asked: the picture of the pack is not the one of the store"
+
+
+def _documents(
+    pack: Pack, packed: Mapping[str, Any], *, same_software: bool
+) -> Iterator[tuple[float | None, str]]:
+    """Whether `images.parquet` and `page.html` say what `answer.json` says.
+
+    A page of another version is not compared: that one writes another page.
+    """
+    columns = ("image_id", "similarity", "influence")
+    rows = pq.read_table(io.BytesIO(pack.read(ROWS, LARGEST_ZIP)), columns=list(columns)).to_pylist()
+    said = [{name: one[name] for name in columns} for one in packed["answer"]["results"]]
+    if rows != said:
+        yield None, f"{ROWS} does not say what {ANSWER} says"
+    if not same_software or packed["page"] != page_version():
+        return
+    thumbnails = {}
+    for name in pack.names():
+        folder, _, file = name.partition("/")
+        if folder == "thumbnails":
+            rank, _, ending = file.partition(".")
+            thumbnails[int(rank)] = (ending, pack.read(name, LARGEST_ZIP))
+    if evidence_page(packed, thumbnails).encode() != pack.read(PAGE, LARGEST_ZIP):
+        yield None, f"{PAGE} does not say what {ANSWER} says"
 
 
 def _lasting(answer: Mapping[str, Any]) -> dict[str, Any]:

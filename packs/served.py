@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .certificates import CertificateChain
 from .container import zip_bytes
-from .signing import SigningKey, fingerprint, read_key
+from .seal import PackSigner
+from .signing import SigningKey, fingerprint
 from .write import make_pack
 
 if TYPE_CHECKING:
@@ -20,26 +21,25 @@ class ServedPacks:
 
     Attributes:
         secret: the 32 bytes of the private key; the library's own object cannot be sent to other processes.
+        chain: its certificate, as of `PackSigner`.
+        timestamp_url: likewise.
     """
 
     secret: bytes = field(repr=False)
+    chain: CertificateChain | None = None
+    timestamp_url: str | None = None
 
     @classmethod
-    def read(cls, key: Path) -> ServedPacks:
-        """With the key in a PEM file. Raises as `read_key`."""
-        return cls(read_key(key).private.private_bytes_raw())
-
-    @property
-    def key(self) -> SigningKey:
-        """The key that signs."""
-        return SigningKey.of_secret(self.secret)
+    def of(cls, signer: PackSigner) -> ServedPacks:
+        """With what `signer` signs with."""
+        return cls(signer.key.private.private_bytes_raw(), signer.chain, signer.timestamp_url)
 
     @property
     def signer(self) -> str:
         """The fingerprint of the key that signs."""
-        return fingerprint(self.key.public)
+        return fingerprint(SigningKey.of_secret(self.secret).public)
 
     def make(self, snapshot: Snapshot, question: Question, request: Request) -> bytes:
         """The pack as a zip file. Raises as `make_pack`."""
-        _, files = make_pack(snapshot, question, request, self.key)
-        return zip_bytes(files)
+        signer = PackSigner(SigningKey.of_secret(self.secret), self.chain, self.timestamp_url)
+        return zip_bytes(make_pack(snapshot, question, request, signer).files)

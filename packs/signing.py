@@ -40,13 +40,13 @@ class SigningKey:
 def create_key(path: Path) -> SigningKey:
     """Make a key: `path` gets the private one, readable by its owner alone, `path` with .pub the public one.
 
-    Raises InvalidInputError where one of both exists, or cannot be written.
+    Raises InvalidInputError where one of both, or the certificate of such a key, exists or cannot be written.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     public_path = public_file(path)
-    for one in (path, public_path):
+    for one in (path, public_path, certificate_file(path)):
         if one.exists():
             raise InvalidInputError(f"{one} exists", hint="a key is never replaced: name another file")
     private = Ed25519PrivateKey.generate()
@@ -67,6 +67,11 @@ def public_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.pub")
 
 
+def certificate_file(path: Path) -> Path:
+    """Where `keygen` writes the certificate of the key at `path`."""
+    return path.with_name(f"{path.name}.crt")
+
+
 def read_key(path: Path) -> SigningKey:
     """The private key in a PEM file. NotFoundError without one, InvalidInputError for another content."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -74,7 +79,7 @@ def read_key(path: Path) -> SigningKey:
 
     hint = "make one: attribase keygen FILE"
     try:
-        private = load_pem_private_key(_read(path, hint), None)
+        private = load_pem_private_key(read_bytes(path, hint), None)
     except (ValueError, TypeError) as error:  # TypeError: it has a password
         raise InvalidInputError(f"{path} is no {ALGORITHM} private key: {error}", hint=hint) from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -89,7 +94,7 @@ def read_public_key(path: Path) -> bytes:
 
     hint = "give the file that `attribase keygen FILE` wrote as FILE.pub"
     try:
-        public = load_pem_public_key(_read(path, hint))
+        public = load_pem_public_key(read_bytes(path, hint))
     except ValueError as error:
         raise InvalidInputError(f"{path} is no {ALGORITHM} public key: {error}", hint=hint) from error
     if not isinstance(public, Ed25519PublicKey):
@@ -130,7 +135,8 @@ def _signing_key(private: Ed25519PrivateKey) -> SigningKey:
     return SigningKey(private, private.public_key().public_bytes_raw())
 
 
-def _read(path: Path, hint: str) -> bytes:
+def read_bytes(path: Path, hint: str) -> bytes:
+    """The bytes of a file. Raises NotFoundError with this hint where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -20,7 +20,7 @@ FULL = (
     "transformers",
 )
 PDF = ("matplotlib", "reportlab")
-EVIDENCE = ("cryptography",)
+EVIDENCE = ("c2pa", "cryptography", "rfc3161_client", "weasyprint")
 EXTRAS: dict[str, str] = {
     **dict.fromkeys(FULL, "full"),
     **dict.fromkeys(PDF, "pdf"),

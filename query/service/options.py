@@ -58,6 +58,8 @@ class ServiceOptions:
         log_level: `debug`, `info`, `warning` or `error`: the least that is logged.
         log_format: `text`, or `json`: a JSON object a line.
         evidence_key: the private key that signs packs at POST /v1/evidence; without one none is signed.
+        evidence_certificate: of that key, for C2PA; left out, the file of the key's name with `.crt`.
+        evidence_timestamp_url: the authority that stamps the signatures of packs.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -90,6 +92,8 @@ class ServiceOptions:
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     evidence_key: Path | None = None
+    evidence_certificate: Path | None = None
+    evidence_timestamp_url: str | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and not is_usable_token(self.token):

@@ -8,7 +8,18 @@ SQL_COMMAND = re.compile(r"attribase(?: -s STORE)? query sql [\"'](.+?)[\"']")
 COMMAND = re.compile(r"\battribase (?:-s \S+ )?[a-z]")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
 OPERATOR = "for the operator of this service: "
-OF_SERVE = ("token-file", "no-sql", "host", "port", "memory", "workers", "config", "evidence-key")
+OF_SERVE = (
+    "token-file",
+    "no-sql",
+    "host",
+    "port",
+    "memory",
+    "workers",
+    "config",
+    "evidence-key",
+    "evidence-certificate",
+    "evidence-timestamp-url",
+)
 """Options of `query serve`, which are no fields of a request."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from attribase.cli import cli
 from click.testing import CliRunner
 
-from ..packs.conftest import SAMPLE, key, pack, pack_once, pictured, pictured_once  # noqa: F401
+from ..packs.conftest import SAMPLE, key, key_file, pack, pack_once, pictured, pictured_once, signer  # noqa: F401
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def test_a_pack_is_made_signed_verified_and_refused_once_changed(attribase, tmp_
     wrote = attribase("query", "evidence", SAMPLE, "-o", folder, "--key", tmp_path / "office.pem", "-k", 3)
     assert wrote.exit_code == 0, wrote.stderr
     assert f"signed by {finger}" in wrote.stderr
-    for signer in (finger, tmp_path / "office.pem.pub"):
-        checked = attribase("verify", folder, "--signer", signer)
+    for office in (finger, tmp_path / "office.pem.pub"):
+        checked = attribase("verify", folder, "--signer", office)
         assert checked.exit_code == 0, checked.stdout
         checks = [line.partition(":")[0] for line in checked.stdout.splitlines()]
-        assert checks == ["ok  signature", "ok  signer", "ok  files", "ok  answer"]
+        assert checks == ["ok  signature", "ok  signer", "ok  files", "ok  C2PA", "ok  answer"]
     (folder / "page.html").write_text("another")
     refused = attribase("verify", folder, store=False)
     assert refused.exit_code == 1

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from attribase.packs import create_key, write_pack
+from attribase.packs import PackSigner, create_certified_key, read_key, write_pack
 from attribase.query import Request, Session
 from PIL import Image
 
@@ -41,14 +41,27 @@ def pictured(pictured_once, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def key(tmp_path_factory):
-    return create_key(tmp_path_factory.mktemp("keys") / "office.pem")
+def key_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "office.pem"
+    create_certified_key(path, "The office")
+    return path
 
 
 @pytest.fixture(scope="session")
-def pack_once(pictured_once, key, tmp_path_factory):
+def key(key_file):
+    return read_key(key_file)
+
+
+@pytest.fixture(scope="session")
+def signer(key_file):
+    """The key with its certificate."""
+    return PackSigner.read(key_file)
+
+
+@pytest.fixture(scope="session")
+def pack_once(pictured_once, signer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("packs") / "a.pack"
-    write_pack(folder, Session(pictured_once.store).snapshot(), SAMPLE, Request(k=5), key)
+    write_pack(folder, Session(pictured_once.store).snapshot(), SAMPLE, Request(k=5), signer)
     return folder
 
 

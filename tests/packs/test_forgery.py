@@ -1,14 +1,16 @@
 """Packs made to deceive: signed with a key of the forger, or changed after an honest signature."""
 
+import io
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from attribase.cli import cli
 from attribase.packs import Trust, create_key, fingerprint, recompute, verify_pack
 from attribase.packs.canonical import to_canonical
 from attribase.packs.container import write_folder
-from attribase.packs.manifest import MANIFEST, SIGNATURE, Manifest
-from attribase.packs.write import seal
+from attribase.packs.manifest import MANIFEST, NEEDED, SIGNATURE, Manifest
+from attribase.packs.seal import PackSigner, seal
 from attribase.store import DataError
 from click.testing import CliRunner
 
@@ -25,12 +27,22 @@ def problems(pack, signer=None):
 
 
 def sign_anew(pack, forger, **changed):
-    """The pack with other files, signed by somebody else: all that was changed holds with that key."""
+    """The pack with other files, signed by somebody else who hides that: it holds, with that key."""
     files = {
         path.relative_to(pack).as_posix(): path.read_bytes() for path in pack.rglob("*") if path.is_file()
     }
-    files = {name: data for name, data in files.items() if name not in (MANIFEST, SIGNATURE)}
-    write_folder(pack, seal(files | changed, forger))
+    content = json.loads(changed.get("answer.json", files["answer.json"]))
+    content["signer"] = PackSigner(forger).describe()
+    for name in (MANIFEST, SIGNATURE, "picture-c2pa.png", "certificate.pem"):
+        files.pop(name)
+        (pack / name).unlink()
+    write_folder(pack, seal(files | changed | {"answer.json": to_canonical(content)}, PackSigner(forger)))
+
+
+def parquet(table):
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
 
 
 def changed_answer(pack, **fields):
@@ -41,7 +53,7 @@ def changed_answer(pack, **fields):
 
 
 def test_a_signature_of_another_pack_is_refused(pack, key):
-    other = seal({"answer.json": b"{}\n", "images.parquet": b"", "page.html": b"", "README.txt": b""}, key)
+    other = seal(dict.fromkeys(NEEDED, b"{}"), PackSigner(key))
     (pack / SIGNATURE).write_bytes(other[SIGNATURE])
     assert [one.check for one in problems(pack)] == ["signature"]
     (pack / MANIFEST).write_bytes(other[MANIFEST])
@@ -56,7 +68,9 @@ def test_the_public_key_in_a_signature_cannot_be_replaced(pack, key, forger):
     (pack / SIGNATURE).write_bytes(to_canonical(row | {"signature": mine["signature"]}))
     assert [one.check for one in problems(pack)] == ["signature"]
     (pack / SIGNATURE).write_bytes(to_canonical(mine))
-    assert [one.check for one in problems(pack, fingerprint(key.public))] == ["signer"]
+    found = [(one.check, one.detail) for one in problems(pack, fingerprint(key.public))]
+    assert [check for check, _ in found] == ["signer", "signer", "C2PA"]
+    assert "answer.json names" in found[1][1]
 
 
 @pytest.mark.parametrize("key_bytes", [b"\0" * 32, b"\1" + b"\0" * 31, b"\xff" * 32])
@@ -143,11 +157,25 @@ def test_another_picture_beside_the_answer_of_a_sample_is_found_with_the_store(p
     sign_anew(pack, forger, **{"picture.png": png(5)})
     assert not problems(pack)  # whoever signs may say anything ...
     found = recompute(pack, pictured.store)  # ... the store knows better
-    assert [text.partition(":")[0] for text in found.differences] == ["asked.sha256", "asked"]
+    assert [text.partition(":")[0] for text in found.differences][:2] == ["asked.sha256", "asked"]
+
+
+def test_a_page_and_rows_that_say_something_else_are_found_with_the_store(pack, forger, pictured):
+    page = (pack / "page.html").read_bytes().replace(b"CC0", b"public domain")
+    rows = pq.read_table(io.BytesIO((pack / "images.parquet").read_bytes()))
+    sign_anew(pack, forger, **{"page.html": page, "images.parquet": parquet(rows.slice(1))})
+    assert not problems(pack)
+    found = recompute(pack, pictured.store).differences
+    said = [f"{name} does not say what answer.json says" for name in ("images.parquet", "page.html")]
+    assert list(found) == said
 
 
 def test_another_prompt_and_other_limits_are_found_with_the_store(pack, forger, pictured):
     changed = changed_answer(pack, asked={"prompt": "a dog"}, limits=["This is proof."])
     sign_anew(pack, forger, **{"answer.json": changed})
     found = recompute(pack, pictured.store)
-    assert [text.partition(":")[0] for text in found.differences] == ["asked.prompt", "limits"]
+    assert [text.partition(":")[0] for text in found.differences] == [
+        "asked.prompt",
+        "limits",
+        "page.html does not say what answer.json says",
+    ]

@@ -5,7 +5,7 @@ import random
 import pytest
 from attribase.packs import Trust, create_key, fingerprint, verify_pack
 from attribase.packs.container import write_folder
-from attribase.packs.write import seal
+from attribase.packs.seal import PackSigner, seal
 from attribase.store import NotFoundError
 
 
@@ -48,11 +48,13 @@ def test_a_pack_that_somebody_else_signed_anew_is_found_by_the_signer(pack, key,
         for path in pack.rglob("*")
         if path.is_file() and path.name not in ("manifest.json", "signature.json")
     }
-    write_folder(pack, seal(files | {"answer.json": b"{}\n"}, other))
-    assert not problems(pack)
-    (problem,) = problems(pack, fingerprint(key.public))
-    assert problem.check == "signer"
-    assert fingerprint(other.public) in problem.detail
+    write_folder(pack, seal(files, PackSigner(other)))
+    found = [(one.check, one.detail) for one in problems(pack, fingerprint(key.public))]
+    assert [check for check, _ in found] == ["signer", "signer", "C2PA"]
+    assert fingerprint(other.public) in found[0][1]
+    assert "not of the key that signed" in found[2][1]
+    (problem,) = [one for one in problems(pack) if one.check == "signer"]
+    assert problem.detail == f"answer.json names {fingerprint(key.public)}, another key signed"
 
 
 def test_a_folder_that_is_no_pack_is_an_error(tmp_path):

@@ -17,8 +17,9 @@ from .conftest import SAMPLE, png
 
 def test_a_pack_holds_question_answer_rights_and_how_to_verify(pack, pictured_once):
     found = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
-    thumbnails = {f"thumbnails/{rank:03d}.png" for rank in range(1, 6)}
-    documents = {"answer.json", "images.parquet", "page.html", "answer.pdf", "README.txt", "picture.png"}
+    thumbnails = {f"thumbnails/{rank:03d}.png" for rank in range(6)}
+    documents = {"answer.json", "images.parquet", "page.html", "answer.pdf", "README.txt"}
+    documents |= {"picture.png", "picture-c2pa.png", "certificate.pem"}
     assert found == documents | thumbnails | {"manifest.json", "signature.json"}
     content = json.loads((pack / "answer.json").read_text())
     asked = {
@@ -61,24 +62,24 @@ def test_thumbnails_are_the_images_by_rank(pack, pictured_once):
     )
 
 
-def test_an_existing_pack_is_never_replaced(pack, pictured_once, key):
+def test_an_existing_pack_is_never_replaced(pack, pictured_once, signer):
     before = (pack / "manifest.json").read_bytes()
     with pytest.raises(ConflictError, match="is there already"):
-        write_pack(pack, Session(pictured_once.store).snapshot(), SAMPLE, Request(), key)
+        write_pack(pack, Session(pictured_once.store).snapshot(), SAMPLE, Request(), signer)
     assert (pack / "manifest.json").read_bytes() == before
 
 
-def test_a_writer_that_fails_leaves_nothing(tmp_path, pictured_once, key, monkeypatch):
+def test_a_writer_that_fails_leaves_nothing(tmp_path, pictured_once, signer, monkeypatch):
     def fail(*_):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(container, "write_folder", fail)
     with pytest.raises(Exception, match="No space left"):
-        write_pack(tmp_path / "b.pack", Session(pictured_once.store).snapshot(), SAMPLE, Request(), key)
+        write_pack(tmp_path / "b.pack", Session(pictured_once.store).snapshot(), SAMPLE, Request(), signer)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_question_that_is_not_there_is_an_error_before_anything_is_written(tmp_path, pictured_once, key):
+def test_a_question_that_is_not_there_is_an_error_before_anything_is_written(tmp_path, pictured_once, signer):
     with pytest.raises(NotFoundError):
-        write_pack(tmp_path / "b.pack", Session(pictured_once.store).snapshot(), "nosuch", Request(), key)
+        write_pack(tmp_path / "b.pack", Session(pictured_once.store).snapshot(), "nosuch", Request(), signer)
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import pickle
 import zipfile
 
 import pytest
-from attribase.packs import Trust, create_key, fingerprint, recompute, verify_pack
+from attribase.packs import PackSigner, Trust, create_certified_key, fingerprint, recompute, verify_pack
 from attribase.packs.served import ServedPacks
 from attribase.query.service import ServiceOptions
 from attribase.store import InvalidInputError
@@ -18,14 +18,14 @@ from ..conftest import HOME, LIMITS, app_in_process, picture
 @pytest.fixture(scope="module")
 def key(tmp_path_factory):
     path = tmp_path_factory.mktemp("keys") / "office.pem"
-    create_key(path)
+    create_certified_key(path, "The office")
     return path
 
 
 @pytest.fixture(scope="module")
 def signing(world, key):
     """A service that signs; what signs went through a pipe, as to a worker process."""
-    packs = pickle.loads(pickle.dumps(ServedPacks.read(key)))
+    packs = pickle.loads(pickle.dumps(ServedPacks.of(PackSigner.read(key))))
     app = app_in_process(world.uri, ServiceOptions(sql=False, **LIMITS), packs)
     with TestClient(app, base_url=HOME, raise_server_exceptions=False) as client:
         yield client
@@ -46,7 +46,7 @@ def test_a_pack_of_a_sample_holds_and_is_recomputed(signing, world, key, tmp_pat
     assert response.headers["content-disposition"] == 'attachment; filename="evidence.zip"'
     path = saved(response, tmp_path)
     signer = signing.get("/v1/info").json()["evidence"]
-    assert signer == fingerprint(ServedPacks.read(key).key.public)
+    assert signer == fingerprint(PackSigner.read(key).key.public)
     assert all(finding.holds for finding in verify_pack(path, Trust(signer)))
     assert recompute(path, world.store).equal
     with zipfile.ZipFile(io.BytesIO(response.content)) as file:
@@ -59,7 +59,7 @@ def test_a_pack_of_a_sample_holds_and_is_recomputed(signing, world, key, tmp_pat
 def test_a_pack_of_an_uploaded_picture_has_its_name_and_bytes(signing, tmp_path):
     data = picture(3)
     response = signing.post(
-        "/v1/evidence", files={"image": ('my sunset \u00e9.v2.png', data)}, data={"k": "2"}
+        "/v1/evidence", files={"image": ("my sunset \u00e9.v2.png", data)}, data={"k": "2"}
     )
     assert response.status_code == 200, response.text
     assert response.headers["content-disposition"] == 'attachment; filename="my-sunset-v2.zip"'
@@ -100,7 +100,7 @@ def test_what_no_pack_can_be_made_of_is_refused(signing, body, status, says):
 
 
 def test_the_key_is_in_no_text(key):
-    packs = ServedPacks.read(key)
+    packs = ServedPacks.of(PackSigner.read(key))
     assert packs.secret.hex() not in repr(packs)
     assert repr(packs.secret) not in repr(packs)
 
@@ -108,4 +108,4 @@ def test_the_key_is_in_no_text(key):
 def test_a_file_that_is_no_key_is_an_error_when_the_service_starts(tmp_path):
     (tmp_path / "a.pem").write_text("no key")
     with pytest.raises(InvalidInputError, match="no Ed25519 private key"):
-        ServedPacks.read(tmp_path / "a.pem")
+        PackSigner.read(tmp_path / "a.pem")
