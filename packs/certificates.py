@@ -97,6 +97,7 @@ def create_certificate(key: SigningKey, name: str) -> CertificateChain:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     check_name(name)
     authority = Ed25519PrivateKey.generate()
@@ -105,7 +106,7 @@ def create_certificate(key: SigningKey, name: str) -> CertificateChain:
     root = root.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
     leaf = _certificate(subject, issuer, key.private.public_key(), path_length=None)
     leaf = leaf.add_extension(_usage(digital_signature=True), critical=True)
-    purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION])  # C2PA 2.2, section 14.5.1
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])  # C2PA 2.2, section 14.5.1
     leaf = leaf.add_extension(purpose, critical=False)
     issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     leaf = leaf.add_extension(issued_by, critical=False)
