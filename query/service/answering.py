@@ -21,7 +21,7 @@ from .evidence import PackMaker
 from .lancedb.schemas import CountBody, QueryBody
 from .logs import REQUEST_ID, begin_request, configure_logging
 from .options import ServiceOptions
-from .routes import attribute, browse, evidence, images, site, sql
+from .routes import attribute, browse, dataset, evidence, images, site, sql
 from .schemas import SCHEMA_REF, AttributeBody, SqlBody
 from .service import Service
 
@@ -32,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attribute.router,
     evidence.router,
     browse.router,
+    dataset.router,
     images.router,
     sql.router,
     lancedb.router,

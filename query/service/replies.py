@@ -116,6 +116,7 @@ class InfoReply(Reply):
     format: int
     encoders: list[EncoderInfo]
     text_encoders: list[str]
+    fields: list[str]
     collections: list[CollectionInfo]
     counts: dict[str, int]
     sql: bool
@@ -145,27 +146,6 @@ class MetricsReply(Reply):
     """The rows of the view `metrics`."""
 
     rows: list[MetricsRow]
-
-
-class SampleRow(Reply):
-    """A stored sample with what its model was made from; one from elsewhere has no model."""
-
-    sample_id: str
-    uri: str | None
-    prompt: str | None
-    scheme: str | None
-    model_id: str | None
-    concept: str | None
-    case_name: str | None
-    split: str | None
-    exemplar_ids: list[str] | None
-
-
-class SamplesReply(Reply):
-    """One page of the samples that the conditions hold for; `total` is how many there are."""
-
-    total: int
-    samples: list[SampleRow]
 
 
 def packed_replies(media_type: str) -> dict[int | str, dict[str, Any]]:

@@ -1,8 +1,7 @@
-"""GET /v1/info, /v1/metrics, /v1/samples, /v1/similar: what the store holds, and how well it attributes."""
+"""GET /v1/info, /v1/metrics, /v1/similar: what the store is, how well it attributes, and search by words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,60 +10,23 @@ from starlette.responses import Response
 from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.layout import software_version
-from ....store.lookup import is_in, quote
 from ....store.marker import require_marker
 from ...catalog import trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
 from ...text_search import LONGEST_TEXT, search_texts, text_encoders
-from ..replies import AnswerReply, InfoReply, MetricsReply, SamplesReply, replies
+from ..field_values import fields_of
+from ..replies import AnswerReply, InfoReply, MetricsReply, replies
 from ..responses import json_response
-from ..service import ServiceDep, open_dataset
+from ..service import ServiceDep
 
 router = APIRouter()
 
 METRIC_TABLES = ("ranks", "runs", "samples", "models")
 """What the views `metrics` and `intervals` are computed from."""
 
-SAMPLE_COLUMNS = ["sample_id", "uri", "prompt", "scheme", "model_id"]
-MODEL_COLUMNS = ["concept", "case_name", "split", "exemplar_ids"]
 INDEX_COLUMNS = ["encoder", "mapper", "kind", "rows", "recall_10", "recall_100", "milliseconds"]
-
-Filter = Annotated[str | None, Query(max_length=500)]
-
-
-@dataclass(frozen=True)
-class SampleFilter:
-    """Which samples are listed; a value that is empty or None holds for all.
-
-    Attributes:
-        model: values of columns of the sample's model.
-        scheme: how the prompt was made.
-        text: what the prompt or the uri contains, in any case.
-    """
-
-    model: dict[str, str | None]
-    scheme: str | None
-    text: str | None
-
-    def condition(self, models: dict[str, dict[str, Any]]) -> str | None:
-        """The filter over `samples`, given all models by id; None where all are listed."""
-        conditions = []
-        of_model = {name: value for name, value in self.model.items() if value}
-        if of_model:
-            ids = [
-                model
-                for model, row in models.items()
-                if all(row[name] == value for name, value in of_model.items())
-            ]
-            conditions.append(is_in("model_id", ids) if ids else "false")
-        if self.scheme:
-            conditions.append(f"scheme = {quote(self.scheme)}")
-        if self.text:
-            text = quote(self.text.lower())
-            conditions.append(f"(contains(lower(prompt), {text}) or contains(lower(uri), {text}))")
-        return " and ".join(conditions) or None
 
 
 @router.get("/v1/info", responses=replies(InfoReply), summary="What this store holds")
@@ -84,22 +46,6 @@ async def metrics(
     """Rows of the view `metrics`; with `intervals` each has `{metric: [low, high]}`."""
     read = metrics_with_intervals if intervals else latest_metrics
     return json_response({"rows": read(service.snapshot)})
-
-
-@router.get("/v1/samples", responses=replies(SamplesReply), summary="Browse stored generated images")
-async def samples(
-    service: ServiceDep,
-    case: Filter = None,
-    scheme: Filter = None,
-    split: Filter = None,
-    model: Filter = None,
-    q: Annotated[str | None, Query(max_length=500, description="Text in the prompt or the uri.")] = None,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-) -> Response:
-    """Those that all of the given conditions hold for, in the order they were stored."""
-    wanted = SampleFilter({"case_name": case, "split": split, "model_id": model}, scheme, q)
-    return json_response(sample_page(service.snapshot, wanted, offset, limit))
 
 
 @router.get("/v1/similar", responses=replies(AnswerReply), summary="Find images by words")
@@ -132,6 +78,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "format": require_marker(snapshot.store.layout).format,
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
+            "fields": fields_of(snapshot),
             "collections": [{"collection": name, "images": count} for name, count in collections],
             "counts": {table: pinned.dataset(table).count_rows() for table in tables},
         }
@@ -220,25 +167,3 @@ def _run_sql(
         return rows
     finally:
         con.close()
-
-
-def sample_page(snapshot: Snapshot, wanted: SampleFilter, offset: int, limit: int) -> dict[str, Any]:
-    """`total`, and one page of `samples`, each with MODEL_COLUMNS of its model."""
-    models: dict[str, dict[str, Any]] = snapshot.cached(("models",), lambda: _read_models(snapshot), "models")
-    where = wanted.condition(models)
-    dataset = open_dataset(snapshot, "samples")
-    total = dataset.count_rows(where)
-    scanner = dataset.scanner(
-        columns=SAMPLE_COLUMNS, filter=where, limit=limit, offset=offset, scan_in_order=True
-    )
-    unknown = dict.fromkeys(MODEL_COLUMNS)
-    rows = [
-        {**row, **{name: models.get(row["model_id"], unknown)[name] for name in MODEL_COLUMNS}}
-        for row in (scanner.to_table().to_pylist() if total else [])
-    ]
-    return {"total": total, "samples": rows}
-
-
-def _read_models(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    rows = snapshot.pinned.read("models", ["model_id", *MODEL_COLUMNS]).to_pylist()
-    return {row["model_id"]: row for row in rows}
