@@ -117,6 +117,7 @@ class InfoReply(Reply):
     encoders: list[EncoderInfo]
     text_encoders: list[str]
     fields: list[str]
+    owners: list[str]
     collections: list[CollectionInfo]
     counts: dict[str, int]
     sql: bool

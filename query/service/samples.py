@@ -22,21 +22,24 @@ class SampleFilter:
         model: values of columns of the sample's model.
         scheme: how the prompt was made.
         text: what the prompt or the uri contains, in any case.
+        exemplar: an image that the sample's model was trained on.
     """
 
     model: dict[str, str | None]
     scheme: str | None
     text: str | None
+    exemplar: str | None = None
 
     def condition(self, models: dict[str, dict[str, Any]]) -> str | None:
         """The filter over `samples`, given all models by id; None where all are listed."""
         conditions = []
         of_model = {name: value for name, value in self.model.items() if value}
-        if of_model:
+        if of_model or self.exemplar:
             ids = [
                 model
                 for model, row in models.items()
                 if all(row[name] == value for name, value in of_model.items())
+                and (not self.exemplar or self.exemplar in row["exemplar_ids"])
             ]
             conditions.append(is_in("model_id", ids) if ids else "false")
         if self.scheme:

@@ -11,6 +11,7 @@ from ....runtime.mapper import RAW
 from ....store.ids import vectors_table
 from ....store.layout import software_version
 from ....store.marker import require_marker
+from ...attribution.request import OWNER_FIELDS
 from ...catalog import trained_mappers
 from ...session import Snapshot
 from ...sql.connection import open_connection
@@ -78,7 +79,8 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "format": require_marker(snapshot.store.layout).format,
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
-            "fields": fields_of(snapshot),
+            "fields": (fields := fields_of(snapshot)),
+            "owners": [name for name in OWNER_FIELDS if name in fields],
             "collections": [{"collection": name, "images": count} for name, count in collections],
             "counts": {table: pinned.dataset(table).count_rows() for table in tables},
         }

@@ -72,6 +72,9 @@ async def samples(
     scheme: Filter = None,
     split: Filter = None,
     model: Filter = None,
+    exemplar: Annotated[
+        str | None, Query(max_length=500, description="An image that the sample's model was trained on.")
+    ] = None,
     q: Annotated[str | None, Query(max_length=500, description="Text in the prompt or the uri.")] = None,
     offset: Annotated[int, Query(ge=0, le=2**31, description="Of a page without `after` and `before`.")] = 0,
 ) -> Response:
@@ -80,7 +83,7 @@ async def samples(
     With `after` or `before` (`after=` is the first page) they are in the order of their ids: a page then
     takes the same time wherever it is.
     """
-    wanted = SampleFilter({"case_name": case, "split": split, "model_id": model}, scheme, q)
+    wanted = SampleFilter({"case_name": case, "split": split, "model_id": model}, scheme, q, exemplar)
     if at.after is None and at.before is None:
         return json_response(stored_samples(service.snapshot, wanted, offset, at.limit))
     return json_response(sample_page(service.snapshot, wanted, at))

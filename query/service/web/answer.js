@@ -2,25 +2,27 @@
 
 import { showImage } from "./api.js";
 import { openDetail } from "./detail.js";
-import { count, el, figures, percent, announce } from "./dom.js";
+import { announce, el, figures, percent } from "./dom.js";
 import { arrowKeys } from "./keys.js";
 import { ownerBars } from "./owners.js";
 import { provenanceCard } from "./provenance.js";
-import { saveButton } from "./save.js";
+import { saveButtons } from "./save.js";
+import { TEXT } from "./strings.js";
 import { summary } from "./summary.js";
 import { word } from "./words.js";
 
 const LEAST = 0.3; // of the width that a share of 100% has: the least that is recognisable, a share of 9%
 const UNKNOWN = 0.5; // where there are no shares
+const SAY = TEXT.answer;
 
 /**
- * Draw one answer. `shown`: {answer, asked: {row}, exemplars: ids or null, seconds, by, narrow(condition)}.
+ * Draw one answer. `shown`: {answer, asked: {row}, exemplars: ids or null, seconds, by, narrow(condition), link}.
  */
 export function showAnswer(container, shown) {
   const { answer, exemplars } = shown;
   const grid = el(
     "ol",
-    { class: "hits", "aria-label": "Training images, best first" },
+    { class: "hits", "aria-label": SAY.hits },
     answer.results.map((_, index) => hit(shown, index)),
   );
   container.replaceChildren(
@@ -29,12 +31,7 @@ export function showAnswer(container, shown) {
     ...(answer.results.length ? [grid, scale(answer)] : [el("p", {}, nothingFound(answer))]),
     ...(answer.shares?.length ? [ownerBars(shown)] : []),
     ...(answer.provenance ? [provenanceCard(answer)] : []),
-    el(
-      "div",
-      { class: "actions" },
-      saveButton(answer),
-      el("button", { type: "button", class: "button", onclick: () => print() }, "Print"),
-    ),
+    saveButtons(shown),
   );
   arrowKeys(grid);
   const said = ["banner", "verdict", "lead-line", "state"].map((name) => container.querySelector(`.${name}`));
@@ -43,8 +40,7 @@ export function showAnswer(container, shown) {
 
 /** How wide which share is, as the scale of a map. */
 function scale({ remaining }) {
-  if (remaining === null)
-    return el("p", { class: "soft" }, "All pictures have the same size: these features cannot give shares.");
+  if (remaining === null) return el("p", { class: "soft" }, SAY.sameSize);
   const ticks = [LEAST ** 2, 0.25, 0.5, 1].map((share) =>
     el("i", { style: { "--at": Math.sqrt(share) } }, `${Math.round(100 * share)}%`),
   );
@@ -52,17 +48,12 @@ function scale({ remaining }) {
     "div",
     { class: "scale soft" },
     el("span", { class: "ruler", "aria-hidden": true }, ticks),
-    el(
-      "p",
-      {},
-      `The area of a picture is its share: one of 100% would be as wide as this line, in every answer. `,
-      `Below ${Math.round(100 * LEAST ** 2)}% all have the same, least size.`,
-    ),
+    el("p", {}, SAY.scale(Math.round(100 * LEAST ** 2))),
   );
 }
 
 function nothingFound({ pool_size: size }) {
-  return size ? "No image that fits the condition has a vector." : "No image fits the condition.";
+  return size ? SAY.noVector : SAY.nothingFits;
 }
 
 /** The images that the sample's model was trained on, with their rank in the answer. */
@@ -76,18 +67,18 @@ function trueExemplars({ answer, asked, exemplars }) {
       "li",
       { class: found.has(id) ? "found" : "" },
       img,
-      el("span", {}, found.has(id) ? `rank ${found.get(id)}` : "not below"),
+      el("span", {}, found.has(id) ? TEXT.truth.rank(found.get(id)) : TEXT.truth.notBelow),
     );
   });
   const named = [...found.keys()].filter((id) => exemplars.includes(id)).length;
   const text = control
-    ? "A control: a sample of the base model. Its twin was customized on these; it was not."
+    ? TEXT.truth.control
     : exemplars.length === 1
-      ? `Its model was trained on this image. It is ${named ? "below, framed" : "not among those below"}.`
-      : `Its model was trained on these ${count(exemplars.length)} images. ${count(named)} of them ${named === 1 ? "is" : "are"} below, framed.`;
+      ? TEXT.truth.one(named)
+      : TEXT.truth.several(exemplars.length, named);
   const more =
     exemplars.length > cards.length
-      ? el("li", {}, el("span", {}, `and ${count(exemplars.length - cards.length)} more`))
+      ? el("li", {}, el("span", {}, TEXT.truth.more(exemplars.length - cards.length)))
       : null;
   return el(
     "div",
@@ -95,7 +86,7 @@ function trueExemplars({ answer, asked, exemplars }) {
     el(
       "div",
       {},
-      el("h3", {}, control ? "Exemplars of its twin" : ["True ", word("exemplar", "exemplars")]),
+      el("h3", {}, control ? TEXT.truth.controlTitle : TEXT.truth.title(word)),
       el("p", { class: "soft" }, text),
     ),
     el("ul", {}, cards, more),
@@ -107,15 +98,9 @@ function hit(shown, index) {
   const row = answer.results[index];
   const isTrue = idsOf(row).some((id) => exemplars?.includes(id)) && asked.row?.split !== "control";
   const name = row.caption || row.uri || row.image_id;
-  const img = el("img", { alt: `Rank ${row.rank}: ${name}` });
+  const img = el("img", { alt: SAY.rank(row.rank, name) });
   showImage(img, "images", row.image_id, 256);
-  const copies = row.copies?.length
-    ? el(
-        "span",
-        { class: "badge" },
-        `+${count(row.copies.length)} ${row.copies.length === 1 ? "copy" : "copies"}`,
-      )
-    : null;
+  const copies = row.copies?.length ? el("span", { class: "badge" }, SAY.copies(row.copies.length)) : null;
   const button = el(
     "button",
     {
@@ -133,12 +118,12 @@ function hit(shown, index) {
       "span",
       { class: "numbers" },
       el("b", {}, row.influence === null ? figures(row.similarity) : percent(row.influence)),
-      isTrue && el("span", { class: "badge good" }, "exemplar"),
+      isTrue && el("span", { class: "badge good" }, SAY.exemplar),
       copies,
     ),
-    el("span", { class: "line", title: row.creator }, row.creator || "creator unknown"),
-    el("span", { class: "line soft" }, row.license || "licence unknown"),
-    el("span", { class: "line soft" }, `similarity ${figures(row.similarity)}`),
+    el("span", { class: "line", title: row.creator }, row.creator || SAY.creatorUnknown),
+    el("span", { class: "line soft" }, row.license || SAY.licenceUnknown),
+    el("span", { class: "line soft" }, SAY.similarity(figures(row.similarity))),
   );
   return el("li", {}, button);
 }

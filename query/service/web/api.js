@@ -1,5 +1,7 @@
 // Requests to the service. The token is kept in the session of this tab; images are fetched with it.
 
+import { TEXT } from "./strings.js";
+
 const TOKEN_KEY = "attribase-token";
 const CACHED_IMAGES = 1200; // more than any one view shows
 let promptForToken = null;
@@ -31,13 +33,22 @@ export const postJson = async (path, body, signal) =>
     })
   ).json();
 
+/** The body of an answer as a file: {blob, name}. */
+export async function postForFile(path, body, signal) {
+  const response = await request(path, { method: "POST", body, signal, headers: { accept: "*/*" } });
+  const name = response.headers.get("content-disposition")?.match(/filename="([^"]+)"/)?.[1];
+  return { blob: await response.blob(), name };
+}
+
 export const postForm = async (path, form, signal) =>
   (await request(path, { method: "POST", body: form, signal })).json();
 
-/** `path?a=1&b=2`, without what is empty. */
+/** `path?a=1&b=2`, without what is empty; a list is one name several times. */
 export function withQuery(path, params) {
   const query = new URLSearchParams(
-    Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined),
+    Object.entries(params)
+      .flatMap(([name, value]) => [value].flat().map((one) => [name, one]))
+      .filter(([, value]) => value !== "" && value !== null && value !== undefined),
   );
   return query.size ? `${path}?${query}` : path;
 }
@@ -57,7 +68,7 @@ async function request(path, options) {
     openPrompt ??= promptForToken(sent !== null).finally(() => (openPrompt = null));
     const token = await openPrompt;
     if (token === null)
-      throw new ServiceError("The service asks for a token.", "Reload the page to enter one.", 401);
+      throw new ServiceError(...TEXT.service.tokenNeeded, 401);
     sessionStorage.setItem(TOKEN_KEY, token);
   }
 }
@@ -67,7 +78,7 @@ async function fetchOrThrow(path, options) {
     return await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServiceError("The service cannot be reached.", "See that it still runs, then ask again.");
+    throw new ServiceError(...TEXT.service.unreachable);
   }
 }
 
@@ -76,7 +87,7 @@ async function asError(response) {
     const { error } = await response.json();
     return new ServiceError(error.message, error.hint, response.status);
   } catch {
-    return new ServiceError(`The service answered ${response.status}.`, "", response.status);
+    return new ServiceError(TEXT.service.answered(response.status), "", response.status);
   }
 }
 
@@ -91,9 +102,16 @@ export async function showImage(img, kind, id, size) {
   } catch (error) {
     images.delete(path);
     img.classList.add("gone");
-    img.alt = [img.alt, `no picture: ${error.message}`].filter(Boolean).join(", ");
+    img.alt = [img.alt, TEXT.noPicture(error.message)].filter(Boolean).join(", ");
   }
   while (images.size > CACHED_IMAGES) revoke(images.keys().next().value);
+}
+
+/** A stored image as a file that can be asked about. */
+export async function imageFile(kind, id, name) {
+  const response = await request(`v1/${kind}/${encodeURIComponent(id)}`, { headers: { accept: "image/*" } });
+  const blob = await response.blob();
+  return new File([blob], name, { type: blob.type });
 }
 
 async function load(path) {

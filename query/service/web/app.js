@@ -2,34 +2,47 @@
 
 import { getJson, setTokenPrompt } from "./api.js";
 import { openAsk, startAsk } from "./ask.js";
-import { byId, errorBox, plural } from "./dom.js";
+import { openBrowse, startBrowse } from "./browse.js";
+import { byId, errorBox } from "./dom.js";
 import { openFind, startFind } from "./find.js";
+import { openImage } from "./image.js";
 import { openMetrics } from "./metrics.js";
-import { openSamples } from "./samples.js";
+import { TEXT } from "./strings.js";
+import { fillTexts } from "./texts.js";
 import { promptForToken } from "./token.js";
 import { startWords } from "./words.js";
 
-const VIEWS = { ask: openAsk, samples: openSamples, find: openFind, metrics: openMetrics, words: () => {} };
-const TITLES = { ask: "Ask", samples: "Samples", find: "Find", metrics: "Metrics", words: "Words" };
+const VIEWS = {
+  ask: openAsk,
+  browse: openBrowse,
+  image: openImage,
+  find: openFind,
+  metrics: openMetrics,
+  words: () => {},
+};
+const PARTS = { image: "browse" }; // which page of the navigation a view is a part of
+const EARLIER = { samples: ["browse", "kind=samples"] }; // addresses that links of before may have
 let info = null;
 let current = null;
 
 /** Show the view of an address `#view?name=value`. The address of a sample's answer holds the whole question. */
 function route() {
-  const [, name, query] = location.hash.match(/^#(\w+)\??(.*)$/) ?? [null, "ask", ""];
+  let [, name, query] = location.hash.match(/^#(\w+)\??(.*)$/) ?? [null, "ask", ""];
+  if (name in EARLIER) [name, query] = [EARLIER[name][0], `${EARLIER[name][1]}&${query}`];
   const view = name in VIEWS ? name : "ask";
   for (const other of Object.keys(VIEWS)) byId(`view-${other}`).hidden = other !== view;
-  for (const link of document.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === `#${view}`) link.setAttribute("aria-current", "page");
+  for (const link of document.querySelectorAll("header nav a")) {
+    if (link.getAttribute("href") === `#${PARTS[view] ?? view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${TITLES[view]} · Attribase`;
+  document.title = TEXT.title(TEXT.nav[PARTS[view] ?? view]);
   const arrived = view !== current;
   current = view;
   VIEWS[view](new URLSearchParams(query), arrived);
 }
 
 async function start() {
+  fillTexts();
   setTokenPrompt(promptForToken);
   await startWords();
   try {
@@ -39,8 +52,9 @@ async function start() {
     return;
   }
   const { images, samples } = info.counts;
-  byId("store").textContent = `${info.name} · ${plural(images, "image")} · ${plural(samples, "sample")}`;
+  byId("store").textContent = TEXT.store(info.name, images, samples);
   startAsk(info);
+  startBrowse(info);
   startFind(info);
   addEventListener("hashchange", route);
   route();

@@ -1,60 +1,37 @@
-// The question: an image that was dropped, pasted or chosen, or a stored sample; and its settings.
+// The question: a picture that was dropped, pasted or chosen, a stored sample, or a stored image; and its answer.
 
-import { getJson, postForm, postJson, showImage, withQuery } from "./api.js";
+import { getJson, imageFile, postForm, postJson, showImage, withQuery } from "./api.js";
 import { showAnswer } from "./answer.js";
-import { byId, choices, errorBox } from "./dom.js";
+import { byId, errorBox } from "./dom.js";
+import { startDrop } from "./drop.js";
 import { showExamples } from "./examples.js";
+import { addCondition, form, setState, settings, showSettings, startSettings, typedSettings } from "./settings.js";
+import { TEXT } from "./strings.js";
 
-const form = byId("question");
-const SETTINGS = ["encoder", "mapper", "k", "pool", "where", "by", "dedup", "alpha"];
-const OPTIONAL = ["where", "dedup", "alpha"];
+const SAY = TEXT.ask;
 let info = null;
-let question = null; // {file, name, url} or {sample, row}
+let question = null; // {file, name, url}, {sample, row}, or {image, file, name, url} of a stored image
 let pending = null; // AbortController of the request in flight
 
 /** Fill the choices and add the listeners; called once. */
 export function startAsk(known) {
   info = known;
-  choices(
-    form.elements.encoder,
-    info.encoders.map(({ encoder }) => [encoder, encoder]),
-  );
-  offerMappers();
-  form.elements.encoder.addEventListener("change", offerMappers);
-  form.addEventListener("submit", (event) => (event.preventDefault(), resubmit()));
-  form.addEventListener("change", (event) => event.target.name && question && resubmit());
-  byId("file").addEventListener("change", (event) => event.target.files[0] && askFile(event.target.files[0]));
+  startSettings(info, (submitted) => (submitted || question) && resubmit());
+  startDrop(askFile);
   byId("clear").addEventListener("click", startOver);
-  form.addEventListener("invalid", () => (byId("options").open = true), true); // show the field that is invalid
-  byId("options").open = !matchMedia("(max-width: 860px)").matches; // a narrow screen shows the answer first
-  addImageListeners();
 }
 
-function offerMappers() {
-  const space = info.encoders.find(({ encoder }) => encoder === form.elements.encoder.value);
-  const text = (name) =>
-    (name === "none" ? "none (raw)" : name) + (space.calibrated.includes(name) ? "" : ", not calibrated");
-  const names = space?.mappers ?? [];
-  choices(
-    form.elements.mapper,
-    names.map((name) => [name, text(name)]),
-    names[0],
-  );
-}
-
-/** Show what the address holds: a sample with settings, or nothing. `arrived`: another view was shown before. */
+/** Show what the address holds: a stored question with settings, or nothing. `arrived`: from another view. */
 export function openAsk(params, arrived) {
-  const hasSettings = SETTINGS.some((name) => params.has(name));
-  for (const name of SETTINGS) {
-    if (params.has(name) || (hasSettings && OPTIONAL.includes(name)))
-      form.elements[name].value = params.get(name) ?? "";
-    if (name === "encoder" && params.has(name)) offerMappers();
-  }
-  const sample = params.get("sample");
+  const [sample, image] = [params.get("sample"), params.get("image")];
+  if (sample || image || params.size) showSettings(params);
   if (sample) return askSample(sample);
-  if (question?.sample && arrived) return history.replaceState(null, "", address());
-  return question?.file ? undefined : reset();
+  if (image) return askImage(image);
+  if (isStored() && arrived) return history.replaceState(null, "", address());
+  return question?.file && !question.image ? undefined : reset();
 }
+
+const isStored = () => Boolean(question?.sample || question?.image);
 
 function startOver() {
   history.pushState(null, "", "#ask");
@@ -64,48 +41,71 @@ function startOver() {
 function reset() {
   pending?.abort();
   question = null;
+  setState("");
   byId("file").value = "";
   byId("asked").hidden = true;
   byId("clear").hidden = true;
   byId("intro").hidden = false;
-  byId("asked-name").textContent = "Drop a picture, paste one, or";
+  byId("asked-name").textContent = SAY.drop;
   byId("drop").classList.remove("has-picture");
   showExamples(byId("result"));
 }
 
 function askFile(file) {
   if (!file.type.startsWith("image/")) {
-    byId("result").replaceChildren(
-      errorBox({ message: `${file.name} is no picture.`, hint: "Drop a PNG, JPEG or WebP file." }),
-    );
+    const [message, hint] = SAY.noImage(file.name);
+    byId("result").replaceChildren(errorBox({ message, hint }));
     return;
   }
   if (question?.url) URL.revokeObjectURL(question.url);
-  question = { file, name: file.name || "pasted picture", url: URL.createObjectURL(file) };
+  question = { file, name: file.name || SAY.pasted };
+  setState("");
   if (location.hash !== "#ask") history.pushState(null, "", "#ask");
   dispatchEvent(new HashChangeEvent("hashchange"));
+  showFile();
+  ask();
+}
+
+/** Show the picture of a question that has a file. */
+function showFile() {
+  question.url = URL.createObjectURL(question.file);
   const img = byId("asked");
   img.onload = () => img.classList.toggle("small", Math.max(img.naturalWidth, img.naturalHeight) <= 64);
   img.src = question.url;
   showQuestion(question.name);
-  ask();
 }
 
 async function askSample(id) {
-  if (question?.sample !== id) {
-    question = { sample: id, row: null };
-    byId("asked").removeAttribute("src");
-    showQuestion("stored sample");
+  if (question?.sample === id) return ask();
+  return askStored({ sample: id, row: null }, SAY.stored, async (asked) => {
     showImage(byId("asked"), "samples", id);
-    try {
-      const row = await sampleRow(id);
-      if (question?.sample !== id) return;
-      question.row = row;
-      showQuestion(row.prompt || row.uri || id);
-    } catch (error) {
-      if (question?.sample === id) showError(error);
-      return;
-    }
+    asked.row = await sampleRow(id);
+    return () => showQuestion(asked.row.prompt || asked.row.uri || id);
+  });
+}
+
+async function askImage(id) {
+  if (question?.image === id) return ask();
+  return askStored({ image: id }, SAY.storedImage, async (asked) => {
+    const row = await getJson(`v1/images/${encodeURIComponent(id)}?format=json`);
+    asked.name = row.caption || row.uri || id;
+    asked.file = await imageFile("images", id, asked.name);
+    return showFile;
+  });
+}
+
+/** Ask about something that the store has. `read` reads what the question needs; then what it returns shows it. */
+async function askStored(asked, name, read) {
+  question = asked;
+  byId("asked").removeAttribute("src");
+  showQuestion(name);
+  try {
+    const show = await read(asked);
+    if (question !== asked) return;
+    show();
+  } catch (error) {
+    if (question === asked) showError(error);
+    return;
   }
   await ask();
 }
@@ -127,18 +127,13 @@ function showQuestion(name) {
   byId("drop").classList.add("has-picture");
 }
 
-/** The settings of the form, without empty ones. */
-function settings() {
-  const entries = SETTINGS.map((name) => [name, form.elements[name].value.trim()]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
-}
+const address = (more = {}) =>
+  withQuery("#ask", { sample: question.sample, image: question.image, ...settings(), ...more });
 
-const address = () => withQuery("#ask", { sample: question.sample, ...settings() });
-
-/** Ask the same question with the settings of the form; the address of a sample's answer follows. */
+/** Ask the same question with the settings of the form; the address of a stored one follows. */
 function resubmit() {
   if (!question) return byId("file").focus();
-  if (question.sample) history.replaceState(null, "", address());
+  if (isStored()) history.replaceState(null, "", address());
   return ask();
 }
 
@@ -150,16 +145,17 @@ async function ask() {
   result.setAttribute("aria-busy", "true");
   const started = performance.now();
   try {
-    const answer = await send(settings(), controller.signal);
-    const exemplars = question.row?.exemplar_ids ?? null;
-    const asked = { row: question.row ?? null };
+    const asked = question;
+    const answer = await send(controller.signal);
+    const at = answer.provenance?.at;
     showAnswer(result, {
       answer,
-      asked,
-      exemplars,
+      asked: { row: asked.row ?? null },
+      exemplars: asked.row?.exemplar_ids ?? null,
       seconds: (performance.now() - started) / 1000,
       by: form.elements.by.value,
-      narrow,
+      narrow: (condition) => (addCondition(condition), resubmit()),
+      link: isStored() ? new URL(address({ at }), location).href : null,
     });
   } catch (error) {
     if (error.name !== "AbortError") showError(error);
@@ -168,44 +164,12 @@ async function ask() {
   }
 }
 
-function send(options, signal) {
-  if (question.sample) {
-    const numbers = { k: Number(options.k) };
-    for (const name of ["dedup", "alpha"]) if (options[name]) numbers[name] = Number(options[name]);
-    return postJson("v1/attribute", { ...options, ...numbers, sample: question.sample }, signal);
-  }
+function send(signal) {
+  if (question.sample) return postJson("v1/attribute", { ...typedSettings(), sample: question.sample }, signal);
   const body = new FormData();
-  for (const [name, value] of Object.entries(options)) body.append(name, value);
+  for (const [name, value] of Object.entries(settings())) body.append(name, value);
   body.append("image", question.file, question.name);
   return postForm("v1/attribute", body, signal);
 }
 
 const showError = (error) => byId("result").replaceChildren(errorBox(error));
-
-/** Ask again among fewer images: add a condition to the one of the form. */
-function narrow(condition) {
-  const field = form.elements.where;
-  field.value = field.value.trim() ? `(${field.value.trim()}) and ${condition}` : condition;
-  resubmit();
-}
-
-function addImageListeners() {
-  const veil = byId("veil");
-  const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragover", (event) => {
-    if (!carriesFile(event)) return;
-    event.preventDefault();
-    veil.hidden = false;
-  });
-  addEventListener("dragleave", (event) => event.relatedTarget === null && (veil.hidden = true));
-  addEventListener("drop", (event) => {
-    if (!carriesFile(event)) return;
-    event.preventDefault();
-    veil.hidden = true;
-    if (event.dataTransfer.files[0]) askFile(event.dataTransfer.files[0]);
-  });
-  addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-    if (file) askFile(file);
-  });
-}

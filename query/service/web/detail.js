@@ -1,9 +1,12 @@
 // A dialog with one training image beside the image of the question: what the store knows of it.
 
-import { getJson, showImage } from "./api.js";
+import { getJson, showImage, withQuery } from "./api.js";
 import { byId, el, errorBox, figures, percent } from "./dom.js";
+import { fillFacts, imageFacts } from "./facts.js";
 import { conditions } from "./owners.js";
+import { TEXT } from "./strings.js";
 
+const SAY = TEXT.detail;
 const dialog = byId("detail");
 let shown = null;
 let current = 0; // index of the result
@@ -19,7 +22,7 @@ dialog.addEventListener("keydown", (event) => {
   if (event.key === "ArrowRight") move(1);
   else if (event.key === "ArrowLeft") move(-1);
 });
-dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+dialog.addEventListener("click", ({ target }) => (target === dialog || target.closest("a[href^='#']")) && dialog.close());
 dialog.addEventListener("close", () => document.querySelectorAll(".hits [data-item]")[current]?.focus());
 
 function move(step) {
@@ -31,34 +34,36 @@ function draw(index) {
   const focused = document.activeElement?.dataset?.move;
   const { answer } = shown;
   const row = answer.results[index];
-  const img = el("img", { alt: row.caption || row.uri || "training image" });
+  const img = el("img", { alt: row.caption || row.uri || SAY.untitled });
   const question = el("img", { src: byId("asked").src, alt: "" });
   const more = el("dl", { class: "facts" });
   dialog.replaceChildren(
     el(
       "div",
       { class: "bar-line" },
-      el("h2", { id: "detail-title" }, row.caption || row.uri || "Training image"),
-      button("Close", "close", () => dialog.close()),
+      el("h2", { id: "detail-title" }, row.caption || row.uri || SAY.untitled),
+      button(TEXT.close, "close", () => dialog.close()),
     ),
     el(
       "div",
       { class: "pair" },
-      figure(question, "asked about"),
+      figure(question, SAY.asked),
       figure(
         img,
         row.influence === null
-          ? `rank ${row.rank}`
-          : `rank ${row.rank}, ${percent(row.influence)} of the influence`,
+          ? SAY.rank(row.rank)
+          : SAY.share(row.rank, percent(row.influence)),
       ),
     ),
     el(
       "div",
       { class: "actions" },
-      button("← Previous", "back", () => move(-1), index === 0),
-      button("Next →", "next", () => move(1), index === answer.results.length - 1),
+      button(TEXT.previous, "back", () => move(-1), index === 0),
+      button(TEXT.next, "next", () => move(1), index === answer.results.length - 1),
       narrowing(row),
+      el("a", { class: "button", href: imageAddress(row.image_id) }, SAY.open),
     ),
+    copies(row),
     more,
   );
   (
@@ -84,66 +89,32 @@ function narrowing(row) {
       { type: "button", class: "button", onclick: () => (dialog.close(), shown.narrow(condition)) },
       text,
     );
-  return [ask("Only this creator", only), ask("Without this creator", without)];
+  return [ask(SAY.only, only), ask(SAY.without, without)];
+}
+
+const imageAddress = (id) => withQuery("#image", { id });
+
+/** The near-duplicates that share the place of a result, folded. */
+function copies(row) {
+  if (!row.copies?.length) return null;
+  const links = row.copies.map((id) => {
+    const img = el("img", { alt: id });
+    showImage(img, "images", id, 128);
+    return el("li", {}, el("a", { href: imageAddress(id) }, img));
+  });
+  return el("details", { class: "copies" }, el("summary", {}, SAY.copies(row.copies.length)), el("ul", {}, links));
 }
 
 async function describe(list, row) {
   const known = {
-    influence: row.influence === null ? "not calibrated" : percent(row.influence),
+    influence: row.influence === null ? SAY.uncalibrated : percent(row.influence),
     similarity: figures(row.similarity),
-    creator: row.creator ?? "unknown",
-    licence: row.license ?? "unknown",
-    category: row.category,
   };
-  fill(list, known);
-  let full;
+  fillFacts(list, { ...known, creator: row.creator, license: row.license, category: row.category });
   try {
-    full = await getJson(`v1/images/${encodeURIComponent(row.image_id)}?format=json`);
+    const full = await getJson(`v1/images/${encodeURIComponent(row.image_id)}?format=json`);
+    if (list.isConnected) fillFacts(list, { ...known, ...imageFacts(full) });
   } catch (error) {
     list.after(errorBox(error));
-    return;
   }
-  const size = full.width && full.height ? `${full.width} × ${full.height}` : null;
-  const copies = row.copies?.length ? row.copies.join(", ") : null;
-  const collections = full.collections?.join(", ");
-  fill(list, {
-    ...known,
-    source: full.uri,
-    collections,
-    size,
-    copies,
-    ...extras(full.metadata),
-    "image id": full.image_id,
-  });
-}
-
-function fill(list, entries) {
-  const filled = Object.entries(entries).filter(
-    ([, value]) => value !== null && value !== undefined && value !== "",
-  );
-  list.replaceChildren(
-    ...filled.flatMap(([name, value]) => [
-      el("dt", {}, name.replaceAll("_", " ").replace("license", "licence")),
-      el("dd", {}, linked(String(value))),
-    ]),
-  );
-}
-
-/** The text, numbers and booleans of an image's metadata, which is JSON of any shape. */
-function extras(metadata) {
-  try {
-    const found = typeof metadata === "string" ? JSON.parse(metadata) : (metadata ?? {});
-    return Object.fromEntries(
-      Object.entries(found).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value)),
-    );
-  } catch {
-    return {};
-  }
-}
-
-/** Only http and https become links; they open in a new tab, without a referrer. */
-function linked(text) {
-  return /^https?:\/\/\S+$/.test(text)
-    ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text)
-    : text;
 }

@@ -44,7 +44,6 @@ export function percent(share) {
 }
 
 export const count = (number) => number.toLocaleString("en");
-export const plural = (number, name) => `${count(number)} ${name}${number === 1 ? "" : "s"}`;
 export const figures = (number, digits = 3) => number.toFixed(digits).replace("-", "−");
 
 /** An id short enough to read. */

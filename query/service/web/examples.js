@@ -1,9 +1,10 @@
 // Shown before the first question: some stored samples to try.
 
 import { getJson, withQuery } from "./api.js";
+import { sampleCard } from "./cards.js";
 import { el } from "./dom.js";
 import { arrowKeys } from "./keys.js";
-import { sampleCard } from "./samples.js";
+import { TEXT } from "./strings.js";
 
 const SHOWN = 12;
 let examples = null;
@@ -18,7 +19,7 @@ export async function showExamples(container) {
   }
   if (!examples.length || container.childElementCount) return;
   const grid = el("div", { class: "cards" }, examples.map(sampleCard));
-  container.replaceChildren(el("h2", {}, "Or try one that is stored here"), grid);
+  container.replaceChildren(el("h2", {}, TEXT.ask.examples), grid);
   arrowKeys(grid);
 }
 

@@ -1,8 +1,10 @@
 // The find view: stored images by words, where an encoder of the store takes texts.
 
-import { getJson, showImage, withQuery } from "./api.js";
-import { announce, byId, count, el, errorBox, plural } from "./dom.js";
+import { getJson, withQuery } from "./api.js";
+import { imageCard } from "./cards.js";
+import { announce, byId, el, errorBox } from "./dom.js";
 import { arrowKeys } from "./keys.js";
+import { TEXT } from "./strings.js";
 import { badge } from "./summary.js";
 
 const SHOWN = 48;
@@ -37,24 +39,10 @@ export async function openFind(params) {
 }
 
 function draw(container, answer) {
-  const grid = el("div", { class: "cards" }, answer.results.map(imageCard));
-  const of = answer.exact ? "all" : `${count(answer.searched)} of`;
-  const range = `${plural(answer.results.length, "image")}, compared with ${of} ${count(answer.pool_size)} by ${answer.encoder}`;
+  const grid = el("div", { class: "cards" }, answer.results.map((image) => imageCard(image, TEXT.find.cosine(image.similarity.toFixed(3)))));
+  const { results, exact, searched, pool_size: size, encoder } = answer;
+  const range = TEXT.find.range(results.length, exact, searched, size, encoder);
   container.replaceChildren(el("p", { class: "state soft" }, badge(answer), ` ${range}`), grid);
   arrowKeys(grid);
   announce(range);
-}
-
-/** One image with its caption, owner and cosine. */
-function imageCard(image) {
-  const img = el("img", { alt: image.caption ?? "", loading: "lazy" });
-  showImage(img, "images", image.image_id, 128);
-  const owner = [image.creator, image.license].filter(Boolean).join(" \u00b7 ");
-  return el(
-    "div",
-    { class: "sample", "data-item": true, tabindex: "0", title: `cosine ${image.similarity.toFixed(3)}` },
-    el("span", { class: "frame" }, img),
-    el("span", { class: "line" }, image.caption || image.uri || image.image_id),
-    el("span", { class: "line soft" }, owner),
-  );
 }

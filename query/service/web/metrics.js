@@ -3,8 +3,10 @@
 import { getJson } from "./api.js";
 import { byId, choices, count, el, errorBox, figures } from "./dom.js";
 import { dotPlot, legend } from "./plot.js";
+import { TEXT } from "./strings.js";
 
-const METRICS = { recall_10: "Recall@10", recall_5: "Recall@5", recall_100: "Recall@100", map: "mAP" };
+const SAY = TEXT.metrics;
+const METRICS = SAY.names;
 const CONTROL = "control";
 const form = byId("metrics-filter");
 let rows = null;
@@ -31,7 +33,7 @@ function fillChoices() {
   choices(form.elements.metric, rows.length ? Object.entries(METRICS) : []);
   choices(
     form.elements.split,
-    splits.map((split) => [split, split || "none"]),
+    splits.map((split) => [split, split || TEXT.none]),
     form.elements.split.value || usual,
   );
 }
@@ -42,8 +44,8 @@ function draw() {
   const chosen = rows.filter((row) => row.split === split);
   if (!chosen.length) {
     byId("metrics-body").replaceChildren(
-      el("p", {}, "Nothing was evaluated yet."),
-      el("pre", {}, "attribase -s STORE query eval"),
+      el("p", {}, SAY.nothing),
+      el("pre", {}, SAY.command),
     );
     return;
   }
@@ -59,8 +61,8 @@ function draw() {
   );
 }
 
-const caseAndScheme = (row) => [row.case_name || "no case", row.scheme].filter(Boolean).join(", ");
-const space = (row) => `${row.encoder} ${row.mapper === "none" ? "raw" : row.mapper}`;
+const caseAndScheme = (row) => [row.case_name || SAY.noCase, row.scheme].filter(Boolean).join(", ");
+const space = (row) => `${row.encoder} ${row.mapper === "none" ? SAY.raw : row.mapper}`;
 
 /** The name of a feature space; without its encoder where there is only one. */
 function name(row) {
@@ -95,9 +97,9 @@ function panel(title, members, metric, largest, split) {
       "figcaption",
       {},
       el("h2", {}, title),
-      el("span", { class: "soft" }, `${count(members[0].samples)} samples`),
+      el("span", { class: "soft" }, TEXT.samples(members[0].samples)),
     ),
-    dotPlot(points, largest, `${METRICS[metric]}, ${title}`),
+    dotPlot(points, largest, SAY.plot(METRICS[metric], title)),
   );
 }
 
@@ -106,8 +108,8 @@ function table(chosen, metric) {
   const head = el(
     "tr",
     {},
-    ["Case and prompts", "Features"].map((name) => el("th", { scope: "col", class: "text" }, name)),
-    [...Object.values(METRICS), "Samples"].map((name) => el("th", { scope: "col" }, name)),
+    [SAY.columns.group, SAY.columns.features].map((name) => el("th", { scope: "col", class: "text" }, name)),
+    [...Object.values(METRICS), SAY.columns.samples].map((name) => el("th", { scope: "col" }, name)),
   );
   const bodies = [...grouped(chosen)].map(([title, members]) => {
     const sorted = members.sort((a, b) => b[metric] - a[metric]);
@@ -128,7 +130,7 @@ function table(chosen, metric) {
   });
   return el(
     "div",
-    { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All numbers" },
+    { class: "card scroll", tabindex: 0, role: "region", "aria-label": SAY.all },
     el("table", {}, el("thead", {}, head), bodies),
   );
 }

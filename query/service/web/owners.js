@@ -1,40 +1,33 @@
 // Influence summed by owner over all images compared, beside the owner's share of them; or each one's best match.
 
 import { showImage } from "./api.js";
-import { count, el, figures, percent, plural } from "./dom.js";
+import { count, el, figures, percent } from "./dom.js";
+import { TEXT } from "./strings.js";
+import { fieldLabel, fieldName } from "./texts.js";
 import { word } from "./words.js";
 
 const SHOWN = 12;
-const PLURALS = {
-  creator: "creators",
-  license: "licences",
-  category: "categories",
-  collection: "collections",
-};
+const SAY = TEXT.owners;
 
 /** A table of owners, best first, with buttons that ask again with or without one of them. */
 export function ownerBars({ answer, by, narrow }) {
   const shared = answer.remaining !== null;
   const rows = answer.shares.slice(0, SHOWN).map((share) => row(share, by, narrow, shared));
   const rest = answer.shares.slice(SHOWN);
-  const owner = by === "license" ? "licence" : by;
-  const said = shared
-    ? "Over every image compared, not only those above. The full bar is 100%; the line in it is how much of the images compared the owner has."
-    : "The best match of each owner among all images compared. These features cannot give shares.";
   return el(
     "section",
-    { class: shared ? "card owners" : "card owners matches" },
-    el("h2", {}, `By ${owner}`),
-    el("p", { class: "soft" }, said),
-    el("table", {}, el("thead", {}, head(owner, shared)), el("tbody", {}, rows, others(rest, by, shared))),
+    { class: shared ? "card owners" : "card owners matches", "aria-labelledby": "owners-title" },
+    el("h2", { id: "owners-title" }, SAY.title(fieldName(by))),
+    el("p", { class: "soft" }, shared ? SAY.shared : SAY.matches),
+    el("table", {}, el("thead", {}, head(by, shared)), el("tbody", {}, rows, others(rest, by, shared))),
   );
 }
 
-function head(owner, shared) {
-  const named = owner[0].toUpperCase() + owner.slice(1);
+function head(by, shared) {
+  const { match, share, similarity, owned, images } = SAY.columns;
   const columns = shared
-    ? [named, "", word("share", "Influence"), word("owned", "Owns"), "Images", ""]
-    : [named, "Best match", word("similarity", "Similarity"), word("owned", "Owns"), "Images", ""];
+    ? [fieldLabel(by), "", word("share", share), word("owned", owned), images, ""]
+    : [fieldLabel(by), match, word("similarity", similarity), word("owned", owned), images, ""];
   return el(
     "tr",
     {},
@@ -44,7 +37,7 @@ function head(owner, shared) {
 
 /** A row; the full bar is 100% of the influence. */
 function row({ name, influence, images, owned, similarity, image_id: best }, by, narrow, shared) {
-  const label = name ?? "unknown";
+  const label = name ?? TEXT.unknown;
   const [only, without] = conditions(by, name);
   const button = (text, condition) =>
     el(
@@ -58,9 +51,9 @@ function row({ name, influence, images, owned, similarity, image_id: best }, by,
     el("th", { scope: "row" }, label),
     shared ? bar(influence, owned) : el("td", { class: "match" }, bestMatch(best, label)),
     el("td", {}, shared ? percent(influence) : figures(similarity)),
-    el("td", { title: `owns ${percent(owned)} of the images compared` }, percent(owned)),
-    el("td", { title: plural(images, "image") }, count(images)),
-    el("td", { class: "asks" }, button("only", only), button("without", without)),
+    el("td", { title: SAY.owns(percent(owned)) }, percent(owned)),
+    el("td", { title: TEXT.images(images) }, count(images)),
+    el("td", { class: "asks" }, button(SAY.only, only), button(SAY.without, without)),
   );
 }
 
@@ -72,7 +65,7 @@ const bar = (influence, owned) =>
   );
 
 function bestMatch(id, label) {
-  const img = el("img", { alt: `best match of ${label}` });
+  const img = el("img", { alt: SAY.bestMatch(label) });
   showImage(img, "images", id, 128);
   return img;
 }
@@ -84,7 +77,7 @@ function others(rest, by, shared) {
   return el(
     "tr",
     {},
-    el("th", { scope: "row", class: "soft" }, `${count(rest.length)} more ${PLURALS[by]}`),
+    el("th", { scope: "row", class: "soft" }, SAY.more(rest.length, by)),
     el("td", {}),
     el("td", {}, shared ? sum("influence") : ""),
     el("td", {}, by === "collection" ? "" : sum("owned")), // an image may be in several collections

@@ -1,6 +1,7 @@
 // A small plot: a dot for each feature space, its 95% interval, and the value of its control.
 
 import { el, figures, svg } from "./dom.js";
+import { TEXT } from "./strings.js";
 
 const WIDTH = 420;
 const VALUE = 48;
@@ -53,14 +54,14 @@ export function legend(controls, intervals) {
   return el(
     "ul",
     { class: "key soft" },
-    el("li", {}, mark("", dot("dot", 5)), "measured"),
-    intervals && el("li", {}, mark("", line), "95% interval over models"),
+    el("li", {}, mark("", dot("dot", 5)), TEXT.metrics.measured),
+    intervals && el("li", {}, mark("", line), TEXT.metrics.interval),
     controls &&
       el(
         "li",
         {},
         mark("", dot("control", 4)),
-        "control: the base model on the same prompts",
+        TEXT.metrics.control,
       ),
   );
 }

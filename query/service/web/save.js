@@ -1,7 +1,9 @@
-// Saves an answer as a CSV file.
+// What can be kept of an answer: a link, a table, paper.
 
-import { el } from "./dom.js";
+import { announce, el } from "./dom.js";
+import { TEXT } from "./strings.js";
 
+const SAY = TEXT.answer;
 const COLUMNS = [
   "rank",
   "influence",
@@ -14,9 +16,32 @@ const COLUMNS = [
   "image_id",
 ];
 
-/** A button that saves the rows of an answer as CSV. */
-export function saveButton(answer) {
-  return el("button", { type: "button", class: "button", onclick: () => save(answer) }, "Save as CSV");
+/** Buttons that keep an answer. `link`: the address that asks the same again; null for a picture not stored. */
+export function saveButtons({ answer, link }) {
+  const button = (text, onclick) => el("button", { type: "button", class: "button", onclick }, text);
+  const said = el("p", { class: "soft kept" }, link ? "" : SAY.noLink);
+  return el(
+    "div",
+    { class: "keep" },
+    el(
+      "div",
+      { class: "actions" },
+      link && button(SAY.link, () => copy(link, said)),
+      button(SAY.csv, () => save(answer)),
+      button(SAY.print, () => print()),
+    ),
+    said,
+  );
+}
+
+async function copy(link, said) {
+  try {
+    await navigator.clipboard.writeText(link);
+    said.textContent = SAY.linked;
+  } catch {
+    said.textContent = SAY.linkFailed(link); // not over plain HTTP from another machine, or not allowed
+  }
+  announce(said.textContent);
 }
 
 function save(answer) {
@@ -24,8 +49,16 @@ function save(answer) {
   const names = [...COLUMNS, ...Object.keys(about)];
   const lines = [names, ...answer.results.map((row) => names.map((name) => row[name] ?? about[name] ?? ""))];
   const text = lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
-  const url = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
-  el("a", { href: url, download: `influence-${answer.query.slice(0, 12).replace(/\W/g, "_")}.csv` }).click();
+  download(new Blob([`${text}\r\n`], { type: "text/csv" }), `influence-${fileStem(answer)}.csv`);
+}
+
+/** A part of a file's name that says which question the answer is of. */
+export const fileStem = (answer) => answer.query.slice(0, 12).replace(/\W/g, "_");
+
+/** Let the browser save `blob` under `name`. */
+export function download(blob, name) {
+  const url = URL.createObjectURL(blob);
+  el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 

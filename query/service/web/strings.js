@@ -2,7 +2,7 @@
 //
 // A text with values is a function. Where values are elements, it returns the parts of the text in order.
 
-import { count, percent } from "./dom.js";
+import { count } from "./dom.js";
 
 const some = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 const images = (number) => some(number, "image");
@@ -68,6 +68,7 @@ export const TEXT = {
     uncalibrated: ", not calibrated",
     pasted: "pasted picture",
     stored: "stored sample",
+    storedImage: "stored image",
     noImage: (name) => [`${name} is no picture.`, "Drop a PNG, JPEG or WebP file."],
     examples: "Or try one that is stored here",
   },
@@ -210,9 +211,39 @@ export const TEXT = {
     },
   },
 
-  samples: {
+  browse: {
+    title: "What this store holds",
+    kinds: "Kinds",
+    names: { images: "All images", gallery: "Gallery", exemplars: "Exemplars", samples: "Samples" },
+    leads: {
+      images: "Every stored image. A picture is compared with the gallery and the exemplars.",
+      gallery: "The images that the generator was trained on first.",
+      exemplars: "The images that a model was trained on afterwards, to learn one thing or one style.",
+      samples:
+        "Pictures drawn by models whose training images are known. Ask about one, and its true exemplars are marked in the answer.",
+    },
+    filter: "Which ones",
+    labels: { case: "Case", scheme: "Prompts", split: "Split" },
+    all: "all",
+    counted: (value, number) => `${value} (${count(number)})`,
+    imageText: "Caption or uri has",
+    sampleText: "Prompt or uri has",
+    model: "Model id",
+    nothing: "Nothing fits.",
+    reserved: (reservation) => `reserved: ${reservation}`,
     concept: (concept) => `V* = ${concept}`,
-    title: "Stored samples",
+  },
+  image: {
+    untitled: "Stored image",
+    ask: "Ask about this picture",
+    creator: "All by this creator",
+    samples: "Drawn by models that were made from it",
+    all: (number) => `All ${some(number, "sample")}`,
+  },
+  reservations: {
+    none: "none",
+    tdm: "against text and data mining (tdm)",
+    "opt-out": "opted out of training (opt-out)",
   },
   find: {
     title: "Find pictures by words",
@@ -245,7 +276,9 @@ export const TEXT = {
   words: {
     title: "What a share means",
     paragraphs: [
-      "Attribase compares a generated picture with the images of a store. Each similarity becomes a number, the numbers of one picture sum to 1 (with the *null share*, which is kept for what is not in the store), and the number of an image is its *share* of the influence. How similarity becomes a share was learned from test models, by how often similar images really were those.",
+      "Attribase compares a generated picture with the images of a store. Each similarity becomes a number, the numbers of one picture sum to 1 (with the null share, which is kept for what is not in the store), and the number of an image is its *share* of the influence. How similarity becomes a share was learned from test models, small generators that were trained on known images, by how often similar images really were those.",
+      "**A share is an estimate: of the influence that similarity can show, under the assumption that what made the picture is among the images compared.** So it lets you rank images and owners, and compare pictures with each other. It does not mean that a share of 11% is 11% of the work, of the money or of a copyright. It proves neither that an image was used for training nor that it was copied, and a share of 0 does not prove that it was not.",
+      "It changes when images are added to the store, and with the encoder and mapper, which every answer names. How often such answers are right was measured on test models; other generators and other pictures may behave differently.",
     ],
     list: "The words of an answer",
     help: (name) => `What is meant by ${name}?`,

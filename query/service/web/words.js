@@ -2,6 +2,8 @@
 
 import { getJson } from "./api.js";
 import { byId, el } from "./dom.js";
+import { TEXT } from "./strings.js";
+import { marked } from "./texts.js";
 
 const LINGER = 200; // ms: time to move the pointer from a word to its explanation
 let words = {};
@@ -10,6 +12,7 @@ let leaving = 0; // timer
 
 /** Fetch the words and add the listeners; called once. Without the words the page works, and explains none. */
 export async function startWords() {
+  byId("words-text").replaceChildren(...TEXT.words.paragraphs.map((text) => el("p", {}, marked(text))));
   try {
     ({ words, states } = await getJson("static/words.json"));
   } catch {
@@ -43,12 +46,12 @@ export function word(key, text = words[key]?.name ?? key) {
 export const stateSentence = (state) => states[state] ?? "";
 
 /** A link to what a share means, and what it does not. */
-export const meaningLink = () => el("a", { href: "#words" }, "What a share means");
+export const meaningLink = () => el("a", { href: "#words" }, TEXT.summary.meaning);
 
 /** A button beside the label of a field; not in it, where it would be a part of the field's name. */
 function addHelp(label) {
   const key = label.dataset.explain;
-  const named = { "aria-label": `What is meant by ${words[key].name}?`, "aria-describedby": idOf(key) };
+  const named = { "aria-label": TEXT.words.help(words[key].name), "aria-describedby": idOf(key) };
   const field = el("div", { class: "field" });
   label.replaceWith(field);
   field.append(label, el("button", { type: "button", class: "word help", "data-word": key, ...named }, "?"));

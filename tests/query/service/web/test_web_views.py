@@ -13,17 +13,17 @@ from .world import DIM, served
 
 
 def test_samples_are_browsed_and_asked_about(page, home):
-    page.goto(home + "#samples")
-    page.wait_for_selector("#samples-list .sample")
-    assert page.locator("#samples-list .sample").count() == 6
-    page.fill("#samples-filter [name=q]", "OF M1")
-    page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
+    page.goto(home + "#samples")  # an address of before
+    page.wait_for_selector("#browse-list .sample")
+    assert page.locator("#browse-list .sample").count() == 6
+    page.fill("#browse-filter [name=q]", "OF M1")
+    page.wait_for_selector("#browse-list >> text=1 to 2 of 2 samples")
     assert page.evaluate("document.activeElement.name") == "q"
-    page.fill("#samples-filter [name=q]", "")
-    page.wait_for_selector("#samples-list >> text=1 to 6 of 6 samples")
-    page.select_option("#samples-filter [name=split]", "control")
-    page.wait_for_selector("#samples-list >> text=1 to 2 of 2 samples")
-    page.locator("#samples-list .sample").nth(0).click()
+    page.fill("#browse-filter [name=q]", "")
+    page.wait_for_selector("#browse-list >> text=1 to 6 of 6 samples")
+    page.select_option("#browse-filter [name=split]", "=control")
+    page.wait_for_selector("#browse-list >> text=1 to 2 of 2 samples")
+    page.locator("#browse-list .sample").nth(0).click()
     shown(page)
     assert page.inner_text("#asked-name") == "V* number 0 of c0"
 
@@ -91,8 +91,8 @@ def test_the_token_is_asked_for_and_stays_in_the_tab(browser, pages_uri):
 
 
 DATA_PATHS = "all => all.map(one => one.dataset.path)"
-VIEWS = ("", SAMPLE, "#words", "#samples", "#metrics", "#ask?sample=m0-s0&where=nothing")
-READY = "#result :is(.sample, .hit, .error), #samples-list .sample, #metrics-body table, #words-list dt"
+VIEWS = ("", SAMPLE, "#words", "#browse", "#browse?kind=samples", "#image?id=e0", "#metrics", "#ask?sample=m0-s0&where=nothing")
+READY = "#result :is(.sample, .hit, .error), #browse-list .sample, #image-body .sample, #metrics-body table, #words-list dt"
 
 CONTRAST = """() => {
   const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
@@ -118,7 +118,7 @@ NAMELESS = """() => [...document.querySelectorAll('button, input, select, a, sum
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("width", [360, 1600])
 def test_every_view_is_readable_named_and_fits(browser, home, scheme, width):
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
