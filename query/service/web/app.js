@@ -6,6 +6,7 @@ import { openBrowse, startBrowse } from "./browse.js";
 import { byId, errorBox } from "./dom.js";
 import { openFind, startFind } from "./find.js";
 import { openImage } from "./image.js";
+import { openMap, startMap } from "./map.js";
 import { openMetrics } from "./metrics.js";
 import { TEXT } from "./strings.js";
 import { fillTexts } from "./texts.js";
@@ -17,6 +18,7 @@ const VIEWS = {
   browse: openBrowse,
   image: openImage,
   find: openFind,
+  map: openMap,
   metrics: openMetrics,
   words: () => {},
 };
@@ -56,6 +58,7 @@ async function start() {
   startAsk(info);
   startBrowse(info);
   startFind(info);
+  startMap();
   addEventListener("hashchange", route);
   route();
 }

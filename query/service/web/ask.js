@@ -12,6 +12,7 @@ const SAY = TEXT.ask;
 let info = null;
 let question = null; // {file, name, url}, {sample, row}, or {image, file, name, url} of a stored image
 let pending = null; // AbortController of the request in flight
+let last = null; // what the last answer is drawn from
 
 /** Fill the choices and add the listeners; called once. */
 export function startAsk(known) {
@@ -148,7 +149,7 @@ async function ask() {
     const asked = question;
     const answer = await send(controller.signal);
     const at = answer.provenance?.at;
-    showAnswer(result, {
+    showAnswer(result, (last = {
       answer,
       asked: { row: asked.row ?? null },
       exemplars: asked.row?.exemplar_ids ?? null,
@@ -156,13 +157,16 @@ async function ask() {
       by: form.elements.by.value,
       narrow: (condition) => (addCondition(condition), resubmit()),
       link: isStored() ? new URL(address({ at }), location).href : null,
-    });
+    }));
   } catch (error) {
     if (error.name !== "AbortError") showError(error);
   } finally {
     if (pending === controller) result.setAttribute("aria-busy", "false");
   }
 }
+
+/** The last answer as it is drawn: {answer, asked, ...}; null before one was. */
+export const lastAnswer = () => last;
 
 function send(signal) {
   if (question.sample) return postJson("v1/attribute", { ...typedSettings(), sample: question.sample }, signal);

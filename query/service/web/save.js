@@ -26,7 +26,7 @@ export function saveButtons({ answer, link }) {
     el(
       "div",
       { class: "actions" },
-      link && button(SAY.link, () => copy(link, said)),
+      link && button(SAY.link, () => copyText(link, said, SAY.linked)),
       button(SAY.csv, () => save(answer)),
       button(SAY.print, () => print()),
     ),
@@ -34,12 +34,13 @@ export function saveButtons({ answer, link }) {
   );
 }
 
-async function copy(link, said) {
+/** Copy a text, and say so in `said`, or show it there where the browser does not let the page copy. */
+export async function copyText(text, said, copied = TEXT.map.copied, failed = SAY.copyFailed) {
   try {
-    await navigator.clipboard.writeText(link);
-    said.textContent = SAY.linked;
+    await navigator.clipboard.writeText(text);
+    said.textContent = copied;
   } catch {
-    said.textContent = SAY.linkFailed(link); // not over plain HTTP from another machine, or not allowed
+    said.textContent = failed(text); // not over plain HTTP from another machine, or not allowed
   }
   announce(said.textContent);
 }

@@ -76,7 +76,7 @@ def test_an_empty_store_is_served_too(tmp_path):
     app = app_in_process(Store.create(tmp_path / "empty.store").uri, ServiceOptions(sql=False))
     with TestClient(app, base_url=HOME) as client:
         assert client.get("/v1/info").json()["encoders"] == []
-        assert client.get("/v1/samples").json() == {"total": 0, "samples": []}
+        assert client.get("/v1/samples").json() == {"total": 0, "before": 0, "samples": []}
         assert client.get("/v1/metrics").json() == {"rows": []}
         response = client.post("/v1/attribute", json={"sample": "x"})
         assert (response.status_code, bool(response.json()["error"]["hint"])) == (404, True)

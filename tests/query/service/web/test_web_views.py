@@ -91,8 +91,20 @@ def test_the_token_is_asked_for_and_stays_in_the_tab(browser, pages_uri):
 
 
 DATA_PATHS = "all => all.map(one => one.dataset.path)"
-VIEWS = ("", SAMPLE, "#words", "#browse", "#browse?kind=samples", "#image?id=e0", "#metrics", "#ask?sample=m0-s0&where=nothing")
-READY = "#result :is(.sample, .hit, .error), #browse-list .sample, #image-body .sample, #metrics-body table, #words-list dt"
+VIEWS = (
+    "",
+    SAMPLE,
+    "#words",
+    "#browse",
+    "#browse?kind=samples",
+    "#image?id=e0",
+    "#metrics",
+    "#ask?sample=m0-s0&where=nothing",
+)
+READY = (
+    "#result :is(.sample, .hit, .error), #browse-list .sample, #image-body .sample, #metrics-body table, "
+    "#words-list dt"
+)
 
 CONTRAST = """() => {
   const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
