@@ -33,9 +33,11 @@ export const postJson = async (path, body, signal) =>
     })
   ).json();
 
-/** The body of an answer as a file: {blob, name}. */
-export async function postForFile(path, body, signal) {
-  const response = await request(path, { method: "POST", body, signal, headers: { accept: "*/*" } });
+/** What is answered to a form or a JSON body, as a file: {blob, name}. */
+export async function postForFile(path, body) {
+  const json = body instanceof FormData ? {} : { "content-type": "application/json" };
+  const sent = body instanceof FormData ? body : JSON.stringify(body);
+  const response = await request(path, { method: "POST", body: sent, headers: { accept: "*/*", ...json } });
   const name = response.headers.get("content-disposition")?.match(/filename="([^"]+)"/)?.[1];
   return { blob: await response.blob(), name };
 }

@@ -1,6 +1,6 @@
 // The question: a picture that was dropped, pasted or chosen, a stored sample, or a stored image; and its answer.
 
-import { getJson, imageFile, postForm, postJson, showImage, withQuery } from "./api.js";
+import { getJson, imageFile, postForFile, postForm, postJson, showImage, withQuery } from "./api.js";
 import { showAnswer } from "./answer.js";
 import { byId, errorBox } from "./dom.js";
 import { startDrop } from "./drop.js";
@@ -156,6 +156,7 @@ async function ask() {
       seconds: (performance.now() - started) / 1000,
       by: form.elements.by.value,
       narrow: (condition) => (addCondition(condition), resubmit()),
+      evidence: { signer: info.evidence ?? null, make: evidenceOf(asked, at) },
       link: isStored() ? new URL(address({ at }), location).href : null,
     }));
   } catch (error) {
@@ -165,15 +166,28 @@ async function ask() {
   }
 }
 
+/** What asks for the answer as signed evidence: of the same picture and settings, in the state that was asked. */
+function evidenceOf(asked, at) {
+  const body = requestBody(asked, at ? { at } : {});
+  return () => postForFile("v1/evidence", body);
+}
+
 /** The last answer as it is drawn: {answer, asked, ...}; null before one was. */
 export const lastAnswer = () => last;
 
 function send(signal) {
-  if (question.sample) return postJson("v1/attribute", { ...typedSettings(), sample: question.sample }, signal);
+  const body = requestBody(question);
+  const post = body instanceof FormData ? postForm : postJson;
+  return post("v1/attribute", body, signal);
+}
+
+/** A question with the settings of the form, and `more`: JSON for a stored sample, else a form with the picture. */
+function requestBody({ sample, file, name }, more = {}) {
+  if (sample) return { ...typedSettings(), ...more, sample };
   const body = new FormData();
-  for (const [name, value] of Object.entries(settings())) body.append(name, value);
-  body.append("image", question.file, question.name);
-  return postForm("v1/attribute", body, signal);
+  for (const [field, value] of Object.entries({ ...settings(), ...more })) body.append(field, value);
+  body.append("image", file, name);
+  return body;
 }
 
 const showError = (error) => byId("result").replaceChildren(errorBox(error));

@@ -1,4 +1,4 @@
-// What can be kept of an answer: a link, a table, paper.
+// What can be kept of an answer: a link, a table, paper, signed evidence.
 
 import { announce, el } from "./dom.js";
 import { TEXT } from "./strings.js";
@@ -16,10 +16,16 @@ const COLUMNS = [
   "image_id",
 ];
 
-/** Buttons that keep an answer. `link`: the address that asks the same again; null for a picture not stored. */
-export function saveButtons({ answer, link }) {
+/**
+ * Buttons that keep an answer.
+ *
+ * `link`: the address that asks the same again; null for a picture that is not stored. `evidence`: {signer,
+ * make}: the fingerprint of the service's key, null where it has none, and what makes the signed file.
+ */
+export function saveButtons({ answer, link, evidence }) {
   const button = (text, onclick) => el("button", { type: "button", class: "button", onclick }, text);
-  const said = el("p", { class: "soft kept" }, link ? "" : SAY.noLink);
+  const notes = [!link && SAY.noLink, !evidence.signer && SAY.noKey].filter(Boolean);
+  const said = el("p", { class: "soft kept" }, notes.join(" "));
   return el(
     "div",
     { class: "keep" },
@@ -29,9 +35,26 @@ export function saveButtons({ answer, link }) {
       link && button(SAY.link, () => copyText(link, said, SAY.linked)),
       button(SAY.csv, () => save(answer)),
       button(SAY.print, () => print()),
+      evidence.signer && button(SAY.evidence, ({ target }) => sign(target, evidence, said)),
     ),
     said,
   );
+}
+
+/** Save the answer as a file that the service signs. */
+async function sign(button, { signer, make }, said) {
+  button.disabled = true;
+  said.textContent = SAY.signing;
+  try {
+    const { blob, name } = await make();
+    download(blob, name ?? "evidence.zip");
+    said.textContent = SAY.signed(signer);
+  } catch (error) {
+    said.textContent = [error.message, error.hint].filter(Boolean).join(" ");
+  } finally {
+    button.disabled = false;
+    announce(said.textContent);
+  }
 }
 
 /** Copy a text, and say so in `said`, or show it there where the browser does not let the page copy. */

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime
 
 import numpy as np
 import uvicorn
@@ -69,12 +70,27 @@ def fill(uri, encoder="enc"):
     store.upsert("calibrations", [calibration])
     for _ in evaluate(store):
         pass
+    _draw_map(store, features, encoder)
     return store.uri
+
+
+def _draw_map(store, features, encoder):
+    """A map that puts every item in its own place, by two numbers of its feature."""
+    about = {"map_id": "map", "encoder": encoder, "mapper": "none", "method": "umap", "settings": "{}"}
+    counts = {"points": len(features), "images": 28, "samples": 6, "created": datetime(2026, 3, 4)}
+    store.upsert("maps", [about | counts])
+    kinds = {"g": "gallery", "e": "exemplar"}
+    points = [
+        {"map_id": "map", "item_id": name, "kind": kinds.get(name[0], "sample"), "x": row[0], "y": row[1]}
+        for name, row in features.items()
+    ]
+    store.upsert("map_points", points)
 
 
 def _image(number, name, data):
     row = {"image_id": name, "uri": f"file:{name}.png", "bytes": data, "caption": f"picture {name}"}
     row |= {"creator": CREATORS[number % 4], "license": "CC0", "category": "x", "width": 12, "height": 12}
+    row |= {"rights_holder": "Foundry", "reservation": ("none", "tdm", None)[number % 3]}
     metadata = '{"license_url": "https://licences.example/cc0", "page": "javascript://a.example/%0Aalert(1)"}'
     return row | {"metadata": metadata}
 

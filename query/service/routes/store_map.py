@@ -41,7 +41,7 @@ class MapPoints(MapAbout):
 
 
 class MapReply(Reply):
-    """The newest maps of all encoders and mappers, and the one that was asked for; null where none is made."""
+    """The newest maps of all encoders and mappers, and the one asked for; null where there is none."""
 
     maps: list[MapAbout]
     map: MapPoints | None
