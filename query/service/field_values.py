@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ def _read(snapshot: Snapshot, name: str) -> FieldValues:
     return FieldValues(value, count, len(found), values.null_count)
 
 
-def fields_of(snapshot: Snapshot) -> list[str]:
-    """Those of IMAGE_FIELDS that the store has; one of an earlier version may lack some."""
-    columns = open_dataset(snapshot, "images").schema.names
-    return [name for name, table in IMAGE_FIELDS.items() if table != "images" or name in columns]
+def fields_of(snapshot: Snapshot, names: Iterable[str] = tuple(IMAGE_FIELDS)) -> list[str]:
+    """Those of `names` that images of the store have; a store of an earlier version may lack some."""
+    columns = {*open_dataset(snapshot, "images").schema.names, COLLECTION}
+    return [name for name in names if name in columns]

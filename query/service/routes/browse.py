@@ -79,8 +79,8 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "format": require_marker(snapshot.store.layout).format,
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
-            "fields": (fields := fields_of(snapshot)),
-            "owners": [name for name in OWNER_FIELDS if name in fields],
+            "fields": fields_of(snapshot),
+            "owners": fields_of(snapshot, OWNER_FIELDS),
             "collections": [{"collection": name, "images": count} for name, count in collections],
             "counts": {table: pinned.dataset(table).count_rows() for table in tables},
         }

@@ -165,6 +165,7 @@ export const TEXT = {
   fields: {
     creator: "creator",
     license: "licence",
+    license_url: "licence terms",
     category: "category",
     collection: "collection",
     rights_holder: "rights holder",
@@ -332,6 +333,7 @@ export const TEXT = {
 const FIELDS_PLURAL = {
   creator: "creators",
   license: "licences",
+  license_url: "licence terms",
   category: "categories",
   collection: "collections",
   rights_holder: "rights holders",
