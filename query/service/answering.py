@@ -21,7 +21,7 @@ from .evidence import PackMaker
 from .lancedb.schemas import CountBody, QueryBody
 from .logs import REQUEST_ID, begin_request, configure_logging
 from .options import ServiceOptions
-from .routes import attribute, browse, dataset, evidence, images, site, sql, store_map
+from .routes import attribute, browse, dataset, evidence, images, site, sql, store_map, usage
 from .schemas import SCHEMA_REF, AttributeBody, SqlBody
 from .service import Service
 
@@ -34,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     browse.router,
     dataset.router,
     store_map.router,
+    usage.router,
     images.router,
     sql.router,
     lancedb.router,

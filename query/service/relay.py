@@ -26,7 +26,10 @@ HEADERS = (b"accept", b"content-type", b"if-none-match", REQUEST_ID)
 LIGHT_BYTES = 32 << 10
 """A JSON body up to this size is light: it holds no picture worth the name, and few vectors."""
 
-SQL, EVIDENCE = "/v1/sql", "/v1/evidence"
+SQL = "/v1/sql"
+HEAVY_PATHS = (SQL, "/v1/evidence", "/v1/usage")
+"""What may take long, however small its body is."""
+
 OVERRUN_SECONDS = 2.0  # over its time that a statement may take to stop by itself
 
 log = logging.getLogger("attribase.service")
@@ -82,9 +85,7 @@ class Relay:
         }
         of_sql = scope["path"] == SQL
         json = headers.get(b"content-type", b"").startswith(b"application/json")
-        heavy = (
-            of_sql or scope["path"] == EVIDENCE or (body.size > 0 and not (json and body.size <= LIGHT_BYTES))
-        )
+        heavy = scope["path"] in HEAVY_PATHS or (body.size > 0 and not (json and body.size <= LIGHT_BYTES))
         return WorkerRequest(
             fields,
             answer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
@@ -18,8 +18,12 @@ from ..service import ServiceDep
 router = APIRouter()
 
 Filter = Annotated[str | None, Query(max_length=500)]
-ImageFieldName = Literal[tuple(IMAGE_FIELDS)]  # type: ignore[valid-type]
-FieldName = Literal[(*IMAGE_FIELDS, *SAMPLE_FIELDS)]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    ImageFieldName: TypeAlias = str
+    FieldName: TypeAlias = str
+else:
+    ImageFieldName = Literal[tuple(IMAGE_FIELDS)]
+    FieldName = Literal[(*IMAGE_FIELDS, *SAMPLE_FIELDS)]
 
 
 def place(

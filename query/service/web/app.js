@@ -11,6 +11,7 @@ import { openMetrics } from "./metrics.js";
 import { TEXT } from "./strings.js";
 import { fillTexts } from "./texts.js";
 import { promptForToken } from "./token.js";
+import { openUsage, startUsage } from "./usage.js";
 import { startWords } from "./words.js";
 
 const VIEWS = {
@@ -19,6 +20,7 @@ const VIEWS = {
   image: openImage,
   find: openFind,
   map: openMap,
+  usage: openUsage,
   metrics: openMetrics,
   words: () => {},
 };
@@ -59,6 +61,7 @@ async function start() {
   startBrowse(info);
   startFind(info);
   startMap();
+  startUsage(info);
   addEventListener("hashchange", route);
   route();
 }

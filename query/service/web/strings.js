@@ -285,6 +285,27 @@ export const TEXT = {
     copied: "Copied.",
     tooMany: "These are too many for a condition of a question: copy the SQL or the ids.",
   },
+  usage: {
+    title: "What our samples owe",
+    intro: "The influence of owners on all stored samples together: of a time range, or of one model. Each sample counts the same.",
+    form: "Which samples",
+    by: "Sum influence by",
+    since: "Generated from",
+    until: "and before",
+    model: "Model id",
+    month: "Last month",
+    counting: "Asking about every sample; this takes some seconds.",
+    reserved: (share, range, samples) =>
+      `${share} of the influence on ${samples} samples is of images with a reservation${range ? ` (95% interval ${range})` : ""}.`,
+    lead: (field, samples) => `Mean influence on ${samples} samples, by ${field}.`,
+    chart: "The full bar is 100%; the line across it is how much of the images compared the owner has, the thin bar the 95% interval over models.",
+    columns: { influence: "Influence", interval: "95% interval", samples: "Samples" },
+    more: (number) => `and ${number} more`,
+    outside: (share) => `${share} of the influence is of nothing in the store (the null share).`,
+    sql: "The same in SQL:",
+    statement: (by, since, until, model) =>
+      `from usage_by_owner('${by}'${since ? `, since := timestamp '${since}'` : ""}${until ? `, until := timestamp '${until}'` : ""}${model ? `, model := '${model.replaceAll("'", "''")}'` : ""})`,
+  },
   reservations: {
     none: "none",
     tdm: "against text and data mining (tdm)",
