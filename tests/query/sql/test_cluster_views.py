@@ -8,7 +8,7 @@ from attribase.store import Store
 
 
 def run_row(run, day, **fields):
-    counts = {"images": 6, "linked": 4, "clusters": 2, "largest": 2, "chained": 0}
+    counts = {"images": 6, "links": 2, "linked": 4, "clusters": 2, "largest": 2, "chained": 0}
     about = {"run_id": run, "method": "vectors", "encoder": "enc", "rule": "star", "digest": "d"}
     return {**about, **counts, "threshold": 0.9, "started": datetime(2026, 1, day), **fields}
 
