@@ -3,8 +3,8 @@
     python benchmarks/clusters.py [--rows 1000000] [--dim 512] [--folder DIR] [--threshold 0.9]
 
 The gallery has the clustered vectors of benchmarks/search_inputs.py, as features of images that only look
-alike have. One work in WORKS is planted two to MOST_COPIES times: its vector turned by up to LARGEST degrees, so
-that the cosine of a copy with its original is 0.91 to 1, and that of two copies of one original 0.83 to 1.
+alike have. One work in WORKS is planted two to MOST_COPIES times, its vector turned by up to LARGEST degrees:
+the cosine of a copy with its original is 0.91 to 1, and that of two copies of one original 0.83 to 1.
 
 Pairs of copies are counted: precision is the share of pairs in a cluster that are planted copies of one work;
 recall the share of planted pairs that share a cluster. `seconds` is the whole of `cluster_images`, of which

@@ -63,6 +63,11 @@ def _check_fields(values: tuple[str, ...]) -> tuple[str, ...]:
     help="Images at least this similar are near-duplicates: one place, their influence added.",
 )
 @click.option(
+    "--fold",
+    is_flag=True,
+    help="Copies of one work, as `attribase cluster` found them, share a place, their influence added.",
+)
+@click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help='Say "none of these" unless at most this share of pictures that owe nothing to the pool have a '

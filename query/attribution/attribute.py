@@ -32,6 +32,7 @@ from .retrieval import (
 )
 from .retrieval_index import retrieve_through_index
 from .retrieval_scan import keeps_few, retrieve_in_one_scan
+from .works import read_works
 
 MANY_QUESTIONS = 64
 """From so many questions on, one scan may take less time than as many searches through the index."""
@@ -148,10 +149,11 @@ def _answer_vectors(
         return []
     pool = space.pool(request.pool, request.where)
     laws, why, hint = question_laws(snapshot, space, asked.vectors, asked.samples, request.kind)
-    task = RetrievalTask(space, pool, request, laws)
+    folded = read_works(snapshot, space) if request.fold else None
+    task = RetrievalTask(space, pool, request, laws, folded.works if folded else None)
     judgement, notes = judge_questions(snapshot, space, pool, request, asked)
     chosen = snapshot.choose_features(request.encoder, request.mapper).note
-    about = (*notes, *filter(None, (hint, chosen)))
+    about = (*notes, *(folded.notes if folded else ()), *filter(None, (hint, chosen)))
     template = replace(_template(task, about), state_text=why)
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))

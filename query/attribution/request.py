@@ -59,6 +59,7 @@ class RequestOptions(TypedDict, total=False):
     where: str | None
     by: str | None
     dedup: float | None
+    fold: bool
     method: str
     limit: int
     files: bool
@@ -75,11 +76,12 @@ class Request:
     Attributes:
         encoder: which features; when left out those that measured best on val models (`choose_features`).
         mapper: which mapper, or `none`; when left out likewise.
-        k: how many images (with `dedup`: groups of near-duplicates) to list, 1 or more.
+        k: how many images (with `dedup` or `fold`: groups of copies) to list, 1 or more.
         pool: `all` is the gallery and every exemplar, `gallery` the gallery alone.
         where: a condition over `images` and `members` that narrows the pool: `creator = 'x'`.
         by: also sum influence by one of OWNER_FIELDS or `metadata.NAME`.
         dedup: images whose cosine is at least this are near-duplicates and share a place.
+        fold: copies of one work, as `attribase cluster` found them, share a place.
         method: `exact` compares with every image of the pool, `index` searches the index; `auto` takes the
             index where there is one and the pool is broad.
         limit: the most images that a search through the index asks for.
@@ -99,6 +101,7 @@ class Request:
     where: str | None = None
     by: str | None = None
     dedup: float | None = None
+    fold: bool = False
     method: str = "auto"
     limit: int = DEFAULT_LIMIT
     files: bool = True
@@ -117,6 +120,10 @@ class Request:
         if self.dedup is not None and not (_is_number(self.dedup) and 0 < self.dedup <= 1):
             raise InvalidInputError(
                 f"dedup is {self.dedup!r}", hint="give a cosine above 0, up to 1: 0.95 for near-duplicates"
+            )
+        if self.fold and self.dedup is not None:
+            raise InvalidInputError(
+                "copies share a place either by clusters or by a cosine", hint="give fold or dedup, not both"
             )
         if self.alpha is not None and not (_is_number(self.alpha) and 0 < self.alpha < 1):
             raise InvalidInputError(

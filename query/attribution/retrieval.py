@@ -15,6 +15,7 @@ from ..search.topk import Floats, Positions, exact_similarities, top_k_candidate
 from .influence import Candidates, InfluenceShares, influence_shares
 from .near_duplicates import group_near_duplicates, pairwise_cosines
 from .request import Request
+from .works import group_works
 
 SIMILARITY_BYTES = 256 << 20
 """Similarities in memory at once; more questions take more scans."""
@@ -25,12 +26,21 @@ FIRST_DEPTH = 100
 
 @dataclass(frozen=True)
 class RetrievalTask:
-    """What all questions of one request have in common; `calibration` has the law of each of them."""
+    """What all questions of one request have in common; `calibration` has the law of each of them.
+
+    `works`: (rows of the space,) the number of the work that each is a copy of, where these share a place.
+    """
 
     space: SearchSpace
     pool: Pool
     request: Request
     calibration: QuestionLaws | None
+    works: NDArray[np.int64] | None = None
+
+    @property
+    def groups(self) -> bool:
+        """Whether several images may share a place."""
+        return self.works is not None or self.request.dedup is not None
 
 
 @dataclass(frozen=True)
@@ -180,9 +190,11 @@ def _group(
         near = top_k_candidates(similarities, min(count, len(rows)), space.margin)
         return near[space.order(rows[near], similarities[near])][:count]
 
-    if request.dedup is None:
+    if not task.groups:
         order = best(request.k)
         return order, list(np.arange(len(order))[:, None])
+    if task.works is not None:
+        return group_works(task.works[rows], best, request.k, similarities)
     most = min(len(rows), max(request.limit, request.k))
     depth = min(most, max(4 * request.k, influential))
     while True:

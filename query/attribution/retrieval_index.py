@@ -59,7 +59,7 @@ def _max_depth(task: RetrievalTask) -> int:
 
 def _first_depth(task: RetrievalTask) -> int:
     request = task.request
-    if task.calibration is None and request.dedup is None:  # only what is listed is needed
+    if task.calibration is None and not task.groups:  # only what is listed is needed
         return _max_depth(task) if request.by else min(request.k, task.pool.size)
     return min(max(request.k, FIRST_DEPTH), _max_depth(task))
 

@@ -32,7 +32,7 @@ KEPT_ROWS = 6_000_000
 def keeps_few(task: RetrievalTask) -> bool:
     """Whether `retrieve_in_one_scan` can answer: images below a similarity have no influence."""
     law = task.calibration
-    return isinstance(law, PaperLaw) and not law.endless and task.request.dedup is None
+    return isinstance(law, PaperLaw) and not law.endless and not task.groups
 
 
 def retrieve_in_one_scan(

@@ -91,6 +91,10 @@ class AttributeOptions(BaseModel):
     dedup: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = Field(
         None, description="Images at least this similar are copies of one picture."
     )
+    fold: bool = Field(
+        False,
+        description="Copies of one work, as `attribase cluster` found them, share a place; not with `dedup`.",
+    )
     method: Literal["auto", "index", "exact"] = "auto"
     alpha: Annotated[FiniteFloat, Field(gt=0, lt=1)] | None = Field(
         None, description="The level of `attributed` and of the set that holds the exemplars: 0.1."

@@ -53,3 +53,51 @@ def test_cosines_are_computed_in_blocks_of_bounded_size(monkeypatch):
     blocks = near_duplicates.group_near_duplicates(cosines, 400, 0.8, 400)
     assert max(sizes) == 10
     assert [group.tolist() for group in blocks] == [group.tolist() for group in whole]
+
+
+def _clusters(small, groups):
+    """Clusters written as `attribase cluster` writes them."""
+    from datetime import datetime
+
+    about = {"run_id": "r", "method": "vectors", "encoder": "enc", "rule": "star", "digest": "d"}
+    counts = {"images": 160, "links": 0, "linked": 0, "clusters": 0, "largest": 0, "chained": 0}
+    small.store.upsert("cluster_runs", [{**about, **counts, "started": datetime(2026, 1, 2)}])
+    small.store.upsert(
+        "cluster_members",
+        [
+            {"run_id": "r", "image_id": one, "cluster_id": group[0], "similarity": 1.0, "size": len(group)}
+            for group in groups
+            for one in group
+        ],
+    )
+
+
+@pytest.mark.usefixtures("vectors")
+@pytest.mark.parametrize("k", [1, 7, 500])
+def test_copies_of_a_work_share_a_place_whatever_their_cosine(small, k):
+    small.calibrate(0.2, 0.0)
+    plain = attribute(small.store, "m2-s0", k=500).results
+    ranked = [r.image_id for r in plain]
+    groups = [[*ranked[0:40:8]], [*ranked[3:100:31]], [*ranked[-2:]]]  # near and far ones together
+    _clusters(small, groups)
+    work = {one: group[0] for group in groups for one in group}
+    expected: dict[str, list[str]] = {}
+    for one in ranked:
+        expected.setdefault(work.get(one, one), []).append(one)
+    answer = attribute(small.store, "m2-s0", k=k, fold=True)
+    assert [[r.image_id, *r.copies] for r in answer.results] == list(expected.values())[:k]
+    share = {r.image_id: r.influence for r in plain}
+    for result in answer.results:
+        total = sum(share[one] for one in (result.image_id, *result.copies))
+        assert result.influence == pytest.approx(total, abs=1e-9)
+    assert any("2026-01-02 by enc among 160 images" in note for note in answer.notes)
+
+
+def test_folding_without_clusters_is_an_error_that_says_how_to_make_them(small):
+    from attribase.store import ConflictError, InvalidInputError
+
+    with pytest.raises(ConflictError, match="copies") as caught:
+        attribute(small.store, "m2-s0", fold=True)
+    assert "attribase -s STORE cluster" in caught.value.hint
+    with pytest.raises(InvalidInputError, match="share a place"):
+        attribute(small.store, "m2-s0", fold=True, dedup=0.9)
