@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing attribase and what it needs into $(VENV) (several GB with PyTorch, a few minutes the first time)"
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[full,dev,clusters,encoders,evidence,formats,pdf,ray,world]"
+	$(BIN)/python -m pip install --quiet --editable ".[full,dev,clusters,encoders,evidence,formats,map,pdf,ray,world]"
 	@case "$$(uname -sm)" in "Linux x86_64") \
 		$(BIN)/python -m pip uninstall --quiet --yes onnxruntime; \
 		$(BIN)/python -m pip install --quiet --no-deps --force-reinstall "onnxruntime-gpu>=1.31,<2";; esac

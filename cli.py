@@ -36,6 +36,7 @@ from .commands import (
     vectors,
 )
 from .commands import embed as encoders
+from .commands import map as store_map
 from .commands import query as report
 from .commands import remove as removal
 from .commands import samples as generated
@@ -64,6 +65,7 @@ query.query.add_command(evidence.evidence)
 query.query.add_command(owners.owners)
 query.query.add_command(summary.summary)
 query.query.add_command(cluster.leakage)
+query.query.add_command(store_map.map_command)
 
 MAINTENANCE = (maintain.init, maintain.info, maintain.check, maintain.compact, upgrading.upgrade)
 

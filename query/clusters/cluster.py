@@ -106,8 +106,9 @@ class _Run:
     def steps(self, space: SearchSpace | None) -> Iterator[Step]:
         """Link, find the clusters, write them, and drop what this run supersedes."""
         started, clock = utc_now(), time.perf_counter()
+        recall: float | None = 1.0
         if space is None:
-            links, recall = self._link_hashes(), 1.0
+            links = self._link_hashes()
             yield Step("compare", 1, 1, f"{len(links)} links")
         else:
             recall = yield from self._join(space)

@@ -44,7 +44,7 @@ class StoredRuns:
         newest = min(rows, key=lambda row: (-row["started"].timestamp(), row["run_id"]), default=None)
         if newest is None or newest["run_id"] != self.run_id:
             return False
-        return self.store.count("cluster_members", f"run_id = {quote(self.run_id)}") == newest["linked"]
+        return bool(self.store.count("cluster_members", f"run_id = {quote(self.run_id)}") == newest["linked"])
 
     def has_all_links(self) -> bool:
         """Whether the links that an earlier run made, of this or another rule, are all there."""
