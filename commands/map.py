@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -93,17 +93,17 @@ def map_command(
     click.echo(path)
 
 
-def _newest(store: Store, encoder: str | None, mapper: str | None) -> dict[str, object]:
+def _newest(store: Store, encoder: str | None, mapper: str | None) -> dict[str, Any]:
     """The row of the newest map of these names."""
     wanted = {name: value for name, value in (("encoder", encoder), ("mapper", mapper)) if value}
     rows = [
         row for row in store.read("maps").to_pylist() if all(row[name] == wanted[name] for name in wanted)
     ]
-    newest: dict[str, object] = max(rows, key=lambda row: row["created"])
+    newest: dict[str, Any] = max(rows, key=lambda row: row["created"])
     return newest
 
 
-def _influence(store: Store, picture: str, row: dict[str, object]) -> pa.Table:
+def _influence(store: Store, picture: str, row: dict[str, Any]) -> pa.Table:
     """(image_id, influence) of the answer to a picture, by the encoder and mapper of the map."""
     from ..query import attribute
     from ..store import ConflictError

@@ -82,7 +82,7 @@ def _page_data(points: pa.Table) -> dict[str, Any]:
 
 
 def _coded(values: pa.ChunkedArray) -> dict[str, Any]:
-    """The distinct values, most frequent first, and the place of each row's among them, -1 where it has none."""
+    """The distinct values, most frequent first, and each row's place among them, -1 where it has none."""
     counts = sorted(
         pc.value_counts(values.drop_null()).to_pylist(), key=lambda one: (-one["counts"], one["values"])
     )

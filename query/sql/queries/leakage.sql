@@ -10,7 +10,8 @@ create or replace view leakage as
 with sides as (
     select 'collection ' || collection as side, image_id from members
     union
-    select 'split ' || split as side, unnest(exemplar_ids) as image_id from models where split is not null
+    select 'split ' || split as side, unnest(exemplar_ids) as image_id from models
+    where split in ('train', 'val', 'test') -- control and check models have the exemplars of others
 ),
 works as (
     select side, image_id, coalesce(cluster_id, image_id) as work
