@@ -31,8 +31,8 @@ KINDS = ("exemplar", "gallery", "image", "sample")
 """What a point is: an exemplar of a model, else in the gallery, else another image; or a sample."""
 
 COMPONENTS = 64
-"""Longer vectors are reduced to so many principal components first: UMAP's neighbours hardly differ, and take
-a tenth of the time of vectors of a thousand numbers."""
+"""Vectors of more than twice as many numbers are reduced to so many principal components first, as UMAP's own
+guide advises for long vectors."""
 
 FEWEST = 4
 """Points that UMAP lays out at least."""
@@ -155,7 +155,7 @@ def lay_out(vectors: NDArray[np.float32], settings: MapSettings) -> NDArray[np.f
         reducer = umap.UMAP(
             n_neighbors=min(settings.neighbours, len(vectors) - 1),
             min_dist=settings.spread,
-            metric="cosine",
+            metric="euclidean",  # of unit vectors, which orders as their cosine does
             random_state=settings.seed,
             init="spectral" if len(vectors) > 3 * FEWEST else "random",
         )
