@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .console import CommandGroup, open_store, print_left_out, run_job, say
+from .console import CommandGroup, open_store, print_left_out, ray_option, run_job, say
 from .output import explain_write_errors
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -125,25 +125,30 @@ def train() -> None:
 )
 @click.option("--seed", type=int, help="Same seed, same weights.")
 @rung_options
+@ray_option
 @click.pass_context
 def mapper(
-    ctx: click.Context, /, encoder: str, name: str, recipe: str, kinds: str, kind: str, **settings: Any
+    ctx: click.Context, /, encoder: str, name: str, recipe: str, ray: str | None, **settings: Any
 ) -> None:
     """Train h and h~ by contrasting samples with the exemplars of their own models.
+
+    With --ray views are embedded, and vectors are mapped, on the nodes of a cluster.
 
     \b
     Example: attribase -s my.store train mapper --name tuned --recipe best
              attribase -s my.store train mapper --name untouched --on none --pairs 500
              attribase -s my.store train mapper --name strong-aug --augment strong
              attribase -s my.store train mapper --name channel --map channel
+             attribase -s /shared/my.store train mapper --recipe best --ray auto
     """
     from ..ingest.embed import embed_views
     from ..train import RECIPES, count_left_out, train_mapper
     from ..train.variants import batch_for, without_model
 
     given = {key: value for key, value in settings.items() if value is not None}
+    kinds = given.pop("kinds")
     concept_kinds = (kinds,) if kinds != "both" else ("object", "style")
-    base = RECIPES[recipe].with_map(kind)
+    base = RECIPES[recipe].with_map(given.pop("kind"))
     base = replace(base, batch=batch_for(encoder, base.batch))
     config = replace(base, name=name, kinds=concept_kinds, **given)
     store = open_store(ctx)
@@ -152,8 +157,8 @@ def mapper(
         if config != asked:
             say(f"{encoder} has no model here that embeds views: training on the plain features (--views 0)")
     if config.views:
-        run_job(embed_views(store, encoder, views=config.views, augment=config.augment))
-    _, last = run_job(train_mapper(store, encoder, config))
+        run_job(embed_views(store, encoder, views=config.views, augment=config.augment, ray=ray))
+    _, last = run_job(train_mapper(store, encoder, config, ray=ray))
     left_out = count_left_out(store, encoder, ("train", "val"), config.kinds, config.gallery, config.on)
     print_left_out(left_out.notes())
     say(last.note if last else f"mapper {name!r} is up to date")

@@ -36,6 +36,8 @@ class Workers:
     ) -> Iterator[tuple[Done, str]]:
         """Do `total` tasks; yields those that are done now with their results, and a note for people.
 
+        On a cluster there are none at times, while the note says how it goes.
+
         Arguments and errors as for `run_tasks`; of a cluster as for `connect`.
         """
         if self.ray is None:
@@ -47,8 +49,7 @@ class Workers:
             demand = cluster.demand(sharing=SHARING if self.network <= SMALL_NETWORK else 1)
             run = ClusterRun(cluster, _set_up_alone, (setup, shared), store.uri, demand, self.count)
             for done in run.run(tasks, total):
-                if done:
-                    yield done, run.describe()
+                yield done, run.describe()
 
 
 def _set_up_alone(job: tuple[Setup, Any], device: str) -> Handler:

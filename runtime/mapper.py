@@ -140,17 +140,26 @@ def _state_of(side: str, parts: dict[str, Array]) -> dict[str, Array]:
     return {name.partition(".")[2]: part for name, part in parts.items() if name.startswith(f"{side}.")}
 
 
-def fill_column(store: Store, encoder: str, mapper: str, pair: MapperPair) -> int:
-    """Fill the mapper's column: h for images, h~ for samples, unit length. Returns the rows changed."""
+@dataclass(frozen=True)
+class MappedRows:
+    """What a mapper makes of batches of (item_kind, base): h for images, h~ for samples, unit length."""
 
-    def compute(batch: pa.RecordBatch) -> NDArray[np.float32]:
+    pair: MapperPair
+
+    def __call__(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
+        """(rows, dim_out) of a batch."""
         base = to_rows(batch["base"])
         samples = np.array([kind == "sample" for kind in batch["item_kind"].to_pylist()], dtype=bool)
-        mapped = np.empty((len(base), pair.dim_out or base.shape[1]), np.float32)
-        mapped[~samples], mapped[samples] = pair.real(base[~samples]), pair.synth(base[samples])
+        mapped = np.empty((len(base), self.pair.dim_out or base.shape[1]), np.float32)
+        mapped[~samples], mapped[samples] = self.pair.real(base[~samples]), self.pair.synth(base[samples])
         return mapped
 
-    return store.set_vector_column(vectors_table(encoder), mapped_column(mapper), compute, dim=pair.dim_out)
+
+def fill_column(store: Store, encoder: str, mapper: str, pair: MapperPair) -> int:
+    """Fill the mapper's column with `MappedRows`. Returns the rows changed."""
+    return store.set_vector_column(
+        vectors_table(encoder), mapped_column(mapper), MappedRows(pair), dim=pair.dim_out
+    )
 
 
 def column_is_full(store: Store, encoder: str, mapper: str) -> bool:

@@ -1,11 +1,13 @@
 """Vector tables: one an encoder, created when its width is known, with one more column a mapper."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import lance
 import numpy as np
 import pyarrow as pa
+from lance.fragment import FragmentMetadata
 
 from .errors import ConflictError, InvalidInputError
 from .ids import mapped_column
@@ -56,9 +58,7 @@ def set_column(tables: Tables, table: str, column: str, compute: Compute, dim: i
     table and committed at once. Rows appended meanwhile stay null until the next call. Only a column whose
     width changes is missing for a moment: it is dropped, then added again.
     """
-    _check_column(tables, table, column)
-    update = _ColumnUpdate(tables, table, column, compute, dim)
-    return with_retries(f"writing {table}.{column}", update.commit)
+    return ColumnUpdate(tables, table, column, compute, dim).commit()
 
 
 def _check_column(tables: Tables, table: str, column: str) -> None:
@@ -78,47 +78,86 @@ def _check_column(tables: Tables, table: str, column: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class ColumnFile:
+    """New values of a column in one fragment, in a file that no version names yet. Picklable.
+
+    Attributes:
+        read: what the fragment was when its rows were read.
+        fragment: Lance's metadata of it with the new file, as JSON; None where no row changes.
+        fields: numbers of the columns that the file holds.
+        rows: how many change.
+    """
+
+    read: str
+    fragment: str | None = None
+    fields: tuple[int, ...] = ()
+    rows: int = 0
+
+
+def write_column(dataset: lance.LanceDataset, number: int, column: str, compute: Compute) -> ColumnFile:
+    """Write the new values of the rows of fragment `number` that change. Raises InvalidInputError."""
+    fragment, kind = dataset.get_fragment(number), dataset.schema.field(column).type
+    read = str(fragment.metadata)
+    changed = list(_changed_rows(fragment, column, kind, compute))
+    if not changed:
+        return ColumnFile(read)
+    metadata, fields = fragment.update_columns(pa.Table.from_batches(changed))
+    rows = sum(batch.num_rows for batch in changed)
+    return ColumnFile(read, json.dumps(metadata.to_json()), tuple(fields), rows)
+
+
 @dataclass
-class _ColumnUpdate:
-    """New values of a column, computed again only when what they were computed from has changed."""
+class ColumnUpdate:
+    """New values of a column in the files of every fragment, computed again only where a fragment changed.
+
+    `files` are those that were written already, here or by other processes, by number of the fragment.
+    """
 
     tables: Tables
     table: str
     column: str
     compute: Compute
-    dim: int | None
-    _read: dict[int, str] = field(default_factory=dict)  # by fragment, and the schema by -1
-    _update: lance.LanceOperation.Update | None = None
-    _rows: int = 0
+    dim: int | None = None
+    files: dict[int, ColumnFile] = field(default_factory=dict)
+    _schema: int | None = None
+
+    def open(self) -> lance.LanceDataset:
+        """The newest version, which has the column. What was written for another schema is forgotten."""
+        _check_column(self.tables, self.table, self.column)
+        dataset = _with_column(self.tables, self.table, self.column, self.dim)
+        if self._schema not in (None, dataset.max_field_id):
+            self.files.clear()
+        self._schema = dataset.max_field_id
+        return dataset
 
     def commit(self) -> int:
-        """Change the column of the newest version. Returns the rows changed. Raises Lance's conflicts."""
-        dataset = _with_column(self.tables, self.table, self.column, self.dim)
-        now = {one.fragment_id: str(one.metadata) for one in dataset.get_fragments()}
-        now[-1] = str(dataset.max_field_id)
-        if self._update is None or not self._read.items() <= now.items():
-            self._write(dataset)
-            self._read = now
-        if self._rows:
-            # conflicts with whatever named these fragments since `dataset` was opened: every upsert does
-            lance.LanceDataset.commit(dataset, self._update, read_version=dataset.version)
-        return self._rows
+        """Write what is missing and commit all. Returns the rows changed. Raises ConflictError."""
+        return with_retries(f"writing {self.table}.{self.column}", self._commit)
 
-    def _write(self, dataset: lance.LanceDataset) -> None:
-        """Write files with the new values of every fragment in which a row changes; no version has them."""
-        kind = dataset.schema.field(self.column).type
-        fragments, fields = [], set()
-        self._rows = 0
-        for fragment in dataset.get_fragments():
-            changed = list(_changed_rows(fragment, self.column, kind, self.compute))
-            if changed:
-                metadata, touched = fragment.update_columns(pa.Table.from_batches(changed))
-                fragments.append(metadata)
-                fields.update(touched)
-                self._rows += sum(batch.num_rows for batch in changed)
-        self._update = lance.LanceOperation.Update(
-            updated_fragments=fragments, fields_modified=sorted(fields), update_mode="rewrite_columns"
-        )
+    def _commit(self) -> int:
+        dataset = self.open()
+        files = [self._file(dataset, one) for one in dataset.get_fragments()]
+        rows = sum(file.rows for file in files)
+        if rows:
+            # conflicts with whatever named these fragments since `dataset` was opened: every upsert does
+            update = lance.LanceOperation.Update(
+                updated_fragments=[
+                    FragmentMetadata.from_json(file.fragment) for file in files if file.fragment
+                ],
+                fields_modified=sorted({number for file in files for number in file.fields}),
+                update_mode="rewrite_columns",
+            )
+            lance.LanceDataset.commit(dataset, update, read_version=dataset.version)
+        return rows
+
+    def _file(self, dataset: lance.LanceDataset, fragment: lance.LanceFragment) -> ColumnFile:
+        """The file of a fragment, written now unless there is one of what the fragment is."""
+        number = int(fragment.fragment_id)
+        file = self.files.get(number)
+        if file is None or file.read != str(fragment.metadata):
+            file = self.files[number] = write_column(dataset, number, self.column, self.compute)
+        return file
 
 
 def _with_column(tables: Tables, table: str, column: str, dim: int | None) -> lance.LanceDataset:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ..runtime.mapper import column_is_full, fill_column
+from ..runtime.mapper import column_is_full
+from ..runtime.mapper_cluster import fill_column_steps
 from ..store import Step, Store, key_id, views_table
 from ..store.columns import utc_now
 from .config import MapperConfig
@@ -20,12 +21,15 @@ from .start import start_pair
 STAGE = "train-mapper"
 
 
-def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[Step]:
+def train_mapper(
+    store: Store, encoder: str, config: MapperConfig, *, ray: str | None = None
+) -> Iterator[Step]:
     """Train the mapper `config.name`, write its `mappers` row and fill its column for every item.
 
     The epoch with the best Recall@10 on the `val` models is kept (the smaller validation loss where two
     are equal, epoch 0 being the start); without `val` models, the last. The same seed and tables give
     the same weights on the same machine. Yields nothing when this was done before on the same rows.
+    With `ray`, the address of a Ray cluster, the column is filled by its nodes.
 
     Raises:
         NotFoundError: nothing is embedded.
@@ -60,7 +64,8 @@ def train_mapper(store: Store, encoder: str, config: MapperConfig) -> Iterator[S
         "table_versions": json.dumps(versions, sort_keys=True),
         "created": utc_now(),
     }
-    fill_column(store, encoder, config.name, pair)  # before the row: a listed mapper has its vectors
+    # before the row: a listed mapper has its vectors
+    yield from fill_column_steps(store, encoder, config.name, pair, ray=ray)
     store.upsert("mappers", [row], update=True)
     yield Step(STAGE, config.epochs, config.epochs, _kept(best_epoch, config))
 

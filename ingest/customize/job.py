@@ -76,8 +76,8 @@ def customize(
     for trainings, note in where.run(store, _load_worker, training, tasks, len(shards)):
         commit_done(store, job, shards, trainings)
         done += len(trainings)
-        concept = planned[trainings[-1][0].key].concept
-        yield Step(STAGE, done, len(trained), f"{concept}, {note}" if note else concept)
+        concepts = [planned[task.key].concept for task, _ in trainings[-1:]]
+        yield Step(STAGE, done, len(trained), ", ".join(filter(None, [*concepts, note])))
 
 
 def _check_exemplars(store: Store, specs: Iterable[ModelSpec]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import monotonic
 
 import pyarrow as pa
 
@@ -24,7 +23,7 @@ from .decode import ImageDecoder
 from .networks import CPU_SHARD, FEW_IMAGES, GPU_SHARD, default_batch, load_networks
 from .pipeline import EmbeddingPipeline, open_pipeline
 from .plan import Target
-from .run import PROGRESS_SECONDS, EmbeddingRun, PendingShard, Progress, read_items
+from .run import EmbeddingRun, PendingShard, Progress, read_items
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,6 @@ def embed_on(cluster: Cluster, work: EmbeddingWork, shard_size: int | None) -> I
     shards: dict[str, PendingShard] = {}
     progress = Progress(target.stage, run.done, run.total)
     for done in remote.run(_tasks(run, shards), -(-run.left // size)):
-        if not done and monotonic() - progress.reported < PROGRESS_SECONDS:
-            continue
         items, failed = _commit(target, done, shards)
         progress.embedded += items
         step = progress.step(items, failed)

@@ -91,8 +91,8 @@ def sample(
     for drawn, note in where.run(store, _load_worker, drawing, tasks, len(missing)):
         commit_done(store, job, shards, drawn)
         done += sum(len(missing[task.key]) for task, _ in drawn)
-        concept = models[drawn[-1][0].key].concept
-        yield Step(STAGE, done, len(ids), f"{concept}, {note}" if note else concept)
+        concepts = [models[task.key].concept for task, _ in drawn[-1:]]
+        yield Step(STAGE, done, len(ids), ", ".join(filter(None, [*concepts, note])))
 
 
 def sample_id(model: str, spec: SampleSpec, config: SampleConfig) -> str:

@@ -134,8 +134,8 @@ def _evaluate_on(
             ranker, shard = open_shards[task.key]
             ranker.commit(shard, result.seconds)
             done += len(shard)
-        if finished:
-            yield Step("evaluate", done, total, f"{ranker.note}; {remote.describe()}")
+        notes = [open_shards[task.key][0].note for task, _ in finished[-1:]]
+        yield Step("evaluate", done, total, "; ".join([*notes, remote.describe()]))
     yield Step("evaluate", done, total)
 
 

@@ -129,7 +129,8 @@ def _build(
     else:
         with connect(ray) as cluster:
             version = int(store.dataset(table).version)
-            pieces = build_on(cluster, SegmentWork(store, table, version, space.column, kind, centroids))
+            work = SegmentWork(store, table, version, space.column, kind, centroids)
+            pieces = yield from build_on(cluster, work)
     seconds = time.perf_counter() - start
     yield Step("build", 1, 1, f"in {seconds:.0f} s" + (f", {pieces} segments" if pieces > 1 else ""))
     first = max(min(MIN_PROBES, partitions), partitions // 128)

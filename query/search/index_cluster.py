@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...runtime.cluster import Cluster, ClusterRun
 from ...runtime.tasks import Handler, WorkerTask
-from ...store import Store
+from ...store import Step, Store
 from ...store.index_segments import build_segment, check_segments, commit_segments, fragment_groups
 
 
@@ -27,7 +28,7 @@ class SegmentWork:
     centroids: NDArray[np.float32]
 
 
-def build_on(cluster: Cluster, work: SegmentWork) -> int:
+def build_on(cluster: Cluster, work: SegmentWork) -> Generator[Step, None, int]:
     """Build the index in as many segments as there are workers, and commit it. Returns how many.
 
     Raises InvalidInputError for a kind that has no segments.
@@ -43,6 +44,7 @@ def build_on(cluster: Cluster, work: SegmentWork) -> int:
     found: dict[str, Any] = {}
     for done in run.run(tasks, len(groups)):
         found |= {task.key: segment for task, segment in done}
+        yield Step("build", len(found), len(groups), f"segments; {run.describe()}")
     segments = [found[key] for key in sorted(found, key=int)]
     commit_segments(work.store, work.table, work.column, segments)
     return len(segments)

@@ -24,6 +24,8 @@ from .worker import ClusterWorker
 AHEAD = 2
 """Tasks that a worker has at once, the one that it does among them, while there are more than workers."""
 POLL_SECONDS = 2.0
+PROGRESS_SECONDS = 5.0
+"""How long nothing is said while no task ends, or no worker has started."""
 MOST_DEATHS = 3
 """So many workers may end during one task, on nodes that stay."""
 STRAGGLER_SECONDS = 30.0
@@ -68,11 +70,11 @@ class ClusterRun:
     _grown: float = -POLL_SECONDS
 
     def run(self, tasks: Iterator[WorkerTask], count: int) -> Iterator[Done]:
-        """Do the tasks; yields those that are done with their results, and nothing at times."""
+        """Do the tasks; yields those that are done now with their results; none every PROGRESS_SECONDS."""
         ray = self.cluster.ray
         options = {"num_cpus": self.demand.cpus, "num_gpus": self.demand.gpus, "max_restarts": 0}
         make, job = ray.remote(ClusterWorker).options(**options), ray.put((self.setup, self.shared))
-        self._left = count
+        self._left, said = count, monotonic()
         try:
             while self._left or self._open:
                 self._grow(make, job)
@@ -81,7 +83,10 @@ class ClusterRun:
                 ready, _ = ray.wait(references, num_returns=1, timeout=POLL_SECONDS)
                 if ready:
                     ready = ray.wait(references, num_returns=len(references), timeout=0)[0]
-                yield self._collect(ready)
+                done = self._collect(ready)
+                if done or monotonic() - said >= PROGRESS_SECONDS:
+                    said = monotonic()
+                    yield done
                 if self._error is not None:
                     raise self._error
         finally:

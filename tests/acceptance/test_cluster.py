@@ -242,7 +242,8 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatc
     centres = vectors[rng.choice(len(vectors), 64, replace=False)]
     work = SegmentWork(store, table, version, "base", "IVF_SQ", centres)
     with connect(nodes.complete()) as cluster, nodes.losing(tmp_path / "held", monkeypatch):
-        assert build_on(cluster, work) == 2
+        steps = list(build_on(cluster, work))
+    assert (steps[-1].done, steps[-1].total) == (2, 2)
     index = indexes.describe(store.dataset(table), "base")
     assert (index.rows, index.unindexed, index.segments) == (20_000, 0, 2)
     dataset = store.dataset(table)
