@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .console import open_or_create_store, open_store, run_to_result, say
+from .console import open_or_create_store, open_store, ray_option, run_to_result, say
 
 METADATA_HELP = "A table of owners, a row an image: CSV, xlsx, Parquet or JSON."
 metadata_file = click.Path(dir_okay=False, path_type=Path)
@@ -42,6 +42,7 @@ update_option = click.option(
     metavar="PART=COLUMN",
     help="Which column holds image, uri, caption, category, creator or license: image=img. Repeatable.",
 )
+@ray_option
 @click.pass_context
 def images(
     ctx: click.Context,
@@ -51,6 +52,7 @@ def images(
     columns: tuple[str, ...],
     metadata: Path | None,
     match: str | None,
+    ray: str | None,
     **settings: Any,
 ) -> None:
     """Ingest SOURCE: a folder of pictures, or one; a Parquet, Lance, CSV or JSON table, a tar or zip, or a
@@ -63,34 +65,33 @@ def images(
              attribase -s my.store ingest images art/ --collection exemplars --subfolder creator
              attribase -s my.store ingest images a.parquet --collection gallery --column image=img
              attribase -s my.store ingest images photos/ --collection gallery --metadata owners.csv
+             attribase -s /shared/my.store ingest images /shared/laion/ --collection gallery --ray auto
     """
     from ..ingest.images import (
         OwnedSource,
+        SourceOnNodes,
+        SourceRequest,
         check_collection,
         ingest_images,
         list_items,
-        open_source,
         parse_columns,
-        read_owners,
     )
     from ..query.catalog import GALLERY
 
     check_collection(collection, source)
-    given = parse_columns(columns)
-    owners = read_owners(metadata, match=match, columns=given) if metadata else None
-    others = {part: name for part, name in given.items() if not owners or part not in owners.given}
-    opened = open_source(source, others)
-    owned = OwnedSource(opened, owners) if owners else None
-    chosen = owned or opened
-    store = open_or_create_store(ctx, lambda: list_items(chosen))
+    request = SourceRequest(source, parse_columns(columns), metadata, match)
+    opened = request.open()
+    nodes = SourceOnNodes(request, ray) if ray is not None else None
+    store = open_or_create_store(ctx, lambda: list_items(opened))
     options = {name: value for name, value in settings.items() if value is not None}
-    summary = run_to_result(ingest_images(store, chosen, collection, **options))
+    summary = run_to_result(ingest_images(store, opened, collection, nodes=nodes, **options))
     if collection != GALLERY:
         say(
             f"only the collection {GALLERY!r} is compared as a whole; images of {collection!r} are compared "
             f"once a model was customized on them (ingest plan --collection {collection})"
         )
-    for line in (*(owned.lines() if owned else ()), *summary.lines(source)):
+    owners = opened.lines() if isinstance(opened, OwnedSource) else ()
+    for line in (*owners, *summary.lines(source)):
         say(line)
 
 

@@ -99,6 +99,13 @@ def commit_staged(tables: Tables, staged: Sequence[StagedRows], *, update: bool 
     return sum(tables.upsert(table, rows, update=update) for rows in _read_back(tables, table, fragments))
 
 
+def read_staged(tables: Tables, staged: StagedRows) -> list[pa.Table]:
+    """The rows of staged files, READ_ROWS at a time. Raises InvalidInputError where they are not there."""
+    fragments = [_fragment(text) for text in staged.fragments]
+    _check_shared(tables, staged.table, fragments)
+    return _read_back(tables, staged.table, fragments) if fragments else []
+
+
 def _commit(tables: Tables, table: str, names: pa.Table, fragments: Sequence[FragmentMetadata]) -> bool:
     """Add the fragments to the newest version, unless it holds one of their keys: returns whether it did."""
     dataset = tables.dataset(table)

@@ -1,12 +1,14 @@
 """The job that ingests pictures that somebody else generated as samples, shard by shard."""
 
 from collections.abc import Generator
+from functools import partial
 
 from ...runtime.decode import PIXEL_LIMIT
 from ...store import Step, Store
 from ...store.check_items import OF_NO_MODEL
-from ..images.job import list_items, plan_job
+from ..images.job import list_items, open_run, plan_job
 from ..images.merge import outdated_vectors
+from ..images.request import SourceOnNodes
 from ..images.run import SourceRun
 from ..images.sources.source import ImageSource, Unreadable
 from ..images.sources.table import TableSource
@@ -25,6 +27,7 @@ def ingest_samples(
     pixel_limit: int = PIXEL_LIMIT,
     shard_size: int = 512,
     update: bool = False,
+    nodes: SourceOnNodes | None = None,
 ) -> Generator[Step, None, SampleSummary]:
     """Store the pictures of a source as samples, with the settings that the source or their files state.
 
@@ -42,6 +45,7 @@ def ingest_samples(
         pixel_limit: larger pictures are refused by their header, before decoding.
         shard_size: pictures between two points to resume at.
         update: also replace stored values that differ.
+        nodes: read on a cluster, as for `ingest_images`. Pictures with exemplars are written by this process.
 
     Returns:
         What this run did, as the value of the generator.
@@ -52,7 +56,8 @@ def ingest_samples(
         NotFoundError: an exemplar that is not stored.
     """
     items = list_items(source)
-    writer = SampleWriter(store, update=update, generator=generator)
+    make_writer = partial(SampleWriter, update=update, generator=generator)
+    writer, reader = open_run(store, source, "samples", make_writer, pixel_limit, nodes)
     writer.models.check(_table_models(source))
     spec = {
         "source": dict(source.describe()),
@@ -61,7 +66,7 @@ def ingest_samples(
         "removals": int(store.dataset("tombstones").version),  # what was removed may be wanted back
     }
     job = plan_job(store, STAGE, spec | {"update": True} if update else spec, items, shard_size)
-    run = SourceRun(store, STAGE, source, writer, pixel_limit)
+    run = SourceRun(store, STAGE, source, writer, reader)
     read = yield from run.run(job, items)
     return SampleSummary(
         source=source.location,

@@ -8,6 +8,7 @@ from ...store import Failure, Store, key_id
 from ...store.tombstones import read_tombstones
 from ..images.merge import Merge, MergedTable, MergingWriter, metadata_text
 from ..images.sources.source import ImageRecord, Unreadable
+from ..images.staging import RowSink, StoreSink
 from .embedded import read_embedded_settings
 from .models import ExternalModels, ModelOf, columns_of_models, read_model
 from .settings import Settings, record_settings
@@ -59,10 +60,21 @@ def sample_id_of(image_id: str) -> str:
 
 
 class SampleWriter(MergingWriter):
-    """Writes samples. `generator` is that of pictures for which nothing else names one."""
+    """Writes samples. `generator` is that of pictures for which nothing else names one.
 
-    def __init__(self, store: Store, *, update: bool = False, generator: str | None = None) -> None:
+    New rows go into `sink`; by default that is the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        update: bool = False,
+        generator: str | None = None,
+        sink: RowSink | None = None,
+    ) -> None:
         super().__init__(Merge(store, update=update, table=SAMPLES))
+        self._sink = sink or StoreSink(store)
         self.counts = SampleCounts()
         self.models = ExternalModels(store)
         self._store, self._default = store, Settings(generator=generator)
@@ -97,6 +109,10 @@ class SampleWriter(MergingWriter):
             model,
         )
 
+    def new_row(self, accepted: Generated) -> dict[str, Any]:
+        """The row of a picture of no model."""
+        return _row(accepted, None)
+
     def write(self, accepted: Sequence[Generated]) -> list[Failure]:
         """Store some pictures, and the models of those whose exemplars are known. Raises as `models.ids`.
 
@@ -117,7 +133,7 @@ class SampleWriter(MergingWriter):
                 rows[one.sample_id] = row
         there = self._store.held("samples", list(rows))
         fresh = [row for name, row in rows.items() if name not in there]
-        inserted = self._store.upsert("samples", fresh) if fresh else 0
+        inserted = self._sink.insert("samples", fresh)
         for one in kept:
             if one.sample_id in there or inserted < len(fresh):  # another process stored some of them first
                 self._merge.add(one.sample_id, _given(one, rows[one.sample_id]))

@@ -3,6 +3,7 @@
 from .job import check_collection, ingest_images, list_items
 from .owned_source import OwnedSource
 from .owners import OwnerTable, read_owners
+from .request import SourceOnNodes, SourceRequest
 from .sources import SOURCES, ImageRecord, ImageSource, Unreadable, open_source, parse_columns
 from .summary import IngestSummary
 from .update import UpdateSummary, update_images
@@ -14,6 +15,8 @@ __all__ = [
     "IngestSummary",
     "OwnedSource",
     "OwnerTable",
+    "SourceOnNodes",
+    "SourceRequest",
     "Unreadable",
     "UpdateSummary",
     "check_collection",

@@ -1,18 +1,25 @@
 """The job that ingests the images of a source into a collection, shard by shard, and records failures."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from ...runtime.decode import PIXEL_LIMIT
 from ...store import InvalidInputError, Job, Step, Store
 from ...store.lookup import quote
 from ...store.removal_plan import missing_members
+from .cluster import ClusterReader, SourceWork, source_state
 from .merge import outdated_vectors
+from .read import ItemCheck, LocalReader, RecordWriter, ShardReader
+from .request import SourceOnNodes
 from .run import SourceRun
 from .sources.source import ImageSource
+from .staging import StagedSink
 from .summary import IngestSummary
 from .writer import SUBFOLDERS, ImageWriter
+
+Writer = TypeVar("Writer", bound=RecordWriter)
 
 STAGE = "images"
 GENERATED = "samples"
@@ -28,6 +35,7 @@ def ingest_images(
     shard_size: int = 512,
     update: bool = False,
     subfolder: str = SUBFOLDERS[0],
+    nodes: SourceOnNodes | None = None,
 ) -> Generator[Step, None, IngestSummary]:
     """Ingest the images of a source; those that are new are decoded once, to be sure that they can be.
 
@@ -47,12 +55,15 @@ def ingest_images(
         shard_size: images between two points to resume at.
         update: also replace stored values that differ.
         subfolder: what the name of an image's subfolder is: 'category', 'creator' or 'none'.
+        nodes: read on a cluster, whose nodes open the source as this says.
 
     Returns:
         What this run did, as the value of the generator.
 
     Raises:
-        InvalidInputError: another `subfolder`, a collection called `samples`, or a source without images.
+        InvalidInputError: another `subfolder`, a collection called `samples`, or a source without images;
+            a node that does not have the source. ConflictError: a node where it is another. See
+            `runtime.cluster.connect` for `nodes`.
     """
     if subfolder not in SUBFOLDERS:
         raise InvalidInputError(
@@ -68,8 +79,11 @@ def ingest_images(
         "removals": int(store.dataset("tombstones").version),  # what was removed may be wanted back
     }
     job = plan_job(store, STAGE, spec | {"update": True} if update else spec, items, shard_size)
-    writer = ImageWriter(store, collection, update=update, subfolder=subfolder, origin=source.location)
-    run = SourceRun(store, STAGE, source, writer, pixel_limit)
+    make_writer = partial(
+        ImageWriter, collection=collection, update=update, subfolder=subfolder, origin=source.location
+    )
+    writer, reader = open_run(store, source, "images", make_writer, pixel_limit, nodes)
+    run = SourceRun(store, STAGE, source, writer, reader)
     read = yield from run.run(job, items)
     return IngestSummary(
         source=source.location,
@@ -85,6 +99,26 @@ def ingest_images(
         outdated=outdated_vectors(store, writer.merged),
         gone=len(missing_members(store, collection, source.location)),
     )
+
+
+def open_run(
+    store: Store,
+    source: ImageSource,
+    table: str,
+    make_writer: Callable[..., Writer],
+    pixel_limit: int,
+    nodes: SourceOnNodes | None,
+) -> tuple[Writer, ShardReader]:
+    """The writer of a run into `table`, and what reads its shards: this process, or the nodes of a cluster.
+
+    `make_writer` takes the store, and a sink where rows are staged.
+    """
+    if nodes is None:
+        writer = make_writer(store)
+        return writer, LocalReader(ItemCheck(source, writer, pixel_limit))
+    sink = StagedSink(store)
+    work = SourceWork(store, nodes.request, source_state(source), table, make_writer, pixel_limit)
+    return make_writer(store, sink=sink), ClusterReader(nodes, source, sink, work)
 
 
 def check_collection(collection: str, source: str) -> None:

@@ -16,6 +16,15 @@ ROW = re.compile(r"#\d+(\.\d+)?$")
 """The end of an item that is a row of a table."""
 
 
+@dataclass(frozen=True)
+class RowsUsed:
+    """What was read of a source with a table of owners: rows of it, images read, those that a row names."""
+
+    rows: frozenset[int] = frozenset()
+    seen: int = 0
+    named: int = 0
+
+
 @dataclass
 class OwnedSource:
     """The images of `source`, with what the rows of `table` say of them, which counts more than the source.
@@ -28,6 +37,7 @@ class OwnedSource:
     matches: OwnerMatches = field(init=False, repr=False)
     _seen: int = field(default=0, init=False, repr=False)
     _named: int = field(default=0, init=False, repr=False)
+    _matched: frozenset[int] = field(default=frozenset(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the rows of the images.
@@ -36,6 +46,7 @@ class OwnedSource:
         of an image.
         """
         self.matches = self._match()
+        self._matched = frozenset(self.matches.used)
 
     @property
     def location(self) -> str:
@@ -66,6 +77,19 @@ class OwnedSource:
             self._named += 1
             self.matches.used.add(row)
             yield item, self._with_values(record, self.table.row(row))
+
+    def take(self) -> RowsUsed:
+        """What was read since this was last asked, which is forgotten."""
+        used = RowsUsed(frozenset(self.matches.used) - self._matched, self._seen, self._named)
+        self._seen = self._named = 0
+        self.matches.used.difference_update(used.rows)
+        return used
+
+    def count(self, used: RowsUsed | None) -> None:
+        """Add what another process has read."""
+        if used is not None:
+            self.matches.used.update(used.rows)
+            self._seen, self._named = self._seen + used.seen, self._named + used.named
 
     def lines(self) -> Iterator[str]:
         """What was matched, for people."""

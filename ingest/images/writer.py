@@ -22,6 +22,7 @@ from .merge import (
 from .references import PictureUris, replace_references, stored_references
 from .sources.cells import TEXTS
 from .sources.source import ImageRecord
+from .staging import RowSink, StoreSink
 
 SUBFOLDERS = ("category", "creator", "none")
 """What the names of subfolders can be taken as."""
@@ -62,12 +63,23 @@ class WriteCounts:
 
 
 class ImageWriter(MergingWriter):
-    """Writes images into one collection. `flush` before what they came from is marked as done."""
+    """Writes images into one collection. `flush` before what they came from is marked as done.
+
+    New rows go into `sink`; by default that is the store.
+    """
 
     def __init__(
-        self, store: Store, collection: str, *, update: bool, subfolder: str, origin: str | None = None
+        self,
+        store: Store,
+        collection: str,
+        *,
+        update: bool,
+        subfolder: str,
+        origin: str | None = None,
+        sink: RowSink | None = None,
     ) -> None:
         super().__init__(Merge(store, update=update))
+        self._sink = sink or StoreSink(store)
         self.counts = WriteCounts()
         self._store, self._collection, self._origin = store, collection, origin
         self._update, self._subfolder = update, subfolder
@@ -83,6 +95,10 @@ class ImageWriter(MergingWriter):
         if size is None or record.data is None:
             return Incoming(item, image_id, record, None)
         return Incoming(item, image_id, record, size, read_embedded_rights(record.data))
+
+    def new_row(self, accepted: Incoming) -> dict[str, Any]:
+        """The row of an image, if nothing else is known of it."""
+        return _with_rights(self._row(accepted), accepted.rights) | {"added": utc_now()}
 
     def write(self, images: Sequence[Incoming]) -> list[Failure]:
         """Store some images and their memberships. Returns those that were removed and may not come back."""
@@ -176,7 +192,7 @@ class ImageWriter(MergingWriter):
         held = self.held(list(rows))
         fresh = [row for image_id, row in rows.items() if image_id not in held]
         for row in fresh:
-            if row["bytes"] is not None and row["width"] is None:  # it was stored a moment ago
+            if row["bytes"] and row["width"] is None:  # it was stored a moment ago
                 row["width"], row["height"] = decode_image(row["bytes"], sys.maxsize).size
         log = RightsLog(self._store)
         now = utc_now()
@@ -184,7 +200,7 @@ class ImageWriter(MergingWriter):
         log.write(
             change for row, whole in zip(fresh, stated, strict=True) for change in self._changes(row, whole)
         )
-        inserted = self._store.upsert("images", stated) if fresh else 0
+        inserted = self._sink.insert("images", stated)
         if inserted < len(fresh):  # another process stored some of them first
             log.withdraw_later()
         for image_id, row in rows.items():

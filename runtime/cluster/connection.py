@@ -51,15 +51,16 @@ class Cluster:
         """What each node that is alive has in all, by the node's id."""
         return {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
 
-    def demand(self, *, sharing: int = 1, lanes: bool = False) -> Demand:
+    def demand(self, *, sharing: int = 1, lanes: bool = False, gpus: bool = True) -> Demand:
         """What a worker takes: a GPU where the cluster has any, else cores.
 
         Args:
+            gpus: False for work that no GPU does.
             sharing: how many workers share a GPU.
             lanes: on cores, a worker runs a network on each of several, up to MOST_CPUS; else on one.
         """
         nodes = list(self.nodes().values())
-        with_gpu = [node for node in nodes if node.get("GPU", 0)]
+        with_gpu = [node for node in nodes if gpus and node.get("GPU", 0)]
         if with_gpu:
             cores = min(node.get("CPU", 0) // (node["GPU"] * sharing) for node in with_gpu)
             return Demand(max(1.0, cores), 1 / sharing)

@@ -1,13 +1,7 @@
 """Jobs on a Ray cluster of two nodes, one of which is lost on the way: the same rows as in one process."""
 
-import io
 import shutil
-import sys
-import threading
-import time
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,129 +9,22 @@ import pytest
 from attribase.ingest.embed import embed
 from attribase.query import evaluate
 from attribase.query.search.index_cluster import SegmentWork, build_on
-from attribase.runtime import Preprocessing
-from attribase.runtime.cluster import connect
+from attribase.runtime.cluster import Demand, connect
 from attribase.runtime.cluster.run import ClusterRun
-from attribase.runtime.model_files import StoredFile, files_json
-from attribase.store import InvalidInputError, NotFoundError, Store, content_id, indexes, key_id
-from PIL import Image
+from attribase.runtime.tasks import WorkerTask
+from attribase.store import (
+    AttribaseError,
+    InvalidInputError,
+    NotFoundError,
+    Store,
+    content_id,
+    indexes,
+    key_id,
+)
+
+from .cluster_nodes import doing, ends_its_process, picture, projection, rows, slow_at_first, whole
 
 pytest.importorskip("ray")
-NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    """A cluster of two nodes; `lose` kills the second, which the next test gets anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        from ray import cloudpickle
-        from ray.cluster_utils import Cluster
-
-        cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
-        cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this file
-        yield Nodes(cluster)
-        cluster.shutdown()
-
-
-class Nodes:
-    def __init__(self, cluster):
-        self._cluster, self._second = cluster, None
-        self.address = cluster.address
-
-    def complete(self):
-        while self._second is None:
-            try:
-                self._second = self._cluster.add_node(**NODE)
-            except Exception as error:  # of Ray itself, on a busy machine
-                if "timed out during startup" not in str(error):
-                    raise
-        return self.address
-
-    def lose(self):
-        self._cluster.remove_node(self._second, allow_graceful=False)
-        self._second = None
-
-    @contextmanager
-    def losing(self, folder, monkeypatch):
-        """Lose the second node while each of two workers, one on each node, is in the middle of a shard."""
-        folder.mkdir()
-        run = ClusterRun.run
-
-        def held_run(job, tasks, count):
-            job.setup = partial(held, str(folder), job.setup)
-            return run(job, tasks, count)
-
-        def lose():
-            while len(list(folder.iterdir())) < 2:
-                time.sleep(0.05)
-            self.lose()
-            (folder / LOST).touch()
-
-        killer = threading.Thread(target=lose, daemon=True)
-        with monkeypatch.context() as patch:
-            patch.setattr(ClusterRun, "run", held_run)
-            killer.start()
-            yield
-        killer.join(60)
-        assert not killer.is_alive()
-
-
-LOST = "lost"
-"""The file that says that the node is gone."""
-
-
-def held(folder, setup, shared, device):
-    """In a worker: what `setup` makes, whose shards wait until a node is lost."""
-    import ray
-
-    handler, node = setup(shared, device), ray.get_runtime_context().get_node_id()
-
-    def handle(payload):
-        Path(folder, node).touch()
-        while not Path(folder, LOST).exists():
-            time.sleep(0.05)
-        return handler(payload)
-
-    return handle
-
-
-def picture(seed, side):
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def projection(store, name="tiny"):
-    """Add an encoder: a random projection of 8 x 8 pixels to 16 numbers."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights = np.random.default_rng(0).normal(size=(192, 16)).astype(np.float32)
-    nodes = [
-        helper.make_node("Flatten", ["images"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "w"], ["features"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, 8, 8])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 16])],
-        [numpy_helper.from_array(weights, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    data, file = model.SerializeToString(), f"encoders/{name}.onnx"
-    onnx.checker.check_model(model)
-    store.write_file(file.split("/"), data)
-    row = {"encoder": name, "dim": 16, "size": 8, "onnx_file": file, "onnx_sha256": content_id(data)}
-    row |= {"preprocessing": Preprocessing(8, 8).to_json()}
-    row["files"] = files_json([StoredFile(file, row["onnx_sha256"])])
-    store.upsert("encoders", [row])
-
-
-def rows(store, table, key, *without):
-    return store.read(table).drop_columns(list(without)).sort_by(key)
 
 
 def test_embedding_is_that_of_one_process_though_a_node_is_lost(nodes, tmp_path, monkeypatch):
@@ -255,10 +142,48 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatc
         assert set(exact.tolist()) <= set(near.tolist())
 
 
-def whole(store, table, key, *without):
-    """All rows with their blobs."""
-    names = [name for name in store.schema(table).names if name not in without]
-    return store.read(table, names).sort_by(key)
+def run_tasks(nodes, store, handle, names):
+    """(the results by name in the order of their arrival, the run) of `handle(name)` in two workers."""
+    nodes.complete()
+    with connect(nodes.address) as cluster:
+        run = ClusterRun(cluster, partial(doing, handle), None, store.uri, Demand())
+        done = [
+            pair
+            for some in run.run((WorkerTask(one, one, one) for one in names), len(names))
+            for pair in some
+        ]
+    return {task.name: result for task, result in done}, run
+
+
+def test_a_slow_shard_is_given_to_another_worker_and_counts_once(nodes, tmp_path, monkeypatch):
+    monkeypatch.setattr("attribase.runtime.cluster.run.STRAGGLER_SECONDS", 1.0)
+    found, run = run_tasks(
+        nodes, Store.create(tmp_path / "store"), partial(slow_at_first, str(tmp_path)), "abcd"
+    )
+    assert found == {"a": "done at try 2", "b": "b", "c": "c", "d": "d"}
+    assert run.repeated == 1
+    assert "1 shard repeated" in run.describe()
+
+
+def test_a_shard_that_ends_three_workers_ends_the_command(nodes, tmp_path):
+    with pytest.raises(AttribaseError, match="3 workers of the cluster ended while they did bad") as error:
+        run_tasks(nodes, Store.create(tmp_path / "store"), ends_its_process, ["good", "bad"])
+    assert "too little memory" in error.value.hint
+
+
+def test_a_store_in_a_bucket_is_embedded_as_one_in_a_folder(nodes, tmp_path, s3_uri, monkeypatch):
+    folder, bucket = Store.create(tmp_path / "folder"), Store.create(s3_uri)
+    blobs = [picture(seed, 40) for seed in range(10)] + [b"no picture"]
+    for store in (folder, bucket):
+        projection(store)
+        store.upsert("images", [{"image_id": content_id(data), "bytes": data} for data in blobs])
+    list(embed(folder, "tiny", shard_size=2))
+    with nodes.losing(tmp_path / "held", monkeypatch):
+        steps = list(embed(bucket, "tiny", shard_size=2, ray=nodes.complete()))
+    assert "repeated" in steps[-1].note
+    assert rows(bucket, "vectors_tiny", "item_id").equals(rows(folder, "vectors_tiny", "item_id"))
+    assert bucket.count("vectors_tiny") == 10
+    assert bucket.jobs.unfinished() == []
 
 
 @pytest.mark.parametrize(
