@@ -1,11 +1,15 @@
 """Rows that workers stage and one process commits: each key once, whatever came in between."""
 
+import os
 import pickle
+from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from attribase.store import InvalidInputError, Store
 from attribase.store.columns import utc_now
+from attribase.store.maintenance import compact
 from attribase.store.staged import commit_staged, stage_rows
 from attribase.store.tombstones import Tombstone, write_tombstones
 
@@ -87,6 +91,24 @@ def test_files_in_another_folder_are_refused(store, tmp_path):
         commit_staged(store, [part])
     assert "all nodes share" in error.value.hint
     assert store.count("images") == 0
+
+
+def test_compaction_removes_files_that_were_never_committed_once_they_are_old(store):
+    commit_staged(store, [staged(store, 1, 2)])
+    lost, young = staged(store, 3, 4), staged(store, 5)
+    folder = Path(store.uri, "images.lance", "data")
+    files = {path.name for path in folder.iterdir()}
+    for path in folder.iterdir():
+        if any(path.stem in text for text in lost.fragments):
+            os.utime(path, (0, 0))
+    list(compact(store, keep=timedelta(0)))
+    left = {path.name for path in folder.iterdir()}
+    gone = files - left
+    assert len(gone) == 1
+    assert stored(store) == images(1, 2)
+    assert commit_staged(store, [young]) == 1
+    with pytest.raises(InvalidInputError, match="into another folder"):
+        commit_staged(store, [lost])
 
 
 def test_what_does_not_fit_is_refused_by_the_worker(store):

@@ -1,0 +1,59 @@
+"""An index in segments, as a cluster builds it: measured after each change, built anew below the target."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+from attribase.query.search import index_build
+from attribase.query.search.index_build import IndexTarget, RecallBenchmark, index_space
+from attribase.store import Step, indexes
+from attribase.store.index_segments import build_segment, commit_segments, fragment_groups
+
+from .conftest import ENCODER, clustered
+
+TABLE, KIND = "vectors_enc", "IVF_SQ"
+
+
+def build_here(count, _cluster, work):
+    """`build_on` without a cluster: `count` segments, built one after the other."""
+    groups = fragment_groups(work.store, work.table, work.version, count)
+    where = (work.table, work.version, work.column)
+    segments = [build_segment(work.store, *where, work.kind, work.centroids, group) for group in groups]
+    commit_segments(work.store, work.table, work.column, segments)
+    yield Step("build", count, count)
+    return count
+
+
+@pytest.mark.parametrize(("segments", "builds"), [(2, 2), (1, 1)])
+def test_segments_that_fall_below_the_target_are_built_anew(large, monkeypatch, segments, builds):
+    large.add("n", clustered(4000, 10))
+    built, measured = [], []
+    train, tune = index_build.train_centroids, RecallBenchmark.tune
+    monkeypatch.setattr(index_build, "connect", lambda _: nullcontext())
+    monkeypatch.setattr(index_build, "build_on", lambda *given: build_here(segments, *given))
+    monkeypatch.setattr(index_build, "train_centroids", lambda *given: built.append(1) or train(*given))
+    target = IndexTarget(kind=KIND, min_rows=100)
+
+    def run():
+        list(index_space(large.store, ENCODER, "none", target, ray="auto"))
+        index = indexes.describe(large.store.dataset(TABLE), "base")
+        (row,) = large.store.read("indexes").to_pylist()
+        return index, row
+
+    index, row = run()
+    assert (index.segments, len(built)) == (segments, 1)
+    assert row["recall_10"] >= target.recall
+
+    def spoiled(self, *given):
+        """Until it is built anew, the index finds half of what it found: it lost some in the change."""
+        for one in tune(self, *given):
+            measured.append(one)
+            yield one if len(built) > 1 else replace(one, recall=one.recall / 2)
+
+    monkeypatch.setattr(RecallBenchmark, "tune", spoiled)
+    large.add("late", clustered(50, 20))
+    index, row = run()
+    assert measured
+    assert (index.segments, index.unindexed, len(built)) == (segments, 0, builds)
+    assert (row["recall_10"] >= target.recall) == (builds == 2)  # else the row says how little it finds
+    assert row["rows"] == index.rows
