@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from .retries import with_retries
 from .store import Store
 
 KEEP = timedelta(days=1)
+UNCOMMITTED = timedelta(days=7)
+"""The age from which Lance removes files that no version names: younger ones may be committed yet."""
 PIN = "pinned-v"
 VECTOR_ROWS = 1 << 17  # of a fragment: setting a mapped column holds one fragment's vectors in memory
 TABLES_AT_ONCE = 4  # opened for `info`: most of the time is waiting for the disk or the object store
@@ -78,9 +80,25 @@ def compact(store: Store, *, keep: timedelta = KEEP) -> Iterator[Step]:
         with_retries(f"compacting {table}", lambda table=table: compact_files(store, table))  # type: ignore[misc]
         dataset = store.dataset(table)
         index_all_new_rows(dataset)
-        pin_versions(dataset, pins.get(table, set()))
-        removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
-        yield Step("compact", done, len(tables), f"{table}: {removed.bytes_removed >> 10} KiB freed")
+        freed = 0
+        if _has_old_files(store, table, keep):
+            pin_versions(dataset, pins.get(table, set()))
+            removed = dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
+            freed = removed.bytes_removed
+        yield Step("compact", done, len(tables), f"{table}: {freed >> 10} KiB freed")
+
+
+def _has_old_files(store: Store, table: str, keep: timedelta) -> bool:
+    """Whether there may be files to remove: finding out which takes Lance a request for every version.
+
+    There are where a version before the newest is older than `keep`, or any other file so old that Lance
+    takes it for one that was never committed.
+    """
+    files = list(files_of(store.layout).below(f"{table}{SUFFIX}"))
+    now = datetime.now(UTC)
+    versions = sorted(now - file.modified for file in files if file.name.endswith(".manifest"))
+    others = (now - file.modified for file in files if not file.name.endswith(".manifest"))
+    return any(age >= keep for age in versions[1:]) or any(age > UNCOMMITTED for age in others)
 
 
 def compact_files(store: Store, table: str, *, drop_deleted: bool = False) -> None:

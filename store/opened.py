@@ -6,12 +6,16 @@ never changes. The newest version is looked for each time.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Lock
+from typing import TypeVar
 
 import lance
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 OPEN_VERSIONS = 256
 """Versions of remote tables that a process keeps open."""
@@ -51,6 +55,14 @@ def newest_versions(uris: Mapping[str, str]) -> dict[str, int]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         opened = pool.map(lambda uri: _keep(uri, open_table(uri)), uris.values())
         return {table: int(dataset.version) for table, dataset in zip(uris, opened, strict=True)}
+
+
+def for_each(uri: str, items: Iterable[Item], do: Callable[[Item], Result]) -> list[Result]:
+    """`do` of each item, in order; where the store at `uri` is remote, AT_ONCE at the same time."""
+    if not is_remote(uri):
+        return [do(item) for item in items]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(do, items))
 
 
 def _keep(uri: str, dataset: lance.LanceDataset) -> lance.LanceDataset:

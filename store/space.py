@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .maintenance import KEEP, PIN, compaction_options, pinned_versions, table_bytes
+from .opened import for_each
 
 if TYPE_CHECKING:
     import lance
@@ -47,7 +48,9 @@ class TableSpace:
 def measure_space(store: Store, *, keep: timedelta = KEEP) -> list[TableSpace]:
     """What `compact(store, keep=keep)` would do to the disk, by table; nothing is written."""
     pins = pinned_versions(store)
-    return [_measure(store, table, pins.get(table, set()), keep) for table in store.tables()]
+    return for_each(
+        store.uri, store.tables(), lambda table: _measure(store, table, pins.get(table, set()), keep)
+    )
 
 
 def _measure(store: Store, table: str, pinned: set[int], keep: timedelta) -> TableSpace:
@@ -60,8 +63,9 @@ def _measure(store: Store, table: str, pinned: set[int], keep: timedelta) -> Tab
     by_results = _files_of(dataset, pinned & times.keys())
     merged = _merged(store, dataset, table)
     loose = sorted(times.keys() - {int(dataset.version)} - set(named.values()) - pinned)
-    freed, later = (_removable(dataset, loose, age) for age in (keep, NOW))
     young = [times[version] for version in loose if times[version] > datetime.now() - keep]
+    later = _removable(dataset, loose, NOW)
+    freed = 0 if len(young) == len(loose) else _removable(dataset, loose, keep) if young else later
     return TableSpace(
         table=table,
         total=table_bytes(store, table),

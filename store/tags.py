@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .errors import ConflictError, InvalidInputError, NotFoundError
+from .opened import for_each
 from .tables import Tables
 
 SENTINEL = "jobs"
@@ -47,14 +48,18 @@ def create_tag(tables: Tables, name: str) -> Tag:
         )
     versions = tables.versions()
     _remove(tables, name, versions)
-    try:
-        for table in (*sorted(set(versions) - {SENTINEL}), SENTINEL):
+
+    def put_on(table: str) -> None:
+        try:
             tables.dataset(table).tags.create(name, versions[table])
-    except ValueError as error:  # another process created the tag, or the version is gone
-        raise ConflictError(
-            f"the tag {name!r} could not be put on {table}",
-            hint="another process is tagging or compacting; run it again",
-        ) from error
+        except ValueError as error:  # another process created the tag, or the version is gone
+            raise ConflictError(
+                f"the tag {name!r} could not be put on {table}",
+                hint="another process is tagging or compacting; run it again",
+            ) from error
+
+    for_each(tables.uri, sorted(set(versions) - {SENTINEL}), put_on)
+    put_on(SENTINEL)
     return next(tag for tag in list_tags(tables) if tag.name == name)
 
 
@@ -64,8 +69,11 @@ def list_tags(tables: Tables) -> list[Tag]:
     if not found:  # no need to open every table
         return []
     versions: dict[str, dict[str, int]] = {name: {} for name in found}
-    for table in tables.tables():
-        for name, tag in _tags(tables, table).items():
+    names = tables.tables()
+    for table, of_table in zip(
+        names, for_each(tables.uri, names, lambda one: _tags(tables, one)), strict=True
+    ):
+        for name, tag in of_table.items():
             if name in versions:
                 versions[name][table] = int(tag["version"])
     tags = [Tag(name, created, versions[name]) for name, created in found.items()]
@@ -91,6 +99,9 @@ def _tags(tables: Tables, table: str) -> dict[str, dict[str, Any]]:
 
 
 def _remove(tables: Tables, name: str, tagged: Iterable[str]) -> None:
-    for table in (SENTINEL, *sorted(set(tagged) - {SENTINEL})):
+    def take_from(table: str) -> None:
         with contextlib.suppress(ValueError):  # this table does not have it
             tables.dataset(table).tags.delete(name)
+
+    take_from(SENTINEL)
+    for_each(tables.uri, sorted(set(tagged) - {SENTINEL}), take_from)
