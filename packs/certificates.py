@@ -59,8 +59,12 @@ class CertificateChain:
 
     @property
     def name(self) -> str:
-        """Whose certificate it is."""
-        return self.certificates[0].subject.rfc4514_string()
+        """Whose certificate it is: the common name, or all of its names where it has none."""
+        from cryptography.x509.oid import NameOID
+
+        subject = self.certificates[0].subject
+        common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(common[0].value) if common else subject.rfc4514_string()
 
 
 def create_certified_key(path: Path, name: str) -> SigningKey:

@@ -29,8 +29,8 @@ def evidence_pdf(page: str, answer: Answer) -> tuple[bytes, str | None]:
         from weasyprint.urls import URLFetcher
     except OSError:  # its wheel does not bring Pango, which is loaded as it is imported
         return _short_pdf(answer), WITHOUT_PANGO
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # rules for screens, which a printer leaves out
-    fetcher = URLFetcher(allowed_protocols=("data",), fail_on_errors=True)
+    logging.getLogger("weasyprint").setLevel(logging.CRITICAL)  # such as rules for screens
+    fetcher = URLFetcher(allowed_protocols=("data",))
     data: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf()
     return data, None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -41,11 +42,15 @@ def page_version() -> str:
 
 @dataclass(frozen=True)
 class ShownResult:
-    """An image of the answer, its picture as a data URI or None, and names and values of its rights."""
+    """An image of the answer, its picture as a data URI or None, and what is known of its rights.
+
+    `rights`: names and values; `unknown`: the names of the others.
+    """
 
     result: Mapping[str, Any]
     picture: str | None
-    rights: Sequence[tuple[str, str | None]]
+    rights: Sequence[tuple[str, str]]
+    unknown: Sequence[str]
 
 
 def evidence_page(contents: Mapping[str, Any], thumbnails: Mapping[int, tuple[str, bytes]]) -> str:
@@ -72,7 +77,7 @@ def evidence_page(contents: Mapping[str, Any], thumbnails: Mapping[int, tuple[st
 def _values(contents: Mapping[str, Any], pictures: Mapping[int, str]) -> dict[str, Any]:
     answer, asked = contents["answer"], contents["asked"]
     results = [
-        ShownResult(result, pictures.get(result["rank"]), _rights(rights))
+        ShownResult(result, pictures.get(result["rank"]), *_rights(rights))
         for result, rights in zip(answer["results"], contents["rights"], strict=True)
     ]
     names = ("store", "request", "features", "method", "meaning", "limits", "signer")
@@ -88,6 +93,7 @@ def _values(contents: Mapping[str, Any], pictures: Mapping[int, str]) -> dict[st
         "shares": answer["shares"][:OWNERS],
         "more_shares": max(0, len(answer["shares"]) - OWNERS),
         "certainty": list(_certainty(contents)),
+        "networks": _networks(contents["features"]["encoder"]),
         "calibration": _calibration(answer),
         "software": ", ".join(f"{name} {version}" for name, version in contents["software"].items()),
         "states": STATES,
@@ -113,7 +119,7 @@ def _says(contents: Mapping[str, Any]) -> Iterator[str]:
         yield f"{percent(answer['remaining'])} of the influence is of images that are not listed"
         null = answer["null_share"] or 0.0
         yield f"{percent(null)} is of nothing among the images compared (the null share)"
-    yield from contents["verdict"]
+    yield from (line for line in contents["verdict"] if line != answer["state_text"])
     searched, size = answer["searched"], answer["pool_size"]
     if answer["exact"]:
         yield f"compared with all {size:,} images of the pool"
@@ -157,8 +163,19 @@ def _calibration(answer: Mapping[str, Any]) -> str:
     return f"tau {answer['tau']:.4g}, lambda {answer['lam']:.4g} (arXiv:2306.09345, eq. 6)"
 
 
-def _rights(rights: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    return [(name, rights[field]) for field, name in FIELDS.items() if field in rights]
+def _rights(rights: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Names and values of what is known, and the names of what is not."""
+    told = {name: rights.get(field) for field, name in FIELDS.items()}
+    known = [(name, str(value)) for name, value in told.items() if value is not None]
+    return known, [name for name, value in told.items() if value is None]
+
+
+def _networks(encoder: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Name and sha256 of each network: of a composite those of its parts."""
+    parts = json.loads(encoder.get("parts") or "[]")
+    if parts:
+        return [(part["encoder"], part["onnx_sha256"]) for part in parts]
+    return [(encoder["name"], encoder.get("onnx_sha256"))]
 
 
 def _data_uri(ending: str, data: bytes) -> str:
