@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WITHOUT_PANGO = (
     "answer.pdf is a short form: the library Pango, which prints the page, is not installed "
-    "(Debian: apt install libpango-1.0-0 libpangoft2-1.0-0)"
+    "(Debian: apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
 )
 
 
