@@ -29,6 +29,7 @@ export function startBrowse(info) {
     clearTimeout(typing);
     if (target.tagName === "INPUT" && target.name !== "where") typing = setTimeout(apply, TYPING);
   });
+  byId("browse-fold").open = !matchMedia("(max-width: 860px)").matches; // a narrow screen shows the images first
   byId("browse-kinds").replaceChildren(
     ...KINDS.map((one) => el("a", { href: withQuery("#browse", { kind: one }), "data-kind": one }, SAY.names[one])),
   );

@@ -112,7 +112,7 @@ function paint() {
   const shown = group.map((one) => !hidden.has(groups[one].name));
   const faded = chosen.length > 0;
   const colour = group.map((one, index) => (faded && !marked.has(index) ? colours.faded : groups[one].colour));
-  const size = group.map((one, index) => (marked.has(index) ? 3.5 : groups[one].size));
+  const size = group.map((one, index) => (marked.has(index) ? groups[one].size + 2 : groups[one].size));
   scatter.paint(colour, size, shown);
   legend();
 }

@@ -4,6 +4,7 @@ import { TEXT } from "./strings.js";
 
 const SHOWN = 7; // values with a colour of their own; others are grey
 const PALETTE = ["#0b74c4", "#d1590a", "#0a9268", "#b4488c", "#a68600", "#6a5acd", "#b3261e"];
+const FEW = 8000; // points; of fewer each is drawn larger
 const SAY = TEXT.map;
 
 /**
@@ -15,7 +16,8 @@ export function colouring(columns, field, answer) {
   const [grey, faded] = [style.getPropertyValue("--edge").trim(), style.getPropertyValue("--rest").trim()];
   const { groups, group } =
     field === "influence" ? byInfluence(columns, answer, grey) : byField(columns[field] ?? columns.kind, field, grey);
-  for (const one of groups) one.count = 0;
+  const larger = Math.min(3, Math.max(1, Math.sqrt(FEW / columns.item_id.length)));
+  for (const one of groups) Object.assign(one, { count: 0, size: one.size * (field === "influence" ? 1 : larger) });
   for (const one of group) groups[one].count += 1;
   return { groups, group, faded };
 }
