@@ -105,7 +105,8 @@ class CollectionInfo(Reply):
 class InfoReply(Reply):
     """What the store holds, and which software serves it.
 
-    `format` is that of the store's files, `evidence` the fingerprint of the key that signs packs, if any.
+    `format` is that of the store's files, `fields` are what images are listed by, `owners` what influence is
+    summed by. `clusters`: copies were found (`fold`). `evidence`: the fingerprint of the key of packs.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -118,6 +119,7 @@ class InfoReply(Reply):
     text_encoders: list[str]
     fields: list[str]
     owners: list[str]
+    clusters: bool
     collections: list[CollectionInfo]
     counts: dict[str, int]
     sql: bool

@@ -80,6 +80,7 @@ def store_info(snapshot: Snapshot) -> dict[str, Any]:
             "encoders": _encoders(snapshot),
             "text_encoders": text_encoders(snapshot),
             "fields": fields_of(snapshot),
+            "clusters": "cluster_runs" in pinned.versions and pinned.dataset("cluster_runs").count_rows() > 0,
             "owners": fields_of(snapshot, OWNER_FIELDS),
             "collections": [{"collection": name, "images": count} for name, count in collections],
             "counts": {table: pinned.dataset(table).count_rows() for table in tables},

@@ -5,7 +5,7 @@ import { showAnswer } from "./answer.js";
 import { byId, errorBox } from "./dom.js";
 import { startDrop } from "./drop.js";
 import { showExamples } from "./examples.js";
-import { addCondition, form, setState, settings, showSettings, startSettings, typedSettings } from "./settings.js";
+import { addCondition, form, requestFields, setState, settings, showSettings, startSettings, typedFields } from "./settings.js";
 import { TEXT } from "./strings.js";
 
 const SAY = TEXT.ask;
@@ -183,9 +183,9 @@ function send(signal) {
 
 /** A question with the settings of the form, and `more`: JSON for a stored sample, else a form with the picture. */
 function requestBody({ sample, file, name }, more = {}) {
-  if (sample) return { ...typedSettings(), ...more, sample };
+  if (sample) return { ...typedFields(), ...more, sample };
   const body = new FormData();
-  for (const [field, value] of Object.entries({ ...settings(), ...more })) body.append(field, value);
+  for (const [field, value] of Object.entries({ ...requestFields(), ...more })) body.append(field, value);
   body.append("image", file, name);
   return body;
 }

@@ -7,6 +7,7 @@ import { fieldName } from "./texts.js";
 const SAY = TEXT.ask;
 const NAMES = ["encoder", "mapper", "k", "pool", "where", "by", "dedup", "alpha"];
 const OPTIONAL = ["where", "dedup", "alpha"];
+const FOLD = "clusters"; // the choice of near-duplicates that stored clusters decide
 const NUMBERS = ["k", "dedup", "alpha"];
 export const form = byId("question");
 let info = null;
@@ -17,7 +18,7 @@ export function startSettings(known, again) {
   info = known;
   const offer = (name, texts) => choices(form.elements[name], Object.entries(texts));
   offer("pool", SAY.pools);
-  offer("dedup", SAY.dedups);
+  offer("dedup", info.clusters ? { "": SAY.dedups[""], [FOLD]: SAY.clusters, ...SAY.dedups } : SAY.dedups);
   offer("alpha", SAY.alphas);
   choices(form.elements.by, info.owners.map((field) => [field, fieldName(field)]), "creator");
   choices(form.elements.encoder, info.encoders.map(({ encoder }) => [encoder, encoder]));
@@ -66,9 +67,16 @@ export function settings() {
   return Object.fromEntries([...entries, ["at", at]].filter(([, value]) => value !== ""));
 }
 
+/** The same as fields of a request: stored clusters are `fold`, not a cosine. */
+export function requestFields() {
+  const { dedup, ...found } = settings();
+  if (dedup === FOLD) return { ...found, fold: true };
+  return dedup ? { ...found, dedup } : found;
+}
+
 /** The same as a JSON body takes them. */
-export function typedSettings() {
-  const found = settings();
+export function typedFields() {
+  const found = requestFields();
   for (const name of NUMBERS) if (name in found) found[name] = Number(found[name]);
   return found;
 }

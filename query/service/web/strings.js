@@ -56,6 +56,7 @@ export const TEXT = {
     pool: "Compared with",
     pools: { all: "all images", gallery: "gallery only" },
     dedup: "Near-duplicates as one",
+    clusters: "by stored clusters",
     dedups: { "": "no", 0.99: "from 0.99", 0.95: "from 0.95", 0.9: "from 0.9" },
     alpha: 'Say "none of these"',
     alphas: { "": "no", 0.05: "at level 0.05", 0.1: "at level 0.1", 0.2: "at level 0.2" },

@@ -159,6 +159,18 @@ def test_copies_are_folded_and_lead_to_their_pages(page, home):
     assert page.locator("#detail[open]").count() == 0
 
 
+def test_stored_clusters_fold_an_answer_and_stay_in_its_address(page, home):
+    page.goto(f"{home}{SAMPLE}&dedup=clusters")
+    assert "+1 copy" in shown(page)[0]
+    assert page.input_value("[name=dedup]") == "clusters"
+    folded = answer_of(home, fold=True)["results"][0]
+    assert (folded["image_id"], folded["copies"]) == ("e0", ["g03"])
+    page.select_option("[name=dedup]", "0.95")
+    page.wait_for_function("location.hash.includes('dedup=0.95')")
+    page.wait_for_selector("#result[aria-busy=false] .hit")
+    assert page.locator(".hit .badge >> text=copy").count() == 0
+
+
 def test_usage_of_all_samples_is_that_of_the_service(page, home):
     said = httpx.get(f"{home}v1/usage", params={"by": "reservation"}, timeout=60).json()
     page.goto(f"{home}#usage")

@@ -71,7 +71,17 @@ def fill(uri, encoder="enc"):
     for _ in evaluate(store):
         pass
     _draw_map(store, features, encoder)
+    _find_copies(store, encoder)
     return store.uri
+
+
+def _find_copies(store, encoder):
+    """A run that found one work twice: e0 and g03."""
+    counts = {"images": 28, "linked": 2, "clusters": 1, "largest": 2, "chained": 0}
+    about = {"run_id": "run", "method": "vectors", "encoder": encoder, "rule": "star", "digest": "d"}
+    store.upsert("cluster_runs", [about | counts | {"threshold": 0.9, "started": datetime(2026, 3, 4)}])
+    members = [{"run_id": "run", "image_id": name, "cluster_id": "e0"} for name in ("e0", "g03")]
+    store.upsert("cluster_members", [member | {"similarity": 1.0, "size": 2} for member in members])
 
 
 def _draw_map(store, features, encoder):
