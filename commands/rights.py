@@ -71,8 +71,8 @@ def set_(
     IMAGE is an id or a uri. What is stored is replaced.
 
     \b
-    Example: attribase -s my.store rights set --where "creator = 'Ada'" --reservation opt-out --note "letter"
-             attribase -s my.store rights set --ids ids.txt --holder "Ada Ltd" --license-url https://ada.example
+    Example: attribase -s my.store rights set --where "creator = 'Ada'" --reservation opt-out
+             attribase -s my.store rights set --ids ids.txt --holder "Ada Ltd" --note "letter"
     """
     from ..store.rights import Said, set_rights
 

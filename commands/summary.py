@@ -55,7 +55,7 @@ def summary(
     views training_data, training_summary and removed_images.
 
     \b
-    Example: attribase -s my.store query summary -o summary.html --kinds sources.csv --provider "Example Ltd"
+    Example: attribase -s my.store query summary -o summary.html --kinds sources.csv
     """
     from ..query.summary import Provider, SourceKinds, read_source_kinds, summarise, summary_page
 
@@ -67,7 +67,7 @@ def summary(
     found = summarise(open_store(ctx), now, at=at, provider=about, kinds=kinds)
     unsaid = [row["source"] or "(none)" for row in found.sources.get("unsaid", ())]
     if unsaid:
-        say(f"of {len(unsaid)} sources nothing says the kind (--kinds FILE): {', '.join(unsaid[:3])}")
+        say(f"nothing says the kind of these sources (--kinds FILE): {', '.join(unsaid[:3])}")
     text = (
         summary_page(found)
         if path is not None and path.suffix == ".html"

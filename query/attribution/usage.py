@@ -114,6 +114,8 @@ class Usage:
     def remarks(self) -> list[str]:
         """What one should know beside the numbers, in sentences."""
         said = [f"{self.samples:,} samples of {self.models:,} models; {self.encoder}, mapper {self.mapper}"]
+        if self.null_share:
+            said.append(f"{self.null_share:.1%} of the influence is of nothing in the pool")
         if self.undated:
             said.append(f"left out: {self.undated:,} samples of which nothing says when they were generated")
         if self.failed:

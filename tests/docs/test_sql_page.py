@@ -154,7 +154,11 @@ def test_the_page_lists_a_views_columns(uri, view):
 def test_the_page_lists_a_macros_columns(uri, macro):
     (line,) = re.findall(rf"^\| `{macro}\(.*$", PAGE, re.MULTILINE)
     listed = re.findall(r"`(\w+)`", line.split("|")[3])
-    items = {"influence_by": "'creator', 's0-gpt0'", "similar_text": "'a red car'"}
+    items = {
+        "influence_by": "'creator', 's0-gpt0'",
+        "usage_by_owner": "'creator'",
+        "similar_text": "'a red car'",
+    }
     item = items.get(macro, "'s0-gpt0'")
     with connect(uri) as con:
         assert con.sql(f"from {macro}({item})").columns == listed

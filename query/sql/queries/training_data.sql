@@ -32,8 +32,10 @@ select
     images.category,
     images.caption is not null as captioned,
     coalesce(
-        json_valid(images.metadata)
-        and contains(lower(images.metadata ->> '$.rights.digital_source_type'), 'algorithmicmedia'),
+        contains(
+            lower(case when json_valid(images.metadata) then images.metadata end ->> '$.rights.digital_source_type'),
+            'algorithmicmedia'
+        ),
         false
     ) as generated,
     greatest(images.width, images.height) as side,

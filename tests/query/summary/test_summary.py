@@ -159,5 +159,5 @@ def test_ranges_are_those_of_the_template():
 
 def test_the_views_can_be_asked_by_anyone(filled):
     with connect(filled.uri) as con:
-        total = con.sql("select sum(images) from training_summary where field = 'license'").fetchone()
-        assert total == (len(trained(filled)[0]),)
+        total = con.sql("select sum(images) from training_summary where field = 'license'").fetchall()
+        assert total == [(len(trained(filled)[0]),)]
