@@ -75,7 +75,8 @@ def owners(
              attribase -s my.store query owners --by rights_holder -k 20 -o holders.csv
     """
     from ..query import Session
-    from ..query.attribution.usage import SampleChoice, usage_steps
+    from ..query.attribution.usage import usage_steps
+    from ..query.attribution.usage_result import SampleChoice
 
     if month is not None:
         if since or until:

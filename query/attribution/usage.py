@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +15,9 @@ from ...store.errors import ConflictError, InvalidInputError, NotFoundError
 from ...store.jobs import Step
 from ..sql.bootstrap import bounds, too_few
 from .answer import Answer
-from .attribute import answer_each
+from .attribute import answer_all
 from .request import Request, check_owner_field
+from .usage_result import RESERVED, Name, OwnerUsage, SampleChoice, Usage
 
 if TYPE_CHECKING:
     from ..session import Snapshot
@@ -30,105 +29,8 @@ AT_ONCE = 256
 OWNERS_AT_ONCE = 256
 """Owners whose intervals are drawn together; the draws are the same for all."""
 
-RESERVED = ("tdm", "opt-out")
-"""The reservations that reserve something."""
-
-Name = str | None
 Sums = dict[tuple[int, Name], float]
 """By group of samples and owner, the influence of its samples' answers."""
-
-
-@dataclass(frozen=True)
-class SampleChoice:
-    """Which stored samples count; None holds for all.
-
-    Attributes:
-        model: the model that drew them.
-        since, until: when they were generated, in UTC without a zone, `since <= created < until`.
-        samples: their ids or uris.
-    """
-
-    model: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    samples: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class OwnerUsage:
-    """What the chosen samples owe to one owner; `name` is None for images of which the field is not known.
-
-    Attributes:
-        influence: its mean share over the samples.
-        low, high: the 95% bootstrap interval of that mean; None for fewer than five models.
-        samples: those in which the owner has any influence.
-        owned: the owner's share of the pool's images.
-    """
-
-    name: Name
-    influence: float
-    low: float | None
-    high: float | None
-    samples: int
-    owned: float
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The owners of what some samples owe, largest influence first.
-
-    Attributes:
-        by: the field that owners are named by.
-        samples: that were answered.
-        models: groups that intervals are drawn over: the samples of one model, or one sample without one.
-        failed: samples that have neither a vector nor a picture.
-        undated: samples that were left out, since nothing says when they were generated.
-        null_share: the mean share of what is not in the pool.
-        unclear: samples whose answer names no source (no clear source, none of these).
-        incomplete: samples whose search could have missed influence.
-        reserved: of `by` reservation, `tdm` and `opt-out` together; else None.
-    """
-
-    by: str
-    encoder: str
-    mapper: str
-    owners: tuple[OwnerUsage, ...]
-    samples: int
-    models: int
-    failed: int
-    undated: int
-    null_share: float
-    unclear: int
-    incomplete: int
-    choice: SampleChoice = field(default_factory=SampleChoice)
-    reserved: OwnerUsage | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields by name, as JSON has them."""
-        found = asdict(self)
-        for name in ("since", "until"):
-            moment = found["choice"][name]
-            found["choice"][name] = moment.isoformat() if moment else None
-        return found
-
-    def remarks(self) -> list[str]:
-        """What one should know beside the numbers, in sentences."""
-        said = [f"{self.samples:,} samples of {self.models:,} models; {self.encoder}, mapper {self.mapper}"]
-        if self.null_share:
-            said.append(f"{self.null_share:.1%} of the influence is of nothing in the pool")
-        if self.undated:
-            said.append(f"left out: {self.undated:,} samples of which nothing says when they were generated")
-        if self.failed:
-            said.append(f"left out: {self.failed:,} samples with neither a vector nor a picture")
-        if self.unclear:
-            said.append(
-                f"{self.unclear:,} samples have no clear source: their shares are only of the nearest"
-            )
-        if self.incomplete:
-            said.append(f"{self.incomplete:,} samples were searched in part: see `unseen` of their answers")
-        if too_few(self.models):
-            said.append(f"no intervals, {too_few(self.models)}")
-        return said
 
 
 def owner_usage(
@@ -180,10 +82,17 @@ def usage_steps(
     yield Step(STAGE, 0, len(ids))
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
-        for sample, answer in zip(some, answer_each(snapshot, some, request), strict=True):
-            tally.add(sample, answer)
+        tally.add(*_answers(snapshot, some, request))
         yield Step(STAGE, min(start + AT_ONCE, len(ids)), len(ids))
     return tally.usage(by, choice, undated, k)
+
+
+def _answers(snapshot: Snapshot, samples: list[str], request: Request) -> tuple[list[str], list[Answer], int]:
+    """Those of the samples that have a vector, their answers, and how many others there are."""
+    space = snapshot.space(request.encoder, request.mapper)
+    there = np.flatnonzero(np.isfinite(space.sample_vectors(samples)).all(axis=1))
+    asked = [samples[at] for at in there]
+    return asked, answer_all(snapshot, asked, request) if asked else [], len(samples) - len(asked)
 
 
 def _choose(snapshot: Snapshot, choice: SampleChoice) -> tuple[pa.Table, int]:
@@ -240,11 +149,13 @@ class _Tally:
         self._null = 0.0
         self._features = ("", "")
 
-    def add(self, sample: str, answer: Answer | object) -> None:
-        """Count one answer. Raises ConflictError for one without shares of influence."""
-        if not isinstance(answer, Answer):
-            self._failed += 1
-            return
+    def add(self, samples: Sequence[str], answers: Sequence[Answer], failed: int) -> None:
+        """Count answers, and samples without one. Raises ConflictError where there are no shares."""
+        self._failed += failed
+        for sample, answer in zip(samples, answers, strict=True):
+            self._add(sample, answer)
+
+    def _add(self, sample: str, answer: Answer) -> None:
         if answer.law is None:
             raise ConflictError(
                 f"nothing is calibrated for {answer.encoder} and mapper {answer.mapper}: there are no shares",
@@ -267,7 +178,7 @@ class _Tally:
         samples = sum(self._counts.values())
         if not samples:
             raise NotFoundError(
-                "none of the chosen samples has a vector or a picture",
+                "none of the chosen samples has a vector",
                 hint="embed them: attribase -s STORE ingest embed",
             )
         means: dict[Name, float] = dict.fromkeys(self._owned, 0.0)

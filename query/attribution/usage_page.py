@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .markup import render
-from .usage import Usage
+from .usage_result import Usage
 
 OWNERS = 40
 """Owners that are drawn; the others are added up."""

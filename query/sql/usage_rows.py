@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ...store.errors import InvalidInputError
-from ..attribution.usage import SampleChoice, owner_usage
+from ..attribution.usage import owner_usage
+from ..attribution.usage_result import SampleChoice
 from ..session import Snapshot
 from .macro_rows import Columns, Options
 

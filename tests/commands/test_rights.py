@@ -101,6 +101,6 @@ def test_a_summary_is_a_page_a_file_of_json_or_json_on_stdout(attribase, tmp_pat
     attribase("query", "summary", "-o", file)
     written, printed = json.loads(file.read_text()), json.loads(attribase("query", "summary").stdout)
     assert written["1 general information"] == printed["1 general information"]
-    assert printed["1 general information"]["1.3 modalities and size"]["image"]["images"] == 227
+    assert printed["1 general information"]["1.3 modalities and size"]["image"]["images"] == 226
     refused = attribase("query", "summary", "-o", tmp_path / "summary.docx")
     assert (refused.exit_code, "end the name in .html or .json" in refused.stderr) == (1, True)

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from ....store.errors import TooLargeError
 from ....store.jobs import Step
-from ...attribution.usage import SampleChoice, Usage, usage_steps
+from ...attribution.usage import usage_steps
+from ...attribution.usage_result import SampleChoice, Usage
 from ..replies import Reply, replies
 from ..responses import json_response
 from ..schemas import OwnerField

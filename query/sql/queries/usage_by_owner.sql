@@ -9,7 +9,7 @@
 --          of the owner's influence), owned DOUBLE (the owner's share of the pool's images); the same on each
 --          row: samples, models BIGINT, null_share DOUBLE (the mean influence of what is not in the pool),
 --          unclear BIGINT (samples without a clear source), incomplete BIGINT (samples searched in part),
---          failed BIGINT (samples left out with neither a vector nor a picture), undated BIGINT (samples left
+--          failed BIGINT (samples left out without a vector), undated BIGINT (samples left
 --          out, since nothing says when they were generated)
 -- source   influence_by, averaged; percentile bootstrap over models (bootstrap.py)
 create or replace macro usage_by_owner(

@@ -6,7 +6,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 from attribase.query import Session, attribute_many, connect
-from attribase.query.attribution.usage import SampleChoice, owner_usage, usage_steps
+from attribase.query.attribution.usage import owner_usage, usage_steps
+from attribase.query.attribution.usage_result import SampleChoice
 from attribase.query.sql.bootstrap import bounds
 from attribase.store import ConflictError, InvalidInputError, NotFoundError
 from attribase.store.rights import Said, set_rights
@@ -121,3 +122,12 @@ def test_what_cannot_be_answered_says_why(small):
         usage(small, "creator", SampleChoice(since=datetime(2026, 1, 1)))
     with pytest.raises(InvalidInputError, match="no time is from"):
         usage(small, "creator", SampleChoice(since=datetime(2026, 1, 2), until=datetime(2026, 1, 1)))
+
+
+def test_samples_without_a_vector_are_left_out_and_counted(calibrated):
+    calibrated.store.upsert("samples", [{"sample_id": "bare", "bytes": b"?"}])
+    found = usage(calibrated, "creator")
+    assert (found.failed, found.samples) == (1, calibrated.store.count("samples") - 1)
+    assert "left out: 1 samples without a vector" in found.remarks()
+    with pytest.raises(NotFoundError, match="none of the chosen samples has a vector"):
+        usage(calibrated, "creator", SampleChoice(samples=("bare",)))
