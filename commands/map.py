@@ -119,15 +119,12 @@ def _influence(store: Store, picture: str, row: dict[str, Any]) -> pa.Table:
 
 def _write(points: pa.Table, path: Path, title: str) -> None:
     """Write the points in the form that the name asks for."""
-    from ..query.map.map_file import write_atlas, write_page
+    from ..query.map.map_file import write_atlas, write_page, write_points
 
     if path.suffix == ".html":
         write_page(points, title, path)
     elif path.suffix in ROWS:
-        from ..query.sql.formats import write_rows
-
-        with path.open("wb") as sink:
-            write_rows(points.to_reader(), path.suffix[1:], sink)
+        write_points(points, path)
     elif path.suffix in ("", ".zip"):
         write_atlas(points, path)
     else:

@@ -107,14 +107,14 @@ class _Run:
         """Link, find the clusters, write them, and drop what this run supersedes."""
         started, clock = utc_now(), time.perf_counter()
         recall: float | None = 1.0
+        likeness = self._compared.likeness
         if space is None:
-            links = self._link_hashes()
+            links, likeness = self._link_hashes()
             yield Step("compare", 1, 1, f"{len(links)} links")
         else:
             recall = yield from self._join(space)
             links = self._read_links()
-        count, likeness = len(self._compared.ids), self._compared.likeness
-        least = self._settings.least_similarity
+        count, least = len(self._compared.ids), self._settings.least_similarity
         clusters = list(find_clusters(links, count, likeness, least, self._settings.rule))
         yield from self._write(clusters)
         times = {"started": started, "seconds": time.perf_counter() - clock}
@@ -177,16 +177,16 @@ class _Run:
         low, high = np.minimum(first, second)[kept], np.maximum(first, second)[kept]
         return join_links([Links(low, high, found["similarity"].to_numpy()[kept])])
 
-    def _link_hashes(self) -> Links:
-        """The links of hashes, confirmed by an encoder where one is named."""
+    def _link_hashes(self) -> tuple[Links, Likeness]:
+        """The links of hashes, confirmed by the encoder that is named, if any; and the likeness behind them."""
         likeness = self._compared.likeness
         assert isinstance(likeness, HashLikeness)
         links = link_hashes(likeness.values, self._settings.bits or 0)
         if self._settings.encoder is None:
-            return links
+            return links, likeness
         return self._confirm(links)
 
-    def _confirm(self, links: Links) -> Links:
+    def _confirm(self, links: Links) -> tuple[Links, Likeness]:
         """The links whose images have vectors with a cosine of the threshold or more."""
         space = SearchSpace.open(self._pinned, self._settings.encoder or "", self._settings.mapper or "")
         places = space.rows.image_rows(self._compared.ids.to_pylist())
@@ -194,7 +194,8 @@ class _Run:
         first, second = links.first[known], links.second[known]
         cosines = _cosines(space, places[first], places[second])
         kept = cosines >= self._settings.least_similarity
-        return Links(first[kept], second[kept], cosines[kept])
+        by_vectors = VectorLikeness(lambda rows: space.unit_rows(places[rows]))
+        return Links(first[kept], second[kept], cosines[kept]), by_vectors
 
     def _write(self, clusters: Sequence[Cluster]) -> Iterator[Step]:
         """Commit the members of the clusters."""

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from ...store.errors import ConflictError, MissingExtraError
 from ..sql.connection import open_connection
@@ -36,7 +37,7 @@ def read_points(store: Store, encoder: str, mapper: str, influence: pa.Table | N
     """
     with open_connection(store) as con:
         params = {"encoder": encoder, "mapper": mapper}
-        rows = con.execute(load_sql("map_points_of"), params).to_arrow_table()
+        rows = con.sql(load_sql("map_points_of"), params=params).to_arrow_table()
     if not rows.num_rows:
         raise ConflictError(
             f"there is no map of {encoder} with {mapper}", hint="make one: attribase -s STORE query map"
@@ -47,6 +48,14 @@ def read_points(store: Store, encoder: str, mapper: str, influence: pa.Table | N
     found = pc.fill_null(influence["influence"].take(at), 0.0)
     drawn = pc.equal(rows["kind"], "sample")
     return rows.append_column("influence", pc.if_else(drawn, pa.scalar(None, pa.float64()), found))
+
+
+def write_points(points: pa.Table, path: Path) -> None:
+    """The rows as a file of the kind that its name ends in: .parquet or .csv."""
+    if path.suffix == ".csv":
+        csv.write_csv(points, path)
+    else:
+        pq.write_table(points, path)
 
 
 def write_page(points: pa.Table, title: str, path: Path) -> None:
