@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..store import Store
 
 ROWS = (".parquet", ".csv")
+NAMED = 40
+"""Characters of the picture's name, or of a sample's id, in the title of a page."""
 
 
 @click.command("map")
@@ -89,7 +91,7 @@ def map_command(
         return
     influence = _influence(store, picture, row) if picture else None
     points = read_points(store, row["encoder"], row["mapper"], influence)
-    _write(points, path, f"Map of {store.name}" + (f": {Path(picture).name}" if picture else ""))
+    _write(points, path, f"Map of {store.name}" + (f": {Path(picture).name[:NAMED]}" if picture else ""))
     click.echo(path)
 
 

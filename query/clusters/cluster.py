@@ -178,7 +178,7 @@ class _Run:
         return join_links([Links(low, high, found["similarity"].to_numpy()[kept])])
 
     def _link_hashes(self) -> tuple[Links, Likeness]:
-        """The links of hashes, confirmed by the encoder that is named, if any; and the likeness behind them."""
+        """The links of hashes, confirmed by the encoder if one is named, and the likeness behind them."""
         likeness = self._compared.likeness
         assert isinstance(likeness, HashLikeness)
         links = link_hashes(likeness.values, self._settings.bits or 0)

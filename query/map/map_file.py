@@ -22,7 +22,7 @@ from ..sql.statements import load_sql
 if TYPE_CHECKING:
     from ...store import Store
 
-COLOURED = ("kind", "creator", "license", "category")
+COLOURED = ("kind", "creator", "license", "rights_holder", "reservation", "category")
 """Columns that the page colours points by, where they have values."""
 
 LABEL = 120

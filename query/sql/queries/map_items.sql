@@ -2,8 +2,8 @@
 -- reads    maps, map_points, images, samples, image_clusters
 -- params   none
 -- returns  map_id, encoder, mapper, item_id, kind VARCHAR (gallery, exemplar, image or sample), x, y FLOAT, uri,
---          creator, license, category, label VARCHAR (caption or prompt), model_id, cluster_id VARCHAR (of an
---          image that has copies)
+--          creator, license, rights_holder, reservation, category, label VARCHAR (caption or prompt), model_id,
+--          cluster_id VARCHAR (of an image that has copies)
 -- source   arXiv:1802.03426 (UMAP)
 create or replace view map_items as
 with newest as (
@@ -13,7 +13,7 @@ with newest as (
 select
     newest.map_id, newest.encoder, newest.mapper, points.item_id, points.kind, points.x, points.y,
     coalesce(images.uri, samples.uri) as uri,
-    images.creator, images.license, images.category,
+    images.creator, images.license, images.rights_holder, images.reservation, images.category,
     coalesce(images.caption, samples.prompt) as label,
     samples.model_id,
     image_clusters.cluster_id
