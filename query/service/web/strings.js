@@ -252,7 +252,7 @@ export const TEXT = {
     form: "What the map shows",
     map: "Features",
     colour: "Colour by",
-    search: "Caption, prompt or id has",
+    search: "Caption, prompt or id",
     lasso: "Lasso",
     closer: "Closer",
     further: "Further",

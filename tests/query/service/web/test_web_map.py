@@ -112,8 +112,8 @@ def test_colours_follow_the_last_answer_and_groups_are_hidden(page, home):
 
 def test_keys_move_and_zoom_the_map(page, home, points):
     opened(page, home)
+    page.locator("#map-canvas").focus()  # may scroll
     x, y = place_of(page, points, "g07")
-    page.locator("#map-canvas").focus()
     page.keyboard.press("ArrowLeft")  # looks to the left: the points move to the right
     page.mouse.move(x + 60, y)
     page.wait_for_selector("#map-at >> text=picture g07")

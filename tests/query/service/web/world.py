@@ -77,7 +77,7 @@ def fill(uri, encoder="enc"):
 
 def _find_copies(store, encoder):
     """A run that found one work twice: e0 and g03."""
-    counts = {"images": 28, "linked": 2, "clusters": 1, "largest": 2, "chained": 0}
+    counts = {"images": 28, "linked": 2, "clusters": 1, "largest": 2, "chained": 0, "links": 1}
     about = {"run_id": "run", "method": "vectors", "encoder": encoder, "rule": "star", "digest": "d"}
     store.upsert("cluster_runs", [about | counts | {"threshold": 0.9, "started": datetime(2026, 3, 4)}])
     members = [{"run_id": "run", "image_id": name, "cluster_id": "e0"} for name in ("e0", "g03")]
