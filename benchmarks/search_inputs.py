@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import lance
 import numpy as np
 import pyarrow as pa
 from attribase.store import Store, content_id, key_id
@@ -60,30 +62,44 @@ def blocks(count: int, dim: int, block: int = 50_000) -> Iterator[np.ndarray]:
         yield mixture.draw(min(block, count - start), 1000 + start)
 
 
-def fill(folder: Path, count: int, dim: int, queries: int) -> Store:
-    """A store of `count` gallery images and `queries` samples, vectors only, with a calibration."""
+def fill(folder: Path, count: int, dim: int, queries: int, *, half: bool = False) -> Store:
+    """A store of `count` gallery images and `queries` samples, vectors only, with a calibration.
+
+    With `half` its vectors are float16. Rows are appended as Lance writes them: their keys are new.
+    """
     store = Store.create(folder)
     store.upsert("encoders", [{"encoder": ENCODER, "dim": dim}])
     names = {"calibration_id": key_id(ENCODER, "none"), "encoder": ENCODER, "mapper": "none"}
     store.upsert("calibrations", [names | {"tau": 0.02, "lambda": 1e-3}])
-    table, done = store.ensure_vectors(ENCODER, dim), 0
+    table, done = store.ensure_vectors(ENCODER, dim, half=half), 0
     for rows in blocks(count, dim):
         numbers = range(done, done + len(rows))
         done += len(rows)
-        ids = [content_id(b"image %d" % number) for number in numbers]
-        about = zip(ids, numbers, strict=True)
-        images = [{"image_id": one, "uri": f"{n}", "creator": f"creator {n % CREATORS}"} for one, n in about]
-        store.upsert("images", images)
-        store.upsert("members", [{"collection": "gallery", "image_id": one} for one in ids])
-        store.upsert(table, _vectors(ids, "image", rows))
+        ids = pa.array([content_id(b"image %d" % number) for number in numbers])
+        about = {"uri": map(str, numbers), "creator": [f"creator {number % CREATORS}" for number in numbers]}
+        append(store, "images", {"image_id": ids} | {name: list(some) for name, some in about.items()})
+        append(store, "members", {"collection": ["gallery"] * len(ids), "image_id": ids})
+        append(store, table, _vectors(ids, "image", rows))
     names = [content_id(b"sample %d" % number) for number in range(queries)]
     store.upsert("models", [{"model_id": "model", "method": "none", "exemplar_ids": []}])
     store.upsert("samples", [{"sample_id": one, "model_id": "model"} for one in names])
-    store.upsert(table, _vectors(names, "sample", Clusters(dim).draw(queries, 7)))
+    append(store, table, _vectors(names, "sample", Clusters(dim).draw(queries, 7)))
     return store
 
 
-def _vectors(ids: list[str], kind: str, rows: np.ndarray) -> pa.Table:
-    flat = pa.array(rows.astype(np.float32).reshape(-1))
-    column = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
-    return pa.table({"item_id": ids, "item_kind": [kind] * len(ids), "base": column})
+def append(store: Store, table: str, columns: Mapping[str, Any]) -> None:
+    """Append rows whose keys are new; the other columns are null."""
+    named = pa.schema([field for field in store.schema(table) if field.name in columns])
+    arrays = [_array(columns[field.name], field.type) for field in named]
+    lance.write_dataset(pa.table(arrays, named), store.layout.table(table), mode="append")
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if not isinstance(values, np.ndarray):
+        return pa.array(values, kind)
+    flat = values.astype(kind.value_type.to_pandas_dtype()).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), kind.list_size)
+
+
+def _vectors(ids: Any, kind: str, rows: np.ndarray) -> dict[str, Any]:
+    return {"item_id": ids, "item_kind": [kind] * len(ids), "base": rows}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 MANY_ROWS = 100
-"""So many rows are read from the files themselves, where these are plain."""
+"""So many rows are read from the files themselves, where these are plain; and any once they are open."""
 
 READ_AHEAD = 64 << 20
 """Bytes that Lance may read ahead of the block in use."""
@@ -122,7 +122,8 @@ class FeatureReader:
         """Rows (items, dim) by position in the vector table. ConflictError for one that is not mapped."""
         if not len(positions):
             return np.zeros((0, self.dim), np.float32)
-        if len(positions) >= MANY_ROWS and (files := self._vector_files) is not None:
+        opened = len(positions) >= MANY_ROWS or "_vector_files" in vars(self)
+        if opened and (files := self._vector_files) is not None:
             return files.rows(positions)
         return self._array(self.dataset.take(positions.tolist(), columns=[self.column])[self.column])
 
@@ -167,7 +168,7 @@ class FeatureReader:
         if column.null_count:
             raise self.not_mapped()
         whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        flat: NDArray[np.float32] = whole.flatten().to_numpy(zero_copy_only=False)
+        flat = whole.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
         return flat.reshape(len(whole), self.dim)
 
     def not_mapped(self) -> ConflictError:

@@ -8,6 +8,7 @@ mapped column that is written again takes its rows out of the index.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lance
@@ -39,6 +40,14 @@ class Index:
     segments: int
 
 
+@dataclass(frozen=True)
+class AssignedRows:
+    """The partition of each row of a version of a table, (rows,) in its order."""
+
+    version: int
+    partitions: NDArray[np.uint32]
+
+
 def index_name(column: str) -> str:
     """The name of the index of a vector column."""
     return f"{column}_ann"
@@ -49,8 +58,20 @@ def fits(kind: str, dim: int) -> bool:
     return dim % 8 == 0 or kind in ("IVF_SQ", "IVF_HNSW_SQ")
 
 
-def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray[np.float32]) -> int:
+def build(
+    tables: Tables,
+    table: str,
+    column: str,
+    kind: str,
+    centroids: NDArray[np.float32],
+    assigned: AssignedRows | None = None,
+    *,
+    bits: int | None = None,
+) -> int:
     """Build or replace the index of `column`, partitioned around `centroids` (partitions, dim), unit rows.
+
+    `assigned`: the partition of each row of a version; Lance finds it where left out. Rows that were written
+    since are left to `index_new_rows`. `bits`: of IVF_RQ, for each number of a vector; 5 when left out.
 
     Returns the first version of the table that has it.
 
@@ -58,14 +79,23 @@ def build(tables: Tables, table: str, column: str, kind: str, centroids: NDArray
     """
     dim = check_kind(tables, table, column, kind)
     options: dict[str, Any] = {"num_sub_vectors": dim // 8} if kind == "IVF_PQ" else {}
+    if bits is not None:
+        options["num_bits"] = bits
 
     def commit() -> int:
-        made = tables.dataset(table).create_index(
-            column, kind, **index_settings(column, centroids), **options
-        )
+        newest = tables.dataset(table)
+        dataset = newest.checkout_version(assigned.version) if assigned else newest
+        made = dataset.create_index(column, kind, **index_settings(column, centroids), **options)
         return int(made.version)
 
-    return with_retries(f"indexing {table}.{column}", commit)
+    if assigned is None:
+        return with_retries(f"indexing {table}.{column}", commit)
+    with TemporaryDirectory() as folder:
+        rows = row_addresses(tables.dataset(table, assigned.version))
+        partitions = pa.table({"row_id": rows, "partition": assigned.partitions})
+        lance.write_dataset(partitions, folder, mode="overwrite", max_rows_per_file=max(1, len(rows)))
+        options["precomputed_partition_dataset"] = folder
+        return with_retries(f"indexing {table}.{column}", commit)
 
 
 def index_settings(column: str, centroids: NDArray[np.float32]) -> dict[str, Any]:

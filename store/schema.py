@@ -243,11 +243,17 @@ ITEM_TABLES: Mapping[str, ItemTable] = {
 """By `item_kind` of the vector tables."""
 
 
-def vectors_schema(dim: int, mappers: Sequence[str] = (), *, encoder: str = "") -> pa.Schema:
-    """One row an item; `base` is the raw encoder output, shape (dim,); mapped columns are unit length."""
+def vectors_schema(
+    dim: int, mappers: Sequence[str] = (), *, encoder: str = "", half: bool = False
+) -> pa.Schema:
+    """One row an item; `base` is the raw encoder output, shape (dim,); mapped columns are unit length.
+
+    With `half`, `base` is float16: half the bytes, and features rounded to three decimal digits.
+    """
     vector = pa.list_(pa.float32(), dim)
+    base = pa.list_(pa.float16(), dim) if half else vector
     return pa.schema(
-        [key("item_id"), text("item_kind", null=False), pa.field("base", vector, nullable=False)]
+        [key("item_id"), text("item_kind", null=False), pa.field("base", base, nullable=False)]
         + [pa.field(mapped_column(name), vector) for name in mappers],
         metadata={ENCODER_METADATA: encoder.encode()},
     )

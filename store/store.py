@@ -96,9 +96,13 @@ class Store(Tables):
         """
         return removed_from(rows, read_tombstones(self))
 
-    def ensure_vectors(self, encoder: str, dim: int) -> str:
-        """The vector table of `encoder`, created when missing. Raises InvalidInputError for another dim."""
-        return ensure_vector_table(self, vectors_table(encoder), vectors_schema(dim, encoder=encoder))
+    def ensure_vectors(self, encoder: str, dim: int, *, half: bool = False) -> str:
+        """The vector table of `encoder`, created when missing; with `half` its features are float16.
+
+        Raises InvalidInputError for another dim, or where `half` is asked of a table of float32.
+        """
+        wanted = vectors_schema(dim, encoder=encoder, half=half)
+        return ensure_vector_table(self, vectors_table(encoder), wanted)
 
     def ensure_views(self, encoder: str, dim: int, augment: str = "mild") -> str:
         """The table of augmented-view features of `encoder`, created when missing, as `ensure_vectors`."""

@@ -42,6 +42,8 @@ class VectorFiles:
         """See `open`."""
         self._pages, self.dim, self._kind = pages, dim, kind
         self._firsts = np.array([page.first for page in pages])
+        self._starts = np.array([page.start for page in pages])
+        self._numbers = np.array([page.file.fileno() for page in pages])
 
     @classmethod
     def open(cls, dataset: lance.LanceDataset, column: str) -> VectorFiles | None:
@@ -63,11 +65,10 @@ class VectorFiles:
         buffer = memoryview(found.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
         pages = np.searchsorted(self._firsts, positions, side="right") - 1
         offsets = (positions - self._firsts[pages]) * size
-        for at, (page, offset) in enumerate(zip(pages.tolist(), offsets.tolist(), strict=True)):
-            there = self._pages[page]
-            read = os.preadv(there.file.fileno(), [buffer[at * size : (at + 1) * size]], there.start + offset)
-            if read != size:
-                raise OSError(f"{there.file.name} ends before row {positions[at]}")
+        files, places = self._numbers[pages].tolist(), (self._starts[pages] + offsets).tolist()
+        for at, (file, place) in enumerate(zip(files, places, strict=True)):
+            if os.preadv(file, [buffer[at * size : (at + 1) * size]], place) != size:
+                raise OSError(f"{self._pages[pages[at]].file.name} ends before row {positions[at]}")
         return found.astype(np.float32, copy=False)
 
     def _agrees(self, dataset: lance.LanceDataset, column: str) -> bool:

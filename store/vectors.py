@@ -42,6 +42,10 @@ def ensure_vector_table(tables: Tables, table: str, wanted: pa.Schema) -> str:
             f"{table} holds vectors of length {have}, {encoder!r} makes {want}",
             hint="use another encoder name for another model, or another store",
         )
+    if wanted.field("base").type.value_type == pa.float16() != found.field("base").type.value_type:
+        raise InvalidInputError(
+            f"{table} holds features as float32", hint="leave float16 out, or use another store"
+        )
     return table
 
 

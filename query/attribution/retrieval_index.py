@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.devices import core_count
+from ..search.above_line import Descent, RowsAbove
 from ..search.topk import Floats, Positions
 from .influence import estimate_depth, influence_shares, negligible_similarity, unseen_influence
 from .retrieval import FIRST_DEPTH, RankedImages, RetrievalTask, measure_coverage, rank_images
+
+T = TypeVar("T")
 
 QUESTIONS_AT_ONCE = 256
 """Questions searched through the index together."""
@@ -35,16 +41,17 @@ def retrieve_through_index(
         queries = vectors[start : start + QUESTIONS_AT_ONCE]
         sets = None if lines is None else lines[start : start + len(queries)]
         questions = [
-            _Question(task, start + at, None if sets is None else sets[at]) for at in range(len(queries))
+            _Question(task, start + at, None if sets is None else sets[at], descent)
+            for at, descent in enumerate(task.space.descend(queries, task.pool))
         ]
         waiting = {_first_depth(task): list(range(len(queries)))}
         while waiting:
             depth = min(waiting)
             mine = waiting.pop(depth)
-            for at, found in zip(mine, _search(task, queries[mine], depth), strict=True):
+            for at, found in zip(mine, _search(task, [questions[at] for at in mine], depth), strict=True):
                 questions[at].take(found)
             deeper = [at for at in mine if depth < _max_depth(task) and questions[at].wanted_line is not None]
-            for at, found in zip(deeper, _search_lines(task, queries, questions, deeper), strict=True):
+            for at, found in zip(deeper, _search_lines(task, [questions[at] for at in deeper]), strict=True):
                 questions[at].take(found)
             for at in mine:
                 if questions[at].lacks_groups and questions[at].found.count < _max_depth(task):
@@ -78,38 +85,44 @@ class _Found:
         return len(self.rows)
 
 
-def _search(task: RetrievalTask, queries: Floats, depth: int) -> Iterator[_Found]:
+def _search(task: RetrievalTask, questions: Sequence[_Question], depth: int) -> Iterator[_Found]:
     """The `depth` best of each question."""
-    found = task.space.search(queries, depth, task.pool, method="index")
-    for rows, similarities in zip(found.rows, found.similarities, strict=True):
-        count = int(np.count_nonzero(rows >= 0))
-        floor = float(similarities[count - 1]) if count else -np.inf
-        yield _Found(rows[:count], similarities[:count], floor, found.recall)
+    assert task.space.index is not None  # uses_index
+    recall = task.space.index.recall(min(depth, task.pool.size))
+    for rows, similarities in _each(lambda one: one.descent.nearest(depth), questions):
+        yield _Found(rows, similarities, float(similarities[-1]) if len(rows) else -np.inf, recall)
 
 
-def _search_lines(
-    task: RetrievalTask, queries: Floats, questions: Sequence[_Question], chosen: Sequence[int]
-) -> Iterator[_Found]:
-    """What is above the line of each of the `chosen` questions."""
-    if not chosen:
-        return
-    lines = [questions[at].wanted_line or 0.0 for at in chosen]
-    depths = [questions[at].estimate_depth(line) for at, line in zip(chosen, lines, strict=True)]
-    above = task.space.search_above(queries[list(chosen)], lines, task.pool, depths, _max_depth(task))
-    for at, one in zip(chosen, above, strict=True):
-        yield _Found(one.rows, one.similarities, one.floor, questions[at].found.recall)
+def _search_lines(task: RetrievalTask, questions: Sequence[_Question]) -> Iterator[_Found]:
+    """What is above the line of each of the questions."""
+
+    def ask(one: _Question) -> RowsAbove:
+        line = one.wanted_line or 0.0
+        return one.descent.above(line, one.estimate_depth(line), _max_depth(task))
+
+    for one, above in zip(questions, _each(ask, questions), strict=True):
+        yield _Found(above.rows, above.similarities, above.floor, one.found.recall)
+
+
+def _each(ask: Callable[[_Question], T], questions: Sequence[_Question]) -> list[T]:
+    """The answers of all questions, a thread a core where there are several."""
+    if len(questions) <= 1:
+        return [ask(one) for one in questions]
+    with ThreadPoolExecutor(core_count()) as threads:
+        return list(threads.map(ask, questions))
 
 
 @dataclass
 class _Question:
     """One question that is searched through the index: what was found, and how far down it should go on.
 
-    `line`: the similarity from which on images are in its set, or None.
+    `line`: the similarity from which on images are in its set, or None. `descent`: its search.
     """
 
     task: RetrievalTask
     at: int
     line: float | None
+    descent: Descent
     found: _Found = field(init=False)
     ranked: RankedImages = field(init=False)
     wanted_line: float | None = None

@@ -19,6 +19,7 @@ from .topk import Floats, Positions
 
 REBUILD = "build it anew: attribase -s STORE index --force"
 POOLS_CACHED = 8  # the row allowlist of a pool of a million rows takes an eighth of a megabyte
+LOW = np.uint64(2**32 - 1)  # of an address: the row within its fragment, where none before it was deleted
 MIN_ANSWERS = 10  # searched for at least, as recall is measured for 10 and more
 
 
@@ -126,12 +127,12 @@ def _format(column: str, kind: str, metric: str, dim: int) -> str:
 class ApproximateIndex:
     """The index of a space, open to be searched. Thread-safe."""
 
-    def __init__(self, features: FeatureReader, positions: Positions) -> None:
-        """`positions`: (rows of the space,) where each is in the vector table, rising."""
+    def __init__(self, features: FeatureReader, positions: Positions, samples: Positions) -> None:
+        """Where each row of the space is in the vector table, rising, and `samples`: the other places."""
         self._dataset, self._column = features.dataset, features.column
         self._addresses = indexes.row_addresses(self._dataset)
         self._lookup = RowAddresses(self._addresses)
-        self._positions = positions
+        self._positions, self._samples = positions, samples
         self._allowlists: SharedCache[bytes] = SharedCache(POOLS_CACHED)
 
     def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
@@ -155,7 +156,8 @@ class ApproximateIndex:
         found, distances = indexes.nearest(
             self._dataset, self._column, query, count, nprobes, allowlist, no_more=no_more
         )
-        return np.searchsorted(self._positions, self._lookup.positions(found)), distances
+        positions = self._lookup.positions(found)
+        return positions - np.searchsorted(self._samples, positions), distances
 
     def warm(self) -> None:
         """Read the whole index into memory."""
@@ -170,11 +172,18 @@ class RowAddresses:
 
     def __init__(self, addresses: NDArray[np.uint64]) -> None:
         """`addresses`: (rows of the table,) in its order."""
-        rising = bool((addresses[1:] > addresses[:-1]).all())
-        self._order = None if rising else np.argsort(addresses)
-        self._sorted = addresses if self._order is None else addresses[self._order]
+        pieces = addresses >> np.uint64(32)
+        firsts = np.flatnonzero(np.append(True, pieces[1:] != pieces[:-1])[: len(pieces)])
+        lengths = np.diff(np.append(firsts, len(addresses)))
+        offsets = np.arange(len(addresses)) - np.repeat(firsts, lengths)
+        self._plain = bool((addresses & LOW == offsets.astype(np.uint64)).all())
+        order = np.argsort(pieces[firsts] if self._plain else addresses)
+        self._sorted = (pieces[firsts] if self._plain else addresses)[order]
+        self._positions = firsts[order] if self._plain else order
 
     def positions(self, found: NDArray[np.uint64]) -> Positions:
         """(found,) positions; every address must be one of the table."""
-        at = np.searchsorted(self._sorted, found)
-        return at if self._order is None else self._order[at]
+        if not self._plain:
+            return self._positions[np.searchsorted(self._sorted, found)]
+        piece = np.searchsorted(self._sorted, found >> np.uint64(32))
+        return self._positions[piece] + (found & LOW).astype(np.int64)

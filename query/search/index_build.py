@@ -8,22 +8,26 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...runtime.cluster import connect
 from ...runtime.mapper import RAW
 from ...store import Step, indexes, key_id
 from ...store.columns import utc_now
 from ...store.errors import ConflictError, InvalidInputError
 from ...store.ids import mapped_column, vectors_table
-from ...store.indexes import Index
+from ...store.indexes import AssignedRows, Index
 from ...store.lookup import is_in
 from ...store.schema import INDEXES
 from ..catalog import choose_encoder, choose_mapper, encoders, mappers
 from ..features import Pinned
-from .centroids import train_centroids
+from .centroids import assign_items, train_centroids
 from .index import REBUILD, SearchEffort
 from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
 from .space import SearchSpace
+from .topk import Floats
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -38,6 +42,15 @@ long to search; IVF_PQ ten times as long to build, and compares eight times the 
 
 MIN_PROBES = 4  # costs next to nothing, and users' queries differ from the measured ones
 MAX_GROWTH = 4  # an index is built anew when its rows are more than so many times those it was made for
+
+
+LARGE_ROWS = 4_000_000
+"""From so many images on, IVF_RQ keeps SMALL_BITS bits a number of a vector in place of Lance's 5."""
+
+SMALL_BITS = 1
+
+ASSIGNED_A_STEP = 32
+"""Blocks of rows that are assigned to partitions between two reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,7 @@ def index_space(
     table, column = vectors_table(encoder), space.column
     if target.force:
         indexes.drop_all(store, table, column)
+        space = SearchSpace.open(Pinned.now(store), encoder, mapper)  # without them
     index = indexes.describe(store.dataset(table), column)
     record = None if target.force else space.index
     if index and record and target.kind in ("auto", record.kind) and index.rows < MAX_GROWTH * record.rows:
@@ -125,7 +139,9 @@ def _build(
     centroids = train_centroids(space, partitions)
     table, pieces = vectors_table(space.encoder), 1
     if ray is None:
-        indexes.build(store, table, space.column, kind, centroids)
+        assigned = yield from _assign(space, centroids)
+        bits = SMALL_BITS if kind == "IVF_RQ" and len(space) >= LARGE_ROWS else None
+        indexes.build(store, table, space.column, kind, centroids, assigned, bits=bits)
     else:
         with connect(ray) as cluster:
             version = int(store.dataset(table).version)
@@ -135,6 +151,16 @@ def _build(
     yield Step("build", 1, 1, f"in {seconds:.0f} s" + (f", {pieces} segments" if pieces > 1 else ""))
     first = max(min(MIN_PROBES, partitions), partitions // 128)
     return (yield from _measure(store, space, target, first, (partitions, seconds)))
+
+
+def _assign(space: SearchSpace, centroids: Floats) -> Generator[Step, None, AssignedRows]:
+    """The partition of every row of the table: a fifth of the time that Lance takes to find it."""
+    total, found = len(space.rows.is_image), list[NDArray[np.uint32]]()
+    for done, block in enumerate(assign_items(space, centroids), start=1):
+        found.append(block)
+        if done % ASSIGNED_A_STEP == 0:
+            yield Step("assign", sum(map(len, found)), total, "each row to its partition")
+    return AssignedRows(int(space.dataset.version), np.concatenate(found))
 
 
 def _index_new_rows(

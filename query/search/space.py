@@ -15,7 +15,7 @@ from ...runtime.mapper import normalise
 from ...store.errors import ConflictError, InvalidInputError
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
-from .above_line import LineSearch, RowsAbove
+from .above_line import Descent, PoolSearch
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
 from .pool import POOLS, Pool, PoolMembers, make_pool, read_members
 from .space_rows import SpaceRows
@@ -176,19 +176,12 @@ class SearchSpace:
         with ThreadPoolExecutor(core_count()) as threads:
             return self._rank(queries, list(threads.map(ask, queries)), k)
 
-    def search_above(
-        self, vectors: Floats, lines: Sequence[float], pool: Pool, depths: Sequence[int], limit: int
-    ) -> list[RowsAbove]:
-        """For each of `vectors` (queries, dim) the rows of the pool above its line, through the index.
-
-        `depths`: how many these probably are; `limit`: how many are compared at most.
-        """
-        assert self.index is not None  # the search before it went through the index
-
-        search = LineSearch(
-            self.open_index(), self.index, pool, self.unit_rows, self.order, self._search_exactly
-        )
-        return search.search(self._validate(vectors), lines, depths, limit)
+    def descend(self, vectors: Floats, pool: Pool) -> list[Descent]:
+        """For each of `vectors` (queries, dim) its way down through the index; see `uses_index`."""
+        assert self.index is not None  # whoever descends has asked uses_index
+        index = self.open_index()
+        search = PoolSearch(index, self.index, pool, self.unit_rows, self.order, self._search_exactly)
+        return [Descent(search, query) for query in self._validate(vectors)]
 
     def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, each row once, n <= `block`.
@@ -272,11 +265,15 @@ class SearchSpace:
         """(n, dim) unit vectors of images and samples by their places in the vector table."""
         return normalise(self._features.raw_at(places))
 
+    def stream_items(self, block: int) -> Iterator[Floats]:
+        """Blocks (up to `block`, dim) of the vectors of all images and samples as stored, in table order."""
+        return self._features.stream(np.ones(len(self.rows.is_image), bool), block)
+
     def open_index(self) -> ApproximateIndex:
         """The index, opened on first use."""
         with self._lock:
             if self._open_index is None:
-                self._open_index = ApproximateIndex(self._features, self._positions)
+                self._open_index = ApproximateIndex(self._features, self._positions, self.rows.samples)
             return self._open_index
 
     def _validate(self, vectors: Floats) -> Floats:

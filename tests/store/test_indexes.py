@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store, indexes
 from attribase.store.errors import ConflictError, InvalidInputError
-from attribase.store.indexes import describe, nearest, row_addresses, row_allowlist
+from attribase.store.indexes import AssignedRows, describe, nearest, row_addresses, row_allowlist
 
 DIM, ROWS = 16, 1200
 
@@ -136,3 +136,34 @@ def test_writing_a_mapped_column_anew_takes_its_rows_out_of_the_index(filled):
     after = describe(store.dataset(table), "mapped_m")
     assert after is None or after.unindexed == ROWS
     assert describe(store.dataset(table), "base").unindexed == 0
+
+
+def test_rows_go_to_the_partitions_they_are_assigned_to(store):
+    table, rows = store.ensure_vectors("enc", DIM), rows_of(0, ROWS)
+    add(store, table, "a", rows)
+    centroids = unit(rows[:8])
+    wrong = np.full(ROWS, 3, np.uint32)  # all in one partition
+    version = int(store.dataset(table).version)
+    indexes.build(store, table, "base", "IVF_RQ", centroids, AssignedRows(version, wrong), bits=1)
+    everything = np.arange(ROWS)
+    found = places(store, table, centroids[3], 5, 1, everything)  # the nearest partition is that one
+    assert found[0] == 3
+    assert describe(store.dataset(table), "base").rows == ROWS
+
+
+def test_rows_written_after_they_were_assigned_are_found_and_not_indexed(store):
+    table, rows = store.ensure_vectors("enc", DIM), rows_of(0, ROWS)
+    add(store, table, "a", rows)
+    version = int(store.dataset(table).version)
+    late = rows_of(7, 30)
+    add(store, table, "b", late)
+    centroids = unit(rows[:8])
+    assigned = (unit(rows) @ centroids.T).argmax(axis=1).astype(np.uint32)
+    indexes.build(store, table, "base", "IVF_SQ", centroids, AssignedRows(version, assigned))
+    index = describe(store.dataset(table), "base")
+    assert (index.rows, index.unindexed) == (ROWS, 30)
+    found = places(store, table, unit(late)[4], 3, 8, np.arange(ROWS + 30))
+    assert found[0] == ROWS + 4
+    indexes.index_new_rows(store, table, "base")
+    index = describe(store.dataset(table), "base")
+    assert (index.rows, index.unindexed) == (ROWS + 30, 0)

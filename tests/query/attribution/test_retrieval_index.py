@@ -46,7 +46,7 @@ def test_a_search_ends_where_nothing_below_has_influence(small, monkeypatch):
     assert answer.complete
     assert answer.unseen == 0
     assert answer.notes == ()
-    assert space.searches == [(1, 5)]
+    assert space.searches == [5]
 
 
 def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
@@ -54,9 +54,9 @@ def test_only_questions_that_are_not_complete_go_deeper(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
     answers = answer_all(snapshot, SAMPLES, Request(k=2))
     finished = sum(answer.searched == 5 for answer in answers)
-    assert space.searches == [(len(SAMPLES), 5)]
+    assert space.searches == [5] * len(SAMPLES)
     assert 0 < finished < len(SAMPLES)
-    assert [len(lines) for lines in space.lines] == [len(SAMPLES) - finished]
+    assert len(space.lines) == len(SAMPLES) - finished
     for answer in answers:
         assert answer.complete
 
@@ -70,15 +70,15 @@ def test_a_search_that_goes_on_ends_at_the_similarity_below_which_none_has_influ
     (found,) = answer_all(snapshot, [name], Request(k=2))
     cutoff = whole.results[0].similarity + 0.15 * np.log(0.4)
     assert 5 < influential < whole.pool_size
-    assert space.lines == [[pytest.approx(cutoff, abs=1e-6)]]
-    assert space.lines[0][0] < cutoff
+    assert space.lines == [pytest.approx(cutoff, abs=1e-6)]
+    assert space.lines[0] < cutoff
     assert (found.searched, found.complete) == (influential + 1, True)
 
 
 def test_without_a_calibration_a_search_is_as_deep_as_what_it_lists(small, monkeypatch):
     snapshot, space = indexed(small.store, monkeypatch)
     (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=7))
-    assert space.searches == [(1, 7)]
+    assert space.searches == [7]
     assert (answer.complete, answer.unseen, answer.searched) == (False, None, 7)
 
 
@@ -98,7 +98,7 @@ def test_copies_are_looked_for_until_there_are_enough_groups(small, monkeypatch)
     snapshot, space = indexed(small.store, monkeypatch)
     (answer,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9))  # half of all are alike
     assert len(answer.results) <= 5
-    assert space.searches[-1][1] > 5
+    assert space.searches[-1] > 5
     (exact,) = answer_all(snapshot, ["m1-s0"], Request(k=5, dedup=1e-9, method="exact"))
     assert [r.image_id for r in answer.results] == [r.image_id for r in exact.results]
 
