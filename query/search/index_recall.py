@@ -15,7 +15,7 @@ from .topk import Floats
 
 QUERIES = 200
 NOISE = 0.5  # length of the noise on a unit vector where there are no samples to query with
-MAX_REFINE = 16
+MAX_REFINE = 64
 EQUAL = 1e-6  # similarities this close are equal
 
 

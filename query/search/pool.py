@@ -58,13 +58,15 @@ def read_members(pinned: Pinned, space_ids: pa.Array, name: str) -> PoolMembers:
     if name not in POOLS:
         raise InvalidInputError(f"there is no pool {name!r}", hint=f"use {' or '.join(POOLS)}")
     ids = gallery_ids(pinned)
+    mask, extra = is_among(space_ids, ids), ids[:0]
     if name == "all":
-        exemplars = pool_exemplars(pinned.read("models", ["exemplar_ids", "split"]))
-        if len(exemplars):
-            ids = pc.unique(pa.concat_arrays([ids, exemplars.cast(ids.type)]))
-    mask = is_among(space_ids, ids)
-    if int(np.count_nonzero(mask)) == len(ids):
+        exemplars = pc.unique(pool_exemplars(pinned.read("models", ["exemplar_ids", "split"])).cast(ids.type))
+        known = ids.filter(pc.is_in(ids, value_set=exemplars))  # hashes the exemplars, not a million images
+        extra = exemplars.filter(pc.invert(pc.is_in(exemplars, value_set=known)))
+        mask = mask | np.asarray(pc.is_in(space_ids, value_set=extra))
+    if int(np.count_nonzero(mask)) == len(ids) + len(extra):
         return PoolMembers(mask, ids[:0])
+    ids = pa.concat_arrays([ids, extra])
     return PoolMembers(mask, ids.filter(pc.invert(pc.is_in(ids, value_set=space_ids))))
 
 
