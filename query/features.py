@@ -168,7 +168,8 @@ class FeatureReader:
         if column.null_count:
             raise self.not_mapped()
         whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        flat = whole.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+        stored = whole.flatten().to_numpy(zero_copy_only=False)
+        flat: NDArray[np.float32] = stored.astype(np.float32, copy=False)
         return flat.reshape(len(whole), self.dim)
 
     def not_mapped(self) -> ConflictError:
