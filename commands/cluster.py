@@ -65,6 +65,10 @@ def cluster(ctx: click.Context, /, out: Output, force: bool, **options: Any) -> 
     if not steps:
         say("clusters are up to date: neither images nor settings have changed (--force compares again)")
     row = max(store.read("cluster_runs").to_pylist(), key=lambda one: one["started"])
+    missing = store.count("images") - row["images"]
+    if missing > 0:
+        what = "hash, which only pictures with bytes have" if row["method"] == "phash" else "vector"
+        say(f"{missing:,} images were not compared: they have no {what}")
     for line in _remarks(row):
         say(line)
     print_rows([row], out) if not out.is_table else print_rows([{name: row[name] for name in SHOWN}], out)

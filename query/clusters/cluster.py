@@ -141,7 +141,7 @@ class _Run:
                 if name == self._compared.digest:
                     continue
                 rows = partitions.rows[int(name)]
-                parts.append(link_all(space.unit_rows(rows), rows, threshold))
+                parts.append(link_all(space.unit_rows, rows, threshold))
                 done += len(rows)
                 note = f"{len(partitions.rows)} partitions"
                 yield Step("compare", min(total, done // partitions.places), total, note)

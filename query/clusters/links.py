@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from ..search.topk import Floats, Positions
 
 BLOCK = 2048
 """Images compared with as many others at once: 16 MB of similarities."""
+
+HELD_ROWS = 32_768
+"""Vectors in memory at once; those of more images are read again for each part of so many."""
 
 REDUCE_AT = 2_000_000
 """Links kept before they are reduced to a forest: among n copies there are n squared."""
@@ -46,17 +49,17 @@ def join_links(parts: list[Links]) -> Links:
     return Links(first[new], second[new], similarity[new])
 
 
-def link_all(vectors: Floats, rows: Positions, threshold: float) -> Links:
+def link_all(read: Callable[[Positions], Floats], rows: Positions, threshold: float) -> Links:
     """The forest (`reduce_to_forest`) of the links among some images with a cosine of `threshold` or more.
 
     Args:
-        vectors: (n, dim) unit rows.
-        rows: (n,) what they are rows of, rising.
+        read: the unit vectors (n, dim) of rows (n,).
+        rows: (n,) of the images, rising.
         threshold: the least cosine, compared with sums in float32.
     """
     parts: list[Links] = []
     kept, limit = 0, REDUCE_AT
-    for found in _pairs(vectors, threshold):
+    for found in _pairs(read, rows, threshold):
         parts.append(found)
         kept += len(found)
         if kept > limit:
@@ -67,18 +70,22 @@ def link_all(vectors: Floats, rows: Positions, threshold: float) -> Links:
     return Links(rows[forest.first], rows[forest.second], forest.similarity)
 
 
-def _pairs(vectors: Floats, threshold: float) -> Iterator[Links]:
-    """The pairs above the threshold, by position, a block at a time."""
-    for start in range(0, len(vectors), BLOCK):
-        mine = vectors[start : start + BLOCK]
-        for other in range(start, len(vectors), BLOCK):
-            similarity = mine @ vectors[other : other + BLOCK].T
-            at, column = np.nonzero(similarity >= threshold)
-            if other == start:
-                above = column > at
-                at, column = at[above], column[above]
-            if len(at):
-                yield Links(at + start, column + other, similarity[at, column])
+def _pairs(read: Callable[[Positions], Floats], rows: Positions, threshold: float) -> Iterator[Links]:
+    """The pairs above the threshold, by their places among `rows`, a block at a time."""
+    for begin in range(0, len(rows), HELD_ROWS):
+        held = read(rows[begin : begin + HELD_ROWS])
+        for other in range(begin, len(rows), BLOCK):
+            inside = other - begin < len(held)
+            beside = held[other - begin :][:BLOCK] if inside else read(rows[other : other + BLOCK])
+            for start in range(begin, min(begin + len(held), other + 1), BLOCK):
+                mine = held[start - begin :][:BLOCK]
+                similarity = mine @ beside.T
+                at, column = np.nonzero(similarity >= threshold)
+                if other == start:
+                    above = column > at
+                    at, column = at[above], column[above]
+                if len(at):
+                    yield Links(at + start, column + other, similarity[at, column])
 
 
 def reduce_to_forest(links: Links, count: int) -> Links:

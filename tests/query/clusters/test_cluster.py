@@ -51,15 +51,18 @@ def test_a_chain_is_one_cluster_only_where_that_is_asked_for(planted):
         assert cosine >= 0.9 - 1e-6
 
 
-def test_a_work_with_more_copies_than_links_are_kept_for_is_one_cluster(planted, monkeypatch):
+@pytest.mark.parametrize("held", [64, 256, 4096])
+def test_a_work_with_more_copies_than_links_are_kept_for_is_one_cluster(planted, monkeypatch, held):
     from attribase.query.clusters import links
 
     monkeypatch.setattr(links, "BLOCK", 64)
+    monkeypatch.setattr(links, "HELD_ROWS", held)
     monkeypatch.setattr(links, "REDUCE_AT", 200)
     rng = np.random.default_rng(5)
     ids = planted.add("m", np.ones(DIM) + 0.02 * rng.normal(size=(300, DIM)))
     run = planted.cluster(rule="chain")
     assert frozenset(ids) in planted.groups(run)
+    assert planted.groups(run) == planted.components()
     assert run["links"] == run["linked"] - run["clusters"]  # a tree each
 
 
