@@ -122,7 +122,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     "-s",
     envvar="ATTRIBASE_STORE",
     metavar="URI",
-    help="The store: a folder. [env: ATTRIBASE_STORE]",
+    help="The store: a folder, or s3://, gs://, az://. [env: ATTRIBASE_STORE]",
 )
 @click.option(
     "--version",
