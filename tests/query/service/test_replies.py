@@ -7,14 +7,16 @@ import sys
 
 import pytest
 from attribase.query.service import ServiceOptions
+from attribase.query.service.listing_replies import ImagesReply, SamplesReply, ValuesReply
 from attribase.query.service.replies import (
     AttributeReply,
     ErrorReply,
     InfoReply,
     MetricsReply,
-    SamplesReply,
     SqlReply,
 )
+from attribase.query.service.routes.store_map import MapReply
+from attribase.query.service.routes.usage import UsageReply
 from fastapi.testclient import TestClient
 
 from .conftest import HOME, app_in_process
@@ -23,6 +25,11 @@ ASKED = {
     "info": ("get", "/v1/info", None, InfoReply),
     "metrics": ("get", "/v1/metrics?intervals=true", None, MetricsReply),
     "samples": ("get", "/v1/samples?limit=3", None, SamplesReply),
+    "samples by id": ("get", "/v1/samples?limit=3&after=", None, SamplesReply),
+    "images": ("get", "/v1/images?limit=3", None, ImagesReply),
+    "values": ("get", "/v1/values?field=creator", None, ValuesReply),
+    "map": ("get", "/v1/map", None, MapReply),
+    "usage": ("get", "/v1/usage?by=creator", None, UsageReply),
     "answer": ("post", "/v1/attribute", {"sample": "m1-s0", "k": 3, "by": "creator"}, AttributeReply),
     "answers": (
         "post",

@@ -13,11 +13,11 @@ LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'|`((?:[^`\\
 INSERTED = re.compile(r"\$\{(?:[^{}]|\{[^{}]*\})*\}")
 WORDS = re.compile(r"[A-Z]?[a-z]{2,}[,.:]? [a-z]{2,}|^[A-Z][a-z]+[.…]?$")
 NO_TEXT = re.compile(
-    r"class: [^,{}]*$|rel: $|className = $|querySelector(?:All)?\($|closest\??\.?\($|matches\($|from $"
+    r"class: [^,{}]*$|rel: $|querySelector(?:All)?\($|closest\??\.?\($|matches\($|matchMedia\($|from $"
 )
 NAMES = {"Escape", "Enter", "Home", "End", "Files"}
 """Names of keys and of what is dragged."""
-SQL = re.compile(r"\bis (not )?null\b")
+SQL = re.compile(r"\bis (not )?null\b|^from \w+ where ")
 
 
 def literals(text):
