@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -122,4 +123,5 @@ def load_image_encoder(
             f"a part of {name!r} is another model than when its vectors were made",
             hint=f"export it: {export_command(name)}",
         )
-    return CompositeEncoder([load(part.name) for part in parts])
+    with ThreadPoolExecutor(len(parts)) as threads:  # most of the time is spent outside the interpreter
+        return CompositeEncoder(list(threads.map(load, [part.name for part in parts])))

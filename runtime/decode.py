@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from ..store.errors import DataError
 from .color_profiles import IGNORE, SRGB, convert_to_srgb, lab_to_rgb
-from .formats import BUILT_IN, EXTRA, HEAD_BYTES, decodable, recognise
+from .formats import AT_HAND, BUILT_IN, EXTRA, HEAD_BYTES, decodable, recognise
 from .jpeg import load_jpeg
 from .pixel_types import PixelTypeError, apply_deep_key, check_type, scale_grey_key, to_bytes
 
@@ -126,7 +127,7 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
     if not data:
         raise BadImageError("the image has no bytes", reason="empty", hint=_HINT)
     problem = ""
-    for name in decodable():
+    for name in _formats_of(data):
         if name not in Image.OPEN:
             Image.init()
         factory, accept = Image.OPEN[name]
@@ -142,6 +143,15 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
             message = f"the image's header is broken: {_one_line(error)}"
             raise BadImageError(message, reason="truncated", hint=_HINT) from error
     raise _unknown_format(data, problem)
+
+
+def _formats_of(data: bytes) -> Iterator[str]:
+    """The formats to try: first that which the first bytes show, so that no other plug-in need be loaded."""
+    shown = recognise(data[:HEAD_BYTES])
+    if shown in AT_HAND:
+        Image.preinit()
+        yield shown
+    yield from (name for name in decodable() if name != shown or shown not in AT_HAND)
 
 
 def _unknown_format(data: bytes, problem: str) -> BadImageError:

@@ -15,6 +15,9 @@ from PIL import features
 BUILT_IN = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
 """The formats that Pillow decodes by itself, by Pillow's names."""
 
+AT_HAND = ("PNG", "JPEG", "GIF", "BMP", "PPM")
+"""Those of them that Pillow loads before all others."""
+
 PLUGINS: Mapping[str, str] = {"HEIF": "pillow_heif", "JXL": "pillow_jxl"}
 """By format, the module that decodes it; the extra `formats` installs them."""
 

@@ -31,7 +31,10 @@ def read_ahead(snapshot: Snapshot, space: SearchSpace) -> None:
     encoder, mapper = space.encoder, space.mapper
 
     def start() -> bool:
-        reads: list[Callable[[], object]] = [lambda: snapshot.abstention(encoder, mapper)]
+        reads: list[Callable[[], object]] = [
+            lambda: snapshot.abstention(encoder, mapper),
+            lambda: snapshot.at,  # opens every table
+        ]
         if space.index is None:  # else a search reads few of the vectors
             reads.append(space.load_vectors)
         for read in reads:
