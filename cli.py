@@ -44,6 +44,7 @@ from .commands import store as maintain
 from .commands import store as tag
 from .commands import upgrade as upgrading
 from .commands.console import CommandGroup, print_error
+from .commands.late_pandas import leave_pandas_out
 from .store import AttribaseError
 from .store.extras import missing_extra
 
@@ -170,4 +171,5 @@ for command in (
 
 def main() -> None:
     """Entry point of the console script."""
+    leave_pandas_out()
     sys.exit(cli.main(prog_name="attribase"))
