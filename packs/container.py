@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from ..store import ConflictError, DataError, InvalidInputError, NotFoundError
-from .manifest import MANIFEST
+from .manifest import LARGEST_FILE, MANIFEST
 
 ENDING = ".zip"
-LARGEST_ZIP = 1 << 30
+LARGEST_ZIP = LARGEST_FILE
 """Bytes of a zip file at most; it is read whole."""
 
-MOST_FILES = 100_100
-"""Files of a pack at most."""
+LARGEST_DIRECTORY = 4 << 20
+"""Bytes of the directory of a zip file at most: about 50,000 files. Reading it takes many times its size."""
 
 _MODE = 0o100644 << 16
 _UNIX = 3
@@ -66,13 +66,11 @@ class FolderPack:
                 raise DataError(f"{name} is a link")
             if not path.is_file():
                 raise DataError(f"{name} is missing")
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
+            if path.stat().st_size > limit:
+                raise DataError(f"{name} has more than {limit:,} bytes")
+            return path.read_bytes()
         except OSError as error:
             raise DataError(f"{name} cannot be read: {error.strerror}") from error
-        if len(data) > limit:
-            raise DataError(f"{name} has more than {limit:,} bytes")
-        return data
 
 
 class ZipPack:
@@ -110,11 +108,12 @@ _UNPACK = "if another program packed it, unpack it and verify the folder"
 
 
 def _unzip(data: bytes, name: str) -> dict[str, bytes]:
+    # The last 22 bytes of a zip without a comment: the size of its directory is in bytes 12 to 15 of them.
+    if data[-22:-18] != b"PK\5\6" or int.from_bytes(data[-10:-6], "little") > LARGEST_DIRECTORY:
+        raise DataError(f"{name} is not packed as Attribase packs", hint=_UNPACK)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             entries = file.infolist()
-            if len(entries) > MOST_FILES:
-                raise DataError(f"{name} has more than {MOST_FILES:,} files")
             if any(one.compress_type != zipfile.ZIP_STORED or one.file_size > len(data) for one in entries):
                 raise DataError(f"{name} is not packed as Attribase packs", hint=_UNPACK)
             if sum(one.file_size for one in entries) > len(data):

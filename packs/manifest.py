@@ -44,6 +44,9 @@ URL = re.compile(r"https?://[\x21-\x7e]{1,500}")
 
 FORMAT = 2
 
+LARGEST_FILE = 1 << 30
+"""Bytes of a file of a pack at most; each is read whole."""
+
 
 @dataclass(frozen=True)
 class FileDigest:
@@ -106,8 +109,10 @@ class Manifest:
         for path, digest in self.files.items():
             if not _NAMES.fullmatch(path):
                 raise DataError(f"the manifest names {path!r}, which is no file of a pack")
-            if type(digest.size) is not int or digest.size < 0 or not _SHA256.fullmatch(digest.sha256):
+            if type(digest.size) is not int or not _SHA256.fullmatch(digest.sha256):
                 raise DataError(f"the manifest has no size or sha256 of {path}")
+            if not 0 <= digest.size <= LARGEST_FILE:
+                raise DataError(f"the manifest has the size {digest.size} of {path}")
         for path in NEEDED:
             if path not in self.files:
                 raise DataError(f"the manifest does not name {path}, which every pack has")

@@ -51,9 +51,9 @@ def test_another_signer_is_refused(attribase, pack):  # noqa: F811
     assert (found.exit_code, "FAILED  signer" in found.stdout) == (1, True)
 
 
-@pytest.mark.parametrize("signer", ["nosuch.pub", "abc"])
-def test_a_signer_that_is_neither_file_nor_fingerprint_is_an_error(attribase, pack, signer):  # noqa: F811
-    found = attribase("verify", pack, "--signer", signer, store=False)
+@pytest.mark.parametrize("who", ["nosuch.pub", "abc"])
+def test_a_signer_that_is_neither_file_nor_fingerprint_is_an_error(attribase, pack, who):  # noqa: F811
+    found = attribase("verify", pack, "--signer", who, store=False)
     assert (found.exit_code, "neither a file nor a fingerprint" in found.stderr) == (1, True)
 
 

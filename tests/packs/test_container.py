@@ -2,6 +2,7 @@
 
 import io
 import random
+import resource
 import struct
 import zipfile
 
@@ -124,6 +125,18 @@ def test_a_small_zip_cannot_become_a_large_one(zipped):
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 50, 50, 50 * len(directory), start, 0)
     zipped.write_bytes(one[:start] + 50 * directory + end)
     assert problems(zipped)
+
+
+def test_a_directory_of_very_many_files_is_not_read(zipped):
+    """Each of its entries would take a kilobyte."""
+    entry = zip_bytes({"a": b""})
+    entry = entry[entry.index(b"PK\x01\x02") : entry.rindex(b"PK\x05\x06")]
+    count = 100_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, count * len(entry), 0, 0)
+    zipped.write_bytes(count * entry + end)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert problems(zipped)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no zip", b"PK\x03\x04" * 50])

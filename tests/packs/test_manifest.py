@@ -75,6 +75,7 @@ def test_texts_of_another_form_are_refused(name, value):
         {"size": 1.0, "sha256": "0" * 64},
         {"size": True, "sha256": "0" * 64},
         {"size": -1, "sha256": "0" * 64},
+        {"size": 1 << 60, "sha256": "0" * 64},
         {"size": 1, "sha256": "A" * 64},
         {"size": 1, "sha256": "0" * 63},
         {"size": 1, "sha256": None},
