@@ -57,6 +57,7 @@ class ServiceOptions:
         answer_bytes: of one answer.
         log_level: `debug`, `info`, `warning` or `error`: the least that is logged.
         log_format: `text`, or `json`: a JSON object a line.
+        evidence_seconds: that a worker may take to make an evidence pack.
         evidence_key: the private key that signs packs at POST /v1/evidence; without one none is signed.
         evidence_certificate: of that key, for C2PA; left out, the file of the key's name with `.crt`.
         evidence_timestamp_url: the authority that stamps the signatures of packs.
@@ -91,6 +92,7 @@ class ServiceOptions:
     answer_bytes: int = 64 * MB
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
+    evidence_seconds: float = 60.0
     evidence_key: Path | None = None
     evidence_certificate: Path | None = None
     evidence_timestamp_url: str | None = None

@@ -26,8 +26,8 @@ HEADERS = (b"accept", b"content-type", b"if-none-match", REQUEST_ID)
 LIGHT_BYTES = 32 << 10
 """A JSON body up to this size is light: it holds no picture worth the name, and few vectors."""
 
-SQL = "/v1/sql"
-HEAVY_PATHS = (SQL, "/v1/evidence", "/v1/usage")
+SQL, EVIDENCE = "/v1/sql", "/v1/evidence"
+HEAVY_PATHS = (SQL, EVIDENCE, "/v1/usage")
 """What may take long, however small its body is."""
 
 OVERRUN_SECONDS = 2.0  # over its time that a statement may take to stop by itself
@@ -84,12 +84,13 @@ class Relay:
             ],
         }
         of_sql = scope["path"] == SQL
+        seconds = {SQL: self._options.sql_seconds, EVIDENCE: self._options.evidence_seconds}
         json = headers.get(b"content-type", b"").startswith(b"application/json")
         heavy = scope["path"] in HEAVY_PATHS or (body.size > 0 and not (json and body.size <= LIGHT_BYTES))
         return WorkerRequest(
             fields,
             answer,
-            self._options.sql_seconds if of_sql else self._options.seconds,
+            seconds.get(scope["path"], self._options.seconds),
             body=body,
             lane=SQL_LANE if of_sql else HEAVY if heavy else "",
             overrun=OVERRUN_SECONDS if of_sql else 0.0,

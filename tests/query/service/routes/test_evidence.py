@@ -85,7 +85,7 @@ def test_a_service_without_a_key_says_so(client):
         ({"vector": [1.0] * 16}, 400, "not of a vector"),
         ({"sample": "nosuch"}, 404, "nosuch"),
         ({"sample": "/etc/hostname"}, 404, "is no file, sample_id or sample's uri"),
-        ({"sample": "drawn", "k": 1001}, 413, "1,001 images in a pack"),
+        ({"sample": "drawn", "k": 201}, 413, "201 images in a pack"),
         ({"sample": "drawn", "at": "never"}, 404, "never"),
         ({"sample": "drawn", "key": "/etc/passwd"}, 400, "key"),
         ({}, 400, "give one of"),
@@ -109,3 +109,16 @@ def test_a_file_that_is_no_key_is_an_error_when_the_service_starts(tmp_path):
     (tmp_path / "a.pem").write_text("no key")
     with pytest.raises(InvalidInputError, match="no Ed25519 private key"):
         PackSigner.read(tmp_path / "a.pem")
+
+
+def test_a_pack_may_take_longer_than_other_requests(world):
+    """The deadline that its worker gets is of its own."""
+    app = app_in_process(world.uri, ServiceOptions(sql=False, seconds=7.0, evidence_seconds=70.0))
+    given = {}
+    pool = app.state.front.pool
+    submit = pool.submit
+    pool.submit = lambda request: given.update({request.fields["path"]: request.seconds}) or submit(request)
+    with TestClient(app, base_url=HOME) as client:
+        client.post("/v1/evidence", json={"sample": "m1-s0"})
+        client.post("/v1/attribute", json={"sample": "m1-s0"})
+    assert given == {"/v1/evidence": 70.0, "/v1/attribute": 7.0}
