@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...store.schema import IMAGES
 from ..conditions import matching_rows, parse_condition
 from ..conditions.evaluate import SECONDS
 from ..sql_dataset import SqlDataset
@@ -34,7 +35,7 @@ def matching_image_ids(pinned: Pinned, where: str, *, seconds: float = SECONDS) 
         LimitError: a condition that takes too much memory.
     """
     condition = parse_condition(where)
-    images = SqlDataset(pinned.dataset("images"))
+    images = SqlDataset(pinned.dataset("images"), IMAGES)
     condition.check_columns([*images.schema.names, COLLECTION])
     columns = [name for name in images.schema.names if name.lower() in condition.columns or name == KEY]
     schema = pa.schema([images.schema.field(name) for name in columns])

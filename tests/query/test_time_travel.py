@@ -10,6 +10,7 @@ import lance
 import pytest
 from attribase.query import connect, run_sql
 from attribase.query.features import Pinned
+from attribase.query.search.condition import matching_image_ids
 from attribase.query.time_travel import name_state, state_digest, versions_at
 from attribase.store import InvalidInputError, NotFoundError, Store
 from attribase.store.maintenance import compact
@@ -102,6 +103,8 @@ def test_a_column_that_an_earlier_version_did_not_have_is_null_then(ranked):
         assert rows == [("e0", None), ("e1", None), ("e2", None)]
     pinned = Pinned(ranked.store, versions_at(ranked.store, "before"))
     assert pinned.read("images", ["reservation"]).to_pydict() == {"reservation": [None] * 3}
+    assert len(matching_image_ids(pinned, "reservation is null and image_id <> 'e0'")) == 2
+    assert len(matching_image_ids(pinned, "reservation = 'tdm'")) == 0
     found = pinned.read("images", ["reservation", "image_id"])
     assert found.column_names == ["reservation", "image_id"]
     assert found["image_id"].null_count == 0
