@@ -24,15 +24,13 @@ CLUSTER_RUNS = pa.schema(
         pa.field("images", pa.int64(), nullable=False),  # that were compared
         pa.field(
             "links", pa.int64(), nullable=False
-        ),  # rows of cluster_links, enough to connect what is linked
+        ),  # rows of cluster_links; 0 of `phash`, which keeps none
         pa.field("linked", pa.int64(), nullable=False),  # images in a cluster
         pa.field("clusters", pa.int64(), nullable=False),  # of two images or more
         pa.field("largest", pa.int64(), nullable=False),  # images in the largest
         # Images that are less similar than `threshold` to the image that stands for their cluster.
         pa.field("chained", pa.int64(), nullable=False),
-        pa.field(
-            "recall", pa.float64()
-        ),  # share of links found; 1 where all were compared, null if not known
+        pa.field("recall", pa.float64()),  # share of links found; 1: all were compared; null: not known
         text("digest", null=False),  # of what was compared
         text("table_versions"),  # JSON
         text("code_version"),
