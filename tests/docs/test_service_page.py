@@ -133,7 +133,9 @@ def rows_of(folder, sample, **how):
 
 
 def test_curl_asks_with_a_picture_with_a_sample_and_in_sql(folder, said):
-    of_picture, of_bytes, of_sample, of_sql, health, ready = said
+    of_picture, of_bytes, of_sample, listed, exemplars, values, samples, of_sql, health, ready = said
+    assert (listed["total"], exemplars["total"], samples["total"]) == (0, 0, 4)  # every licence is CC0
+    assert values["values"] == [{"value": "Ada", "count": 7}]
     assert of_picture["results"][0]["image_id"] == "g05"  # the same picture
     assert len(of_picture["results"]) == 5
     assert of_bytes["results"] == of_picture["results"]
