@@ -15,7 +15,7 @@ NOT_IN_CATALOGUE = {
     *("coalesce", "ifnull", "unnest", "struct_extract_at", "position"),
     *("like_escape", "not_like_escape", "ilike_escape", "not_ilike_escape"),
     # macros of the store
-    *("attribute", "influence_by", "similar", "similar_text"),
+    *("attribute", "influence_by", "similar", "similar_text", "usage_by_owner"),
 }
 MACHINE = re.compile(
     "getenv|setting|variable|inet|pg_|has_.*privilege|read_|scan|sniff|parquet|duckdb_|pragma_|sleep|seed|"
