@@ -65,7 +65,7 @@ def images(
              attribase -s my.store ingest images art/ --collection exemplars --subfolder creator
              attribase -s my.store ingest images a.parquet --collection gallery --column image=img
              attribase -s my.store ingest images photos/ --collection gallery --metadata owners.csv
-             attribase -s /shared/my.store ingest images /shared/laion/ --collection gallery --ray auto
+             attribase -s /data/my.store ingest images /data/laion/ --collection gallery --ray auto
     """
     from ..ingest.images import (
         OwnedSource,
