@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidInputError
-from .indexes import check_kind, index_name, index_settings
+from .index_search import index_name
+from .indexes import check_kind, index_settings
 from .retries import with_retries
 from .tables import Tables
 

@@ -1,4 +1,4 @@
-"""Approximate nearest-neighbour indexes of vector columns: the only module that calls Lance's index API.
+"""Approximate nearest-neighbour indexes of vector columns: building, describing and dropping them.
 
 Verified with Lance 14 (tests/store/test_indexes.py): rows written after an index was built are compared in
 full; an index of another metric is ignored without a message, which is why `describe` checks it first; a
@@ -14,15 +14,14 @@ from typing import Any
 import lance
 import numpy as np
 import pyarrow as pa
-from lance.dataset import serialize_row_addrs
 from numpy.typing import NDArray
 
 from .errors import ConflictError, InvalidInputError
+from .index_search import METRIC, index_name, row_addresses
 from .lookup import is_in
 from .retries import with_retries
 from .tables import Tables
 
-METRIC = "cosine"
 KINDS = ("IVF_RQ", "IVF_SQ", "IVF_PQ", "IVF_HNSW_SQ")
 
 
@@ -46,11 +45,6 @@ class AssignedRows:
 
     version: int
     partitions: NDArray[np.uint32]
-
-
-def index_name(column: str) -> str:
-    """The name of the index of a vector column."""
-    return f"{column}_ann"
 
 
 def fits(kind: str, dim: int) -> bool:
@@ -236,71 +230,3 @@ def drop_all(tables: Tables, table: str, column: str) -> None:
 
 def _is_vector(description: Any) -> bool:
     return "VectorIndex" in str(description.type_url)
-
-
-def row_addresses(dataset: lance.LanceDataset) -> NDArray[np.uint64]:
-    """(rows,) the address of each row, as `nearest` returns it, in table order."""
-    rows = dataset.scanner(columns=[], with_row_id=True).to_table()["_rowid"]
-    addresses: NDArray[np.uint64] = rows.to_numpy()
-    return addresses
-
-
-def row_allowlist(addresses: NDArray[np.uint64]) -> bytes:
-    """A set of row addresses that `nearest` is restricted to, serialized."""
-    allowed: bytes = serialize_row_addrs(addresses.tolist())
-    return allowed
-
-
-def nearest(
-    dataset: lance.LanceDataset,
-    column: str,
-    vector: NDArray[np.float32],
-    k: int,
-    nprobes: int,
-    allowed: bytes,
-    *,
-    no_more: bool = False,
-) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    """About the `k` rows whose vectors are most similar to `vector` (dim,), judged by compressed vectors.
-
-    Ask for more than needed and compare those in full. Rows written after the index was built are all
-    compared, so they are returned when they are similar enough.
-
-    Args:
-        dataset: one whose index `describe` has checked. Reuse it: it caches the index.
-        column: the vector column.
-        vector: (dim,), unit length.
-        k: number of rows.
-        nprobes: least number of partitions to search. Lance goes on to others that may hold answers, the more
-            the larger `k` is, and until `k` allowed rows are found.
-        allowed: the rows that may be returned, from `row_allowlist`.
-        no_more: search no other partitions, unless these have fewer than `k` allowed rows. Measured for 10 of
-            1,000,000 rows: a ninth less time in the median, and a third of it at the 90th percentile.
-
-    Returns:
-        (found,) row addresses, the most similar first, and (found,) their distances, which rise: 1 - cosine
-        where rows were written after the index was built; else what the index estimates, mostly of
-        2 - 2 cosine. Rows of partitions that were not searched may fill up a narrow search: infinite.
-    """
-    near = {"column": column, "q": vector, "k": k, "metric": METRIC, "minimum_nprobes": nprobes}
-    if no_more:
-        found = _scan(dataset, {**near, "maximum_nprobes": nprobes}, allowed)
-    if not no_more or found.num_rows < k:
-        found = _scan(dataset, near, allowed)
-    return found["_rowid"].to_numpy(), found["_distance"].to_numpy()
-
-
-def _scan(dataset: lance.LanceDataset, near: dict[str, Any], allowed: bytes) -> pa.Table:
-    return dataset.scanner(
-        columns=["_distance"],
-        nearest=near,
-        with_row_id=True,
-        prefilter=True,
-        row_addr_allowlist=allowed,
-        disable_scoring_autoprojection=True,
-    ).to_table()
-
-
-def warm(dataset: lance.LanceDataset, column: str) -> None:
-    """Read the whole index of `column` into the cache of this dataset, before the first search."""
-    dataset.prewarm_index(index_name(column))

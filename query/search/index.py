@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...store import indexes, key_id
+from ...store import index_search, indexes, key_id
 from ...store.errors import ConflictError
 from ...store.indexes import Index
 from ..cache import SharedCache
@@ -130,7 +130,7 @@ class ApproximateIndex:
     def __init__(self, features: FeatureReader, positions: Positions, samples: Positions) -> None:
         """Where each row of the space is in the vector table, rising, and `samples`: the other places."""
         self._dataset, self._column = features.dataset, features.column
-        self._addresses = indexes.row_addresses(self._dataset)
+        self._addresses = index_search.row_addresses(self._dataset)
         self._lookup = RowAddresses(self._addresses)
         self._positions, self._samples = positions, samples
         self._allowlists: SharedCache[bytes] = SharedCache(POOLS_CACHED)
@@ -150,10 +150,10 @@ class ApproximateIndex:
     ) -> tuple[Positions, Floats]:
         """About the `count` rows of the pool most similar to `query` (dim,), and distances, which rise.
 
-        See `indexes.nearest` for `nprobes`, `no_more`, and what a distance is.
+        See `index_search.nearest` for `nprobes`, `no_more`, and what a distance is.
         """
         allowlist = self._allowlists.get((pool.name, pool.where), lambda: self._allowlist(pool))
-        found, distances = indexes.nearest(
+        found, distances = index_search.nearest(
             self._dataset, self._column, query, count, nprobes, allowlist, no_more=no_more
         )
         positions = self._lookup.positions(found)
@@ -161,10 +161,10 @@ class ApproximateIndex:
 
     def warm(self) -> None:
         """Read the whole index into memory."""
-        indexes.warm(self._dataset, self._column)
+        index_search.warm(self._dataset, self._column)
 
     def _allowlist(self, pool: Pool) -> bytes:
-        return indexes.row_allowlist(self._addresses[self._positions[pool.mask]])
+        return index_search.row_allowlist(self._addresses[self._positions[pool.mask]])
 
 
 class RowAddresses:

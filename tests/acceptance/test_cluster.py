@@ -18,6 +18,7 @@ from attribase.store import (
     NotFoundError,
     Store,
     content_id,
+    index_search,
     indexes,
     key_id,
 )
@@ -134,10 +135,10 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatc
     index = indexes.describe(store.dataset(table), "base")
     assert (index.rows, index.unindexed, index.segments) == (20_000, 0, 2)
     dataset = store.dataset(table)
-    addresses = indexes.row_addresses(dataset)
-    allowed = indexes.row_allowlist(addresses)
+    addresses = index_search.row_addresses(dataset)
+    allowed = index_search.row_allowlist(addresses)
     for query in vectors[::2000]:
-        near, _ = indexes.nearest(dataset, "base", query, 20, 64, allowed)
+        near, _ = index_search.nearest(dataset, "base", query, 20, 64, allowed)
         exact = addresses[np.argsort(-(vectors @ query), kind="stable")[:10]]
         assert set(exact.tolist()) <= set(near.tolist())
 

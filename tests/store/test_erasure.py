@@ -8,7 +8,7 @@ from pathlib import Path
 import lance
 import numpy as np
 import pytest
-from attribase.store import indexes
+from attribase.store import index_search, indexes
 from attribase.store.checks import check
 from attribase.store.erasure import erase
 from attribase.store.errors import ConflictError
@@ -99,8 +99,8 @@ def test_an_index_returns_no_removed_row_and_is_written_anew(gallery, kind):
 
     def nearest():
         dataset = gallery.dataset("vectors_e")
-        allowed = indexes.row_allowlist(indexes.row_addresses(dataset))
-        rows, _ = indexes.nearest(dataset, "base", VECTORS[3], 5, 4, allowed)
+        allowed = index_search.row_allowlist(index_search.row_addresses(dataset))
+        rows, _ = index_search.nearest(dataset, "base", VECTORS[3], 5, 4, allowed)
         found = dataset.scanner(columns=["item_id"], with_row_id=True).to_table().to_pylist()
         ids = {row["_rowid"]: row["item_id"] for row in found}
         return [ids[row] for row in rows.tolist()]

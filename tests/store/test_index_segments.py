@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from attribase.store import InvalidInputError, indexes
+from attribase.store import InvalidInputError, index_search, indexes
 from attribase.store.ids import key_id
 from attribase.store.index_segments import build_segment, commit_segments, fragment_groups
 
@@ -36,11 +36,11 @@ def vectors(store):
 def recall(store, vectors, refine=1, probes=CENTRES):
     """Of the ten nearest to some rows, how many are among the `10 * refine` that a search returns."""
     dataset = store.dataset(TABLE)
-    addresses = indexes.row_addresses(dataset)
-    allowed = indexes.row_allowlist(addresses)
+    addresses = index_search.row_addresses(dataset)
+    allowed = index_search.row_allowlist(addresses)
     found = 0
     for query in vectors[::100]:
-        near, _ = indexes.nearest(dataset, COLUMN, query, 10 * refine, probes, allowed)
+        near, _ = index_search.nearest(dataset, COLUMN, query, 10 * refine, probes, allowed)
         exact = addresses[np.argsort(-(vectors @ query), kind="stable")[:10]]
         found += len(set(near.tolist()) & set(exact.tolist()))
     return found / (10 * len(vectors[::100]))
@@ -86,9 +86,9 @@ def test_rows_of_after_the_build_are_not_lost(store, vectors):
     index = indexes.describe(store.dataset(TABLE), COLUMN)
     assert (index.rows, index.unindexed) == (ROWS, 1)
     dataset = store.dataset(TABLE)
-    addresses = indexes.row_addresses(dataset)
-    allowed = indexes.row_allowlist(addresses)
-    near, _ = indexes.nearest(dataset, COLUMN, -vectors[0], 1, 1, allowed)
+    addresses = index_search.row_addresses(dataset)
+    allowed = index_search.row_allowlist(addresses)
+    near, _ = index_search.nearest(dataset, COLUMN, -vectors[0], 1, 1, allowed)
     assert near.tolist() == [addresses[-1]]
 
 

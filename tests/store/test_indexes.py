@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store, indexes
 from attribase.store.errors import ConflictError, InvalidInputError
-from attribase.store.indexes import AssignedRows, describe, nearest, row_addresses, row_allowlist
+from attribase.store.index_search import nearest, row_addresses, row_allowlist
+from attribase.store.indexes import AssignedRows, describe
 
 DIM, ROWS = 16, 1200
 
