@@ -100,7 +100,8 @@ def owners(
     if usage.reserved is not None:
         one = usage.reserved
         ends = "" if one.low is None or one.high is None else f" ({one.low:.1%} to {one.high:.1%})"
-        say(f"{one.influence:.1%}{ends} of the influence is of images with a reservation")
+        rest = f"; of {usage.not_known:.1%} it is not known" if usage.not_known else ""
+        say(f"{one.influence:.1%}{ends} of the influence is of images with a reservation{rest}")
 
 
 def month_range(month: str, now: datetime) -> tuple[datetime, datetime]:

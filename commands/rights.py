@@ -149,7 +149,7 @@ def _selected(
         say(f"not in the store: {len(unknown)} of the ids or uris, the first is {unknown[0]}")
     if not ids:
         raise InvalidInputError(
-            "no image is meant by this",
+            "no image matches",
             hint='look with: attribase query sql "select image_id, uri from images"',
         )
     return ids

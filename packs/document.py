@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from PIL import ImageFile
 
 from ..query.attribution.answer_document import answer_document
 from ..query.attribution.answer_pdf import write_answer_pdf
@@ -25,14 +29,25 @@ def evidence_pdf(page: str, answer: Answer) -> tuple[bytes, str | None]:
     or, where it needs it, without ReportLab.
     """
     try:
-        from weasyprint import HTML
-        from weasyprint.urls import URLFetcher
+        with _torn_images_refused():
+            from weasyprint import HTML
+            from weasyprint.urls import URLFetcher
     except OSError:  # its wheel does not bring Pango, which is loaded as it is imported
         return _short_pdf(answer), WITHOUT_PANGO
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)  # such as rules for screens
     fetcher = URLFetcher(allowed_protocols=("data",))
     data: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf()
     return data, None
+
+
+@contextmanager
+def _torn_images_refused() -> Iterator[None]:
+    """Keep Pillow's setting: WeasyPrint lets the whole process take images that end too early."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _short_pdf(answer: Answer) -> bytes:

@@ -118,7 +118,7 @@ def _choose(snapshot: Snapshot, choice: SampleChoice) -> tuple[pa.Table, int]:
     if not rows.num_rows:
         left_out = f"; of {undated:,} nothing says when they were generated" if undated else ""
         raise NotFoundError(
-            f"no stored sample is meant by this{left_out}",
+            f"no stored sample matches{left_out}",
             hint='list them: attribase -s STORE query sql "select sample_id, model_id, created from samples"',
         )
     return rows.sort_by("sample_id"), undated
@@ -200,6 +200,7 @@ class _Tally:
             incomplete=self._incomplete,
             choice=choice,
             reserved=self._together() if by == "reservation" else None,
+            not_known=means.get(None, 0.0) if by == "reservation" else None,
         )
 
     def _together(self) -> OwnerUsage:

@@ -63,6 +63,7 @@ class Usage:
         unclear: samples whose answer names no source (no clear source, none of these).
         incomplete: samples whose search could have missed influence.
         reserved: of `by` reservation, `tdm` and `opt-out` together; else None.
+        not_known: of `by` reservation, the mean share of images whose reservation is not known; else None.
     """
 
     by: str
@@ -78,6 +79,7 @@ class Usage:
     incomplete: int
     choice: SampleChoice = field(default_factory=SampleChoice)
     reserved: OwnerUsage | None = None
+    not_known: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, as JSON has them."""

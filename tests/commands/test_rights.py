@@ -52,8 +52,8 @@ def test_rights_are_set_by_condition_by_list_and_by_name_and_the_log_says_who(at
         (["g001", "--source", "a", "--clear", "source"], "both set and cleared"),
         (["g001", "--source", " "], "source is blank"),
         (["--source", "a"], "nothing says which images"),
-        (["nobody", "--source", "a"], "no image is meant"),
-        (["--where", "creator = 'nobody'", "--source", "a"], "no image is meant"),
+        (["nobody", "--source", "a"], "no image matches"),
+        (["--where", "creator = 'nobody'", "--source", "a"], "no image matches"),
         (["--where", "shoe = 3", "--source", "a"], "images cannot be selected"),
     ],
 )

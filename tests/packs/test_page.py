@@ -157,6 +157,17 @@ def test_without_pango_a_short_pdf_is_drawn_and_said(pictured, monkeypatch, tmp_
     assert "This is no proof." in "".join(one.extract_text() for one in PdfReader(tmp_path / "a.pdf").pages)
 
 
+def test_printing_leaves_torn_images_refused():
+    """WeasyPrint, as it is imported, tells Pillow to take images that end too early, in the whole process."""
+    code = (
+        "from PIL import ImageFile\nfrom attribase.packs.document import evidence_pdf\n"
+        "data, note = evidence_pdf('<p>page</p>', None)\n"
+        "print(data[:5], note, ImageFile.LOAD_TRUNCATED_IMAGES)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "b'%PDF-' None False"
+
+
 def test_packs_import_none_of_the_libraries_of_the_extra_until_they_are_needed():
     names = "('c2pa', 'weasyprint', 'rfc3161_client', 'reportlab')"
     code = f"import sys, attribase.packs\nprint([one for one in {names} if one in sys.modules])"

@@ -296,8 +296,8 @@ export const TEXT = {
     model: "Model id",
     month: "Last month",
     counting: "Asking about every sample; this takes some seconds.",
-    reserved: (share, range, samples) =>
-      `${share} of the influence on ${samples} samples is of images with a reservation${range ? ` (95% interval ${range})` : ""}.`,
+    reserved: (share, range, samples, unknown) =>
+      `${share} of the influence on ${samples} samples is of images with a reservation${range ? ` (95% interval ${range})` : ""}.${unknown ? ` Of ${unknown} it is not known whether there is one.` : ""}`,
     lead: (field, samples) => `Mean influence on ${samples} samples, by ${field}.`,
     chart: "The full bar is 100%; the line across it is how much of the images compared the owner has, the thin bar the 95% interval over models.",
     columns: { influence: "Influence", interval: "95% interval", samples: "Samples" },

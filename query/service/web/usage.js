@@ -58,7 +58,7 @@ export async function openUsage(params) {
 
 function draw(container, usage) {
   const { by, owners, reserved, samples } = usage;
-  const lead = reserved ? SAY.reserved(percent(reserved.influence), interval(reserved), count(samples)) : SAY.lead(fieldName(by), count(samples));
+  const lead = reserved ? SAY.reserved(percent(reserved.influence), interval(reserved), count(samples), usage.not_known && percent(usage.not_known)) : SAY.lead(fieldName(by), count(samples));
   const shown = owners.slice(0, SHOWN);
   const name = (owner) => (owner.name === null ? TEXT.unknown : by === "reservation" ? (TEXT.reservations[owner.name] ?? owner.name) : owner.name);
   container.replaceChildren(

@@ -85,7 +85,7 @@ def test_a_reservation_that_is_not_known_is_apart_from_none(calibrated):
             con.sql("from usage_by_owner('reservation', model := 'm1', k := 1)").to_arrow_table().to_pylist()
         )
         none = "from usage_by_owner('reservation', since := timestamp '2026-01-01')"
-        with pytest.raises(Exception, match="no stored sample is meant"):
+        with pytest.raises(Exception, match="no stored sample matches"):
             con.sql(none).fetchall()
     found = usage(calibrated, "reservation")
     assert {row["name"] for row in rows} == {None, "tdm", "none"}
@@ -102,7 +102,9 @@ def test_a_reservation_that_is_not_known_is_apart_from_none(calibrated):
     reserved = [owner.influence for owner in found.owners if owner.name == "tdm"]
     assert found.reserved.influence == pytest.approx(sum(reserved))
     assert found.reserved.low < found.reserved.influence < found.reserved.high
-    assert usage(calibrated, "creator").reserved is None
+    (unknown,) = [owner.influence for owner in found.owners if owner.name is None]
+    assert found.not_known == unknown > 0
+    assert usage(calibrated, "creator").reserved is usage(calibrated, "creator").not_known is None
     assert (len(one), one[0]["samples"]) == (1, 3)
 
 
@@ -118,7 +120,7 @@ def test_what_cannot_be_answered_says_why(small):
         usage(small, "creator")
     with pytest.raises(InvalidInputError, match="cannot be summed by 'shoe size'"):
         usage(small, "shoe size")
-    with pytest.raises(NotFoundError, match="no stored sample is meant by this; of"):
+    with pytest.raises(NotFoundError, match="no stored sample matches; of"):
         usage(small, "creator", SampleChoice(since=datetime(2026, 1, 1)))
     with pytest.raises(InvalidInputError, match="no time is from"):
         usage(small, "creator", SampleChoice(since=datetime(2026, 1, 2), until=datetime(2026, 1, 1)))
