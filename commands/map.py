@@ -91,7 +91,8 @@ def map_command(
         return
     influence = _influence(store, picture, row) if picture else None
     points = read_points(store, row["encoder"], row["mapper"], influence)
-    _write(points, path, f"Map of {store.name}" + (f": {Path(picture).name[:NAMED]}" if picture else ""))
+    title = f"Map of {store.name}" + (f": {Path(picture).name[:NAMED]}" if picture else "")
+    _write(points, path, title, picture)
     click.echo(path)
 
 
@@ -119,12 +120,12 @@ def _influence(store: Store, picture: str, row: dict[str, Any]) -> pa.Table:
     return answer.candidates
 
 
-def _write(points: pa.Table, path: Path, title: str) -> None:
+def _write(points: pa.Table, path: Path, title: str, asked: str | None) -> None:
     """Write the points in the form that the name asks for."""
     from ..query.map.map_file import write_atlas, write_page, write_points
 
     if path.suffix == ".html":
-        write_page(points, title, path)
+        write_page(points, title, path, asked)
     elif path.suffix in ROWS:
         write_points(points, path)
     elif path.suffix in ("", ".zip"):

@@ -58,18 +58,29 @@ def write_points(points: pa.Table, path: Path) -> None:
         pq.write_table(points, path)
 
 
-def write_page(points: pa.Table, title: str, path: Path) -> None:
-    """A page with the points and all that it needs: it loads nothing, and may be sent to somebody."""
+def write_page(points: pa.Table, title: str, path: Path, asked: str | None = None) -> None:
+    """A page with the points and all that it needs: it loads nothing, and may be sent to somebody.
+
+    `asked`: the id or uri of the picture that was asked about; it is marked where it is one of the points.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     templates = Environment(
         loader=PackageLoader("attribase.query.map"), autoescape=True, undefined=StrictUndefined
     )
-    text = json.dumps(_page_data(points), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        _page_data(points) | {"asked": _place_of(points, asked)}, ensure_ascii=False, separators=(",", ":")
+    )
     data = Markup(text.replace("<", "\\u003c"))  # noqa: S704 - JSON, with nothing that ends the script
     page = templates.get_template("map.html").render(title=title, data=data, count=points.num_rows)
     path.write_text(page, encoding="utf-8")
+
+
+def _place_of(points: pa.Table, asked: str | None) -> int | None:
+    """The row of the item with this id or uri."""
+    places = (pc.index(points[name], pa.scalar(asked, pa.string())).as_py() for name in ("item_id", "uri"))
+    return next((place for place in places if asked and place >= 0), None)
 
 
 def _page_data(points: pa.Table) -> dict[str, Any]:
