@@ -90,13 +90,14 @@ def test_a_page_has_every_point_and_nothing_ends_its_script(mapped, tmp_path):
     list(make_map(mapped.store))
     answer = attribute(mapped.store, "s00", encoder="enc", mapper="none")
     rows = read_points(mapped.store, "enc", "none", answer.candidates)
-    write_page(rows, "Map of <b>", tmp_path / "map.html")
+    write_page(rows, "Map of <b>", tmp_path / "map.html", "s00")
     page = (tmp_path / "map.html").read_text()
     assert "<title>Map of &lt;b&gt;</title>" in page
     (text,) = re.findall(r'<script id="points" type="application/json">(.*?)</script>', page, re.DOTALL)
     data = json.loads(text)
     assert len(data["id"]) == len(data["x"]) == 100
     assert data["label"][data["id"].index("g01")] == "</script> g01"
+    assert data["id"][data["asked"]] == "s00"
     share = dict(zip(data["id"], data["influence"], strict=True))
     expected = dict(zip(*answer.candidates.to_pydict().values(), strict=True))
     assert share["s00"] is None
