@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The folders of the package.
+PARTS := store runtime ingest train query commands demo study costs packs
 READY := $(VENV)/.ready
 # One thread a process: the demo and the tests parallelise over processes.
 export TOKENIZERS_PARALLELISM := false
@@ -33,9 +35,7 @@ lint: $(READY)
 
 # mypy sees the checkout under its package name, whatever its folder is called.
 types: $(READY)
-	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p attribase.store -p attribase.runtime -p attribase.ingest -p attribase.train \
-		-p attribase.query -p attribase.commands -p attribase.demo -p attribase.study -p attribase.costs -p attribase.packs \
-		-m attribase -m attribase.cli
+	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy $(PARTS:%=-p attribase.%) -m attribase -m attribase.cli
 
 # Among the tests is a small run of the whole demo (tests/demo), killed, resumed and repeated. Two processes,
 # a file each at a time (more would each hold a copy of torch), in order: the longest, the demo, comes early.
@@ -53,7 +53,10 @@ lowest: $(READY)
 	$(BIN)/python tests/lowest_versions.py
 
 # Fails on a broken link or anchor, and on a name that cannot be documented. The page: site/index.html
+# What reads docstrings walks through every folder beside them, links too: it gets links to the package's parts alone.
 docs: $(READY)
+	@mkdir -p $(VENV)/documented/attribase
+	@for part in *.py *.pyi $(PARTS); do ln -sfn ../../../$$part $(VENV)/documented/attribase/$$part; done
 	$(BIN)/zensical build --strict --clean
 
 format: $(READY)

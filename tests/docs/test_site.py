@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,15 @@ from ..test_exported_members import PACKAGES
 ROOT = Path(__file__).parents[2]
 
 
+def link_package(folder):
+    """Links to the parts of the package alone: what reads docstrings walks through all in a folder."""
+    folder.mkdir(parents=True)
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    parts = {name.split(".")[1] for name in packages if "." in name}
+    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.pyi"), *(ROOT / part for part in parts)):
+        (folder / path.name).symlink_to(path)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The built site, of a copy of the sources with the package beside them under its name."""
@@ -23,11 +33,11 @@ def site(tmp_path_factory):
         source = ROOT / name
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project / name)
-    (project / "src").mkdir()
-    (project / "src" / "attribase").symlink_to(ROOT)
+    link_package(project / "src" / "attribase")
     config = (ROOT / "zensical.toml").read_text(encoding="utf-8")
-    assert '[".venv/src"]' in config
-    (project / "zensical.toml").write_text(config.replace('[".venv/src"]', '["src"]'), encoding="utf-8")
+    assert '[".venv/documented"]' in config
+    config = config.replace('[".venv/documented"]', '["src"]')
+    (project / "zensical.toml").write_text(config, encoding="utf-8")
     done = subprocess.run(
         [str(Path(sys.executable).with_name("zensical")), "build", "--strict"],
         cwd=project,
