@@ -302,7 +302,6 @@ export const TEXT = {
     chart: "The full bar is 100%; the line across it is how much of the images compared the owner has, the thin bar the 95% interval over models.",
     columns: { influence: "Influence", interval: "95% interval", samples: "Samples" },
     more: (number) => `and ${number} more`,
-    outside: (share) => `${share} of the influence is of nothing in the store (the null share).`,
     sql: "The same in SQL:",
     statement: (by, since, until, model) =>
       `from usage_by_owner('${by}'${since ? `, since := timestamp '${since}'` : ""}${until ? `, until := timestamp '${until}'` : ""}${model ? `, model := '${model.replaceAll("'", "''")}'` : ""})`,

@@ -69,7 +69,7 @@ function draw(container, usage) {
       el("p", { class: "soft" }, SAY.chart),
       el("table", {}, el("thead", {}, head(by)), el("tbody", {}, shown.map((owner) => row(owner, name(owner), by)))),
       owners.length > SHOWN && el("p", { class: "soft" }, SAY.more(count(owners.length - SHOWN))),
-      el("ul", { class: "soft remarks" }, usage.remarks.map((remark) => el("li", {}, remark)), el("li", {}, SAY.outside(percent(usage.null_share)))),
+      el("ul", { class: "soft remarks" }, usage.remarks.map((remark) => el("li", {}, remark))),
     ),
     el("p", { class: "soft" }, SAY.sql, " ", el("code", {}, SAY.statement(by, form.elements.since.value, form.elements.until.value, form.elements.model.value))),
   );
