@@ -2,7 +2,7 @@
 
 pyarrow.dataset, which Lance imports, makes a scalar, and pyarrow looks for pandas when it makes its first.
 Where pandas is installed (the extra `map` needs it), every command would load it. Here it is not found while
-pyarrow.dataset is imported. When something else imports pandas later, pyarrow is told.
+pyarrow.dataset is imported. Where pandas is imported later, pyarrow looks for it again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LatePandas:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
-            wrapped = self._load_without_pandas if name == DATASET else _load_and_tell_pyarrow
+            wrapped = self._load_without_pandas if name == DATASET else _load_and_refresh_pyarrow
             setattr(spec.loader, "exec_module", lambda module: wrapped(load, module))  # noqa: B010
         return spec
 
@@ -48,7 +48,7 @@ class LatePandas:
             self._hidden = False
 
 
-def _load_and_tell_pyarrow(load: Callable[[ModuleType], Any], module: ModuleType) -> None:
+def _load_and_refresh_pyarrow(load: Callable[[ModuleType], Any], module: ModuleType) -> None:
     load(module)
     arrow = sys.modules.get("pyarrow.lib")
     if arrow is not None:

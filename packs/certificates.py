@@ -94,7 +94,7 @@ def create_certificate(key: SigningKey, name: str) -> CertificateChain:
     """A certificate that says that `key` is of `name`, and that of the authority which issued it.
 
     C2PA takes no certificate that a key issues for itself, so that an authority is made for this one: its key
-    signs the certificate, and is forgotten. Whoever trusts it trusts that one key.
+    signs the certificate, and is not kept. To trust that authority is to trust this one key.
 
     Raises InvalidInputError for a name that is empty or too long.
     """

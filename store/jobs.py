@@ -6,10 +6,10 @@ and marks the shard done after that. A worker killed in between repeats one shar
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,8 @@ from .ids import canonical_json, key_id
 from .lookup import is_in, quote
 from .retries import with_retries
 from .tables import Tables
+
+Result = TypeVar("Result")
 
 PLANNED = "planned"
 DONE = "done"
@@ -34,6 +36,16 @@ class Step:
     done: int
     total: int
     note: str = ""
+
+
+def result_of(steps: Generator[Any, None, Result]) -> Result:
+    """Run a job whose steps nobody sees; the value that it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
 
 
 @dataclass(frozen=True)

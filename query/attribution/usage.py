@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...store.errors import ConflictError, InvalidInputError, NotFoundError
-from ...store.jobs import Step
+from ...store.jobs import Step, result_of
 from ..sql.bootstrap import bounds, too_few
 from .answer import Answer
 from .attribute import answer_all
@@ -43,13 +43,7 @@ def owner_usage(
     k: int | None = None,
 ) -> Usage:
     """The result of `usage_steps`."""
-    steps = usage_steps(snapshot, by, choice, encoder=encoder, mapper=mapper, k=k)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            usage: Usage = ended.value
-            return usage
+    return result_of(usage_steps(snapshot, by, choice, encoder=encoder, mapper=mapper, k=k))
 
 
 def usage_steps(

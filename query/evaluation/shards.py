@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ...runtime.tasks import Handler
 from ...store.ids import run_number
+from ...store.jobs import result_of
 from ...store.schema import RANKS
 from ...store.staged import StagedRows, stage_rows
 from ..catalog import gallery_ids
@@ -94,13 +95,9 @@ class ShardRanker:
         """Rank and stage one shard. Raises as `evaluate`."""
         began = time.monotonic()
         features, gallery = self._open(task.encoder, task.mapper)
-        ranking = rank_shard(task.shard, features, gallery, self._device, self._work.threads)
-        while True:
-            try:
-                next(ranking)
-            except StopIteration as ended:
-                rows = stage_rows(self._work.pinned.store, "ranks", ended.value)
-                return RankedShard(rows, time.monotonic() - began)
+        ranks = result_of(rank_shard(task.shard, features, gallery, self._device, self._work.threads))
+        rows = stage_rows(self._work.pinned.store, "ranks", ranks)
+        return RankedShard(rows, time.monotonic() - began)
 
     def _open(self, encoder: str, mapper: str) -> tuple[FeatureReader, ImageSet]:
         if self._read is None or self._read[0] != (encoder, mapper):

@@ -178,7 +178,7 @@ class SearchSpace:
 
     def descend(self, vectors: Floats, pool: Pool) -> list[Descent]:
         """For each of `vectors` (queries, dim) its way down through the index; see `uses_index`."""
-        assert self.index is not None  # whoever descends has asked uses_index
+        assert self.index is not None  # callers check uses_index
         index = self.open_index()
         search = PoolSearch(index, self.index, pool, self.unit_rows, self.order, self._search_exactly)
         return [Descent(search, query) for query in self._validate(vectors)]

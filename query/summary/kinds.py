@@ -28,7 +28,7 @@ COLUMNS = ("source", "kind", "link", "note")
 
 @dataclass(frozen=True)
 class SourceKind:
-    """The `kind` of a source, one of SOURCE_KINDS, with what is said of it."""
+    """The `kind` of a source, one of SOURCE_KINDS, its link and a note."""
 
     kind: str
     link: str = ""

@@ -155,7 +155,7 @@ def test_a_question_names_no_file_of_this_machine(pack, forger, pictured, tmp_pa
 
 def test_another_picture_beside_the_answer_of_a_sample_is_found_with_the_store(pack, forger, pictured):
     sign_anew(pack, forger, **{"picture.png": png(5)})
-    assert not problems(pack)  # whoever signs may say anything ...
+    assert not problems(pack)  # a signature does not vouch for what the files say ...
     found = recompute(pack, pictured.store)  # ... the store knows better
     assert [text.partition(":")[0] for text in found.differences][:2] == ["asked.sha256", "asked"]
 
