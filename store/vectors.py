@@ -59,8 +59,8 @@ def set_column(tables: Tables, table: str, column: str, compute: Compute, dim: i
     """Set `column` of every row to what `compute` returns, in one commit. See Store.set_vector_column.
 
     Readers see the old column or the new one, never a mixture: the new values are written beside the
-    table and committed at once. Rows appended meanwhile stay null until the next call. Only a column whose
-    width changes is missing for a moment: it is dropped, then added again.
+    table and committed at once, with those of rows that were appended meanwhile. Only a column whose width
+    changes is missing for a moment: it is dropped, then added again.
     """
     return ColumnUpdate(tables, table, column, compute, dim).commit()
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.encoder import session_options
 from .onnx_files import IMAGES, OPSET, OUTPUT
 
 
@@ -66,10 +67,9 @@ def published_session(published: Any, layer: Layer) -> tuple[Any, str]:
     probed = onnx.ModelProto()
     probed.CopyFrom(published)
     probed.graph.output.append(_value(layer.name, None))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    _duplicate_constants(probed.graph)
     session = onnxruntime.InferenceSession(
-        probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        probed.SerializeToString(), session_options(None), providers=["CPUExecutionProvider"]
     )
     return session, session.get_inputs()[0].name
 

@@ -35,9 +35,15 @@ def python_values(column: pa.Array) -> list[Any]:
 
 
 def _may_change(kind: pa.DataType) -> bool:
-    """Whether `to_pylist` changes values: intervals to tuples, 24:00 to 00:00."""
+    """Whether `to_pylist` changes values: intervals, 24:00, and nanoseconds where pandas is installed."""
     inner = (kind.field(at).type for at in range(kind.num_fields))
-    return pa.types.is_interval(kind) or pa.types.is_time(kind) or any(map(_may_change, inner))
+    changes = pa.types.is_interval(kind) or pa.types.is_time(kind) or _has_nanoseconds(kind)
+    return changes or any(map(_may_change, inner))
+
+
+def _has_nanoseconds(kind: pa.DataType) -> bool:
+    """Whether values are times in nanoseconds, which Arrow returns as pandas' where that is installed."""
+    return (pa.types.is_timestamp(kind) or pa.types.is_time64(kind)) and kind.unit == "ns"
 
 
 def python_value(scalar: pa.Scalar) -> Any:
@@ -58,9 +64,15 @@ def python_value(scalar: pa.Scalar) -> Any:
     if pa.types.is_time(kind) and scalar.value >= DAY_SECONDS * PER_SECOND[kind.unit]:
         return _time_text(scalar)
     try:
-        return scalar.as_py()
+        return _in_microseconds(scalar).as_py() if _has_nanoseconds(kind) else scalar.as_py()
     except (OverflowError, ValueError, KeyError):
         return _time_text(scalar)
+
+
+def _in_microseconds(scalar: pa.Scalar) -> pa.Scalar:
+    """A time as Python can hold it. Raises ArrowInvalid, a ValueError, where it needs nanoseconds."""
+    kind = scalar.type
+    return scalar.cast(pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else pa.time64("us"))
 
 
 def interval_text(months: int, days: int, nanoseconds: int) -> str:

@@ -109,21 +109,21 @@ def base(batch):
     return batch["base"].flatten().to_numpy().reshape(len(batch), -1)
 
 
-def test_an_insert_beside_a_column_update_does_not_compute_the_column_again(store):
+def test_rows_inserted_beside_a_column_update_get_a_value_and_no_other_is_computed_again(store):
     table = store.ensure_vectors("test", 2)
     store.upsert(table, [{"item_id": "a", "item_kind": "image", "base": [1, 2]}])
-    batches = []
+    computed = []
 
     def compute(batch):
-        batches.append(batch.num_rows)
-        if len(batches) == 1:
+        computed.extend(batch["item_id"].to_pylist())
+        if computed == ["a"]:
             store.upsert(table, [{"item_id": "b", "item_kind": "image", "base": [3, 4]}])
         return base(batch)
 
-    assert store.set_vector_column(table, mapped_column("m"), compute) == 1
-    assert batches == [1]
+    assert store.set_vector_column(table, mapped_column("m"), compute) == 2
+    assert computed == ["a", "b"]
     found = {one["item_id"]: one["mapped_m"] for one in store.read(table).to_pylist()}
-    assert found == {"a": [1, 2], "b": None}
+    assert found == {"a": [1, 2], "b": [3, 4]}
 
 
 def test_an_insert_leaves_the_first_fragment_in_an_index(store):

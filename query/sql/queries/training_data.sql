@@ -1,5 +1,4 @@
--- training_data: every stored image that a model was trained on, the gallery's and the exemplars of customized
---          models, with its rights; a view.
+-- training_data: every image that a model was trained on (gallery, exemplars of models), with its rights; a view.
 -- reads    images, members, models
 -- params   none
 -- returns  image_id, uri, role VARCHAR (gallery, exemplar or both), creator, rights_holder, license,

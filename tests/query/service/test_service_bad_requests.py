@@ -266,7 +266,7 @@ def test_an_unexpected_error_reveals_nothing_internal(client, monkeypatch):
     def broken(*_):
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr("attribase.query.service.routes.browse.sample_page", broken)
+    monkeypatch.setattr("attribase.query.service.routes.dataset.stored_samples", broken)
     response = client.get("/v1/samples")
     assert response.status_code == 500
     assert "hunter2" not in response.text
