@@ -106,7 +106,8 @@ class InfoReply(Reply):
     """What the store holds, and which software serves it.
 
     `format` is that of the store's files, `fields` are what images are listed by, `owners` what influence is
-    summed by. `clusters`: copies were found (`fold`). `evidence`: the fingerprint of the key of packs.
+    summed by. `clusters`: copies were found (`fold`). `evidence`: the fingerprint of the key of packs, which
+    have at most `evidence_images`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -124,6 +125,7 @@ class InfoReply(Reply):
     counts: dict[str, int]
     sql: bool
     evidence: str | None
+    evidence_images: int
 
 
 class MetricsRow(BaseModel):

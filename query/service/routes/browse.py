@@ -17,6 +17,7 @@ from ...session import Snapshot
 from ...sql.connection import open_connection
 from ...sql.statements import load_sql
 from ...text_search import LONGEST_TEXT, search_texts, text_encoders
+from ..evidence import PACKED
 from ..field_values import fields_of
 from ..replies import AnswerReply, InfoReply, MetricsReply, replies
 from ..responses import json_response
@@ -33,8 +34,8 @@ INDEX_COLUMNS = ["encoder", "mapper", "kind", "rows", "recall_10", "recall_100",
 @router.get("/v1/info", responses=replies(InfoReply), summary="What this store holds")
 async def info(service: ServiceDep) -> Response:
     """Its name and version, encoders with their mappers, collections, and how much there is."""
-    signer = service.packs.signer if service.packs else None
-    return json_response({**store_info(service.snapshot), "sql": service.options.sql, "evidence": signer})
+    packs = {"evidence": service.packs.signer if service.packs else None, "evidence_images": PACKED}
+    return json_response({**store_info(service.snapshot), "sql": service.options.sql, **packs})
 
 
 @router.get("/v1/metrics", responses=replies(MetricsReply), summary="Recall and mAP of the latest runs")

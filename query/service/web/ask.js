@@ -147,6 +147,7 @@ async function ask() {
   const started = performance.now();
   try {
     const asked = question;
+    const sign = evidenceOf(asked); // with the settings that are sent: the form may change until the answer comes
     const answer = await send(controller.signal);
     const at = answer.provenance?.at;
     showAnswer(result, (last = {
@@ -156,7 +157,7 @@ async function ask() {
       seconds: (performance.now() - started) / 1000,
       by: form.elements.by.value,
       narrow: (condition) => (addCondition(condition), resubmit()),
-      evidence: { signer: info.evidence ?? null, make: evidenceOf(asked, at) },
+      evidence: { signer: info.evidence ?? null, most: info.evidence_images, make: () => sign(at) },
       link: isStored() ? new URL(address({ at }), location).href : null,
     }));
   } catch (error) {
@@ -166,10 +167,17 @@ async function ask() {
   }
 }
 
-/** What asks for the answer as signed evidence: of the same picture and settings, in the state that was asked. */
-function evidenceOf(asked, at) {
-  const body = requestBody(asked, at ? { at } : {});
-  return () => postForFile("v1/evidence", body);
+/**
+ * What asks for an answer as signed evidence, given the state of the store that it is of: of the same picture and
+ * settings, with no more images than the service signs.
+ */
+function evidenceOf(asked) {
+  const body = requestBody(asked, { k: Math.min(Number(form.elements.k.value), info.evidence_images) });
+  return (at) => {
+    if (at && body instanceof FormData) body.set("at", at);
+    else if (at) body.at = at;
+    return postForFile("v1/evidence", body);
+  };
 }
 
 /** The last answer as it is drawn: {answer, asked, ...}; null before one was. */

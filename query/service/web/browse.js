@@ -8,6 +8,7 @@ import { arrowKeys } from "./keys.js";
 import { TEXT } from "./strings.js";
 
 const PAGE = 60;
+const PLACE = ["kind", "after", "before"]; // in an address, and no filters
 const TYPING = 250; // ms after the last key
 const SAY = TEXT.browse;
 const SAMPLE_FIELDS = ["case", "scheme", "split"];
@@ -29,10 +30,21 @@ export function startBrowse(info) {
     clearTimeout(typing);
     if (target.tagName === "INPUT" && target.name !== "where") typing = setTimeout(apply, TYPING);
   });
-  byId("browse-fold").open = !matchMedia("(max-width: 860px)").matches; // a narrow screen shows the images first
+  foldFilters();
   byId("browse-kinds").replaceChildren(
     ...KINDS.map((one) => el("a", { href: withQuery("#browse", { kind: one }), "data-kind": one }, SAY.names[one])),
   );
+}
+
+/** A narrow screen shows the images first: the filters are folded there, and again when a wide one gets narrow. */
+function foldFilters() {
+  const narrow = matchMedia("(max-width: 860px)");
+  const fold = byId("browse-fold");
+  const follow = () => {
+    if (!fold.contains(document.activeElement)) fold.open = !narrow.matches; // not under the keyboard of a phone
+  };
+  narrow.addEventListener("change", follow);
+  follow();
 }
 
 /** Show what the form says, from the first page on. */
@@ -81,6 +93,13 @@ async function prepare(wanted, params) {
     kind = wanted;
   }
   writeFilters(form, params);
+  byId("browse-filtered").textContent = SAY.filtered(filtersIn(params));
+}
+
+/** How many filters an address has, of the form or not. */
+function filtersIn(params) {
+  const unknown = (params.get("unknown") ?? "").split(",").filter(Boolean);
+  return unknown.length + [...params].filter(([name, value]) => value && ![...PLACE, "unknown"].includes(name)).length;
 }
 
 /** The request of a page. */

@@ -20,11 +20,14 @@ const COLUMNS = [
  * Buttons that keep an answer.
  *
  * `link`: the address that asks the same again; null for a picture that is not stored. `evidence`: {signer,
- * make}: the fingerprint of the service's key, null where it has none, and what makes the signed file.
+ * most, make}: the fingerprint of the service's key, null where it has none, the most images of a signed file,
+ * and what makes one of the images up to there.
  */
 export function saveButtons({ answer, link, evidence }) {
   const button = (text, onclick) => el("button", { type: "button", class: "button", onclick }, text);
-  const notes = [!link && SAY.noLink, !evidence.signer && SAY.noKey].filter(Boolean);
+  const { signer, most } = evidence;
+  const first = answer.results.length > most ? most : 0;
+  const notes = [!link && SAY.noLink, !signer && SAY.noKey, signer && first && SAY.evidenceFirst(most)].filter(Boolean);
   const said = el("p", { class: "soft kept" }, notes.join(" "));
   return el(
     "div",
@@ -35,20 +38,20 @@ export function saveButtons({ answer, link, evidence }) {
       link && button(SAY.link, () => copyText(link, said, SAY.linked)),
       button(SAY.csv, () => save(answer)),
       button(SAY.print, () => print()),
-      evidence.signer && button(SAY.evidence, ({ target }) => sign(target, evidence, said)),
+      signer && button(SAY.evidence(first), ({ target }) => sign(target, { ...evidence, first }, said)),
     ),
     said,
   );
 }
 
-/** Save the answer as a file that the service signs. */
-async function sign(button, { signer, make }, said) {
+/** Save the answer, or its `first` images, as a file that the service signs. */
+async function sign(button, { signer, first, make }, said) {
   button.disabled = true;
   said.textContent = SAY.signing;
   try {
     const { blob, name } = await make();
     download(blob, name ?? "evidence.zip");
-    said.textContent = SAY.signed(signer);
+    said.textContent = SAY.signed(signer, first);
   } catch (error) {
     said.textContent = [error.message, error.hint].filter(Boolean).join(" ");
   } finally {

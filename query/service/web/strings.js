@@ -93,9 +93,12 @@ export const TEXT = {
     linked: "Copied: this link asks the same of the same state of the store.",
     copyFailed: (text) => `The browser does not let this page copy. It is: ${text}`,
     noLink: "The picture is not stored, so that this answer has no link. Print or save it.",
-    evidence: "Save as evidence",
+    evidence: (first) => (first ? `Save the first ${count(first)} as evidence` : "Save as evidence"),
+    evidenceFirst: (most) =>
+      `Evidence that this service signs has at most ${images(most)}, the first of these. attribase query evidence has no such limit.`,
     signing: "Signing…",
-    signed: (signer) => `Saved, signed with the key ${signer.slice(0, 16)}…. It is checked with: attribase verify FILE`,
+    signed: (signer, first) =>
+      `Saved${first ? `: the first ${images(first)}` : ""}, signed with the key ${signer.slice(0, 16)}…. It is checked with: attribase verify FILE`,
     noKey: "This service signs no evidence: it was started without a key.",
     asOf: (at) => `The store as it was: ${at}.`,
     asNow: "Ask the newest state",
@@ -229,6 +232,7 @@ export const TEXT = {
         "Pictures drawn by models whose training images are known. Ask about one, and its true exemplars are marked in the answer.",
     },
     filter: "Which ones",
+    filtered: (number) => (number ? ` · ${some(number, "filter")}` : ""),
     labels: { case: "Case", scheme: "Prompts", split: "Split" },
     all: "all",
     counted: (value, number) => `${value} (${count(number)})`,

@@ -72,7 +72,9 @@ def test_a_pack_of_an_uploaded_picture_has_its_name_and_bytes(signing, tmp_path)
 
 
 def test_a_service_without_a_key_says_so(client):
-    assert client.get("/v1/info").json()["evidence"] is None
+    info = client.get("/v1/info").json()
+    assert info["evidence"] is None
+    assert info["evidence_images"] == 200  # see 201 below
     refused = client.post("/v1/evidence", json={"sample": "drawn"})
     assert refused.status_code == 403
     assert "--evidence-key" in refused.json()["error"]["hint"]

@@ -119,6 +119,37 @@ def test_a_picture_that_is_not_stored_has_no_link_and_says_so(page, home, tmp_pa
     assert "signs no evidence" in page.inner_text(".kept")
 
 
+def test_a_phone_shows_the_images_first_and_says_how_many_filters_there_are(browser, home):
+    context = browser.new_context(viewport={"width": 360, "height": 780})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{home}#browse?kind=gallery&unknown=creator&reservation=tdm")
+    page.wait_for_selector("#browse-list >> text=1 to 2 of 2 images")
+    summary = page.locator("#browse-fold summary")
+    assert summary.inner_text() == "Which ones · 2 filters"
+    assert not page.locator("#browse-filter [name=creator]").is_visible()
+    top = page.locator("#browse-list .sample").first.bounding_box()["y"]
+    assert top < 780 / 2
+    address = page.evaluate("location.hash")
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#browse-filter') !== null")
+    assert page.evaluate("location.hash") == address
+    page.select_option("#browse-filter [name=creator]", "")
+    page.wait_for_selector("#browse-fold summary >> text=/ 1 filter$/")
+    assert page.locator("#browse-filter [name=creator]").is_visible()  # open until it is closed
+    page.get_by_role("link", name="All images").click()
+    page.wait_for_selector("#browse-list >> text=28 images")
+    assert summary.inner_text() == "Which ones"
+    page.locator("h1:visible").click()
+    page.set_viewport_size({"width": 1200, "height": 780})
+    page.wait_for_selector("#browse-fold[open]")
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.wait_for_selector("#browse-fold:not([open])")
+    context.close()
+
+
 def test_evidence_is_of_the_same_question_and_its_error_is_shown(page, home):
     info = httpx.get(f"{home}v1/info").json()
     page.route("**/v1/info", lambda route: route.fulfill(json=info | {"evidence": "ab" * 32}))
@@ -143,6 +174,32 @@ def test_evidence_is_of_the_same_question_and_its_error_is_shown(page, home):
     assert "abababababababab…" in page.inner_text(".kept")
     assert {"sample": "m0-s0", "k": 4, "where": "creator = 'Ada'"}.items() <= asked[1].items()
     assert asked[1]["at"] == re.sub(" UTC", "", asked[1]["at"])
+
+
+def test_evidence_of_more_images_than_the_service_signs_is_of_the_first_and_says_so(page, home):
+    info = httpx.get(f"{home}v1/info").json()
+    packs = {"evidence": "ab" * 32, "evidence_images": 5}
+    page.route("**/v1/info", lambda route: route.fulfill(json=info | packs))
+    asked = []
+
+    def respond(route):
+        asked.append(route.request.post_data_json)
+        return route.fulfill(body=b"PK", headers={"content-type": "application/zip"})
+
+    page.route("**/v1/evidence", respond)
+    page.goto(f"{home}{SAMPLE}&k=8")
+    assert len(shown(page)) == 8
+    assert "at most 5 images, the first of these" in page.inner_text(".kept")
+    with page.expect_download():
+        page.get_by_role("button", name="Save the first 5 as evidence").click()
+    assert "Saved: the first 5 images, signed" in page.inner_text(".kept")
+    page.fill("[name=k]", "5")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.wait_for_selector("#result[aria-busy=false] .hits:not(:has(li:nth-child(6)))")
+    assert page.inner_text(".kept") == ""
+    with page.expect_download():
+        page.get_by_role("button", name="Save as evidence").click()
+    assert [one["k"] for one in asked] == [5, 5]
 
 
 def test_copies_are_folded_and_lead_to_their_pages(page, home):
