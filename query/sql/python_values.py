@@ -43,7 +43,7 @@ def _may_change(kind: pa.DataType) -> bool:
 
 def _has_nanoseconds(kind: pa.DataType) -> bool:
     """Whether values are times in nanoseconds, which Arrow returns as pandas' where that is installed."""
-    return (pa.types.is_timestamp(kind) or pa.types.is_time64(kind)) and kind.unit == "ns"
+    return (pa.types.is_timestamp(kind) or pa.types.is_time64(kind)) and bool(kind.unit == "ns")
 
 
 def python_value(scalar: pa.Scalar) -> Any:
