@@ -80,9 +80,17 @@ class Job:
 
     def pending(self) -> list[Shard]:
         """The shards that are not done, in order."""
-        where = f"job_id = {quote(self.job_id)} AND state = {quote(PLANNED)}"
-        rows = self.tables.read("jobs", ["shard", "items"], where).sort_by("shard").to_pylist()
-        return [Shard(self.job_id, row["shard"], tuple(row["items"])) for row in rows]
+        return self._shards(f" AND state = {quote(PLANNED)}")
+
+    def shards(self) -> list[Shard]:
+        """All shards, done or not, in order."""
+        return self._shards("")
+
+    def _shards(self, which: str) -> list[Shard]:
+        rows = self.tables.read("jobs", ["shard", "items"], f"job_id = {quote(self.job_id)}{which}")
+        return [
+            Shard(self.job_id, row["shard"], tuple(row["items"])) for row in rows.sort_by("shard").to_pylist()
+        ]
 
     def finish(self, shard: Shard) -> None:
         """Mark `shard` as done, once its rows are committed. Doing it twice changes nothing.

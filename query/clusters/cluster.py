@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ...store import ConflictError, Step, Store
+from ...store import ConflictError, InvalidInputError, Step, Store
 from ...store.columns import utc_now
 from ...store.ids import vectors_table
-from ...store.lookup import quote
+from ...store.jobs import Job, Shard
 from ...store.row_digests import vector_digests
 from ...version import __version__
 from ..features import Pinned
-from ..key_index import IdPositions
 from ..search import SearchSpace
 from ..search.topk import Floats, Positions
 from .hashes import Hashes, HashLikeness, hash_images, link_hashes
@@ -53,12 +51,13 @@ def cluster_images(
 
     Vectors are compared in partitions that overlap (partitions.py); the links of some partitions are
     committed together, so the same call after a stop goes on with the others. Yields nothing where the
-    clusters of these settings and vectors are there, and are the newest.
+    clusters of these settings and vectors are there, and are the newest. Runs at once do not harm each other:
+    links are only added, and one whose links are deleted, as superseded, ends with an error.
 
     Raises:
         InvalidInputError: settings out of range.
         NotFoundError: no such encoder or mapper, or no vectors.
-        ConflictError: no images to compare, or a mapper that has not mapped them all.
+        ConflictError: no images to compare, a mapper that has not mapped them all, or links that went.
     """
     pinned = Pinned.now(store)
     settings = complete_settings(pinned, settings or ClusterSettings())
@@ -77,9 +76,7 @@ def cluster_images(
     run = _Run(store, pinned, settings, compared)
     if not force and run.stored.is_newest():
         return
-    if force or not run.stored.has_all_links():
-        run.stored.forget_links()
-    yield from run.steps(space)
+    yield from run.steps(space, anew=force or not run.stored.has_all_links())
 
 
 def _read_space(space: SearchSpace) -> Compared:
@@ -103,8 +100,11 @@ class _Run:
         self._settings, self._compared = settings, compared
         self.stored = StoredRuns(store, settings, compared.digest)
 
-    def steps(self, space: SearchSpace | None) -> Iterator[Step]:
-        """Link, find the clusters, write them, and drop what this run supersedes."""
+    def steps(self, space: SearchSpace | None, *, anew: bool) -> Iterator[Step]:
+        """Link, find the clusters, write them, and drop what this run supersedes.
+
+        `anew`: compare again what was compared before.
+        """
         started, clock = utc_now(), time.perf_counter()
         recall: float | None = 1.0
         likeness = self._compared.likeness
@@ -112,8 +112,7 @@ class _Run:
             links, likeness = self._link_hashes()
             yield Step("compare", 1, 1, f"{len(links)} links")
         else:
-            recall = yield from self._join(space)
-            links = self._read_links()
+            links, recall = yield from self._join(space, anew)
         count, least = len(self._compared.ids), self._settings.least_similarity
         clusters = list(find_clusters(links, count, likeness, least, self._settings.rule))
         yield from self._write(clusters)
@@ -122,60 +121,49 @@ class _Run:
         self._store.upsert("cluster_runs", [about | times], update=True)
         self.stored.drop_superseded(started)
 
-    def _join(self, space: SearchSpace) -> Generator[Step, None, float | None]:
-        """Commit the links of all partitions; the share of links that partitions keep."""
+    def _join(self, space: SearchSpace, anew: bool) -> Generator[Step, None, tuple[Links, float | None]]:
+        """The links, committed, of all partitions, and the share of links that partitions keep."""
         threshold = self._settings.least_similarity
         total = len(space)
         yield Step("compare", 0, total, "finding partitions")
         partitions = partition_space(space, threshold)
         names = [str(place) for place in range(len(partitions.rows))]
-        spec = self._settings.links
-        job = self._store.jobs.plan(KIND, spec, [self._compared.digest, *names], SHARD)
-        pending = job.pending()
+        heads = (self._compared.digest, f"partitions {partitions.digest(self._compared.ids)}")
+        job = self._store.jobs.plan(KIND, self._settings.links, [*heads, *names], SHARD)
+        shards = [
+            (shard, [int(name) for name in shard.items if name not in heads])
+            for shard in (job.shards() if anew else job.pending())
+        ]
         sizes = np.array([len(rows) for rows in partitions.rows])
-        left = {int(name) for shard in pending for name in shard.items if name in set(names)}
-        done = int(sizes.sum() - sizes[list(left)].sum())
-        for shard in pending:
+        done = int(sizes.sum()) - sum(int(sizes[places].sum()) for _, places in shards)
+        found: list[Links] = []
+        for shard, places in shards:
             parts = []
-            for name in shard.items:
-                if name == self._compared.digest:
-                    continue
-                rows = partitions.rows[int(name)]
+            for place in places:
+                rows = partitions.rows[place]
                 parts.append(link_all(space.unit_rows, rows, threshold))
                 done += len(rows)
                 note = f"{len(partitions.rows)} partitions"
                 yield Step("compare", min(total, done // partitions.places), total, note)
-            self._commit(join_links(parts))
+            found.append(join_links(parts))
+            self.stored.add_links(self._compared.ids, found[-1], update=anew)
+            self._finish(job, shard)
+        if anew:
+            links = join_links(found)
+            self.stored.keep_only(self._compared.ids, links)
+        else:
+            links = self.stored.read_links(self._compared.ids)
+            if job.done_items < job.total_items:
+                raise _superseded()
+        return links, partitions.recall
+
+    def _finish(self, job: Job, shard: Shard) -> None:
+        """Mark a shard as done. Raises ConflictError where the job was deleted: then its links go too."""
+        try:
             job.finish(shard)
-        return partitions.recall
-
-    def _commit(self, links: Links) -> None:
-        """Write links by the ids of their images."""
-        if not len(links):
-            return
-        first, second = (self._compared.ids.take(pa.array(rows)) for rows in (links.first, links.second))
-        rows = pa.table(
-            {
-                "links_id": pa.repeat(self.stored.links_id, len(links)),
-                "image_id": pc.min_element_wise(first, second),
-                "other_id": pc.max_element_wise(first, second),
-                "similarity": pa.array(links.similarity),
-            }
-        )
-        self._store.upsert("cluster_links", rows)
-
-    def _read_links(self) -> Links:
-        """What was committed, by row."""
-        found = self._store.read(
-            "cluster_links",
-            ["image_id", "other_id", "similarity"],
-            f"links_id = {quote(self.stored.links_id)}",
-        )
-        rows = IdPositions(self._compared.ids)
-        first, second = (rows.positions(found[name].to_pylist()) for name in ("image_id", "other_id"))
-        kept = (first >= 0) & (second >= 0)
-        low, high = np.minimum(first, second)[kept], np.maximum(first, second)[kept]
-        return join_links([Links(low, high, found["similarity"].to_numpy()[kept])])
+        except InvalidInputError as error:
+            self.stored.forget_links()
+            raise _superseded() from error
 
     def _link_hashes(self) -> tuple[Links, Likeness]:
         """The links of hashes, confirmed by the encoder if one is named, and the likeness behind them."""
@@ -215,10 +203,16 @@ class _Run:
                 "size": pa.array(np.repeat(sizes, sizes), pa.int32()),
             }
         )
-        for start in range(0, total, ROWS_WRITTEN):
+        yield from self._write_members(table)
+        if not self.stored.has_members(total):  # others, of an earlier version
+            self.stored.delete_members()
+            yield from self._write_members(table)
+
+    def _write_members(self, table: pa.Table) -> Iterator[Step]:
+        for start in range(0, len(table), ROWS_WRITTEN):
             some = table.slice(start, ROWS_WRITTEN)
             self._store.upsert("cluster_members", some, update=True)
-            yield Step("write", start + some.num_rows, total)
+            yield Step("write", start + len(some), len(table))
 
     def _summary(self, clusters: Sequence[Cluster], about_links: dict[str, Any]) -> dict[str, Any]:
         """The row of `cluster_runs`, without times; `about_links` is part of it."""
@@ -244,6 +238,14 @@ class _Run:
         tables = ["images", *(["image_hashes"] if self._settings.method == "phash" else [])]
         tables += [vectors_table(encoder)] if encoder else []
         return {table: self._pinned.versions[table] for table in tables}
+
+
+def _superseded() -> ConflictError:
+    """For a run whose links were deleted while it read or wrote them."""
+    return ConflictError(
+        "another run deleted the links of this one: it compares newer images, or the same ones again",
+        hint="run attribase cluster again",
+    )
 
 
 def _cosines(space: SearchSpace, first: Positions, second: Positions) -> Floats:

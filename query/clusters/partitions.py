@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..search import Pool, SearchSpace
@@ -24,6 +26,9 @@ SAMPLED = 1024
 TARGET = 0.99
 """Share of links to keep: images are put into more partitions until it is reached."""
 
+HASHED_IDS = 65_536
+"""Ids in memory at once as a digest is taken."""
+
 BLOCK = 4096
 """Images assigned at once: with the centres and the sampled ones of a million, 32 MB of similarities."""
 
@@ -42,6 +47,18 @@ class Partitions:
     rows: tuple[Positions, ...]
     recall: float | None
     places: int
+
+    def digest(self, ids: pa.Array) -> str:
+        """Of which images share a partition, by the `ids` (n,) of all rows.
+
+        Another order of the vectors, or sums of another processor, can move an image to another partition.
+        """
+        found = sha256()
+        for start in range(0, len(ids), HASHED_IDS):
+            found.update("\n".join(ids.slice(start, HASHED_IDS).to_pylist()).encode())
+        for rows in self.rows:
+            found.update(np.int64(len(rows)).tobytes() + rows.astype(np.int64).tobytes())
+        return found.hexdigest()[:32]
 
 
 def whole_pool(space: SearchSpace) -> Pool:

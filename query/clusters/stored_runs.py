@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ...store import Store
 from ...store.ids import canonical_json
 from ...store.lookup import quote
 from ...store.retries import with_retries
+from ..key_index import IdPositions
+from .links import Links, join_links
 from .settings import ClusterSettings
 
 KIND = "cluster"
@@ -44,7 +50,11 @@ class StoredRuns:
         newest = min(rows, key=lambda row: (-row["started"].timestamp(), row["run_id"]), default=None)
         if newest is None or newest["run_id"] != self.run_id:
             return False
-        return bool(self.store.count("cluster_members", f"run_id = {quote(self.run_id)}") == newest["linked"])
+        return self.has_members(newest["linked"])
+
+    def has_members(self, count: int) -> bool:
+        """Whether the clusters of this run have so many images."""
+        return bool(self.store.count("cluster_members", f"run_id = {quote(self.run_id)}") == count)
 
     def has_all_links(self) -> bool:
         """Whether the links that an earlier run made, of this or another rule, are all there."""
@@ -53,8 +63,46 @@ class StoredRuns:
         return all(there == count for count in made)
 
     def forget_links(self) -> None:
-        """Delete the links, and what says which of them are made."""
+        """Delete the links, and before them what says which are made."""
         self._delete_links(self.settings, self.digest)
+
+    def add_links(self, ids: pa.Array, links: Links, *, update: bool = False) -> None:
+        """Write links between images by their `ids` (n,); `update`: also those that are there."""
+        if not len(links):
+            return
+        first, second = (ids.take(pa.array(rows)) for rows in (links.first, links.second))
+        rows = pa.table(
+            {
+                "links_id": pa.repeat(self.links_id, len(links)),
+                "image_id": pc.min_element_wise(first, second),
+                "other_id": pc.max_element_wise(first, second),
+                "similarity": pa.array(links.similarity),
+            }
+        )
+        self.store.upsert("cluster_links", rows, update=update)
+
+    def read_links(self, ids: pa.Array) -> Links:
+        """What is written, by the places of images in `ids` (n,)."""
+        columns = ["image_id", "other_id", "similarity"]
+        found = self.store.read("cluster_links", columns, f"links_id = {quote(self.links_id)}")
+        rows = IdPositions(ids)
+        first, second = (rows.positions(found[name].to_pylist()) for name in ("image_id", "other_id"))
+        kept = (first >= 0) & (second >= 0)
+        low, high = np.minimum(first, second)[kept], np.maximum(first, second)[kept]
+        return join_links([Links(low, high, found["similarity"].to_numpy()[kept])])
+
+    def keep_only(self, ids: pa.Array, links: Links) -> None:
+        """Of the links that are written keep `links`, which all are: others are of an earlier version.
+
+        What says which are made goes with them, so that a stop in between means to compare again.
+        """
+        if self.store.count("cluster_links", f"links_id = {quote(self.links_id)}") != len(links):
+            self.forget_links()
+            self.add_links(ids, links)
+
+    def delete_members(self) -> None:
+        """Delete the members of the clusters of this run."""
+        self._delete("cluster_members", f"run_id = {quote(self.run_id)}")
 
     def drop_superseded(self, started: datetime) -> None:
         """Delete runs of the same settings over other images that began before `started`, and their links."""
