@@ -60,6 +60,7 @@ def index(
     """Index the spaces that are large enough to need it; run again, add the images that are new.
 
     Recall is measured against exact search with stored samples as questions, and kept in the table indexes.
+    What a first question would read of every image is stored too: the pools, and indexes of the ids.
 
     \b
     Example: attribase -s my.store index
@@ -67,8 +68,10 @@ def index(
              attribase -s /shared/my.store index --ray auto
     """
     from ..query.search.index_build import IndexTarget, index_space, index_summary, spaces_of
+    from ..store.key_indexes import index_all_keys
 
     store = open_store(ctx)
+    draw_progress(index_all_keys(store, min_rows))
     target = IndexTarget(recall=recall, kind=kind, force=force, min_rows=min_rows)
     rows = []
     for space in spaces_of(store, encoder, mapper):

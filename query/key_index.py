@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..store.key_indexes import has_key_index
+
 Texts: TypeAlias = "pa.Array | pa.ChunkedArray"
 Positions: TypeAlias = "NDArray[np.int64]"
 
@@ -73,21 +75,22 @@ class IdPositions:
 class RowFinder:
     """Reads the rows of a pinned dataset that have given texts in one column. Thread-safe.
 
-    A filter scans the whole column each time (measured: 30 ms for 300,000 keys); with the index a row takes a
-    millisecond. So the first small request is a filter, and the second one builds the index.
+    A filter scans the whole column each time (measured: 30 ms for 300,000 keys), unless the store has an
+    index of it; with the index made here a row takes a millisecond. So the first small request is a filter,
+    and the second one builds the index.
     """
 
     def __init__(self, dataset: Any, column: str) -> None:
         """`dataset`: a Lance dataset at one version; `column`: the column to look in."""
         self._dataset, self.column = dataset, column
-        self._used = False
+        self._used, self._stored = False, has_key_index(dataset, column)
         self._index = KeyIndex(lambda: dataset.scanner(columns=[column]).to_table()[column])
 
     def rows(self, keys: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`column` and `columns` of every row with one of `keys`, in no order; unknown keys have none."""
         wanted = pa.array(sorted(set(keys)), pa.string())
         names = [self.column, *(name for name in columns if name != self.column)]
-        if not self._used and len(wanted) <= MAX_FILTER_KEYS:
+        if (self._stored or not self._used) and len(wanted) <= MAX_FILTER_KEYS:
             self._used = True
             condition = pc.field(self.column).isin(wanted)
             return self._dataset.scanner(columns=names, filter=condition).to_table()
@@ -97,6 +100,7 @@ class RowFinder:
         return found.filter(pc.is_in(found[self.column], value_set=wanted))  # hashes can collide
 
     def build(self) -> None:
-        """Build the index now."""
+        """Build the index now, where the store has none."""
         self._used = True
-        self._index.build()
+        if not self._stored:
+            self._index.build()

@@ -161,7 +161,7 @@ class _Judge:
             return True
         return whole.size == self.scores.pool_size and self.scores.pool_digest == self.snapshot.cached(
             ("pool digest", space.encoder, space.mapper),
-            lambda: ids_digest(space.ids.filter(whole.mask)),
+            lambda: whole.digest or ids_digest(space.ids.filter(whole.mask)),
             *tables,
         )
 

@@ -164,6 +164,8 @@ class ApproximateIndex:
         index_search.warm(self._dataset, self._column)
 
     def _allowlist(self, pool: Pool) -> bytes:
+        if pool.allowlist is not None:
+            return pool.allowlist
         return index_search.row_allowlist(self._addresses[self._positions[pool.mask]])
 
 

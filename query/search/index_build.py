@@ -27,6 +27,7 @@ from .index import REBUILD, SearchEffort
 from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
 from .space import SearchSpace
+from .stored_pools import write_stored_pools
 from .topk import Floats
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class IndexTarget:
 def index_space(
     store: Store, encoder: str, mapper: str, target: IndexTarget, *, ray: str | None = None
 ) -> Iterator[Step]:
-    """Build the index of one space, or add new rows to it; measure it and record that.
+    """Build the index of one space, or add new rows to it; measure it, record that, and store the pools.
 
     With `ray`, the address of a Ray cluster (`HOST:PORT` or `auto`), its workers build a segment each. New
     rows are added here; an index of several segments that falls below the target by that is built anew.
@@ -97,6 +98,17 @@ def index_space(
     Raises ConflictError where another tool's index is in the way and `target.force` is not set, or where the
     mapper has not mapped all items.
     """
+    yield from _index_vectors(store, encoder, mapper, target, ray)
+    space = SearchSpace.open(Pinned.now(store), encoder, mapper)
+    if space.index and not space.pools.stored:
+        yield Step("pools", 0, 1, "which images are in the gallery and in the pool of all")
+        write_stored_pools(space)
+        yield Step("pools", 1, 1)
+
+
+def _index_vectors(
+    store: Store, encoder: str, mapper: str, target: IndexTarget, ray: str | None
+) -> Iterator[Step]:
     space = SearchSpace.open(Pinned.now(store), encoder, mapper)
     if len(space) < target.min_rows:
         return

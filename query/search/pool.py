@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from ...store.check_items import pool_exemplars
 from ...store.errors import InvalidInputError
+from ..cache import SharedCache
 from ..catalog import gallery_ids
 from ..features import Pinned, is_among
 from .condition import matching_image_ids
+from .space_rows import SpaceRows
 
 POOLS = ("all", "gallery")
+POOLS_CACHED = 32
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Pool:
         missing: further images of the pool, which have no vector and cannot be compared.
         name: one of POOLS.
         where: the condition that narrows it.
+        digest: `ids_digest` of its images that have a vector, where it is stored.
+        allowlist: `index_search.row_allowlist` of its rows, where it is stored.
     """
 
     mask: NDArray[np.bool_]
@@ -35,11 +41,37 @@ class Pool:
     missing: int
     name: str
     where: str | None = None
+    digest: str | None = None
+    allowlist: bytes | None = None
 
     @property
     def total(self) -> int:
         """How many images are in the pool, with a vector or without."""
         return self.size + self.missing
+
+
+class SpacePools:
+    """The pools of a space, each made once. Thread-safe.
+
+    Attributes:
+        stored: those that were read from the store's file of pools, by name.
+    """
+
+    def __init__(self, pinned: Pinned, rows: SpaceRows, stored: Mapping[str, Pool]) -> None:
+        self._pinned, self._rows, self.stored = pinned, rows, stored
+        self._members: SharedCache[PoolMembers] = SharedCache(len(POOLS))
+        self._pools: SharedCache[Pool] = SharedCache(POOLS_CACHED)
+
+    def get(self, name: str, where: str | None = None) -> Pool:
+        """A pool by name, narrowed by a condition. Raises as `SearchSpace.pool`."""
+        stored = self.stored.get(name) if where is None else None
+        return stored or self._pools.get((name, where), lambda: self.read(name, where))
+
+    def read(self, name: str, where: str | None = None) -> Pool:
+        """The same from the ids of all images."""
+        ids = self._rows.ids
+        members = self._members.get(name, lambda: read_members(self._pinned, ids, name))
+        return make_pool(self._pinned, ids, members, name, where)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
 from .above_line import Descent, PoolSearch
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
-from .pool import POOLS, Pool, PoolMembers, make_pool, read_members
+from .pool import Pool, SpacePools
 from .space_rows import SpaceRows
+from .stored_pools import read_stored_pools
 from .topk import (
     Floats,
     Neighbours,
@@ -36,7 +37,6 @@ METHODS = ("auto", "index", "exact")
 NARROW_ROWS = 5000  # so few images are compared in full: that takes 0.1 s, and is exact
 TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scanning past the others
 DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
-POOLS_CACHED = 32
 TAKE_ROWS = 4096  # rows read at once by position
 
 STREAMED_BYTES = 16 << 20
@@ -56,6 +56,7 @@ class SearchSpace:
 
     Attributes:
         rows: which rows of the vector table are images, numbered from 0 in its order, and their ids.
+        pools: which of the rows are in a pool.
         index: the measured index, or None.
         index_error: why there is an index that may not be used, or None. Exact search does not need it.
     """
@@ -66,10 +67,6 @@ class SearchSpace:
         self.encoder, self.mapper, self.dim = features.encoder, features.mapper, features.dim
         self.dataset, self.column = features.dataset, features.column
         self.margin = rounding_margin(self.dim)
-        self.rows = SpaceRows(features)
-        self._positions = self.rows.positions
-        self._members: SharedCache[PoolMembers] = SharedCache(len(POOLS))
-        self._pools: SharedCache[Pool] = SharedCache(POOLS_CACHED)
         self._key = object()
         finalize(self, _VECTORS.discard, self._key)
         self._open_index: ApproximateIndex | None = None
@@ -80,6 +77,10 @@ class SearchSpace:
             self.index = read_index_record(pinned, features)
         except ConflictError as error:
             self.index_error = error
+        stored = read_stored_pools(pinned, features) if self.index else None
+        self.rows = SpaceRows(features, stored.is_image if stored else None)
+        self.pools = SpacePools(pinned, self.rows, stored.pools if stored else {})
+        self._positions = self.rows.positions
 
     @classmethod
     def open(cls, pinned: Pinned, encoder: str, mapper: str) -> SearchSpace:
@@ -97,12 +98,7 @@ class SearchSpace:
 
         Raises InvalidInputError for another name or an invalid condition, ConflictError for an empty gallery.
         """
-
-        def make() -> Pool:
-            members = self._members.get(name, lambda: read_members(self.pinned, self.ids, name))
-            return make_pool(self.pinned, self.ids, members, name, where)
-
-        return self._pools.get((name, where), make)
+        return self.pools.get(name, where)
 
     def uses_index(self, pool: Pool, k: int, method: str = "auto") -> bool:
         """Whether a search goes through the index. 'auto' takes it where comparing all images takes longer.

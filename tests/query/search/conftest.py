@@ -97,7 +97,7 @@ def large_once(tmp_path_factory: pytest.TempPathFactory) -> Large:
 def indexed_once(large_once: Large, tmp_path_factory: pytest.TempPathFactory) -> Large:
     """With an index; not to be changed."""
     folder = tmp_path_factory.mktemp("indexed") / "a.store"
-    copy = _copy(large_once, folder)
+    copy = copy_of(large_once, folder)
     assert copy.index()
     return copy
 
@@ -105,16 +105,17 @@ def indexed_once(large_once: Large, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def large(large_once: Large, tmp_path: Path) -> Large:
     """Without an index, a copy that a test may change."""
-    return _copy(large_once, tmp_path / "a.store")
+    return copy_of(large_once, tmp_path / "a.store")
 
 
 @pytest.fixture
 def indexed(indexed_once: Large, tmp_path: Path) -> Large:
     """With an index, a copy that a test may change."""
-    return _copy(indexed_once, tmp_path / "a.store")
+    return copy_of(indexed_once, tmp_path / "a.store")
 
 
-def _copy(large: Large, folder: Path) -> Large:
+def copy_of(large: Large, folder: Path) -> Large:
+    """The same store in `folder`."""
     return Large(Store.open(shutil.copytree(large.store.uri, folder)), large.ids, large.unit)
 
 
