@@ -130,14 +130,13 @@ class ApproximateIndex:
     def __init__(self, features: FeatureReader, positions: Positions, samples: Positions) -> None:
         """Where each row of the space is in the vector table, rising, and `samples`: the other places."""
         self._dataset, self._column = features.dataset, features.column
-        self._addresses = index_search.row_addresses(self._dataset)
-        self._lookup = RowAddresses(self._addresses)
+        self._lookup = RowAddresses(self._dataset)
         self._positions, self._samples = positions, samples
         self._allowlists: SharedCache[bytes] = SharedCache(POOLS_CACHED)
 
     def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
         """What the `k` best of a pool take."""
-        return record.effort(k, pool.size / max(len(self._addresses), 1))
+        return record.effort(k, pool.size / max(len(self._positions) + len(self._samples), 1))
 
     def candidates(self, query: Floats, k: int, pool: Pool, effort: SearchEffort) -> Positions:
         """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
@@ -166,22 +165,26 @@ class ApproximateIndex:
     def _allowlist(self, pool: Pool) -> bytes:
         if pool.allowlist is not None:
             return pool.allowlist
-        return index_search.row_allowlist(self._addresses[self._positions[pool.mask]])
+        addresses = index_search.row_addresses(self._dataset)
+        return index_search.row_allowlist(addresses[self._positions[pool.mask]])
 
 
 class RowAddresses:
     """From row addresses, which an index returns, to positions in the table."""
 
-    def __init__(self, addresses: NDArray[np.uint64]) -> None:
-        """`addresses`: (rows of the table,) in its order."""
-        pieces = addresses >> np.uint64(32)
-        firsts = np.flatnonzero(np.append(True, pieces[1:] != pieces[:-1])[: len(pieces)])
-        lengths = np.diff(np.append(firsts, len(addresses)))
-        offsets = np.arange(len(addresses)) - np.repeat(firsts, lengths)
-        self._plain = bool((addresses & LOW == offsets.astype(np.uint64)).all())
-        order = np.argsort(pieces[firsts] if self._plain else addresses)
-        self._sorted = (pieces[firsts] if self._plain else addresses)[order]
-        self._positions = firsts[order] if self._plain else order
+    def __init__(self, dataset: Any) -> None:
+        """`dataset`: Lance's, at one version. Where no row of it was deleted, no address is read."""
+        fragments = [one.metadata for one in dataset.get_fragments()]
+        self._plain = all(one.deletion_file is None and one.row_id_meta is None for one in fragments)
+        if self._plain:
+            numbers = np.array([one.id for one in fragments], np.uint64)
+            firsts = np.cumsum([0, *(one.physical_rows for one in fragments)])[:-1]
+            order = np.argsort(numbers)
+            self._sorted, self._positions = numbers[order], firsts[order]
+        else:
+            addresses = index_search.row_addresses(dataset)
+            self._positions = np.argsort(addresses)
+            self._sorted = addresses[self._positions]
 
     def positions(self, found: NDArray[np.uint64]) -> Positions:
         """(found,) positions; every address must be one of the table."""

@@ -27,7 +27,6 @@ from .index import REBUILD, SearchEffort
 from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
 from .space import SearchSpace
-from .stored_pools import write_stored_pools
 from .topk import Floats
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def index_space(
     space = SearchSpace.open(Pinned.now(store), encoder, mapper)
     if space.index and not space.pools.stored:
         yield Step("pools", 0, 1, "which images are in the gallery and in the pool of all")
-        write_stored_pools(space)
+        space.store_pools()
         yield Step("pools", 1, 1)
 
 

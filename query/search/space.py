@@ -19,7 +19,7 @@ from .above_line import Descent, PoolSearch
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
 from .pool import Pool, SpacePools
 from .space_rows import SpaceRows
-from .stored_pools import read_stored_pools
+from .stored_pools import read_stored_pools, write_stored_pools
 from .topk import (
     Floats,
     Neighbours,
@@ -99,6 +99,10 @@ class SearchSpace:
         Raises InvalidInputError for another name or an invalid condition, ConflictError for an empty gallery.
         """
         return self.pools.get(name, where)
+
+    def store_pools(self) -> None:
+        """Keep the pools in a file of the store, so that the next space reads no ids for them."""
+        write_stored_pools(self.pinned, self._features, self.rows, self.pools)
 
     def uses_index(self, pool: Pool, k: int, method: str = "auto") -> bool:
         """Whether a search goes through the index. 'auto' takes it where comparing all images takes longer.

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,8 @@ from ...store import index_search
 from ...store.errors import ConflictError
 from ...store.ids import vectors_table
 from ..features import FeatureReader, Pinned
-from .pool import POOLS, Pool
-
-if TYPE_CHECKING:
-    from .space import SearchSpace
+from .pool import POOLS, Pool, SpacePools
+from .space_rows import SpaceRows
 
 FORMAT = 1
 READ_FROM = {"members": ("image_id", "collection"), "models": ("exemplar_ids", "split")}
@@ -48,31 +46,32 @@ def parts_of_file(encoder: str) -> tuple[str, str]:
     return "pools", f"{vectors_table(encoder)}.arrow"
 
 
-def write_stored_pools(space: SearchSpace) -> None:
-    """Write the file of an encoder from what is in its tables. A pool without images is left out."""
-    rows = space.rows
+def write_stored_pools(pinned: Pinned, features: FeatureReader, rows: SpaceRows, made: SpacePools) -> None:
+    """Write the file of an encoder, whose pools `made` makes. A pool without images is left out."""
     columns: dict[str, pa.Array] = {"is_image": pa.array(rows.is_image)}
     pools: dict[str, dict[str, Any]] = {}
+    judged = pinned.read("abstentions", ["encoder"])["encoder"].to_pylist()
     for name in POOLS:
         try:
-            pool = space.pools.read(name)
+            pool = made.read(name)
         except ConflictError:
             continue
         columns[name] = pa.array(_spread(pool.mask, rows.positions, len(rows.is_image)))
-        digest = ids_digest(space.ids.filter(pool.mask))
-        pools[name] = {"size": pool.size, "missing": pool.missing, "digest": digest}
+        pools[name] = {"size": pool.size, "missing": pool.missing, "digest": None}
+        if name == "all" and features.encoder in judged:  # answers compare it with that of the trained pool
+            pools[name]["digest"] = ids_digest(rows.ids.filter(pool.mask))
     table = pa.table(columns)
-    addresses = index_search.row_addresses(space.dataset)
+    addresses = index_search.row_addresses(features.dataset)
     allowlists = {
         f"allowlist {name}": index_search.row_allowlist(addresses[table[name].to_numpy()]) for name in pools
     }
-    about = {"format": FORMAT, "pools": pools, "sources": _sources(space.pinned, space.dataset)}
+    about = {"format": FORMAT, "pools": pools, "sources": _sources(pinned, features.dataset)}
     sink = pa.BufferOutputStream()
     table = table.replace_schema_metadata({"about": json.dumps(about), **allowlists})
     with pa.ipc.new_stream(sink, table.schema) as out:
         out.write_table(table)
     data = sink.getvalue().to_pybytes()
-    space.pinned.store.write_file(parts_of_file(space.encoder), sha256(data).digest() + data)
+    pinned.store.write_file(parts_of_file(features.encoder), sha256(data).digest() + data)
 
 
 def read_stored_pools(pinned: Pinned, features: FeatureReader) -> StoredPools | None:
@@ -130,11 +129,12 @@ def _sources(pinned: Pinned, vectors: Any) -> dict[str, Any]:
 
 
 def _fragments(dataset: Any, columns: tuple[str, ...]) -> list[Any]:
-    """What decides the rows of these columns, by fragment: its number, rows, deleted and changed ones, files."""
+    """What decides the rows of these columns, by fragment: number, rows, deleted and changed ones, files."""
     fields = {dataset.lance_schema.field(name).id() for name in columns}
     found = []
     for fragment in dataset.get_fragments():
-        about = fragment.metadata.to_json()
-        files = [file["path"] for file in about["files"] if fields & set(file["fields"])]
-        found.append([about["id"], about["physical_rows"], about["deletion_file"], about["overlays"], files])
+        about = fragment.metadata
+        files = [file.path for file in about.files if not fields.isdisjoint(file.fields)]
+        changed = [str(about.deletion_file), str(about.overlays)]
+        found.append([about.id, about.physical_rows, *changed, files])
     return found

@@ -167,12 +167,9 @@ def test_ids_of_a_few_rows_are_those_of_all(large_once):
 
 
 def test_a_search_of_the_index_reads_no_ids_but_those_of_the_answer(indexed_once, queries, monkeypatch):
-    space = indexed_once.space
-    pool = space.pool()
     fresh = indexed_once.space
-    fresh._members = space._members
     monkeypatch.setattr(type(fresh._features), "ids", property(lambda _: pytest.fail("all ids were read")))
-    found = fresh.search(queries[:1], 10, pool, method="index")
+    found = fresh.search(queries[:1], 10, fresh.pool(), method="index")
     assert len(fresh.rows.ids_of(found.rows[0])) == 10
     assert np.isfinite(fresh.sample_vectors(["s000", "s059"])).all()
     assert np.isnan(fresh.sample_vectors(["i00017"])).all()

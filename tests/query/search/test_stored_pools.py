@@ -13,6 +13,17 @@ from attribase.store.maintenance import compact
 
 from .conftest import ENCODER, clustered, copy_of, table_of
 
+ABSTENTION = {
+    "abstention_id": "a",
+    "encoder": ENCODER,
+    "mapper": "none",
+    "model_ids": ["m"],
+    "scores": "[]",
+    "pool_size": 1,
+    "pool_digest": "",
+    "mapper_digest": "none",
+}
+
 
 @pytest.fixture(scope="module")
 def stored_once(large_once, tmp_path_factory):
@@ -42,8 +53,8 @@ def assert_pools(space: SearchSpace, *, stored: bool) -> None:
         assert (found.size, found.missing, found.total) == (wanted.size, wanted.missing, wanted.total)
         assert (found.allowlist is not None) == stored
         if stored:
+            assert found.digest is None
             assert found.allowlist == row_allowlist(addresses[space.rows.positions[wanted.mask]])
-            assert found.digest == ids_digest(space.ids.filter(wanted.mask))
 
 
 def test_pools_come_from_the_file_and_read_no_ids(stored):
@@ -55,6 +66,17 @@ def test_pools_come_from_the_file_and_read_no_ids(stored):
     assert [pool.missing for pool in pools] == [1, 0]
     assert [pool.size for pool in pools] == [3951, 3900]
     assert_pools(space, stored=True)
+
+
+def test_the_digest_of_the_pool_that_abstention_was_trained_on_is_stored(stored):
+    stored.store.upsert("abstentions", [ABSTENTION])
+    _add_member(stored)
+    stored.index(kind="IVF_SQ")
+    space = stored.space
+    everything = space.pool()
+    assert everything.digest is not None
+    assert space.pool("gallery").digest is None
+    assert everything.digest == ids_digest(space.ids.filter(everything.mask))
 
 
 def test_indexing_again_writes_nothing_where_the_file_is_of_these_versions(stored):
