@@ -1,6 +1,8 @@
 """Clusters of copies among many images: precision, recall, time and memory, in one run.
 
-    python benchmarks/clusters.py [--rows 1000000] [--dim 512] [--folder DIR] [--threshold 0.9]
+    python benchmarks/clusters.py [--rows 1000000] [--dim 512] [--folder DIR] [--threshold 0.9] [--rule star]
+
+The store is made in a folder of its own in DIR, which is made where it does not exist, and goes at the end.
 
 The gallery has the clustered vectors of benchmarks/search_inputs.py, as features of images that only look
 alike have. One work in WORKS is planted two to MOST_COPIES times, its vector turned by up to LARGEST degrees:
@@ -15,6 +17,7 @@ what the process had before.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from attribase.query.clusters.cluster import cluster_images
-from attribase.query.clusters.settings import ClusterSettings
+from attribase.query.clusters.settings import RULES, ClusterSettings
 from attribase.store import Store
 from clock import cost_of
 from search_inputs import Clusters
@@ -33,6 +36,7 @@ WORKS = 50  # one in so many works has copies
 MOST_COPIES = 40
 LARGEST = 24.0  # degrees between a copy and its original
 BLOCK = 50_000
+SAY_EVERY = 30.0  # seconds, on stderr
 
 
 def planted(rows: int, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -85,8 +89,12 @@ def measure(store: Store, works: np.ndarray, settings: ClusterSettings) -> None:
     steps: list[str] = []
 
     def work() -> None:
+        said = time.monotonic()
         for step in cluster_images(store, settings, force=True):
             steps.append(f"{step.stage} {step.note}")
+            if time.monotonic() > said + SAY_EVERY:
+                said = time.monotonic()
+                print(f"{settings.rule}: {step.stage} {step.done:,} of {step.total:,}", file=sys.stderr)
 
     cost = cost_of(work, "cpu")
     run = max(store.read("cluster_runs").to_pylist(), key=lambda row: row["started"])
@@ -99,7 +107,8 @@ def measure(store: Store, works: np.ndarray, settings: ClusterSettings) -> None:
         f"  precision {right / max(1, together):.5f}  recall {right / max(1, pairs(works)):.5f}  "
         f"(of links, as measured by the run: {run['recall']})\n"
         f"  {cost.wall:.0f} s, of the processor {cost.cpu:.0f} s, {cost.memory / 2**20:.0f} MiB; "
-        f"{steps[-1] if steps else ''}"
+        f"{steps[-1] if steps else ''}",
+        flush=True,
     )
     start = time.perf_counter()
     assert not list(cluster_images(store, settings))
@@ -107,18 +116,24 @@ def measure(store: Store, works: np.ndarray, settings: ClusterSettings) -> None:
 
 
 def main() -> None:
-    """Make the store, and measure both rules."""
+    """Make the store, and measure the rules."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--threshold", type=float, default=0.9)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="made where it does not exist")
+    parser.add_argument("--rule", choices=RULES, action="append", help="again for another; left out, all")
     options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         store, works = fill(Path(folder, "store"), options.rows, options.dim)
         largest = int(np.bincount(works).max())
-        print(f"{options.rows:,} x {options.dim}, {pairs(works):,} planted pairs, largest work {largest}")
-        for rule in ("star", "chain"):
+        print(
+            f"{options.rows:,} x {options.dim}, {pairs(works):,} planted pairs, largest work {largest}",
+            flush=True,
+        )
+        for rule in options.rule or RULES:
             measure(store, works, ClusterSettings(encoder=ENCODER, threshold=options.threshold, rule=rule))
 
 
