@@ -131,16 +131,32 @@ class FeatureReader:
     def _vector_files(self) -> VectorFiles | None:
         return VectorFiles.open(self.dataset, self.column)
 
-    def stream(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
+    def stream(
+        self, chosen: NDArray[np.bool_], block: int, *, reuse: bool = False
+    ) -> Iterator[NDArray[np.float32]]:
         """Blocks (up to `block`, dim) of the chosen rows, in the order of the table.
 
         Args:
             chosen: (rows of the table,) which ones.
-            block: rows read at once. Lance reads at most READ_AHEAD bytes ahead, and nothing of the
-                fragments that have no chosen row.
+            block: rows read at once. They are read from the files themselves where these are plain: Lance
+                takes ten times the time of a core. It reads at most READ_AHEAD bytes ahead, and nothing of
+                the fragments that have no chosen row.
+            reuse: a block may be overwritten by the next one; large ones take long to allocate.
 
         Raises ConflictError where a row has not been mapped.
         """
+        files = self._vector_files
+        if files is None:
+            yield from self._stream_from_lance(chosen, block)
+            return
+        positions = np.flatnonzero(chosen)
+        buffer = files.buffer(min(block, len(positions))) if reuse else None
+        with reuse_freed_memory():
+            for start in range(0, len(positions), block):
+                files.read_ahead(positions[start + block : start + 2 * block])
+                yield files.rows(positions[start : start + block], buffer)
+
+    def _stream_from_lance(self, chosen: NDArray[np.bool_], block: int) -> Iterator[NDArray[np.float32]]:
         fragments = self.dataset.get_fragments()
         ends = np.cumsum([fragment.count_rows() for fragment in fragments])
         parts = np.split(chosen, ends[:-1])

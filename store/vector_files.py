@@ -22,6 +22,12 @@ from numpy.typing import NDArray
 MOST_FILES = 512
 """Files kept open of one column."""
 
+RUN_BYTES = 64 << 20
+"""Bytes asked of the system at once."""
+
+AHEAD_BYTES = 256 << 10
+"""Rows that lie one after the other over so many bytes or more are read ahead; of fewer that takes longer."""
+
 PLAIN = ("FullZipLayout", "bits_rep: 0,", "bits_def: 0,")
 """What the layout of a page says whose vectors are not compressed, nested or null."""
 
@@ -58,18 +64,49 @@ class VectorFiles:
         files = cls(pages, kind.list_size, np.dtype(kind.value_type.to_pandas_dtype()))
         return files if files._agrees(dataset, column) else None
 
-    def rows(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, dim) the vectors at these positions of the table."""
-        found = np.empty((len(positions), self.dim), self._kind)
-        size = self.dim * self._kind.itemsize
+    def buffer(self, rows: int) -> NDArray[np.floating]:
+        """(rows, dim) memory for so many vectors as they are stored."""
+        return np.empty((rows, self.dim), self._kind)
+
+    def rows(
+        self, positions: NDArray[np.int64], into: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float32]:
+        """(n, dim) the vectors at these positions of the table.
+
+        `into`: a `buffer` of n rows or more for what is read; the result is a view of it if that is float32.
+        """
+        found = (self.buffer(len(positions)) if into is None else into)[: len(positions)]
         buffer = memoryview(found.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
-        pages = np.searchsorted(self._firsts, positions, side="right") - 1
-        offsets = (positions - self._firsts[pages]) * size
-        files, places = self._numbers[pages].tolist(), (self._starts[pages] + offsets).tolist()
-        for at, (file, place) in enumerate(zip(files, places, strict=True)):
-            if os.preadv(file, [buffer[at * size : (at + 1) * size]], place) != size:
-                raise OSError(f"{self._pages[pages[at]].file.name} ends before row {positions[at]}")
+        done = 0
+        for file, place, length in self._runs(positions):
+            if os.preadv(file, [buffer[done : done + length]], place) != length:
+                name = next(page.file.name for page in self._pages if page.file.fileno() == file)
+                raise OSError(f"{name} has no whole vectors at bytes {place} to {place + length}")
+            done += length
         return found.astype(np.float32, copy=False)
+
+    def read_ahead(self, positions: NDArray[np.int64]) -> None:
+        """Have the system read these rows while others are in use, where they lie one after the other."""
+        if hasattr(os, "posix_fadvise"):
+            for file, place, length in self._runs(positions):
+                if length >= AHEAD_BYTES:
+                    os.posix_fadvise(file, place, length, os.POSIX_FADV_WILLNEED)
+
+    def _runs(self, positions: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        """File number, first byte and length of the pieces that hold these rows, in their order."""
+        size = self.dim * self._kind.itemsize
+        pages = np.searchsorted(self._firsts, positions, side="right") - 1
+        places = self._starts[pages] + (positions - self._firsts[pages]) * size
+        files = self._numbers[pages]
+        follows = (np.diff(places) == size) & (np.diff(files) == 0)
+        firsts = np.flatnonzero(np.append(True, ~follows)[: len(positions)])
+        lengths = np.diff(np.append(firsts, len(positions))) * size
+        most = RUN_BYTES // size * size or size
+        for file, place, length in zip(
+            files[firsts].tolist(), places[firsts].tolist(), lengths.tolist(), strict=True
+        ):
+            for start in range(0, length, most):
+                yield file, place + start, min(most, length - start)
 
     def _agrees(self, dataset: lance.LanceDataset, column: str) -> bool:
         """Whether the first and last row of every page are those that Lance reads."""

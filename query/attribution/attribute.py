@@ -9,7 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
-from ...runtime.influence import SPREAD, PaperLaw
+from ...runtime.influence import PaperLaw
 from ...store import Store
 from ...store.errors import AttribaseError, ConflictError
 from ..search import SearchSpace
@@ -23,23 +23,9 @@ from .pictures import AnswerPictures
 from .preparation import read_ahead
 from .query_vectors import QueryVectors, read_query_vectors
 from .request import Question, Request, RequestOptions
-from .retrieval import (
-    RankedImages,
-    RetrievalTask,
-    measure_coverage,
-    retrieve_exactly,
-    uses_index,
-)
-from .retrieval_index import retrieve_through_index
-from .retrieval_scan import keeps_few, retrieve_in_one_scan
+from .retrieval import RankedImages, RetrievalTask, measure_coverage
+from .retrieval_choice import retrieve
 from .works import read_works
-
-MANY_QUESTIONS = 64
-"""From so many questions on, one scan may take less time than as many searches through the index."""
-
-MAX_SCAN_BYTES = 1 << 32
-"""The largest pool that many questions scan together rather than search. Measured, a question of many: 3 ms
-against 20 ms through the index for 100,000 x 512, and 35 ms against 154 ms for 1,000,000."""
 
 
 def attribute(
@@ -158,21 +144,12 @@ def _answer_vectors(
     if not task.pool.size:
         notes = (*template.notes, *_missing_note(task, 0))
         return add_states([replace(template, query=name, notes=notes) for name in names], asked.one_colour)
-    indexed = uses_index(task) and not _scan_pays(task, len(names))
-    if indexed:
-        _register_index_warmup(snapshot, space)
-    if indexed:
-        retrieve = retrieve_through_index
-    else:
-        many = len(names) > 1 and keeps_few(task)
-        retrieve = retrieve_in_one_scan if many else retrieve_exactly
-    if len(names) >= MANY_QUESTIONS:
-        _ = space.ids  # read once for all
-    whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers
     lines = judgement.lines if judgement else None
+    found = retrieve(snapshot, task, asked.vectors, lines)
+    whole = len(names) == 1  # the influence of the whole pool would fill the memory with thousands of answers
     owners = PoolOwners.read(snapshot, space, pool, request.by) if request.by else None
     answers = []
-    for at, ranked in enumerate(retrieve(task, asked.vectors, lines)):
+    for at, ranked in enumerate(found):
         answer = _answer(task, replace(template, query=names[at]), ranked)
         if owners:
             answer = replace(answer, shares=owners.shares(ranked.candidates, asked.vectors[at]))
@@ -182,30 +159,6 @@ def _answer_vectors(
         answers.append(judgement.judge(at, answer, ranked.in_set) if judgement else answer)
     answers = add_states(add_evidence(snapshot, answers), asked.one_colour)
     return add_details(snapshot, answers) if request.details else answers
-
-
-def _register_index_warmup(snapshot: Snapshot, space: SearchSpace) -> None:
-    """Have the next snapshot read the index of this space before it is searched."""
-    encoder, mapper = space.encoder, space.mapper
-    snapshot.register_warmup(
-        ("index", encoder, mapper), lambda new: new.space(encoder, mapper).open_index().warm()
-    )
-
-
-def _scan_pays(task: RetrievalTask, questions: int) -> bool:
-    """Whether comparing everything once takes less time than so many searches, or answers much better.
-
-    With lambda at 0 or below it always does: each search would go to the limit, and still be incomplete. By
-    the law `spread` much of the influence is of images that no search finds, so even one question is
-    compared with all images where they are not too many. So it is where nothing is calibrated and each
-    owner's best match is asked for.
-    """
-    if task.request.method != "auto":
-        return False
-    law, small = task.calibration, 4 * task.space.dim * task.pool.size <= MAX_SCAN_BYTES
-    if questions < MANY_QUESTIONS:
-        return small and (task.request.by is not None if law is None else law.name == SPREAD)
-    return small or (law is not None and law.endless)
 
 
 def _template(task: RetrievalTask, about: tuple[str, ...]) -> Answer:

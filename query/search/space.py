@@ -9,6 +9,7 @@ from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ...runtime.devices import core_count
 from ...runtime.mapper import normalise
@@ -18,6 +19,7 @@ from ..features import FeatureReader, Pinned
 from .above_line import Descent, PoolSearch
 from .index import ApproximateIndex, IndexRecord, SearchEffort, read_index_record
 from .pool import Pool, SpacePools
+from .scan import STREAMED_BYTES, compare_blocks
 from .space_rows import SpaceRows
 from .stored_pools import read_stored_pools, write_stored_pools
 from .topk import (
@@ -29,7 +31,6 @@ from .topk import (
     order_by_similarity,
     pad_rows,
     rounding_margin,
-    row_lengths,
     rows_at_once,
 )
 
@@ -38,9 +39,6 @@ NARROW_ROWS = 5000  # so few images are compared in full: that takes 0.1 s, and 
 TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scanning past the others
 DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
 TAKE_ROWS = 4096  # rows read at once by position
-
-STREAMED_BYTES = 16 << 20
-"""A block of a scan of the table: 8192 vectors of 512 numbers."""
 
 MAX_SPACE_BYTES = 128 << 20
 """The vectors of a space are kept in memory up to this size; larger ones are streamed from the table."""
@@ -186,14 +184,15 @@ class SearchSpace:
     def scan(self, vectors: Floats, pool: Pool, *, block: int = 8192) -> Iterator[tuple[Positions, Floats]]:
         """(rows (n,), similarities (queries, n)) over the whole pool, each row once, n <= `block`.
 
-        Blocks take up to STREAMED_BYTES beside what is in memory. Similarities are sums in float32: those
+        Blocks of the table take up to STREAMED_BYTES, a few at once. Similarities are sums in float32: those
         closer than `margin` may swap when computed exactly.
         """
         queries = self._validate(vectors)
         rows = np.flatnonzero(pool.mask)
         in_memory = self.load_vectors()
         if in_memory is None and len(rows) >= TAKE_SHARE * len(self):
-            yield from self._scan_table(queries, pool, max(1, min(block, STREAMED_BYTES // (4 * self.dim))))
+            held = max(1, min(block, STREAMED_BYTES // (4 * self.dim)))
+            yield from compare_blocks(queries, self.stream_rows(pool.mask, held))
             return
         whole = in_memory is not None and len(rows) == len(in_memory)
         step = block if whole else rows_at_once(self.dim, min(block, TAKE_ROWS))
@@ -204,14 +203,16 @@ class SearchSpace:
             else:
                 yield mine, queries @ in_memory[slice(start, start + step) if whole else mine].T
 
-    def _scan_table(self, queries: Floats, pool: Pool, block: int) -> Iterator[tuple[Positions, Floats]]:
-        rows = np.flatnonzero(pool.mask)
-        chosen, start = np.zeros(len(self.rows.is_image), bool), 0
-        chosen[self._positions] = pool.mask
-        for raw in self._features.stream(chosen, block):
-            mine = rows[start : start + len(raw)]
+    def stream_rows(
+        self, mask: NDArray[np.bool_], block: int, *, reuse: bool = False
+    ) -> Iterator[tuple[Positions, Floats]]:
+        """(rows (n,), vectors (n, dim) as stored) of the `mask` (rows,), n <= `block`; see `FeatureReader.stream`."""
+        rows, start = np.flatnonzero(mask), 0
+        chosen = np.zeros(len(self.rows.is_image), bool)
+        chosen[self._positions] = mask
+        for raw in self._features.stream(chosen, block, reuse=reuse):
+            yield rows[start : start + len(raw)], raw
             start += len(raw)
-            yield mine, queries @ raw.T / row_lengths(raw)
 
     def load_vectors(self) -> Floats | None:
         """Unit rows (rows of the space, dim), kept in memory; None where they are too many."""

@@ -4,6 +4,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 import pytest
+from attribase.store import vector_files
 from attribase.store.vector_files import VectorFiles
 
 DIM = 512
@@ -41,6 +42,23 @@ def test_rows_of_several_fragments_are_those_that_were_written(tmp_path, rows, k
     found = files.rows(places)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, rows[places].astype(kind).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+@pytest.mark.parametrize("most", [1, 3000, 1 << 26])
+def test_rows_that_follow_each_other_are_read_together(tmp_path, rows, monkeypatch, kind, most):
+    monkeypatch.setattr(vector_files, "RUN_BYTES", most)
+    monkeypatch.setattr(vector_files, "AHEAD_BYTES", 0)
+    dataset = made(tmp_path / "a.lance", table(rows[:500], 0, kind), table(rows[500:], 500, kind))
+    files = VectorFiles.open(dataset, "base")
+    buffer = files.buffer(900)
+    for places in (np.arange(900), np.r_[3:9, 495:510, 7, 899, 0:2], np.arange(0)):
+        wanted = rows[places].astype(kind).astype(np.float32)
+        files.read_ahead(places)
+        np.testing.assert_array_equal(files.rows(places), wanted)
+        found = files.rows(places, buffer)
+        np.testing.assert_array_equal(found, wanted)
+        assert len(places) == 0 or np.shares_memory(found, buffer) == (kind == np.float32)
 
 
 def test_a_column_that_was_added_later_is_read_from_its_own_file(tmp_path, rows):

@@ -11,8 +11,8 @@ from attribase.query import (
     attribute,
     attribute_many,
 )
-from attribase.query.attribution import attribute as module
 from attribase.query.attribution import retrieval
+from attribase.query.attribution import retrieval_choice as module
 from attribase.query.attribution.answer_tables import flat_table, shares_table
 from attribase.query.search import topk
 from attribase.runtime.decode import BadImageError

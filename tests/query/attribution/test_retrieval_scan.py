@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from attribase.query import Session
 from attribase.query.attribution import retrieval_scan
+from attribase.query.attribution.kept_images import keeps_few
 from attribase.query.attribution.request import Request
 from attribase.query.attribution.retrieval import RetrievalTask, retrieve_exactly
-from attribase.query.attribution.retrieval_scan import keeps_few, retrieve_in_one_scan
+from attribase.query.attribution.retrieval_scan import retrieve_in_one_scan
 from attribase.runtime.influence import PaperLaw
 
 SAMPLES = ["m0-s0", "m1-s1", "m2-s2", "m3-s3"]
