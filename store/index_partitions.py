@@ -72,7 +72,7 @@ def read_partitions(dataset: lance.LanceDataset, column: str) -> IndexPartitions
 def _segment_rows(
     dataset: lance.LanceDataset, segment: Any, count: int
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int32]]]:
-    """Addresses (n,) of some rows that a segment covers, and the partition of each (n,), until all were given."""
+    """Addresses (n,) of rows that a segment covers, and the partition of each (n,), some at a time."""
     path = Path(dataset.uri, "_indices", str(segment.uuid), "auxiliary.idx")
     if getattr(segment, "base_id", None) is not None or not path.is_file():
         raise _OtherLayoutError

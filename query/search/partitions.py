@@ -105,7 +105,8 @@ class PartitionScan:
         """(n,) whether each of the rows (n,) is in the farther half of the partitions that were probed."""
         partition = self._partitions.of_row[rows]
         far: NDArray[np.bool_] = self.places[query][partition] >= self.nprobes // 2
-        return far & (partition != NO_PARTITION)
+        far &= partition != NO_PARTITION
+        return far
 
     def blocks(self, floors: Callable[[], Floats]) -> Iterator[Found]:
         """What is at or above the floor of each query (n,), block by block.

@@ -206,7 +206,7 @@ class SearchSpace:
     def stream_rows(
         self, mask: NDArray[np.bool_], block: int, *, reuse: bool = False
     ) -> Iterator[tuple[Positions, Floats]]:
-        """(rows (n,), vectors (n, dim) as stored) of the `mask` (rows,), n <= `block`; see `FeatureReader.stream`."""
+        """(rows (n,), vectors (n, dim) as stored), n <= `block`, of `mask` (rows,); see `FeatureReader`."""
         rows, start = np.flatnonzero(mask), 0
         chosen = np.zeros(len(self.rows.is_image), bool)
         chosen[self._positions] = mask
