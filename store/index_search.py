@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import lance
@@ -26,10 +27,22 @@ def row_addresses(dataset: lance.LanceDataset) -> NDArray[np.uint64]:
     return addresses
 
 
-def row_allowlist(addresses: NDArray[np.uint64]) -> bytes:
-    """A set of row addresses that `nearest` is restricted to, serialized."""
-    allowed: bytes = serialize_row_addrs(addresses.tolist())
-    return allowed
+@dataclass(frozen=True)
+class AllowedRows:
+    """The rows that a search may return: those whose addresses are `listed`, serialized, or all `others`.
+
+    Every search reads the list: of 10,000,000 rows it takes three times as long as the search itself.
+    """
+
+    listed: bytes
+    others: bool
+
+
+def allowed_rows(addresses: NDArray[np.uint64], chosen: NDArray[np.bool_] | None = None) -> AllowedRows:
+    """The `chosen` (rows,) rows of a table; all where left out. `addresses` (rows,) are those of all its rows."""
+    chosen = np.ones(len(addresses), bool) if chosen is None else chosen
+    others = 2 * int(np.count_nonzero(chosen)) > len(addresses)
+    return AllowedRows(serialize_row_addrs(addresses[chosen != others].tolist()), others)
 
 
 def nearest(
@@ -38,7 +51,7 @@ def nearest(
     vector: NDArray[np.float32],
     k: int,
     nprobes: int,
-    allowed: bytes,
+    allowed: AllowedRows,
     *,
     no_more: bool = False,
 ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
@@ -54,7 +67,7 @@ def nearest(
         k: number of rows.
         nprobes: least number of partitions to search. Lance goes on to others that may hold answers, the more
             the larger `k` is, and until `k` allowed rows are found.
-        allowed: the rows that may be returned, from `row_allowlist`.
+        allowed: the rows that may be returned.
         no_more: search no other partitions, unless these have fewer than `k` allowed rows. Measured for 10 of
             1,000,000 rows: a ninth less time in the median, and a third of it at the 90th percentile.
 
@@ -71,13 +84,14 @@ def nearest(
     return found["_rowid"].to_numpy(), found["_distance"].to_numpy()
 
 
-def _scan(dataset: lance.LanceDataset, near: dict[str, Any], allowed: bytes) -> pa.Table:
+def _scan(dataset: lance.LanceDataset, near: dict[str, Any], allowed: AllowedRows) -> pa.Table:
+    listed = {"row_addr_blocklist" if allowed.others else "row_addr_allowlist": allowed.listed}
     return dataset.scanner(
         columns=["_distance"],
         nearest=near,
         with_row_id=True,
         prefilter=True,
-        row_addr_allowlist=allowed,
+        **listed,
         disable_scoring_autoprojection=True,
     ).to_table()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...store import index_search, indexes, key_id
 from ...store.errors import ConflictError
+from ...store.index_search import AllowedRows
 from ...store.indexes import Index
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
@@ -18,7 +19,7 @@ from .pool import Pool
 from .topk import Floats, Positions
 
 REBUILD = "build it anew: attribase -s STORE index --force"
-POOLS_CACHED = 8  # the row allowlist of a pool of a million rows takes an eighth of a megabyte
+POOLS_CACHED = 8  # the addresses of half a million rows take an eighth of a megabyte
 LOW = np.uint64(2**32 - 1)  # of an address: the row within its fragment, where none before it was deleted
 MIN_ANSWERS = 10  # searched for at least, as recall is measured for 10 and more
 
@@ -132,7 +133,7 @@ class ApproximateIndex:
         self._dataset, self._column = features.dataset, features.column
         self._lookup = RowAddresses(self._dataset)
         self._positions, self._samples = positions, samples
-        self._allowlists: SharedCache[bytes] = SharedCache(POOLS_CACHED)
+        self._allowed: SharedCache[AllowedRows] = SharedCache(POOLS_CACHED)
 
     def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
         """What the `k` best of a pool take."""
@@ -151,9 +152,9 @@ class ApproximateIndex:
 
         See `index_search.nearest` for `nprobes`, `no_more`, and what a distance is.
         """
-        allowlist = self._allowlists.get((pool.name, pool.where), lambda: self._allowlist(pool))
+        allowed = self._allowed.get((pool.name, pool.where), lambda: self._allowed_rows(pool))
         found, distances = index_search.nearest(
-            self._dataset, self._column, query, count, nprobes, allowlist, no_more=no_more
+            self._dataset, self._column, query, count, nprobes, allowed, no_more=no_more
         )
         positions = self._lookup.positions(found)
         return positions - np.searchsorted(self._samples, positions), distances
@@ -162,11 +163,12 @@ class ApproximateIndex:
         """Read the whole index into memory."""
         index_search.warm(self._dataset, self._column)
 
-    def _allowlist(self, pool: Pool) -> bytes:
-        if pool.allowlist is not None:
-            return pool.allowlist
-        addresses = index_search.row_addresses(self._dataset)
-        return index_search.row_allowlist(addresses[self._positions[pool.mask]])
+    def _allowed_rows(self, pool: Pool) -> AllowedRows:
+        if pool.allowed is not None:
+            return pool.allowed
+        chosen = np.zeros(len(self._positions) + len(self._samples), bool)
+        chosen[self._positions] = pool.mask
+        return index_search.allowed_rows(index_search.row_addresses(self._dataset), chosen)
 
 
 class RowAddresses:

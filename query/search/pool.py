@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...store.check_items import pool_exemplars
 from ...store.errors import InvalidInputError
+from ...store.index_search import AllowedRows
 from ..cache import SharedCache
 from ..catalog import gallery_ids
 from ..features import Pinned, is_among
@@ -33,7 +34,7 @@ class Pool:
         name: one of POOLS.
         where: the condition that narrows it.
         digest: `ids_digest` of its images that have a vector, where it is stored.
-        allowlist: `index_search.row_allowlist` of its rows, where it is stored.
+        allowed: its rows as a search of the index takes them, where they are stored.
     """
 
     mask: NDArray[np.bool_]
@@ -42,7 +43,7 @@ class Pool:
     name: str
     where: str | None = None
     digest: str | None = None
-    allowlist: bytes | None = None
+    allowed: AllowedRows | None = None
 
     @property
     def total(self) -> int:

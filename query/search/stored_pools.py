@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -62,12 +62,13 @@ def write_stored_pools(pinned: Pinned, features: FeatureReader, rows: SpaceRows,
             pools[name]["digest"] = ids_digest(rows.ids.filter(pool.mask))
     table = pa.table(columns)
     addresses = index_search.row_addresses(features.dataset)
-    allowlists = {
-        f"allowlist {name}": index_search.row_allowlist(addresses[table[name].to_numpy()]) for name in pools
-    }
-    about = {"format": FORMAT, "pools": pools, "sources": _sources(pinned, features.dataset)}
+    listed = {}
+    for name, about in pools.items():
+        allowed = index_search.allowed_rows(addresses, table[name].to_numpy())
+        about["others"], listed[f"listed {name}"] = allowed.others, allowed.listed
+    header = {"format": FORMAT, "pools": pools, "sources": _sources(pinned, features.dataset)}
     sink = pa.BufferOutputStream()
-    table = table.replace_schema_metadata({"about": json.dumps(about), **allowlists})
+    table = table.replace_schema_metadata({"about": json.dumps(header), **listed})
     with pa.ipc.new_stream(sink, table.schema) as out:
         out.write_table(table)
     data = sink.getvalue().to_pybytes()
@@ -97,14 +98,16 @@ def read_stored_pools(pinned: Pinned, features: FeatureReader) -> StoredPools | 
     is_image = np.append(table["is_image"].to_numpy(), np.zeros(len(kinds), bool))
     images = np.flatnonzero(is_image)
     pools = {name: _pool(table, name, images, of_pool) for name, of_pool in about["pools"].items()}
+    if len(kinds):  # a list of the rows that may not be returned lacks the later ones
+        pools = {name: replace(pool, allowed=None) for name, pool in pools.items()}
     return StoredPools(is_image, pools)
 
 
 def _pool(table: pa.Table, name: str, images: NDArray[np.int64], about: Mapping[str, Any]) -> Pool:
     mask = table[name].to_numpy()[images]
     mask.flags.writeable = False
-    allowlist = table.schema.metadata[f"allowlist {name}".encode()]
-    return Pool(mask, about["size"], about["missing"], name, None, about["digest"], allowlist)
+    allowed = index_search.AllowedRows(table.schema.metadata[f"listed {name}".encode()], about["others"])
+    return Pool(mask, about["size"], about["missing"], name, None, about["digest"], allowed)
 
 
 def _spread(mask: NDArray[np.bool_], positions: NDArray[np.int64], items: int) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatc
     assert (index.rows, index.unindexed, index.segments) == (20_000, 0, 2)
     dataset = store.dataset(table)
     addresses = index_search.row_addresses(dataset)
-    allowed = index_search.row_allowlist(addresses)
+    allowed = index_search.allowed_rows(addresses)
     for query in vectors[::2000]:
         near, _ = index_search.nearest(dataset, "base", query, 20, 64, allowed)
         exact = addresses[np.argsort(-(vectors @ query), kind="stable")[:10]]

@@ -99,7 +99,7 @@ def test_an_index_returns_no_removed_row_and_is_written_anew(gallery, kind):
 
     def nearest():
         dataset = gallery.dataset("vectors_e")
-        allowed = index_search.row_allowlist(index_search.row_addresses(dataset))
+        allowed = index_search.allowed_rows(index_search.row_addresses(dataset))
         rows, _ = index_search.nearest(dataset, "base", VECTORS[3], 5, 4, allowed)
         found = dataset.scanner(columns=["item_id"], with_row_id=True).to_table().to_pylist()
         ids = {row["_rowid"]: row["item_id"] for row in found}

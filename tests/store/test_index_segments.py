@@ -37,7 +37,7 @@ def recall(store, vectors, refine=1, probes=CENTRES):
     """Of the ten nearest to some rows, how many are among the `10 * refine` that a search returns."""
     dataset = store.dataset(TABLE)
     addresses = index_search.row_addresses(dataset)
-    allowed = index_search.row_allowlist(addresses)
+    allowed = index_search.allowed_rows(addresses)
     found = 0
     for query in vectors[::100]:
         near, _ = index_search.nearest(dataset, COLUMN, query, 10 * refine, probes, allowed)
@@ -87,7 +87,7 @@ def test_rows_of_after_the_build_are_not_lost(store, vectors):
     assert (index.rows, index.unindexed) == (ROWS, 1)
     dataset = store.dataset(TABLE)
     addresses = index_search.row_addresses(dataset)
-    allowed = index_search.row_allowlist(addresses)
+    allowed = index_search.allowed_rows(addresses)
     near, _ = index_search.nearest(dataset, COLUMN, -vectors[0], 1, 1, allowed)
     assert near.tolist() == [addresses[-1]]
 

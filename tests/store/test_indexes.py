@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from attribase.store import Store, indexes
 from attribase.store.errors import ConflictError, InvalidInputError
-from attribase.store.index_search import nearest, row_addresses, row_allowlist
+from attribase.store.index_search import allowed_rows, nearest, row_addresses
 from attribase.store.indexes import AssignedRows, describe
 
 DIM, ROWS = 16, 1200
@@ -40,7 +40,8 @@ def places(
 ) -> list[int]:
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
-    found, _ = nearest(dataset, "base", query, k, nprobes, row_allowlist(addresses[chosen]))
+    mask = np.isin(np.arange(len(addresses)), chosen)
+    found, _ = nearest(dataset, "base", query, k, nprobes, allowed_rows(addresses, mask))
     return np.searchsorted(addresses, found).tolist()
 
 
@@ -86,7 +87,7 @@ def test_a_deleted_row_is_no_answer(filled):
     dataset = store.dataset(table)
     addresses = row_addresses(dataset)
     assert len(addresses) == ROWS - 1
-    found, _ = nearest(dataset, "base", rows[7], 5, 8, row_allowlist(addresses))
+    found, _ = nearest(dataset, "base", rows[7], 5, 8, allowed_rows(addresses))
     assert np.isin(found, addresses).all()
 
 

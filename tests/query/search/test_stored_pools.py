@@ -8,7 +8,7 @@ from attribase.query.search.pool import POOLS
 from attribase.query.search.stored_pools import parts_of_file
 from attribase.runtime.moments import ids_digest
 from attribase.store import indexes
-from attribase.store.index_search import row_addresses, row_allowlist
+from attribase.store.index_search import allowed_rows, row_addresses
 from attribase.store.maintenance import compact
 
 from .conftest import ENCODER, clustered, copy_of, table_of
@@ -43,18 +43,18 @@ def stored(stored_once, tmp_path):
     return copy_of(stored_once, tmp_path / "a.store")
 
 
-def assert_pools(space: SearchSpace, *, stored: bool) -> None:
-    """The pools are those that the ids of all images give."""
+def assert_pools(space: SearchSpace, *, stored: bool, later: int = 0) -> None:
+    """The pools are those that the ids of all images give; `later` rows came after the file."""
     assert bool(space.pools.stored) == stored
     addresses = row_addresses(space.dataset)
     for name in POOLS:
         found, wanted = space.pool(name), space.pools.read(name)
         assert found.mask.tolist() == wanted.mask.tolist()
         assert (found.size, found.missing, found.total) == (wanted.size, wanted.missing, wanted.total)
-        assert (found.allowlist is not None) == stored
-        if stored:
-            assert found.digest is None
-            assert found.allowlist == row_allowlist(addresses[space.rows.positions[wanted.mask]])
+        assert (found.allowed is not None) == (stored and not later)
+        chosen = np.isin(np.arange(len(addresses)), space.rows.positions[wanted.mask])
+        assert found.allowed in (None, allowed_rows(addresses, chosen))
+        assert space.open_index()._allowed_rows(found) == allowed_rows(addresses, chosen)
 
 
 def test_pools_come_from_the_file_and_read_no_ids(stored):
@@ -95,7 +95,9 @@ def test_a_condition_is_evaluated_as_without_the_file(stored):
 def test_samples_that_came_later_change_no_pool(stored):
     stored.store.upsert("vectors_enc", table_of(["late-a", "late-b"], "sample", clustered(2, 5)))
     space = stored.space
-    assert_pools(space, stored=True)
+    assert_pools(space, stored=True, later=2)
+    nearest = space.search(space.sample_vectors(["late-a"]), 3, space.pool(), method="index")
+    assert space.rows.ids_of(nearest.rows[0]) == stored.best(space.sample_vectors(["late-a"])[0], 3)
     assert space.sample_vectors(["late-b"]).shape == (1, space.dim)
     assert not np.isnan(space.sample_vectors(["first", "late-b"])).any()
 
