@@ -39,7 +39,7 @@ class AllowedRows:
 
 
 def allowed_rows(addresses: NDArray[np.uint64], chosen: NDArray[np.bool_] | None = None) -> AllowedRows:
-    """The `chosen` (rows,) of the rows of a table, all where left out; `addresses` (rows,) of all its rows."""
+    """The `chosen` (rows,) of a table; all where left out. `addresses` (rows,) are those of all its rows."""
     chosen = np.ones(len(addresses), bool) if chosen is None else chosen
     others = 2 * int(np.count_nonzero(chosen)) > len(addresses)
     return AllowedRows(serialize_row_addrs(addresses[chosen != others].tolist()), others)
