@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -108,9 +108,13 @@ class _Run:
         started, clock = utc_now(), time.perf_counter()
         recall: float | None = 1.0
         likeness = self._compared.likeness
+        made = None if anew else self.stored.run_with_links()
         if space is None:
             links, likeness = self._link_hashes()
             yield Step("compare", 1, 1, f"{len(links)} links")
+        elif made is not None:
+            links, recall = self._links_of(made), made["recall"]
+            yield Step("compare", len(space), len(space), f"{len(links)} links of an earlier run")
         else:
             links, recall = yield from self._join(space, anew)
         count, least = len(self._compared.ids), self._settings.least_similarity
@@ -156,6 +160,13 @@ class _Run:
             if job.done_items < job.total_items:
                 raise _superseded()
         return links, partitions.recall
+
+    def _links_of(self, run: Mapping[str, Any]) -> Links:
+        """The links of another run, of the other rule. Raises ConflictError where they went meanwhile."""
+        links = self.stored.read_links(self._compared.ids)
+        if len(links) != run["links"]:
+            raise _superseded()
+        return links
 
     def _finish(self, job: Job, shard: Shard) -> None:
         """Mark a shard as done. Raises ConflictError where the job was deleted: then its links go too."""

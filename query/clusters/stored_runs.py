@@ -58,9 +58,13 @@ class StoredRuns:
 
     def has_all_links(self) -> bool:
         """Whether the links that an earlier run made, of this or another rule, are all there."""
-        there = self.store.count("cluster_links", f"links_id = {quote(self.links_id)}")
-        made = [row["links"] for row in self._runs() if _links_id(row) == self.links_id]
-        return all(there == count for count in made)
+        there = self._count_links()
+        return all(there == row["links"] for row in self._runs_of_links())
+
+    def run_with_links(self) -> dict[str, Any] | None:
+        """A run, of this or another rule, whose links are those of this one and all there."""
+        there = self._count_links()
+        return next((row for row in self._runs_of_links() if row["links"] == there), None)
 
     def forget_links(self) -> None:
         """Delete the links, and before them what says which are made."""
@@ -96,7 +100,7 @@ class StoredRuns:
 
         What says which are made goes with them, so that a stop in between means to compare again.
         """
-        if self.store.count("cluster_links", f"links_id = {quote(self.links_id)}") != len(links):
+        if self._count_links() != len(links):
             self.forget_links()
             self.add_links(ids, links)
 
@@ -119,6 +123,13 @@ class StoredRuns:
         for row in gone:
             if _links_id(row) not in kept:
                 self._delete_links(_settings(row), row["digest"])
+
+    def _count_links(self) -> int:
+        return int(self.store.count("cluster_links", f"links_id = {quote(self.links_id)}"))
+
+    def _runs_of_links(self) -> list[dict[str, Any]]:
+        """The runs that have, or had, the links of this one."""
+        return [row for row in self._runs() if _links_id(row) == self.links_id]
 
     def _runs(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.store.read("cluster_runs").to_pylist()

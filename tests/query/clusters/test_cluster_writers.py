@@ -134,9 +134,15 @@ def test_links_that_go_before_they_are_read_are_no_empty_answer(planted, monkeyp
         patch.setattr(StoredRuns, "read_links", late)
         with pytest.raises(ConflictError, match="deleted the links"):
             planted.cluster()
-    assert planted.store.count("cluster_runs") == 0
+        assert planted.store.count("cluster_runs") == 0
     planted.cluster()
     assert problems(planted, ["star"]) == RIGHT
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredRuns, "read_links", late)
+        with pytest.raises(ConflictError, match="deleted the links"):
+            planted.cluster(rule="chain")  # with the links of the first
+    planted.cluster(rule="chain")
+    assert problems(planted, ["star", "chain"]) == RIGHT
 
 
 def test_a_run_that_goes_on_after_the_vectors_changed_their_order_misses_no_link(planted):
