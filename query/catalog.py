@@ -115,12 +115,25 @@ def read_calibration(pinned: Pinned, encoder: str, mapper: str) -> Calibration |
 
 def gallery_ids(pinned: Pinned) -> pa.Array:
     """Image ids of the gallery. Raises ConflictError when it is empty."""
-    members = pinned.dataset("members").scanner(
-        columns=["image_id"], filter=pc.field("collection") == GALLERY
-    )
-    ids = members.to_table()["image_id"].combine_chunks()
+    ids = _gallery_scanner(pinned).to_table()["image_id"].combine_chunks()
     if not len(ids):
-        raise ConflictError(
-            "the gallery is empty", hint=f"attribase -s STORE ingest images FOLDER --collection {GALLERY}"
-        )
+        raise empty_gallery()
     return ids
+
+
+def gallery_batches(pinned: Pinned, block: int) -> pa.RecordBatchReader:
+    """The same, up to `block` at a time; none where it is empty."""
+    options = {"batch_size": block, "batch_readahead": 2, "fragment_readahead": 1}
+    return _gallery_scanner(pinned, **options).to_reader()
+
+
+def empty_gallery() -> ConflictError:
+    """The error where the gallery has no image."""
+    return ConflictError(
+        "the gallery is empty", hint=f"attribase -s STORE ingest images FOLDER --collection {GALLERY}"
+    )
+
+
+def _gallery_scanner(pinned: Pinned, **options: int) -> Any:
+    condition = pc.field("collection") == GALLERY
+    return pinned.dataset("members").scanner(columns=["image_id"], filter=condition, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from threading import RLock
 
@@ -51,6 +51,23 @@ class SpaceRows:
     @cached_property
     def _ids(self) -> pa.Array:
         return self._features.ids.filter(pa.array(self.is_image))
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the ids of all items were read."""
+        return self._features.has_ids
+
+    def id_batches(self, block: int) -> Iterator[tuple[Positions, pa.Array]]:
+        """Rows (n,) of the space and their ids, in order, n <= `block`; they are read anew and not kept."""
+        scanner = self._features.dataset.scanner(
+            columns=["item_id"], batch_size=block, batch_readahead=2, fragment_readahead=1
+        )
+        first = row = 0
+        for batch in scanner.to_batches():
+            chosen = self.is_image[first : first + batch.num_rows]
+            ids = batch["item_id"].filter(pa.array(chosen))
+            yield np.arange(row, row + len(ids)), ids
+            first, row = first + batch.num_rows, row + len(ids)
 
     @cached_property
     def sample_ids(self) -> pa.Array:

@@ -23,7 +23,8 @@ from ...store import index_search
 from ...store.errors import ConflictError
 from ...store.ids import vectors_table
 from ..features import FeatureReader, Pinned
-from .pool import POOLS, Pool, SpacePools
+from .pool import Pool, SpacePools
+from .pool_members import POOLS
 from .space_rows import SpaceRows
 
 FORMAT = 1

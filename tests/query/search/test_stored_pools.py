@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attribase.query.features import FeatureReader, Pinned
 from attribase.query.search import SearchSpace
-from attribase.query.search.pool import POOLS
+from attribase.query.search.pool_members import POOLS
 from attribase.query.search.stored_pools import parts_of_file
 from attribase.runtime.moments import ids_digest
 from attribase.store import indexes
