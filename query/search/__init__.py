@@ -1,7 +1,8 @@
 """Search: the images of a space that are most similar to a vector, exactly or through a measured index."""
 
 from .index import IndexRecord
-from .pool import POOLS, Pool
+from .pool import Pool
+from .pool_members import POOLS
 from .space import METHODS, SearchSpace
 from .topk import Neighbours
 
