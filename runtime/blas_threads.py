@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 _LOCK = Lock()
 _USERS = 0
@@ -28,6 +28,7 @@ def single_thread_products() -> Iterator[None]:
     global _USERS, _LIMIT
     with _LOCK:
         if not _USERS:
+            _take_control()
             _LIMIT = threadpool_limits(1, "blas")
         _USERS += 1
     try:
@@ -36,5 +37,14 @@ def single_thread_products() -> Iterator[None]:
         with _LOCK:
             _USERS -= 1
             if not _USERS and _LIMIT is not None:
+                _take_control()
                 _LIMIT.restore_original_limits()
+                _take_control()
                 _LIMIT = None
+
+
+def _take_control() -> None:
+    """Let the next thread set the limit; by threadpoolctl 3.8 only the first that did may."""
+    clear = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
