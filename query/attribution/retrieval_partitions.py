@@ -52,6 +52,7 @@ def _scan_together(
         doubtful = [at for at in range(len(queries)) if at not in settled]
         if doubtful:
             ranked |= zip(doubtful, retrieve_in_one_scan(task, queries[doubtful]), strict=True)
+        task.space.rows.read_ids(np.concatenate([one.rows for one in ranked.values()]))
         for at in range(len(queries)):
             yield ranked.pop(at)
         return

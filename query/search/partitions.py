@@ -30,10 +30,10 @@ MOST_QUERIES = 1 << 16
 FIRST_ROWS = 2048
 """Rows of the first block, where no query has a floor yet; each next one has twice as many, up to a limit."""
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 48 << 20
 """Vectors of a block, where these are ROWS_A_PARTITION or more."""
 
-ROWS_A_PARTITION = 32
+ROWS_A_PARTITION = 24
 """Rows of a block in each partition on average: with fewer, more time goes into calls than into products."""
 
 GROUP_ROWS = 2048

@@ -30,6 +30,7 @@ class SpaceRows:
     def __init__(self, features: FeatureReader, is_image: NDArray[np.bool_] | None = None) -> None:
         """`is_image` is read where it is left out."""
         self._features, self._lock = features, RLock()
+        self._known: tuple[Positions, pa.Array] = np.zeros(0, np.int64), pa.array([], pa.string())
         if is_image is None:
             kinds = features.dataset.scanner(columns=["item_kind"]).to_table()["item_kind"]
             is_image = np.asarray(pc.equal(kinds.combine_chunks(), "image"))
@@ -79,8 +80,19 @@ class SpaceRows:
         if "_ids" in vars(self):
             ids: list[str] = self._ids.take(pa.array(rows)).to_pylist()
             return ids
+        known, names = self._known
+        places = np.searchsorted(known, rows)
+        if len(known) and np.array_equal(known[np.minimum(places, len(known) - 1)], rows):
+            of_known: list[str] = names.take(pa.array(places)).to_pylist()
+            return of_known
         found: list[str] = self._read_ids(self.positions[rows]).to_pylist()
         return found
+
+    def read_ids(self, rows: Positions) -> None:
+        """Read the image ids of `rows` (n,) at once: `ids_of` then finds those of some of them in memory."""
+        if "_ids" not in vars(self):
+            distinct = np.unique(rows)
+            self._known = distinct, self._read_ids(self.positions[distinct])
 
     def image_rows(self, ids: Sequence[str]) -> Positions:
         """(n,) the rows of the images `ids`; -1 where one has no vector."""
