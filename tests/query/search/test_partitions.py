@@ -131,3 +131,12 @@ def test_many_questions_of_a_large_pool_have_the_images_of_each_alone(indexed, m
             [r.influence for r in alone.results], abs=1e-3
         )
         assert (one.complete, one.unseen) == (True, 0.0)
+
+
+def test_ids_that_were_read_at_once_are_those_of_each(indexed_once):
+    rows = indexed_once.space.rows
+    rows.read_ids(np.array([9, 3, 3, 700]))
+    alone = indexed_once.space.rows
+    for some in ([3, 9], [700], [3, 4], [3999], []):
+        wanted = alone.ids.take(np.array(some, np.int64)).to_pylist()
+        assert rows.ids_of(np.array(some, np.int64)) == wanted
