@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.blas_threads import single_thread_products
 from ...store.errors import DataError
 
 BLOCK = 512
@@ -76,9 +77,7 @@ class CpuCounter:
 
         Raises DataError for a vector that is not finite.
         """
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self._threads) as pool:
+        with single_thread_products(), ThreadPoolExecutor(self._threads) as pool:
             waiting: deque[Future[int]] = deque()
             for rows in blocks:
                 waiting.append(pool.submit(self._count, rows))

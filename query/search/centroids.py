@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from ...runtime.blas_threads import single_thread_products
 from ...runtime.devices import core_count
 from .space import SearchSpace
 from .topk import Floats, Positions
@@ -53,7 +53,7 @@ def assign_items(space: SearchSpace, centroids: Floats) -> Iterator[NDArray[np.u
     """
     assignment = Assignment.among(centroids)
     waiting: deque[Future[tuple[Positions, Floats]]] = deque()
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(core_count()) as threads:
+    with single_thread_products(), ThreadPoolExecutor(core_count()) as threads:
         for raw in space.stream_items(BLOCK):
             waiting.append(threads.submit(assignment.of, raw))  # the length of a row changes nothing
             if len(waiting) > core_count():
@@ -95,7 +95,7 @@ class Assignment:
     def of_all(self, rows: Floats) -> tuple[Positions, Floats]:
         """(rows,) the centre nearest to each row (rows, dim), and its inner product with it."""
         starts = range(0, len(rows), BLOCK)
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(core_count()) as threads:
+        with single_thread_products(), ThreadPoolExecutor(core_count()) as threads:
             found = list(threads.map(lambda start: self.of(rows[start : start + BLOCK]), starts))
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))  # type: ignore[return-value]
 
