@@ -139,11 +139,14 @@ class ApproximateIndex:
         """What the `k` best of a pool take."""
         return record.effort(k, pool.size / max(len(self._positions) + len(self._samples), 1))
 
-    def candidates(self, query: Floats, k: int, pool: Pool, effort: SearchEffort) -> Positions:
-        """Rows of the pool that the `k` most similar to `query` (dim,) are probably among."""
+    def candidates(self, queries: Floats, k: int, pool: Pool, effort: SearchEffort) -> list[Positions]:
+        """For each of `queries` (n, dim) rows of the pool that the `k` most similar are probably among."""
         count = min(math.ceil(max(k, MIN_ANSWERS) * effort.refine), pool.size)
         few = k <= MIN_ANSWERS and pool.where is None
-        return self.estimate(query, count, pool, effort.nprobes, no_more=few)[0]
+        answers = index_search.nearest_of_each(
+            self._dataset, self._column, queries, count, effort.nprobes, self._allowed_in(pool), no_more=few
+        )
+        return [self._rows(one) for one in answers]
 
     def estimate(
         self, query: Floats, count: int, pool: Pool, nprobes: int, *, no_more: bool = False
@@ -152,16 +155,22 @@ class ApproximateIndex:
 
         See `index_search.nearest` for `nprobes`, `no_more`, and what a distance is.
         """
-        allowed = self._allowed.get((pool.name, pool.where), lambda: self._allowed_rows(pool))
         found, distances = index_search.nearest(
-            self._dataset, self._column, query, count, nprobes, allowed, no_more=no_more
+            self._dataset, self._column, query, count, nprobes, self._allowed_in(pool), no_more=no_more
         )
-        positions = self._lookup.positions(found)
-        return positions - np.searchsorted(self._samples, positions), distances
+        return self._rows(found), distances
 
     def warm(self) -> None:
         """Read the whole index into memory."""
         index_search.warm(self._dataset, self._column)
+
+    def _rows(self, addresses: NDArray[np.uint64]) -> Positions:
+        """(found,) rows of the space by the addresses of images."""
+        positions = self._lookup.positions(addresses)
+        return positions - np.searchsorted(self._samples, positions)
+
+    def _allowed_in(self, pool: Pool) -> AllowedRows:
+        return self._allowed.get((pool.name, pool.where), lambda: self._allowed_rows(pool))
 
     def _allowed_rows(self, pool: Pool) -> AllowedRows:
         if pool.allowed is not None:

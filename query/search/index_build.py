@@ -135,8 +135,13 @@ def _index_vectors(
 
 
 def partitions_for(rows: int) -> int:
-    """How many partitions: the power of two nearest to the square root of the rows, with 32 rows in each."""
-    return max(1, min(1 << round(math.log2(max(rows, 1)) / 2), rows // 32))
+    """How many partitions: the power of two nearest to the square root of the rows, with 32 rows in each.
+
+    From LARGE_ROWS on it is the one nearest to 0.7 of that: for each search Lance compares all centres, which
+    takes 0.7 microseconds for each of 512 numbers, and 0.05 for a row of a partition that is probed.
+    """
+    root = math.log2(max(rows, 1)) / 2 - (0.5 if rows >= LARGE_ROWS else 0)
+    return max(1, min(1 << round(root), rows // 32))
 
 
 def _build(

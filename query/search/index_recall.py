@@ -88,12 +88,10 @@ def _raise(effort: SearchEffort, partitions: int) -> list[SearchEffort]:
 
 def _lower(effort: SearchEffort, least: SearchEffort) -> list[SearchEffort]:
     """The least work first: comparing a row in full takes far longer than estimating its similarity."""
-    nprobes, refine = max(least.nprobes, 3 * effort.nprobes // 4), max(least.refine, effort.refine / 2)
-    tries = [
-        SearchEffort(nprobes, refine),
-        SearchEffort(effort.nprobes, refine),
-        SearchEffort(nprobes, effort.refine),
-    ]
+    nprobes = max(least.nprobes, 3 * effort.nprobes // 4)
+    refines = [max(least.refine, share * effort.refine) for share in (0.5, 0.625, 0.75, 0.875)]
+    tries = [SearchEffort(probed, refine) for refine in refines for probed in (nprobes, effort.nprobes)]
+    tries.append(SearchEffort(nprobes, effort.refine))
     return [one for one in dict.fromkeys(tries) if one != effort]
 
 

@@ -39,6 +39,7 @@ NARROW_ROWS = 5000  # so few images are compared in full: that takes 0.1 s, and 
 TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scanning past the others
 DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
 TAKE_ROWS = 4096  # rows read at once by position
+QUERIES_AT_ONCE = 100  # searched for in one question to the index, in each thread
 
 MAX_SPACE_BYTES = 128 << 20
 """The vectors of a space are kept in memory up to this size; larger ones are streamed from the table."""
@@ -166,13 +167,15 @@ class SearchSpace:
         """Rows and similarities as in `Neighbours`, through the index; it may find fewer than `k`."""
         index = self.open_index()
 
-        def ask(query: Floats) -> Positions:
-            return index.candidates(query, k, pool, effort)
+        def ask(some: Floats) -> list[Positions]:
+            return index.candidates(some, k, pool, effort)
 
-        if len(queries) == 1:
-            return self._rank(queries, [ask(queries[0])], k)
+        parts = max(min(len(queries), core_count()), -(-len(queries) // QUERIES_AT_ONCE))
+        if parts <= 1:
+            return self._rank(queries, ask(queries), k)
         with ThreadPoolExecutor(core_count()) as threads:
-            return self._rank(queries, list(threads.map(ask, queries)), k)
+            found = threads.map(ask, np.array_split(queries, parts))
+            return self._rank(queries, [one for part in found for one in part], k)
 
     def descend(self, vectors: Floats, pool: Pool) -> list[Descent]:
         """For each of `vectors` (queries, dim) its way down through the index; see `uses_index`."""
@@ -232,8 +235,7 @@ class SearchSpace:
     def _read_unit_rows(self, rows: Positions) -> Floats:
         unit, step = np.empty((len(rows), self.dim), np.float32), rows_at_once(self.dim, len(rows))
         for start in range(0, len(rows), step):
-            mine = self._positions[rows[start : start + step]]
-            unit[start : start + step] = normalise(self._features.raw_at(mine))
+            unit[start : start + step] = self.item_vectors(self._positions[rows[start : start + step]])
         return unit
 
     def order(self, rows: Positions, similarities: Floats) -> Positions:

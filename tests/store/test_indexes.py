@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from attribase.store import Store, indexes
+from attribase.store import Store, index_search, indexes
 from attribase.store.errors import ConflictError, InvalidInputError
-from attribase.store.index_search import allowed_rows, nearest, row_addresses
+from attribase.store.index_search import allowed_rows, nearest, nearest_of_each, row_addresses
 from attribase.store.indexes import AssignedRows, describe
 
 DIM, ROWS = 16, 1200
@@ -79,6 +79,30 @@ def test_rows_that_came_later_are_found_before_and_after_they_are_folded_in(fill
         for n, query in enumerate(unit(late)[:5]):
             assert places(store, table, query, 1, 1, np.arange(ROWS + 30)) == [ROWS + n]
         indexes.index_new_rows(store, table, "base")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+@pytest.mark.parametrize("no_more", [False, True])
+def test_several_queries_at_once_find_what_each_finds(filled, count, no_more):
+    store, table, _ = filled
+    add(store, table, "z", rows_of(2, 30))
+    dataset, queries = store.dataset(table), unit(rows_of(4, 7))[:count]
+    addresses = row_addresses(dataset)
+    for chosen in (np.ones(ROWS + 30, bool), np.arange(ROWS + 30) % 3 == 0, np.arange(ROWS + 30) < 9):
+        how = (40, 2, allowed_rows(addresses, chosen))
+        found = nearest_of_each(dataset, "base", queries, *how, no_more=no_more)
+        wanted = [nearest(dataset, "base", query, *how, no_more=no_more)[0] for query in queries]
+        assert [one.tolist() for one in found] == [one.tolist() for one in wanted]
+        assert all(len(one) == min(40, chosen.sum()) for one in found)
+
+
+def test_several_queries_take_one_search(filled, monkeypatch):
+    store, table, _ = filled
+    dataset, asked = store.dataset(table), []
+    scan = index_search._scan
+    monkeypatch.setattr(index_search, "_scan", lambda *args: asked.append(1) or scan(*args))
+    nearest_of_each(dataset, "base", unit(rows_of(4, 50)), 10, 8, allowed_rows(row_addresses(dataset)))
+    assert asked == [1]
 
 
 def test_a_deleted_row_is_no_answer(filled):

@@ -180,7 +180,9 @@ def test_wrong_wishes_are_refused(large):
             large.index(**options)
 
 
-@pytest.mark.parametrize(("rows", "partitions"), [(40, 1), (4000, 64), (100_000, 256), (1_000_000, 1024)])
+@pytest.mark.parametrize(
+    ("rows", "partitions"), [(40, 1), (4000, 64), (100_000, 256), (1_000_000, 1024), (10_000_000, 2048)]
+)
 def test_partitions_are_about_as_many_as_rows_in_each(rows, partitions):
     assert partitions_for(rows) == partitions
 
