@@ -103,6 +103,7 @@ def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> 
     space: SearchSpace = snapshot.space(ENCODER, "none")
     pool, record = space.pool(), space.index
     assert record is not None
+    space.open_index().warm()  # as a service does
 
     def ask(method: str):
         return lambda vector, k: space.search(vector, k, pool, method=method).rows

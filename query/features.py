@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..runtime.devices import core_count
 from ..runtime.mapper import RAW, normalise
 from ..runtime.memory import reuse_freed_memory
 from ..store.errors import ConflictError
@@ -130,7 +129,7 @@ class FeatureReader:
 
     @cached_property
     def _vector_files(self) -> VectorFiles | None:
-        return VectorFiles.open(self.dataset, self.column, core_count())
+        return VectorFiles.open(self.dataset, self.column)
 
     def stream(
         self, chosen: NDArray[np.bool_], block: int, *, reuse: bool = False

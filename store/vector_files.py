@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,11 +22,8 @@ from numpy.typing import NDArray
 MOST_FILES = 512
 """Files kept open of one column."""
 
-RUN_BYTES = 4 << 20
+RUN_BYTES = 64 << 20
 """Bytes asked of the system at once."""
-
-SHARED_BYTES = 16 << 20
-"""So many bytes or more are read by a thread a core: most of the time is copying from the page cache."""
 
 AHEAD_BYTES = 256 << 10
 """Rows that lie one after the other over so many bytes or more are read ahead; of fewer that takes longer."""
@@ -48,19 +44,16 @@ class _Page:
 class VectorFiles:
     """The files of one column of one version of a table, open. Thread-safe."""
 
-    def __init__(self, pages: list[_Page], dim: int, kind: np.dtype[np.floating], threads: int = 1) -> None:
+    def __init__(self, pages: list[_Page], dim: int, kind: np.dtype[np.floating]) -> None:
         """See `open`."""
-        self._pages, self.dim, self._kind, self._threads = pages, dim, kind, threads
+        self._pages, self.dim, self._kind = pages, dim, kind
         self._firsts = np.array([page.first for page in pages])
         self._starts = np.array([page.start for page in pages])
         self._numbers = np.array([page.file.fileno() for page in pages])
 
     @classmethod
-    def open(cls, dataset: lance.LanceDataset, column: str, threads: int = 1) -> VectorFiles | None:
-        """The files of `column`; None where they are remote, or do not hold its rows plainly.
-
-        `threads`: how many may read SHARED_BYTES or more together.
-        """
+    def open(cls, dataset: lance.LanceDataset, column: str) -> VectorFiles | None:
+        """The files of `column`; None where they are remote, or do not hold its rows plainly."""
         kind = dataset.schema.field(column).type
         if not Path(dataset.uri).is_dir() or kind.value_type not in (pa.float32(), pa.float16()):
             return None
@@ -68,7 +61,7 @@ class VectorFiles:
             pages = list(_pages(dataset, column))
         except _NotPlainError:
             return None
-        files = cls(pages, kind.list_size, np.dtype(kind.value_type.to_pandas_dtype()), threads)
+        files = cls(pages, kind.list_size, np.dtype(kind.value_type.to_pandas_dtype()))
         return files if files._agrees(dataset, column) else None
 
     def buffer(self, rows: int) -> NDArray[np.floating]:
@@ -83,23 +76,14 @@ class VectorFiles:
         `into`: a `buffer` of n rows or more for what is read; the result is a view of it if that is float32.
         """
         found = (self.buffer(len(positions)) if into is None else into)[: len(positions)]
-        if found.nbytes < SHARED_BYTES or self._threads == 1:
-            self._read(positions, found)
-        else:
-            with ThreadPoolExecutor(self._threads) as threads:
-                parts = (np.array_split(one, self._threads) for one in (positions, found))
-                list(threads.map(self._read, *parts))
-        return found.astype(np.float32, copy=False)
-
-    def _read(self, positions: NDArray[np.int64], into: NDArray[np.floating]) -> None:
-        """Read the vectors at these positions (n,) into (n, dim)."""
-        buffer = memoryview(into.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
+        buffer = memoryview(found.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
         done = 0
         for file, place, length in self._runs(positions):
             if os.preadv(file, [buffer[done : done + length]], place) != length:
                 name = next(page.file.name for page in self._pages if page.file.fileno() == file)
                 raise OSError(f"{name} has no whole vectors at bytes {place} to {place + length}")
             done += length
+        return found.astype(np.float32, copy=False)
 
     def read_ahead(self, positions: NDArray[np.int64]) -> None:
         """Have the system read these rows while others are in use, where they lie one after the other."""

@@ -128,8 +128,7 @@ class PartitionScan:
 
     def _compare(self, threads: ThreadPoolExecutor, rows: Positions, raw: Floats, floors: Floats) -> Found:
         """The similarities of a block, rows (n,) and vectors (n, dim), that are at or above the floors."""
-        partition = self._partitions.of_row[rows] + 1
-        lengths = np.concatenate(list(threads.map(row_lengths, np.array_split(raw, core_count()))))
+        partition, lengths = self._partitions.of_row[rows] + 1, row_lengths(raw)
         order = np.argsort(partition.astype(np.uint16), kind="stable")
         present, starts = np.unique(partition[order], return_index=True)
         groups = [

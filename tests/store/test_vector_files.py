@@ -61,30 +61,6 @@ def test_rows_that_follow_each_other_are_read_together(tmp_path, rows, monkeypat
         assert len(places) == 0 or np.shares_memory(found, buffer) == (kind == np.float32)
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float16])
-@pytest.mark.parametrize("threads", [1, 2, 7, 2000])
-def test_large_reads_are_shared_by_threads(tmp_path, rows, monkeypatch, kind, threads):
-    monkeypatch.setattr(vector_files, "SHARED_BYTES", 1)
-    dataset = made(tmp_path / "a.lance", table(rows[:500], 0, kind), table(rows[500:], 500, kind))
-    files = VectorFiles.open(dataset, "base", threads)
-    buffer = files.buffer(900)
-    for places in (np.arange(900), np.r_[3:9, 495:510, 7, 899, 0:2], np.arange(0), np.array([5])):
-        wanted = rows[places].astype(kind).astype(np.float32)
-        np.testing.assert_array_equal(files.rows(places), wanted)
-        np.testing.assert_array_equal(files.rows(places, buffer), wanted)
-
-
-def test_a_shared_read_of_a_shortened_file_is_an_error(tmp_path, rows, monkeypatch):
-    monkeypatch.setattr(vector_files, "SHARED_BYTES", 1)
-    dataset = made(tmp_path / "a.lance", table(rows))
-    files = VectorFiles.open(dataset, "base", 2)
-    (path,) = (tmp_path / "a.lance" / "data").glob("*.lance")
-    with path.open("r+b") as file:
-        file.truncate(DIM * 4 * 600)
-    with pytest.raises(OSError, match="no whole vectors"):
-        files.rows(np.arange(900))
-
-
 def test_a_column_that_was_added_later_is_read_from_its_own_file(tmp_path, rows):
     dataset = made(tmp_path / "a.lance", table(rows[:400]), table(rows[400:], 400))
 
