@@ -21,6 +21,7 @@ from .topk import Floats, Positions
 REBUILD = "build it anew: attribase -s STORE index --force"
 POOLS_CACHED = 8  # the addresses of half a million rows take an eighth of a megabyte
 LOW = np.uint64(2**32 - 1)  # of an address: the row within its fragment, where none before it was deleted
+QUERIES_AT_ONCE, ANSWERS_AT_ONCE = 100, 1 << 18  # of one question to Lance: 4 MB of answers
 MIN_ANSWERS = 10  # searched for at least, as recall is measured for 10 and more
 
 
@@ -143,10 +144,15 @@ class ApproximateIndex:
         """For each of `queries` (n, dim) rows of the pool that the `k` most similar are probably among."""
         count = min(math.ceil(max(k, MIN_ANSWERS) * effort.refine), pool.size)
         few = k <= MIN_ANSWERS and pool.where is None
-        answers = index_search.nearest_of_each(
-            self._dataset, self._column, queries, count, effort.nprobes, self._allowed_in(pool), no_more=few
-        )
-        return [self._rows(one) for one in answers]
+        allowed, step = self._allowed_in(pool), max(1, min(QUERIES_AT_ONCE, ANSWERS_AT_ONCE // max(count, 1)))
+        found: list[Positions] = []
+        for start in range(0, len(queries), step):
+            some = queries[start : start + step]
+            answers = index_search.nearest_of_each(
+                self._dataset, self._column, some, count, effort.nprobes, allowed, no_more=few
+            )
+            found += map(self._rows, answers)
+        return found
 
     def estimate(
         self, query: Floats, count: int, pool: Pool, nprobes: int, *, no_more: bool = False

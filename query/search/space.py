@@ -39,7 +39,6 @@ NARROW_ROWS = 5000  # so few images are compared in full: that takes 0.1 s, and 
 TAKE_SHARE = 0.05  # of all rows: fewer are read faster by position than by scanning past the others
 DEEP_SHARE = 0.05  # of a pool: for more answers an index is slower than comparing all
 TAKE_ROWS = 4096  # rows read at once by position
-QUERIES_AT_ONCE = 100  # searched for in one question to the index, in each thread
 
 MAX_SPACE_BYTES = 128 << 20
 """The vectors of a space are kept in memory up to this size; larger ones are streamed from the table."""
@@ -172,9 +171,8 @@ class SearchSpace:
 
         if len(queries) <= 1:  # counting cores takes a tenth of the time of such a search
             return self._rank(queries, ask(queries), k)
-        parts = max(min(len(queries), core_count()), -(-len(queries) // QUERIES_AT_ONCE))
         with ThreadPoolExecutor(core_count()) as threads:
-            found = threads.map(ask, np.array_split(queries, parts))
+            found = threads.map(ask, np.array_split(queries, min(len(queries), core_count())))
             return self._rank(queries, [one for part in found for one in part], k)
 
     def descend(self, vectors: Floats, pool: Pool) -> list[Descent]:

@@ -83,7 +83,12 @@ def test_a_filtered_search_finds_all_there_are(indexed_once, queries, where, hol
         assert recall(indexed_once, space, found, queries, min(k, len(among)), among) >= 0.95
 
 
-def test_many_questions_get_the_answers_of_each(indexed_once, queries):
+@pytest.mark.parametrize(("queries_at_once", "answers_at_once"), [(100, 1 << 18), (2, 1 << 18), (100, 1)])
+def test_many_questions_get_the_answers_of_each(
+    indexed_once, queries, monkeypatch, queries_at_once, answers_at_once
+):
+    monkeypatch.setattr("attribase.query.search.index.QUERIES_AT_ONCE", queries_at_once)
+    monkeypatch.setattr("attribase.query.search.index.ANSWERS_AT_ONCE", answers_at_once)
     space = indexed_once.space
     together = space.search(queries, 10, space.pool(), method="index")
     for at, query in enumerate(queries):
