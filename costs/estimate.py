@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..query.search.index_build import partitions_for
+from ..query.search.index_build import LARGE_ROWS, partitions_for
 from .cards import Card
 from .scale import Scale
 from .unit_costs import UnitCosts
@@ -19,6 +19,8 @@ RANK_SAMPLES = 8192
 """Samples whose ranks are counted in one pass over the gallery's vectors."""
 FRAGMENT_ROWS = 1 << 20
 """Rows of a fragment after compaction: Lance's default."""
+ASSIGNED_AMONG = 2048
+"""Partitions among which `assign_seconds` was measured."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,23 @@ class Work:
         stage: "customize".
         amount: "18,000 models of 250 steps".
         flops: operations on GPUs.
-        core_seconds: of processors.
+        core_seconds: of processors that machines share.
+        alone_seconds: of the processors of one machine, however many there are.
         stored: bytes that the store keeps of it.
         read: bytes that machines read from the store or from where images are.
         written: bytes that machines write into the store.
         sources: the unit costs that it rests on.
-        shared: whether several machines can do it together; else it is the work of one.
     """
 
     stage: str
     amount: str
     flops: float = 0.0
     core_seconds: float = 0.0
+    alone_seconds: float = 0.0
     stored: float = 0.0
     read: float = 0.0
     written: float = 0.0
     sources: tuple[str, ...] = ()
-    shared: bool = True
 
 
 @dataclass(frozen=True)
@@ -171,22 +173,38 @@ def _map(scale: Scale, costs: UnitCosts) -> Work:
         read=scale.vectors * scale.encoders * 4.0 * scale.dim,
         written=size,
         sources=("product_flops", "read", "write"),
-        shared=False,
     )
 
 
 def _index(scale: Scale, costs: UnitCosts) -> Work:
     spaces = scale.encoders * (1 + scale.mappers)
     numbers = spaces * scale.real_images * scale.dim
+    millions, alone = numbers / (1e6 * 512), 0.0
+    used, size = _index_size(scale, costs)
+    if scale.real_images >= LARGE_ROWS:
+        used += ("large_index_seconds", "assign_seconds", "recall_seconds")
+        farther = (partitions_for(round(scale.real_images)) / ASSIGNED_AMONG) ** 0.5  # see `Assignment`
+        seconds = costs["large_index_seconds"] + farther * costs["assign_seconds"]
+        alone = millions * costs["recall_seconds"]
+    else:
+        used += ("index_seconds",)
+        seconds = costs["index_seconds"]
     return Work(
         "index",
         f"{spaces} spaces of {scale.real_images:,.0f} images",
-        core_seconds=costs["index_seconds"] * numbers / (1e6 * 512),
-        stored=costs["index_bytes"] * numbers,
+        core_seconds=millions * seconds,
+        alone_seconds=alone,
+        stored=spaces * size,
         read=4.0 * numbers,
-        written=costs["index_bytes"] * numbers,
-        sources=("index_seconds", "index_bytes", "read", "write"),
+        written=spaces * size,
+        sources=(*used, "read", "write"),
     )
+
+
+def _index_size(scale: Scale, costs: UnitCosts) -> tuple[tuple[str, ...], float]:
+    """The unit cost of the bytes of an index of one space, and how many they are."""
+    name = "large_index_bytes" if scale.real_images >= LARGE_ROWS else "index_bytes"
+    return (name,), costs[name] * scale.real_images * scale.dim
 
 
 def _rank(scale: Scale, costs: UnitCosts) -> Work:
@@ -209,11 +227,11 @@ def _row_bytes(scale: Scale, costs: UnitCosts) -> float:
 def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
     """Cards, cores and the network work side by side: the slowest of them decides the time of the clock."""
     gpu = work.flops / (card.half_tflops * 1e12 * costs["gpu_share"]) / HOUR
-    cores = work.core_seconds / HOUR
-    machines = scale.gpus if work.shared else 1
+    machines, alone = scale.gpus, work.alone_seconds / HOUR
+    cores = work.core_seconds / HOUR + alone
     hours = {
         "GPU": gpu / machines,
-        "cores": cores / (machines * scale.cores),
+        "cores": ((cores - alone) / machines + alone) / scale.cores,
         "network": (work.read / costs["read"] + work.written / costs["write"]) / machines / HOUR,
     }
     bound = max(hours, key=lambda name: hours[name])
@@ -237,7 +255,7 @@ def layout_lines(scale: Scale, costs: UnitCosts) -> list[str]:
     """How a store of this size is laid out, a fact a line: fragments, partitions, memory to search."""
     rows, images = scale.vectors, round(scale.real_images)
     partitions = partitions_for(images)
-    index = costs["index_bytes"] * images * scale.dim
+    _, index = _index_size(scale, costs)
     return [
         f"vectors: {rows:,.0f} rows an encoder, {-(-rows // FRAGMENT_ROWS):,.0f} fragments of "
         f"{FRAGMENT_ROWS:,} rows, {rows * _row_bytes(scale, costs) / GB:,.0f} GB",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lance
@@ -22,9 +23,10 @@ def index_name(column: str) -> str:
     return f"{column}_ann"
 
 
-def row_addresses(dataset: lance.LanceDataset) -> NDArray[np.uint64]:
-    """(rows,) the address of each row, as `nearest` returns it, in table order."""
-    rows = dataset.scanner(columns=[], with_row_id=True).to_table()["_rowid"]
+def row_addresses(dataset: lance.LanceDataset, fragments: Sequence[int] | None = None) -> NDArray[np.uint64]:
+    """(rows,) the address of each row, as `nearest` returns it, in table order; of all or some fragments."""
+    some = None if fragments is None else [dataset.get_fragment(one) for one in fragments]
+    rows = dataset.scanner(columns=[], with_row_id=True, fragments=some).to_table()["_rowid"]
     addresses: NDArray[np.uint64] = rows.to_numpy()
     return addresses
 

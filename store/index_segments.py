@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidInputError
-from .index_search import index_name
-from .indexes import check_kind, index_settings
+from .index_search import index_name, row_addresses
+from .indexes import assigned_settings, check_kind, index_settings
 from .retries import with_retries
 from .tables import Tables
 
@@ -45,16 +45,27 @@ def build_segment(
     kind: str,
     centroids: NDArray[np.float32],
     fragments: Sequence[int],
+    *,
+    partitions: NDArray[np.uint32] | None = None,
+    bits: int | None = None,
 ) -> Any:
     """Write the segment of some fragments, as `indexes.build`, which no version of the table names yet.
+
+    `partitions`: that of each of their rows, (rows,) in the order of the table; Lance finds it where left
+    out. `bits`: of IVF_RQ, for each number of a vector; 5 when left out.
 
     Raises InvalidInputError for a kind that has no segments, or cannot hold such vectors.
     """
     check_kind(tables, table, column, kind)
     check_segments(kind)
-    return tables.dataset(table, version).create_index_uncommitted(
-        column, kind, **index_settings(column, centroids), fragment_ids=list(fragments)
-    )
+    dataset = tables.dataset(table, version)
+    options = index_settings(column, centroids) | {"fragment_ids": list(fragments)}
+    if bits is not None:
+        options["num_bits"] = bits
+    if partitions is None:
+        return dataset.create_index_uncommitted(column, kind, **options)
+    with assigned_settings(row_addresses(dataset, fragments), partitions) as more:
+        return dataset.create_index_uncommitted(column, kind, **options, **more)
 
 
 def check_segments(kind: str) -> None:

@@ -7,6 +7,8 @@ mapped column that is written again takes its rows out of the index.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,12 +86,19 @@ def build(
 
     if assigned is None:
         return with_retries(f"indexing {table}.{column}", commit)
-    with TemporaryDirectory() as folder:
-        rows = row_addresses(tables.dataset(table, assigned.version))
-        partitions = pa.table({"row_id": rows, "partition": assigned.partitions})
-        lance.write_dataset(partitions, folder, mode="overwrite", max_rows_per_file=max(1, len(rows)))
-        options["precomputed_partition_dataset"] = folder
+    rows = row_addresses(tables.dataset(table, assigned.version))
+    with assigned_settings(rows, assigned.partitions) as more:
+        options |= more
         return with_retries(f"indexing {table}.{column}", commit)
+
+
+@contextmanager
+def assigned_settings(rows: NDArray[np.uint64], partitions: NDArray[np.uint32]) -> Iterator[dict[str, Any]]:
+    """Settings that put the rows with the addresses (n,) into `partitions` (n,), while the index is built."""
+    with TemporaryDirectory() as folder:
+        table = pa.table({"row_id": rows, "partition": partitions})
+        lance.write_dataset(table, folder, mode="overwrite", max_rows_per_file=max(1, len(rows)))
+        yield {"precomputed_partition_dataset": folder}
 
 
 def index_settings(column: str, centroids: NDArray[np.float32]) -> dict[str, Any]:

@@ -46,15 +46,12 @@ def train_centroids(space: SearchSpace, count: int) -> Floats:
     return _spherical_kmeans(rows, count, ROUNDS, rng)
 
 
-def assign_items(space: SearchSpace, centroids: Floats) -> Iterator[NDArray[np.uint32]]:
-    """The partition of every item of the vector table in its order, samples too, block by block.
-
-    Raises ConflictError where the mapper has not mapped an item.
-    """
+def assign_rows(blocks: Iterator[Floats], centroids: Floats) -> Iterator[NDArray[np.uint32]]:
+    """The partition of each row of `blocks`, (rows, dim) of up to BLOCK rows, block by block."""
     assignment = Assignment.among(centroids)
     waiting: deque[Future[tuple[Positions, Floats]]] = deque()
     with single_thread_products(), ThreadPoolExecutor(core_count()) as threads:
-        for raw in space.stream_items(BLOCK):
+        for raw in blocks:
             waiting.append(threads.submit(assignment.of, raw))  # the length of a row changes nothing
             if len(waiting) > core_count():
                 yield waiting.popleft().result()[0].astype(np.uint32)

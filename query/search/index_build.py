@@ -22,7 +22,7 @@ from ...store.lookup import is_in
 from ...store.schema import INDEXES
 from ..catalog import choose_encoder, choose_mapper, encoders, mappers
 from ..features import Pinned
-from .centroids import assign_items, train_centroids
+from .centroids import BLOCK, assign_rows, train_centroids
 from .index import REBUILD, SearchEffort
 from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
@@ -154,14 +154,14 @@ def _build(
     start = time.perf_counter()
     centroids = train_centroids(space, partitions)
     table, pieces = vectors_table(space.encoder), 1
+    bits = SMALL_BITS if kind == "IVF_RQ" and len(space) >= LARGE_ROWS else None
     if ray is None:
         assigned = yield from _assign(space, centroids)
-        bits = SMALL_BITS if kind == "IVF_RQ" and len(space) >= LARGE_ROWS else None
         indexes.build(store, table, space.column, kind, centroids, assigned, bits=bits)
     else:
         with connect(ray) as cluster:
             version = int(store.dataset(table).version)
-            work = SegmentWork(store, table, version, space.column, kind, centroids)
+            work = SegmentWork(store, space.encoder, space.mapper, version, kind, centroids, bits)
             pieces = yield from build_on(cluster, work)
     seconds = time.perf_counter() - start
     yield Step("build", 1, 1, f"in {seconds:.0f} s" + (f", {pieces} segments" if pieces > 1 else ""))
@@ -172,7 +172,7 @@ def _build(
 def _assign(space: SearchSpace, centroids: Floats) -> Generator[Step, None, AssignedRows]:
     """The partition of every row of the table: a fifth of the time that Lance takes to find it."""
     total, found = len(space.rows.is_image), list[NDArray[np.uint32]]()
-    for done, block in enumerate(assign_items(space, centroids), start=1):
+    for done, block in enumerate(assign_rows(space.stream_items(BLOCK), centroids), start=1):
         found.append(block)
         if done % ASSIGNED_A_STEP == 0:
             yield Step("assign", sum(map(len, found)), total, "each row to its partition")

@@ -13,19 +13,36 @@ from numpy.typing import NDArray
 from ...runtime.cluster import Cluster, ClusterRun
 from ...runtime.tasks import Handler, WorkerTask
 from ...store import Step, Store
+from ...store.ids import vectors_table
 from ...store.index_segments import build_segment, check_segments, commit_segments, fragment_groups
+from ..features import FeatureReader, Pinned
+from .centroids import BLOCK, assign_rows
 
 
 @dataclass(frozen=True)
 class SegmentWork:
-    """What the workers share: the column of a version of a table, and the centres of its partitions."""
+    """What the workers share: a space at a version of its table, the kind of its index, and the centres.
+
+    `bits`: of IVF_RQ, for each number of a vector; 5 when left out.
+    """
 
     store: Store
-    table: str
+    encoder: str
+    mapper: str
     version: int
-    column: str
     kind: str
     centroids: NDArray[np.float32]
+    bits: int | None = None
+
+    @property
+    def table(self) -> str:
+        """The table of the vectors."""
+        return vectors_table(self.encoder)
+
+    def features(self) -> FeatureReader:
+        """The vectors of that version."""
+        pinned = Pinned(self.store, {self.table: self.version})
+        return FeatureReader(pinned, self.encoder, self.mapper)
 
 
 def build_on(cluster: Cluster, work: SegmentWork) -> Generator[Step, None, int]:
@@ -46,7 +63,7 @@ def build_on(cluster: Cluster, work: SegmentWork) -> Generator[Step, None, int]:
         found |= {task.key: segment for task, segment in done}
         yield Step("build", len(found), len(groups), f"segments; {run.describe()}")
     segments = [found[key] for key in sorted(found, key=int)]
-    commit_segments(work.store, work.table, work.column, segments)
+    commit_segments(work.store, work.table, work.features().column, segments)
     return len(segments)
 
 
@@ -56,5 +73,19 @@ def open_worker(work: SegmentWork, _device: str) -> Handler:
 
 
 def _build(work: SegmentWork, fragments: list[int]) -> Any:
-    where = (work.table, work.version, work.column)
-    return build_segment(work.store, *where, work.kind, work.centroids, fragments)
+    """The segment of `fragments`. Raises ConflictError where the mapper has not mapped an item of them."""
+    features = work.features()
+    mine = [
+        np.full(one.count_rows(), one.fragment_id in fragments) for one in features.dataset.get_fragments()
+    ]
+    blocks = features.stream(np.concatenate(mine), BLOCK)
+    where = (work.table, work.version, features.column)
+    return build_segment(
+        work.store,
+        *where,
+        work.kind,
+        work.centroids,
+        fragments,
+        partitions=np.concatenate(list(assign_rows(blocks, work.centroids))),
+        bits=work.bits,
+    )

@@ -128,7 +128,7 @@ def test_an_index_has_all_rows_though_a_node_is_lost(nodes, tmp_path, monkeypatc
         store.upsert(table, pa.table(columns))
     version = int(store.dataset(table).version)
     centres = vectors[rng.choice(len(vectors), 64, replace=False)]
-    work = SegmentWork(store, table, version, "base", "IVF_SQ", centres)
+    work = SegmentWork(store, "tiny", "none", version, "IVF_SQ", centres)
     with connect(nodes.complete()) as cluster, nodes.losing(tmp_path / "held", monkeypatch):
         steps = list(build_on(cluster, work))
     assert (steps[-1].done, steps[-1].total) == (2, 2)

@@ -17,6 +17,10 @@ ROUND = {
     "hash": 200.0,
     "index_seconds": 500.0,
     "index_bytes": 0.5,
+    "large_index_seconds": 30.0,
+    "assign_seconds": 20.0,
+    "recall_seconds": 25.0,
+    "large_index_bytes": 0.16,
     "row_bytes": 28.0,
     "product_flops": 1e11,
     "write": 1e8,
@@ -93,10 +97,23 @@ def test_a_stage_without_cards_is_paid_by_the_core(stages):
     assert index.dollars == pytest.approx(index.wall_hours * 20 * 0.05)
 
 
-def test_mapped_columns_are_filled_by_one_machine_however_many_there_are(stages):
+def test_mapped_columns_are_filled_by_all_machines(stages):
     images, seconds = 1_001_000 + 10_000, stages["map"].wall_hours * 3600
     assert stages["map"].bound_by == "network"
-    assert seconds == pytest.approx(images * 4 * 500 * (1 / 4e8 + 1 / 1e8))
+    assert seconds == pytest.approx(images * 4 * 500 * (1 / 4e8 + 1 / 1e8) / 2)
+
+
+def test_a_large_index_has_a_bit_a_number_and_is_measured_by_one_machine(scale, card, costs):
+    large = replace(scale, gallery=30_000_000 - 1000, dim=512)
+    found = estimate_costs(large, card, costs)
+    index = next(one for one in found.stages if one.stage == "index")
+    # 4,096 partitions, twice those that assigning was measured among; a row is compared with their root
+    shared, alone = 2 * 30 * (30.0 + 20.0 * 2**0.5), 2 * 30 * 25.0
+    assert index.core_hours == pytest.approx((shared + alone) / 3600)
+    assert index.bound_by == "cores"
+    assert index.wall_hours == pytest.approx((shared / 2 + alone) / 10 / 3600)
+    assert index.storage_gb == pytest.approx(2 * 30e6 * 512 * 0.16 / 1e9)
+    assert "4,096 partitions of about 7,324 images, 2.5 GB a space" in " ".join(found.layout)
 
 
 def test_ranks_read_the_gallery_once_for_each_shard_of_samples(scale, card, costs):

@@ -3,11 +3,14 @@
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from attribase.query.search import index_build
 from attribase.query.search.index_build import IndexTarget, RecallBenchmark, index_space
+from attribase.query.search.index_cluster import open_worker
 from attribase.store import Step, indexes
-from attribase.store.index_segments import build_segment, commit_segments, fragment_groups
+from attribase.store.index_partitions import read_partitions
+from attribase.store.index_segments import commit_segments, fragment_groups
 
 from .conftest import ENCODER, clustered
 
@@ -17,9 +20,8 @@ TABLE, KIND = "vectors_enc", "IVF_SQ"
 def build_here(count, _cluster, work):
     """`build_on` without a cluster: `count` segments, built one after the other."""
     groups = fragment_groups(work.store, work.table, work.version, count)
-    where = (work.table, work.version, work.column)
-    segments = [build_segment(work.store, *where, work.kind, work.centroids, group) for group in groups]
-    commit_segments(work.store, work.table, work.column, segments)
+    handle = open_worker(work, "cpu")
+    commit_segments(work.store, work.table, "base", [handle(group) for group in groups])
     yield Step("build", count, count)
     return count
 
@@ -57,3 +59,24 @@ def test_segments_that_fall_below_the_target_are_built_anew(large, monkeypatch, 
     assert (index.segments, index.unindexed, len(built)) == (segments, 0, builds)
     assert (row["recall_10"] >= target.recall) == (builds == 2)  # else the row says how little it finds
     assert row["rows"] == index.rows
+
+
+@pytest.mark.parametrize(("large_rows", "bits"), [(1000, 1), (1 << 30, 5)])
+def test_segments_have_the_partitions_and_bits_of_an_index_in_one_piece(large, monkeypatch, large_rows, bits):
+    large.add("n", clustered(4000, 10))
+    monkeypatch.setattr(index_build, "connect", lambda _: nullcontext())
+    monkeypatch.setattr(index_build, "build_on", lambda *given: build_here(2, *given))
+    monkeypatch.setattr(index_build, "LARGE_ROWS", large_rows)
+
+    def run(ray):
+        target = IndexTarget(kind="IVF_RQ", recall=0.5, min_rows=100, force=True)
+        list(index_space(large.store, ENCODER, "none", target, ray=ray))
+        dataset = large.store.dataset(TABLE)
+        (index,) = dataset.describe_indices()
+        assert index.details["compression"]["num_bits"] == bits
+        return len(index.segments), read_partitions(dataset, "base")
+
+    (pieces, apart), (one, whole) = run("auto"), run(None)
+    assert (pieces, one) == (2, 1)
+    assert np.array_equal(apart.of_row, whole.of_row)
+    assert np.array_equal(apart.centres, whole.centres)
