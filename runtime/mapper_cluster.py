@@ -54,7 +54,8 @@ def _fill_on(cluster: Cluster, store: Store, table: str, column: str, pair: Mapp
     yield Step(STAGE, 0, total)
     work = ColumnWork(store, table, int(dataset.version), column, compute)
     tasks = (WorkerTask(number, f"fragment {number} of {table}", int(number)) for number in rows)
-    run = ClusterRun(cluster, open_worker, work, store.uri, cluster.demand(lanes=True))
+    demand = cluster.demand(lanes=True, gpus=False)
+    run = ClusterRun(cluster, open_worker, work, store.uri, demand)
     for ready in run.run(tasks, len(rows)):
         update.files.update((int(task.key), file) for task, file in ready)
         done += sum(rows[task.key] for task, _ in ready)

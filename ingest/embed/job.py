@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 
 from ...runtime import MapperPair
-from ...runtime.cluster import connect
+from ...runtime.cluster import check_placement, connect
 from ...runtime.composite import composite_parts
 from ...runtime.decode import stored_pixel_limit
 from ...runtime.mapper import fill_column, mapper_names
@@ -60,12 +60,13 @@ def embed(
             the largest image has that ingest let in.
         devices: numbers of the GPUs to use, -1 for the CPU; by default all GPUs there are, else the CPU.
         ray: embed on the Ray cluster at this address, `HOST:PORT` or `auto`: on its GPUs where it has any,
-            else on its cores. `devices` are not used then, and `workers` decode for each of those.
+            else on its cores; without `devices`. `workers` decode for each of those.
 
     Raises:
         NotFoundError: the encoder is not exported. DataError: its file was changed.
-        InvalidInputError: `where` fits neither table. See `runtime.cluster.connect` for `ray`.
+        InvalidInputError: `where` fits neither table, or `devices` with `ray`. See `runtime.cluster.connect`.
     """
+    check_placement(devices, ray)
     if parts := composite_parts(encoder_row(store, encoder)):
         part = partial(
             embed,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...runtime.cluster import Cluster, ClusterRun, connect
+from ...runtime.cluster import Cluster, ClusterRun, check_placement, connect
 from ...runtime.tasks import WorkerTask
 from ...store.columns import utc_now
 from ...store.jobs import Step
@@ -70,16 +70,17 @@ def evaluate(
         shard_size: samples ranked in one pass over the gallery and committed at once.
         device: `cpu`, `cuda` or `mps`; left out, a GPU where there is one.
         ray: rank on the Ray cluster at this address, `HOST:PORT` or `auto`, on its GPUs where it has any; a
-            shard is as much smaller as there are workers, and `device` is not used.
+            shard is as much smaller as there are workers. Without `device`.
 
     Raises:
         NotFoundError: no such encoder, mapper or case, or no samples.
         ConflictError: no gallery, an exemplar without a vector, or vectors that a mapper has not mapped.
         DataError: a vector that is not finite.
-        InvalidInputError: the device is not there.
+        InvalidInputError: the device is not there, or one was named beside a cluster.
 
     Source: arXiv:2306.09345 section 5. Ranks do not depend on `block`, `shard_size` or `device`.
     """
+    check_placement(device, ray)
     pinned = Pinned.now(store)
     if ray is None:
         chosen = choose_device(device)

@@ -46,14 +46,14 @@ def train_centroids(space: SearchSpace, count: int) -> Floats:
     return _spherical_kmeans(rows, count, ROUNDS, rng)
 
 
-def assign_rows(blocks: Iterator[Floats], centroids: Floats) -> Iterator[NDArray[np.uint32]]:
+def assign_rows(blocks: Iterator[Floats], centroids: Floats, cores: int) -> Iterator[NDArray[np.uint32]]:
     """The partition of each row of `blocks`, (rows, dim) of up to BLOCK rows, block by block."""
     assignment = Assignment.among(centroids)
     waiting: deque[Future[tuple[Positions, Floats]]] = deque()
-    with single_thread_products(), ThreadPoolExecutor(core_count()) as threads:
+    with single_thread_products(), ThreadPoolExecutor(cores) as threads:
         for raw in blocks:
             waiting.append(threads.submit(assignment.of, raw))  # the length of a row changes nothing
-            if len(waiting) > core_count():
+            if len(waiting) > cores:
                 yield waiting.popleft().result()[0].astype(np.uint32)
         while waiting:
             yield waiting.popleft().result()[0].astype(np.uint32)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.cluster import connect
+from ...runtime.devices import core_count
 from ...runtime.mapper import RAW
 from ...store import Step, indexes, key_id
 from ...store.columns import utc_now
@@ -172,7 +173,8 @@ def _build(
 def _assign(space: SearchSpace, centroids: Floats) -> Generator[Step, None, AssignedRows]:
     """The partition of every row of the table: a fifth of the time that Lance takes to find it."""
     total, found = len(space.rows.is_image), list[NDArray[np.uint32]]()
-    for done, block in enumerate(assign_rows(space.stream_items(BLOCK), centroids), start=1):
+    blocks = assign_rows(space.stream_items(BLOCK), centroids, core_count())
+    for done, block in enumerate(blocks, start=1):
         found.append(block)
         if done % ASSIGNED_A_STEP == 0:
             yield Step("assign", sum(map(len, found)), total, "each row to its partition")

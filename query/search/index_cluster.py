@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from .centroids import BLOCK, assign_rows
 class SegmentWork:
     """What the workers share: a space at a version of its table, the kind of its index, and the centres.
 
-    `bits`: of IVF_RQ, for each number of a vector; 5 when left out.
+    `bits`: of IVF_RQ, for each number of a vector; 5 when left out. `cores`: what each worker has.
     """
 
     store: Store
@@ -33,6 +33,7 @@ class SegmentWork:
     kind: str
     centroids: NDArray[np.float32]
     bits: int | None = None
+    cores: int = 1
 
     @property
     def table(self) -> str:
@@ -51,13 +52,14 @@ def build_on(cluster: Cluster, work: SegmentWork) -> Generator[Step, None, int]:
     Raises InvalidInputError for a kind that has no segments.
     """
     check_segments(work.kind)
-    demand = cluster.demand(lanes=True)
+    demand = cluster.demand(lanes=True, gpus=False)
     groups = fragment_groups(work.store, work.table, work.version, cluster.capacity(demand))
     tasks = (
         WorkerTask(str(number), f"segment {number} of {work.table}", group)
         for number, group in enumerate(groups)
     )
-    run = ClusterRun(cluster, open_worker, work, work.store.uri, demand)
+    shared = replace(work, cores=int(demand.cpus))
+    run = ClusterRun(cluster, open_worker, shared, work.store.uri, demand)
     found: dict[str, Any] = {}
     for done in run.run(tasks, len(groups)):
         found |= {task.key: segment for task, segment in done}
@@ -86,6 +88,6 @@ def _build(work: SegmentWork, fragments: list[int]) -> Any:
         work.kind,
         work.centroids,
         fragments,
-        partitions=np.concatenate(list(assign_rows(blocks, work.centroids))),
+        partitions=np.concatenate(list(assign_rows(blocks, work.centroids, work.cores))),
         bits=work.bits,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,15 @@ class Cluster:
     def capacity(self, demand: Demand) -> int:
         """How many workers fit on all nodes; 1 where none does, for a cluster that grows when it is asked."""
         return max(1, sum(demand.times_in(node) for node in self.nodes().values()))
+
+
+def check_placement(device: Sequence[int] | str | None, address: str | None) -> None:
+    """Raise InvalidInputError where devices of this machine are named beside a cluster."""
+    if device and address is not None:
+        raise InvalidInputError(
+            "a device of this machine and a cluster were named",
+            hint="leave one of them out: the workers of a cluster use the GPUs of their nodes",
+        )
 
 
 @contextmanager

@@ -60,3 +60,10 @@ def test_a_condition_is_passed_on_and_a_bad_one_is_an_error_with_a_hint(gallery,
 )
 def test_wrong_options_are_wrong_usage(run, options):
     assert run(*options).exit_code == 2
+
+
+def test_a_gpu_of_this_machine_beside_a_cluster_is_an_error_with_a_hint(run):
+    result = run("--device", 0, "--ray", "auto")
+    assert result.exit_code == 1
+    assert "a device of this machine and a cluster were named" in result.stderr
+    assert "next:  leave one of them out" in result.stderr

@@ -82,3 +82,9 @@ def test_samples_and_images_without_a_vector_are_told_each_time(small):
         assert "left out: enc, other test: 1 of 8 samples have no vector\n" in said.stderr
         assert "left out: enc: 1 of 201 gallery images have no vector" in said.stderr
         assert "attribase -s STORE ingest embed --encoder NAME" in said.stderr
+
+
+def test_a_device_of_this_machine_beside_a_cluster_is_an_error(small):
+    result = run("-s", small.store.uri, "query", "eval", "--device", "cpu", "--ray", "auto")
+    assert result.exit_code == 1
+    assert "a device of this machine and a cluster were named" in result.stderr

@@ -5,34 +5,36 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attribase.query.search import index_build
+from attribase.query.search import index_build, index_cluster
 from attribase.query.search.index_build import IndexTarget, RecallBenchmark, index_space
-from attribase.query.search.index_cluster import open_worker
-from attribase.store import Step, indexes
+from attribase.runtime.cluster import Demand
+from attribase.store import indexes
 from attribase.store.index_partitions import read_partitions
-from attribase.store.index_segments import commit_segments, fragment_groups
 
+from ...runtime.cluster.in_process import InProcessRun, cluster_of
 from .conftest import ENCODER, clustered
 
 TABLE, KIND = "vectors_enc", "IVF_SQ"
 
 
-def build_here(count, _cluster, work):
-    """`build_on` without a cluster: `count` segments, built one after the other."""
-    groups = fragment_groups(work.store, work.table, work.version, count)
-    handle = open_worker(work, "cpu")
-    commit_segments(work.store, work.table, "base", [handle(group) for group in groups])
-    yield Step("build", count, count)
-    return count
+@pytest.fixture
+def workers(monkeypatch):
+    """Makes an index on a cluster of so many nodes with a GPU each, whose work is done here."""
+
+    def make(count):
+        nodes = cluster_of(*[{"CPU": 8.0, "GPU": 1.0}] * count)
+        monkeypatch.setattr(index_build, "connect", lambda _: nullcontext(nodes))
+        monkeypatch.setattr(index_cluster, "ClusterRun", InProcessRun)
+
+    return make
 
 
 @pytest.mark.parametrize(("segments", "builds"), [(2, 2), (1, 1)])
-def test_segments_that_fall_below_the_target_are_built_anew(large, monkeypatch, segments, builds):
+def test_segments_that_fall_below_the_target_are_built_anew(large, workers, monkeypatch, segments, builds):
     large.add("n", clustered(4000, 10))
     built, measured = [], []
     train, tune = index_build.train_centroids, RecallBenchmark.tune
-    monkeypatch.setattr(index_build, "connect", lambda _: nullcontext())
-    monkeypatch.setattr(index_build, "build_on", lambda *given: build_here(segments, *given))
+    workers(segments)
     monkeypatch.setattr(index_build, "train_centroids", lambda *given: built.append(1) or train(*given))
     target = IndexTarget(kind=KIND, min_rows=100)
 
@@ -62,10 +64,9 @@ def test_segments_that_fall_below_the_target_are_built_anew(large, monkeypatch, 
 
 
 @pytest.mark.parametrize(("large_rows", "bits"), [(1000, 1), (1 << 30, 5)])
-def test_segments_have_the_partitions_and_bits_of_an_index_in_one_piece(large, monkeypatch, large_rows, bits):
+def test_segments_have_the_partitions_and_bits_of_one_piece(large, workers, monkeypatch, large_rows, bits):
     large.add("n", clustered(4000, 10))
-    monkeypatch.setattr(index_build, "connect", lambda _: nullcontext())
-    monkeypatch.setattr(index_build, "build_on", lambda *given: build_here(2, *given))
+    workers(2)
     monkeypatch.setattr(index_build, "LARGE_ROWS", large_rows)
 
     def run(ray):
@@ -78,5 +79,6 @@ def test_segments_have_the_partitions_and_bits_of_an_index_in_one_piece(large, m
 
     (pieces, apart), (one, whole) = run("auto"), run(None)
     assert (pieces, one) == (2, 1)
+    assert InProcessRun.demands[-1] == Demand(8, 0)
     assert np.array_equal(apart.of_row, whole.of_row)
     assert np.array_equal(apart.centres, whole.centres)
