@@ -179,13 +179,12 @@ def _map(scale: Scale, costs: UnitCosts) -> Work:
 def _index(scale: Scale, costs: UnitCosts) -> Work:
     spaces = scale.encoders * (1 + scale.mappers)
     numbers = spaces * scale.real_images * scale.dim
-    millions, alone = numbers / (1e6 * 512), 0.0
+    millions = numbers / (1e6 * 512)
     used, size = _index_size(scale, costs)
     if scale.real_images >= LARGE_ROWS:
-        used += ("large_index_seconds", "assign_seconds", "recall_seconds")
+        used += ("large_index_seconds", "assign_seconds")
         farther = (partitions_for(round(scale.real_images)) / ASSIGNED_AMONG) ** 0.5  # see `Assignment`
         seconds = costs["large_index_seconds"] + farther * costs["assign_seconds"]
-        alone = millions * costs["recall_seconds"]
     else:
         used += ("index_seconds",)
         seconds = costs["index_seconds"]
@@ -193,11 +192,11 @@ def _index(scale: Scale, costs: UnitCosts) -> Work:
         "index",
         f"{spaces} spaces of {scale.real_images:,.0f} images",
         core_seconds=millions * seconds,
-        alone_seconds=alone,
+        alone_seconds=spaces * costs["recall_seconds"] + millions * costs["recall_row_seconds"],
         stored=spaces * size,
         read=4.0 * numbers,
         written=spaces * size,
-        sources=(*used, "read", "write"),
+        sources=(*used, "recall_seconds", "recall_row_seconds", "read", "write"),
     )
 
 

@@ -97,8 +97,9 @@ def assigned_settings(rows: NDArray[np.uint64], partitions: NDArray[np.uint32]) 
     """Settings that put the rows with the addresses (n,) into `partitions` (n,), while the index is built."""
     with TemporaryDirectory() as folder:
         table = pa.table({"row_id": rows, "partition": partitions})
-        lance.write_dataset(table, folder, mode="overwrite", max_rows_per_file=max(1, len(rows)))
-        yield {"precomputed_partition_dataset": folder}
+        place = f"{folder}/partitions"
+        lance.write_dataset(table, place, max_rows_per_file=max(1, len(rows)))
+        yield {"precomputed_partition_dataset": place}
 
 
 def index_settings(column: str, centroids: NDArray[np.float32]) -> dict[str, Any]:

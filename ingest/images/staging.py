@@ -84,8 +84,8 @@ def stage_items(store: Store, table: str, writer: RecordWriter, checked: Iterato
 
 def row_digest(row: Mapping[str, Any]) -> str:
     """What tells a row, without its bytes and the time it came, from another of the same key."""
-    told = sorted((name, row[name]) for name in row if name not in ("bytes", "added"))
-    return content_id(repr(told).encode())
+    stated = sorted((name, row[name]) for name in row if name not in ("bytes", "added"))
+    return content_id(repr(stated).encode())
 
 
 class StagedSink:

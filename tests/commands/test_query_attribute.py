@@ -51,10 +51,10 @@ def test_owners_are_the_rows_where_they_were_asked_for(run):
 
 
 def test_a_table_says_how_much_is_not_listed_and_what_was_compared(run):
-    told = run("m0-s0", "-k", "2", "--dedup", "0.99")
-    assert len(told.stdout.splitlines()) == 4  # names, a line, two images
+    listed = run("m0-s0", "-k", "2", "--dedup", "0.99")
+    assert len(listed.stdout.splitlines()) == 4  # names, a line, two images
     assert re.search(
-        r"[\d.]+% of the influence is not listed; compared with all 226 images of the pool", told.stderr
+        r"[\d.]+% of the influence is not listed; compared with all 226 images of the pool", listed.stderr
     )
 
 
@@ -83,9 +83,9 @@ def test_a_page_shows_pictures_sized_by_influence_and_needs_nothing_else(run, sm
         for r in best[:5]
     ]
     small.store.upsert("images", rows, update=True)
-    told = run("m0-s0", "-k", "6", "--html", str(tmp_path / "page.html"), "--by", "creator")
+    listed = run("m0-s0", "-k", "6", "--html", str(tmp_path / "page.html"), "--by", "creator")
     page = (tmp_path / "page.html").read_text()
-    assert told.exit_code == 0
+    assert listed.exit_code == 0
     assert page.count("data:image/png;base64,") == 6  # five of the six, and what was asked about
     assert "no bytes" in page  # the sixth has one byte that is no picture
     assert "O&#39;Hara &amp; Sons" in page

@@ -19,7 +19,8 @@ ROUND = {
     "index_bytes": 0.5,
     "large_index_seconds": 30.0,
     "assign_seconds": 20.0,
-    "recall_seconds": 25.0,
+    "recall_seconds": 90.0,
+    "recall_row_seconds": 25.0,
     "large_index_bytes": 0.16,
     "row_bytes": 28.0,
     "product_flops": 1e11,
@@ -91,9 +92,11 @@ def test_ingesting_is_bound_by_the_network_where_it_is_slow(scale, card, costs):
 
 def test_a_stage_without_cards_is_paid_by_the_core(stages):
     index = stages["index"]
-    assert index.core_hours == pytest.approx(500.0 * 2 * 1_001_000 * 500 / (1e6 * 512) / 3600)
+    millions = 2 * 1_001_000 * 500 / (1e6 * 512)
+    shared, alone = 500.0 * millions, 2 * 90.0 + 25.0 * millions
+    assert index.core_hours == pytest.approx((shared + alone) / 3600)
     assert index.gpu_hours == 0
-    assert index.wall_hours == pytest.approx(index.core_hours / 20)
+    assert index.wall_hours == pytest.approx((shared / 2 + alone) / 10 / 3600)
     assert index.dollars == pytest.approx(index.wall_hours * 20 * 0.05)
 
 
@@ -108,7 +111,7 @@ def test_a_large_index_has_a_bit_a_number_and_is_measured_by_one_machine(scale, 
     found = estimate_costs(large, card, costs)
     index = next(one for one in found.stages if one.stage == "index")
     # 4,096 partitions, twice those that assigning was measured among; a row is compared with their root
-    shared, alone = 2 * 30 * (30.0 + 20.0 * 2**0.5), 2 * 30 * 25.0
+    shared, alone = 2 * 30 * (30.0 + 20.0 * 2**0.5), 2 * (90.0 + 30 * 25.0)
     assert index.core_hours == pytest.approx((shared + alone) / 3600)
     assert index.bound_by == "cores"
     assert index.wall_hours == pytest.approx((shared / 2 + alone) / 10 / 3600)

@@ -30,15 +30,15 @@ def test_shares_are_those_of_the_plain_sum(similarities, fitted):
 
 
 @given(SIMILARITIES, FITTED, st.integers(1, 60))
-def test_what_the_best_leave_unseen_is_never_more_than_is_told(similarities, fitted, seen):
+def test_what_the_best_leave_unseen_is_never_more_than_is_claimed(similarities, fitted, seen):
     falling = np.sort(similarities)[::-1]
     plain = terms(falling, fitted)
     best = falling[:seen]
     shares = influence_shares(best, fitted)
-    told = unseen_influence(shares, float(best[0]), float(best[-1]), len(falling) - len(best), fitted)
+    claimed = unseen_influence(shares, float(best[0]), float(best[-1]), len(falling) - len(best), fitted)
     truly = plain[len(best) :].sum() / plain.sum()
-    assert truly <= told + 1e-12
-    if told == 0:  # then the shares of the best are those of all
+    assert truly <= claimed + 1e-12
+    if claimed == 0:  # then the shares of the best are those of all
         assert truly == 0
         whole = influence_shares(falling, fitted)
         assert shares.positions.tolist() == whole.positions.tolist()
