@@ -46,7 +46,7 @@ def bench(
 ) -> None:
     """Measure what decoding, hashing, writing, reading, indexing and ranking take on this machine.
 
-    Needs no store: it writes a temporary one of about 200 MB and removes it.
+    Needs no store: it writes a temporary one of about 600 MB and removes it.
 
     \b
     Example: attribase bench

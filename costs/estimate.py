@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..query.search.index_build import LARGE_ROWS, partitions_for
+from ..query.search.index_build import LARGE_ROWS, MIN_ROWS, partitions_for
 from .cards import Card
 from .scale import Scale
 from .unit_costs import UnitCosts
@@ -140,7 +140,7 @@ def _sample(scale: Scale, costs: UnitCosts) -> Work:
         f"{scale.samples:,} samples of {scale.steps} steps with guidance",
         flops=scale.samples * per_image,
         stored=scale.samples * costs["sample_bytes"],
-        read=scale.models * costs["model_bytes"],
+        read=min(scale.models, scale.samples) * costs["model_bytes"],
         written=scale.samples * costs["sample_bytes"],
         sources=("unet_forward_flops", "vae_decode_flops", "gpu_share", "sample_bytes", "write"),
     )
@@ -178,6 +178,8 @@ def _map(scale: Scale, costs: UnitCosts) -> Work:
 
 def _index(scale: Scale, costs: UnitCosts) -> Work:
     spaces = scale.encoders * (1 + scale.mappers)
+    if scale.real_images < MIN_ROWS:
+        return Work("index", f"none for fewer than {MIN_ROWS:,} images")
     numbers = spaces * scale.real_images * scale.dim
     millions = numbers / (1e6 * 512)
     used, size = _index_size(scale, costs)
@@ -208,12 +210,12 @@ def _index_size(scale: Scale, costs: UnitCosts) -> tuple[tuple[str, ...], float]
 
 def _rank(scale: Scale, costs: UnitCosts) -> Work:
     spaces = scale.encoders * (1 + scale.mappers)
-    gallery = min(scale.ranked_gallery, scale.gallery)
-    passes = -(-scale.evaluated // RANK_SAMPLES)
+    gallery, samples = min(scale.ranked_gallery, scale.gallery), min(scale.evaluated, scale.samples)
+    passes = -(-samples // RANK_SAMPLES)
     return Work(
         "eval",
-        f"{scale.evaluated:,} samples among {gallery:,} images in {spaces} spaces",
-        core_seconds=spaces * 2.0 * scale.evaluated * gallery * scale.dim / costs["product_flops"],
+        f"{samples:,} samples among {gallery:,} images in {spaces} spaces",
+        core_seconds=spaces * 2.0 * samples * gallery * scale.dim / costs["product_flops"],
         read=spaces * passes * gallery * 4.0 * scale.dim,
         sources=("product_flops", "read"),
     )
@@ -242,7 +244,7 @@ def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
         gpu_hours=gpu,
         core_hours=cores,
         wall_hours=wall,
-        bound_by=bound,
+        bound_by=bound if wall else "",
         storage_gb=work.stored / GB,
         network_gb=(work.read + work.written) / GB,
         dollars=wall * machines * price,
@@ -253,14 +255,22 @@ def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
 def layout_lines(scale: Scale, costs: UnitCosts) -> list[str]:
     """How a store of this size is laid out, a fact a line: fragments, partitions, memory to search."""
     rows, images = scale.vectors, round(scale.real_images)
-    partitions = partitions_for(images)
+    partitions, fragments = partitions_for(images), -(-rows // FRAGMENT_ROWS)
     _, index = _index_size(scale, costs)
+    pieces = f"{fragments:,.0f} fragments of {FRAGMENT_ROWS:,} rows" if fragments > 1 else "one fragment"
+    vectors = f"vectors: {rows:,.0f} rows an encoder, {pieces}, {_gigabytes(rows * _row_bytes(scale, costs))}"
+    if images < MIN_ROWS:
+        return [vectors, f"index: none; fewer than {MIN_ROWS:,} images are all compared"]
     return [
-        f"vectors: {rows:,.0f} rows an encoder, {-(-rows // FRAGMENT_ROWS):,.0f} fragments of "
-        f"{FRAGMENT_ROWS:,} rows, {rows * _row_bytes(scale, costs) / GB:,.0f} GB",
+        vectors,
         f"index: {partitions:,} partitions of about {images / partitions:,.0f} images, "
-        f"{index / GB:,.1f} GB a space, which searching keeps in memory as it reads it",
+        f"{_gigabytes(index)} a space, which searching keeps in memory as it reads it",
     ]
+
+
+def _gigabytes(size: float) -> str:
+    """A number of bytes with three figures, or all before the point: "1,278 GB"."""
+    return f"{size / GB:,.0f} GB" if size >= 100 * GB else f"{size / GB:.3g} GB"
 
 
 def _rounded(value: Any) -> Any:

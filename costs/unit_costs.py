@@ -85,8 +85,8 @@ def stated_unit_costs() -> UnitCosts:
 
 
 def read_unit_costs(path: Path) -> UnitCosts:
-    """What `attribase bench -o FILE` measured. Raises InvalidInputError for another file."""
-    hint = "write one: attribase bench -o FILE.json"
+    """What `attribase bench --save FILE` measured. Raises InvalidInputError for another file."""
+    hint = "write one: attribase bench --save FILE.json"
     try:
         found = json.loads(path.read_text())
         costs = {str(name): _read(str(name), row) for name, row in found["costs"].items()}

@@ -116,13 +116,30 @@ def test_a_large_index_has_a_bit_a_number_and_is_measured_by_one_machine(scale, 
     assert index.bound_by == "cores"
     assert index.wall_hours == pytest.approx((shared / 2 + alone) / 10 / 3600)
     assert index.storage_gb == pytest.approx(2 * 30e6 * 512 * 0.16 / 1e9)
-    assert "4,096 partitions of about 7,324 images, 2.5 GB a space" in " ".join(found.layout)
+    assert "4,096 partitions of about 7,324 images, 2.46 GB a space" in " ".join(found.layout)
+
+
+def test_a_gallery_that_needs_no_index_has_none(scale, card, costs):
+    found = estimate_costs(replace(scale, gallery=5000), card, costs)
+    index = next(one for one in found.stages if one.stage == "index")
+    assert (index.core_hours, index.wall_hours, index.storage_gb, index.dollars) == (0, 0, 0, 0)
+    assert found.layout[0].startswith("vectors: 16,000 rows an encoder, one fragment, 0.0324 GB")
+    assert found.layout[1] == "index: none; fewer than 100,000 images are all compared"
 
 
 def test_ranks_read_the_gallery_once_for_each_shard_of_samples(scale, card, costs):
     found = estimate_costs(replace(scale, evaluated=RANK_SAMPLES + 1), card, costs)
     rank = next(one for one in found.stages if one.stage == "eval")
     assert rank.network_gb == pytest.approx(2 * 2 * 1_000_000 * 4 * 500 / 1e9)
+
+
+def test_no_more_samples_are_ranked_than_there_are(scale, card, costs):
+    stages = {one.stage: one for one in estimate_costs(replace(scale, samples=10), card, costs).stages}
+    assert stages["eval"].amount.startswith("10 samples among 1,000,000 images")
+    assert stages["eval"].core_hours == pytest.approx(2 * 2.0 * 10 * 1e6 * 500 / 1e11 / 3600)
+    none = {one.stage: one for one in estimate_costs(replace(scale, samples=0), card, costs).stages}
+    assert (none["sample"].wall_hours, none["sample"].bound_by) == (0, "")
+    assert (none["eval"].network_gb, none["eval"].bound_by) == (0, "")
 
 
 def test_the_total_is_the_sum_and_storage_is_paid_by_the_month(scale, card, costs):

@@ -88,7 +88,7 @@ def test_a_file_that_holds_no_unit_costs_is_an_error(tmp_path, text, problem):
     (tmp_path / "costs.json").write_text(text)
     with pytest.raises(InvalidInputError, match=problem) as error:
         read_unit_costs(tmp_path / "costs.json")
-    assert "attribase bench" in error.value.hint
+    assert "attribase bench --save" in error.value.hint
 
 
 def test_a_value_of_the_user_takes_the_place_of_an_assumption(stated):
