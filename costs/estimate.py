@@ -33,6 +33,7 @@ class Work:
         flops: operations on GPUs.
         core_seconds: of processors that machines share.
         alone_seconds: of the processors of one machine, however many there are.
+        alone_read: bytes that one machine reads, however many there are.
         stored: bytes that the store keeps of it.
         read: bytes that machines read from the store or from where images are.
         written: bytes that machines write into the store.
@@ -44,6 +45,7 @@ class Work:
     flops: float = 0.0
     core_seconds: float = 0.0
     alone_seconds: float = 0.0
+    alone_read: float = 0.0
     stored: float = 0.0
     read: float = 0.0
     written: float = 0.0
@@ -195,8 +197,9 @@ def _index(scale: Scale, costs: UnitCosts) -> Work:
         f"{spaces} spaces of {scale.real_images:,.0f} images",
         core_seconds=millions * seconds,
         alone_seconds=spaces * costs["recall_seconds"] + millions * costs["recall_row_seconds"],
+        alone_read=4.0 * numbers,  # for recall, every vector is compared
         stored=spaces * size,
-        read=4.0 * numbers,
+        read=2 * 4.0 * numbers,  # to assign them, and to build
         written=spaces * size,
         sources=(*used, "recall_seconds", "recall_row_seconds", "read", "write"),
     )
@@ -230,10 +233,11 @@ def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
     gpu = work.flops / (card.half_tflops * 1e12 * costs["gpu_share"]) / HOUR
     machines, alone = scale.gpus, work.alone_seconds / HOUR
     cores = work.core_seconds / HOUR + alone
+    shared = work.read / costs["read"] + work.written / costs["write"]
     hours = {
         "GPU": gpu / machines,
         "cores": ((cores - alone) / machines + alone) / scale.cores,
-        "network": (work.read / costs["read"] + work.written / costs["write"]) / machines / HOUR,
+        "network": shared / machines / HOUR + work.alone_read / costs["read"] / HOUR,
     }
     bound = max(hours, key=lambda name: hours[name])
     wall = hours[bound]
@@ -246,7 +250,7 @@ def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
         wall_hours=wall,
         bound_by=bound if wall else "",
         storage_gb=work.stored / GB,
-        network_gb=(work.read + work.written) / GB,
+        network_gb=(work.read + work.alone_read + work.written) / GB,
         dollars=wall * machines * price,
         sources=costs.source(*work.sources),
     )

@@ -108,7 +108,7 @@ def test_mapped_columns_are_filled_by_all_machines(stages):
 
 def test_a_large_index_has_a_bit_a_number_and_is_measured_by_one_machine(scale, card, costs):
     large = replace(scale, gallery=30_000_000 - 1000, dim=512)
-    found = estimate_costs(large, card, costs)
+    found = estimate_costs(large, card, costs.with_values(read=1e12, write=1e12))
     index = next(one for one in found.stages if one.stage == "index")
     # 4,096 partitions, twice those that assigning was measured among; a row is compared with their root
     shared, alone = 2 * 30 * (30.0 + 20.0 * 2**0.5), 2 * (90.0 + 30 * 25.0)
@@ -116,7 +116,17 @@ def test_a_large_index_has_a_bit_a_number_and_is_measured_by_one_machine(scale, 
     assert index.bound_by == "cores"
     assert index.wall_hours == pytest.approx((shared / 2 + alone) / 10 / 3600)
     assert index.storage_gb == pytest.approx(2 * 30e6 * 512 * 0.16 / 1e9)
+    assert index.network_gb == pytest.approx((3 * 4 + 0.16) * 2 * 30e6 * 512 / 1e9)
     assert "4,096 partitions of about 7,324 images, 2.46 GB a space" in " ".join(found.layout)
+
+
+def test_recall_reads_every_vector_on_one_machine(scale, card, costs):
+    large = replace(scale, gallery=30_000_000 - 1000, dim=512, cores=1000)
+    index = next(one for one in estimate_costs(large, card, costs).stages if one.stage == "index")
+    numbers = 2 * 30e6 * 512
+    shared = 2 * 4 * numbers / 4e8 + 0.16 * numbers / 1e8
+    assert index.bound_by == "network"
+    assert index.wall_hours == pytest.approx((shared / 2 + 4 * numbers / 4e8) / 3600)
 
 
 def test_a_gallery_that_needs_no_index_has_none(scale, card, costs):
