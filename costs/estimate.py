@@ -206,9 +206,10 @@ def _index(scale: Scale, costs: UnitCosts) -> Work:
 
 
 def _index_size(scale: Scale, costs: UnitCosts) -> tuple[tuple[str, ...], float]:
-    """The unit cost of the bytes of an index of one space, and how many they are."""
-    name = "large_index_bytes" if scale.real_images >= LARGE_ROWS else "index_bytes"
-    return (name,), costs[name] * scale.real_images * scale.dim
+    """The unit costs of the bytes of an index of one space, and how many they are."""
+    large = scale.real_images >= LARGE_ROWS
+    names = ("large_index_bytes",) if large else ("index_bytes", "code_bytes")
+    return names, sum(costs[name] for name in names) * scale.real_images * scale.dim
 
 
 def _rank(scale: Scale, costs: UnitCosts) -> Work:

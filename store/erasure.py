@@ -18,7 +18,7 @@ from .columns import utc_now
 from .errors import ConflictError
 from .files import files_of
 from .jobs import Step
-from .layout import SUFFIX
+from .layout import CODES, SUFFIX
 from .lookup import SCAN_ROWS
 from .maintenance import PIN, compact_files, pin_versions, pinned_versions
 from .retries import with_retries
@@ -61,6 +61,8 @@ def erase(store: Store, *, delete_tags: bool = False, grace: timedelta = GRACE) 
         table.rewrite(pins.get(table.name, set()), holding[table.name])
         young += table.delete_unfinished(grace)
         yield Step(STAGE, done, len(tables), table.name)
+    for file in list(files_of(store.layout).below(f"files/{CODES}")):
+        files_of(store.layout).delete(file.name)
     if young:
         raise ConflictError(
             f"{len(young)} files of unfinished writes may hold what was removed, the first is {young[0]}",

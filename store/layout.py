@@ -13,6 +13,9 @@ from .errors import InvalidInputError, NotFoundError
 
 SUFFIX = ".lance"
 
+CODES = "codes"
+"""The folder of side files with compressed vectors of images. Erasing deletes them: others replace them."""
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.mapper import normalise
 from ...store import index_search, indexes, key_id
 from ...store.errors import ConflictError
 from ...store.index_search import AllowedRows
 from ...store.indexes import Index
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
+from .coded_rows import CodedRows, read_coded_rows, write_coded_rows
 from .pool import Pool
 from .topk import Floats, Positions
+
+if TYPE_CHECKING:
+    from ...store import Store
 
 REBUILD = "build it anew: attribase -s STORE index --force"
 POOLS_CACHED = 8  # the addresses of half a million rows take an eighth of a megabyte
 LOW = np.uint64(2**32 - 1)  # of an address: the row within its fragment, where none before it was deleted
 QUERIES_AT_ONCE, ANSWERS_AT_ONCE = 100, 1 << 18  # of one question to Lance: 4 MB of answers
+MANY_SEARCHES = 20
+"""A process that has searched so often opens the codes of the index, which loads numba."""
+
 MIN_ANSWERS = 10  # searched for at least, as recall is measured for 10 and more
 
 
@@ -129,12 +139,19 @@ def _format(column: str, kind: str, metric: str, dim: int) -> str:
 class ApproximateIndex:
     """The index of a space, open to be searched. Thread-safe."""
 
-    def __init__(self, features: FeatureReader, positions: Positions, samples: Positions) -> None:
+    def __init__(
+        self, store: Store, features: FeatureReader, positions: Positions, samples: Positions
+    ) -> None:
         """Where each row of the space is in the vector table, rising, and `samples`: the other places."""
+        self._store, self._features = store, features
         self._dataset, self._column = features.dataset, features.column
         self._lookup = RowAddresses(self._dataset)
         self._positions, self._samples = positions, samples
         self._allowed: SharedCache[AllowedRows] = SharedCache(POOLS_CACHED)
+        self._places: SharedCache[NDArray[np.bool_] | None] = SharedCache(POOLS_CACHED)
+        self._lock, self._searches = Lock(), 0
+        self._codes: CodedRows | None = None
+        self._codes_read = False
 
     def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
         """What the `k` best of a pool take."""
@@ -144,6 +161,11 @@ class ApproximateIndex:
         """For each of `queries` (n, dim) rows of the pool that the `k` most similar are probably among."""
         count = min(math.ceil(max(k, MIN_ANSWERS) * effort.refine), pool.size)
         few = k <= MIN_ANSWERS and pool.where is None
+        if few:
+            coded = [self._search_codes(one, count, pool, effort.nprobes) for one in queries]
+            whole = [one[0] for one in coded if one is not None]
+            if len(whole) == len(queries):
+                return whole
         allowed, step = self._allowed_in(pool), max(1, min(QUERIES_AT_ONCE, ANSWERS_AT_ONCE // max(count, 1)))
         found: list[Positions] = []
         for start in range(0, len(queries), step):
@@ -161,6 +183,8 @@ class ApproximateIndex:
 
         See `index_search.nearest` for `nprobes`, `no_more`, and what a distance is.
         """
+        if no_more and (coded := self._search_codes(query, count, pool, nprobes)) is not None:
+            return coded
         found, distances = index_search.nearest(
             self._dataset, self._column, query, count, nprobes, self._allowed_in(pool), no_more=no_more
         )
@@ -169,6 +193,55 @@ class ApproximateIndex:
     def warm(self) -> None:
         """Read the whole index into memory."""
         index_search.warm(self._dataset, self._column)
+        self.expect_searches()
+
+    def expect_searches(self) -> None:
+        """Open what pays off for many searches with the first one."""
+        with self._lock:
+            self._searches = max(self._searches, MANY_SEARCHES)
+
+    def has_codes(self) -> bool:
+        """Whether there is a file of `CodedRows` of this index and these images."""
+        return self._read_codes() is not None
+
+    def write_codes(
+        self, centres: Floats, of_row: NDArray[np.int32], blocks: Iterator[tuple[Positions, Floats]]
+    ) -> None:
+        """Write that file. Arguments as for `write_coded_rows`."""
+        write_coded_rows(self._store, self._features, centres, of_row, blocks)
+
+    def leave_codes(self) -> None:
+        """Search with Lance alone: what its index finds is to be measured."""
+        with self._lock:
+            self._codes, self._codes_read = None, True
+
+    def _search_codes(
+        self, query: Floats, count: int, pool: Pool, nprobes: int
+    ) -> tuple[Positions, Floats] | None:
+        """As `estimate`, by `CodedRows`; None where there is no file, or these partitions have fewer."""
+        coded = self._open_codes()
+        if coded is None or pool.where is not None:
+            return None
+        places = self._places.get(pool.name, lambda: coded.in_places(pool.mask))
+        found = coded.nearest(query, count, nprobes, places)
+        return found if len(found[0]) >= count else None
+
+    def _open_codes(self) -> CodedRows | None:
+        """What a process opens that searches often: the first such search takes a second longer."""
+        with self._lock:
+            self._searches += 1
+            if self._codes_read or self._searches <= MANY_SEARCHES:
+                return self._codes
+            self._codes_read = True
+            self._codes = self._read_codes()
+            return self._codes
+
+    def _read_codes(self) -> CodedRows | None:
+        coded = read_coded_rows(self._store, self._features, len(self._positions))
+        return coded if coded is not None and coded.agrees(self._read_unit_rows) else None
+
+    def _read_unit_rows(self, rows: Positions) -> Floats:
+        return normalise(self._features.raw_at(self._positions[rows]))
 
     def _rows(self, addresses: NDArray[np.uint64]) -> Positions:
         """(found,) rows of the space by the addresses of images."""

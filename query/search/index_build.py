@@ -27,6 +27,7 @@ from .centroids import BLOCK, assign_rows, train_centroids
 from .index import REBUILD, SearchEffort
 from .index_cluster import SegmentWork, build_on
 from .index_recall import RecallBenchmark, RecallMeasurement
+from .partitions import store_codes
 from .space import SearchSpace
 from .topk import Floats
 
@@ -104,6 +105,8 @@ def index_space(
         yield Step("pools", 0, 1, "which images are in the gallery and in the pool of all")
         space.store_pools()
         yield Step("pools", 1, 1)
+    if space.index and len(space) < LARGE_ROWS and not space.open_index().has_codes():
+        yield from store_codes(space)
 
 
 def _index_vectors(

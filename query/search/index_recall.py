@@ -37,6 +37,7 @@ class RecallBenchmark:
         self.pool = Pool(np.ones(len(space), bool), len(space), 0, "every image")
         self.queries = benchmark_queries(space, queries)
         self.max_k = min(1000, len(space))
+        space.open_index().leave_codes()
         self._truth = space.search(self.queries, self.max_k, self.pool, method="exact").similarities
 
     def measure(self, k: int, effort: SearchEffort) -> RecallMeasurement:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...runtime.blas_threads import single_thread_products
 from ...runtime.devices import core_count
 from ...runtime.mapper import normalise
+from ...store import Step
 from ...store.index_partitions import NO_PARTITION, read_partitions
 from .pool import Pool
 from .space import SearchSpace
@@ -38,6 +39,9 @@ ROWS_A_PARTITION = 24
 
 GROUP_ROWS = 2048
 """Rows compared at once; those that the index does not cover are compared with all queries."""
+
+CODED_ROWS = 8192
+"""Vectors of a block that is written in 8 bits a number."""
 
 CHECKED_ROWS, CHECKED_SHARE = 256, 0.9
 """So many rows are looked at, of which so many must be in the partition whose centre is nearest."""
@@ -71,6 +75,16 @@ class SpacePartitions:
         rows = held[:: max(1, len(held) // CHECKED_ROWS)]
         nearest = (space.unit_rows(rows) @ self.centres.T).argmax(axis=1)
         return float(np.mean(nearest == self.of_row[rows])) >= CHECKED_SHARE
+
+
+def store_codes(space: SearchSpace) -> Iterator[Step]:
+    """Write the vectors of a space as `CodedRows`; nothing where the files of its index do not say enough."""
+    partitions = SpacePartitions.read(space)
+    if partitions is not None:
+        yield Step("codes", 0, 1, f"{len(space)} vectors in 8 bits a number, by partition")
+        blocks = space.stream_rows(np.ones(len(space), bool), CODED_ROWS, reuse=True)
+        space.open_index().write_codes(partitions.centres, partitions.of_row, blocks)
+        yield Step("codes", 1, 1)
 
 
 class PartitionScan:

@@ -274,7 +274,9 @@ class SearchSpace:
         """The index, opened on first use."""
         with self._lock:
             if self._open_index is None:
-                self._open_index = ApproximateIndex(self._features, self._positions, self.rows.samples)
+                self._open_index = ApproximateIndex(
+                    self.pinned.store, self._features, self._positions, self.rows.samples
+                )
             return self._open_index
 
     def _validate(self, vectors: Floats) -> Floats:

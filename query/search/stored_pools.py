@@ -128,11 +128,11 @@ def _kinds(features: FeatureReader, first: int) -> pa.ChunkedArray:
 
 def _sources(pinned: Pinned, vectors: Any) -> dict[str, Any]:
     """The fragments that ids, kinds and pools are read from, by table; those of vectors as `items`."""
-    found = {table: _fragments(pinned.dataset(table), columns) for table, columns in READ_FROM.items()}
-    return found | {"items": _fragments(vectors, ITEMS)}
+    found = {table: fragments_of(pinned.dataset(table), columns) for table, columns in READ_FROM.items()}
+    return found | {"items": fragments_of(vectors, ITEMS)}
 
 
-def _fragments(dataset: Any, columns: tuple[str, ...]) -> list[Any]:
+def fragments_of(dataset: Any, columns: tuple[str, ...]) -> list[Any]:
     """What decides the rows of these columns, by fragment: number, rows, deleted and changed ones, files."""
     fields = {dataset.lance_schema.field(name).id() for name in columns}
     found = []

@@ -65,6 +65,8 @@ class Service:
             space = self.snapshot.space()
             space.pool("all")
             space.load_vectors()
+            if space.index:
+                space.open_index().expect_searches()
             answer_all(
                 self.snapshot, [np.ones(self.snapshot.dim(space.encoder), np.float32)], Request(files=False)
             )

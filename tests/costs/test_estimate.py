@@ -17,6 +17,7 @@ ROUND = {
     "hash": 200.0,
     "index_seconds": 500.0,
     "index_bytes": 0.5,
+    "code_bytes": 1.0,
     "large_index_seconds": 30.0,
     "assign_seconds": 20.0,
     "recall_seconds": 90.0,

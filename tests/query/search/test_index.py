@@ -125,7 +125,7 @@ def test_indexing_again_folds_in_what_came_later(indexed, queries):
     late = indexed.add("late", queries * 5)
     assert indexes.describe(indexed.store.dataset("vectors_enc"), "base").unindexed == 20
     steps = indexed.index()
-    assert {step.stage for step in steps} == {"fold", "measure", "pools"}
+    assert {step.stage for step in steps} == {"fold", "measure", "pools", "codes"}
     assert indexes.describe(indexed.store.dataset("vectors_enc"), "base").unindexed == 0
     space = indexed.space
     assert space.index.rows == 4080

@@ -123,6 +123,6 @@ def test_rows_that_a_compaction_or_a_stopped_run_indexed_are_measured_by_the_nex
     list(compact(indexed.store))
     index = indexes.describe(indexed.store.dataset("vectors_enc"), "base")
     assert (index.rows, index.unindexed, indexed.space.index.rows) == (4080, 0, 4060)
-    assert {step.stage for step in indexed.index()} == {"measure", "pools"}
+    assert {step.stage for step in indexed.index()} == {"measure", "pools", "codes"}
     assert indexed.space.index.rows == 4080
     assert indexed.index() == []

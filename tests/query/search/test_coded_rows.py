@@ -1,0 +1,178 @@
+"""Vectors of 8 bits a number beside the index: what they find, when they are used, and when they are not."""
+
+import numpy as np
+import pytest
+from attribase.query.search import index as module
+from attribase.query.search.coded_rows import CHECKED_ERROR, read_coded_rows
+from attribase.query.search.index_recall import RecallBenchmark
+from attribase.query.search.partitions import SpacePartitions, store_codes
+from attribase.store import index_search
+from attribase.store.erasure import erase
+from attribase.store.removal import remove
+from attribase.store.removal_plan import plan_removal
+
+from .conftest import clustered, table_of
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """Processes search often from the first search on."""
+    monkeypatch.setattr(module, "MANY_SEARCHES", 0)
+
+
+def codes_of(space):
+    return space.open_index()._open_codes()
+
+
+def answer(large, query, k=10, pool="all"):
+    space = large.space
+    found = space.search(query[None], k, space.pool(pool), method="index")
+    return space.rows.ids_of(found.rows[0])
+
+
+@pytest.mark.usefixtures("often")
+def test_estimates_are_those_of_the_rows_of_the_nearest_partitions(indexed, queries):
+    space = indexed.space
+    codes, partitions = codes_of(space), SpacePartitions.read(space)
+    unit = space.unit_rows(np.arange(len(space)))
+    for query in queries:
+        near = np.argsort(-(partitions.centres @ query), kind="stable")[:5]
+        inside = np.flatnonzero(np.isin(partitions.of_row, near))
+        rows, distances = codes.nearest(query, len(space), 5)
+        assert sorted(rows.tolist()) == inside.tolist()
+        assert (np.diff(distances) >= 0).all()
+        assert np.abs(1 - distances - unit[rows] @ query).max() < CHECKED_ERROR
+        best, _ = codes.nearest(query, 7, 5)
+        assert best.tolist() == rows[:7].tolist()
+        mask = np.arange(len(space)) % 3 == 0
+        some, _ = codes.nearest(query, len(space), 5, codes.in_places(mask))
+        assert some.tolist() == [row for row in rows.tolist() if mask[row]]
+    assert codes.in_places(np.ones(len(space), bool)) is None
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("pool", ["all", "gallery"])
+def test_answers_are_as_good_as_the_exact_ones_and_come_from_the_codes(indexed, queries, pool, monkeypatch):
+    """The ten best of twenty queries; Lance is asked for none of them."""
+    exact = [indexed.space.search(q[None], 10, indexed.space.pool(pool), method="exact") for q in queries]
+    monkeypatch.setattr(index_search, "nearest_of_each", None)
+    space = indexed.space
+    hits = [
+        np.mean(
+            space.search(q[None], 10, space.pool(pool), method="index").similarities >= e.similarities[0, -1]
+        )
+        for q, e in zip(queries, exact, strict=True)
+    ]
+    assert np.mean(hits) >= 0.98
+
+
+def test_a_process_that_searches_now_and_then_asks_lance(indexed, queries, monkeypatch):
+    monkeypatch.setattr(module, "MANY_SEARCHES", 2)
+    space, asked = indexed.space, []
+    nearest = index_search.nearest_of_each
+    monkeypatch.setattr(
+        index_search, "nearest_of_each", lambda *given, **more: asked.append(1) or nearest(*given, **more)
+    )
+    for query in queries[:5]:
+        space.search(query[None], 10, space.pool(), method="index")
+    assert len(asked) == 2
+    other = indexed.space
+    other.open_index().warm()
+    other.search(queries[:1], 10, other.pool(), method="index")
+    assert len(asked) == 2
+
+
+@pytest.mark.usefixtures("often")
+def test_a_condition_and_many_answers_are_asked_of_lance(indexed, queries):
+    space = indexed.space
+    index = space.open_index()
+    assert codes_of(space) is not None
+    assert index._search_codes(queries[0], 5, space.pool("all", "creator = 'c1'"), 4) is None
+    assert index._search_codes(queries[0], len(space), space.pool(), 4) is None  # four partitions have fewer
+
+
+@pytest.mark.usefixtures("often")
+def test_they_are_used_while_only_samples_are_added(indexed, queries):
+    before = answer(indexed, queries[0])
+    rows = clustered(5, 30)
+    indexed.store.upsert("samples", [{"sample_id": f"new{n}", "model_id": "m"} for n in range(5)])
+    indexed.store.upsert("vectors_enc", table_of([f"new{n}" for n in range(5)], "sample", rows))
+    assert codes_of(indexed.space) is not None
+    assert answer(indexed, queries[0]) == before
+    late = indexed.add("late", queries)
+    assert codes_of(indexed.space) is None
+    assert answer(indexed, queries[3], k=1) == late[3:4]
+    assert indexed.index()
+    assert codes_of(indexed.space) is not None
+    assert answer(indexed, queries[3], k=1) == late[3:4]
+
+
+@pytest.mark.usefixtures("often")
+def test_they_are_not_used_where_an_image_was_deleted_or_the_index_is_another(indexed):
+    assert codes_of(indexed.space) is not None
+    indexed.store.dataset("vectors_enc").delete("item_id = 'i00007'")
+    assert codes_of(indexed.space) is None
+    list(store_codes(indexed.space))
+    assert codes_of(indexed.space) is not None
+    indexed.index(force=True, kind="IVF_SQ")
+    first = codes_of(indexed.space)
+    assert first is not None
+    partitions = SpacePartitions.read(indexed.space)
+    assert np.array_equal(first.centres, partitions.centres)
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("damage", ["cut", "junk", "other vectors", "gone"])
+def test_a_damaged_file_is_not_used(indexed, queries, damage):
+    expected = answer(indexed, queries[0])
+    path = indexed.store.file("codes", "vectors_enc.base")
+    data = bytearray(path.read_bytes())
+    if damage == "other vectors":
+        data[-len(indexed.ids) * 32 :] = np.random.default_rng(0).bytes(len(indexed.ids) * 32)
+    if damage != "gone":
+        path.write_bytes({"cut": data[:-1], "junk": b"\xff" * 100}.get(damage, data))
+    else:
+        path.unlink()
+    assert codes_of(indexed.space) is None
+    assert answer(indexed, queries[0]) == expected
+    assert {step.stage for step in indexed.index()} == {"codes"}
+    assert codes_of(indexed.space) is not None
+
+
+@pytest.mark.usefixtures("often")
+def test_recall_is_measured_of_the_index_alone(indexed):
+    benchmark = RecallBenchmark(indexed.space, 5)
+    assert codes_of(benchmark.space) is None
+
+
+def test_indexing_again_writes_nothing_and_a_second_writer_replaces_the_file(indexed):
+    path = indexed.store.file("codes", "vectors_enc.base")
+    written = path.stat().st_mtime_ns
+    assert indexed.index() == []
+    assert path.stat().st_mtime_ns == written
+    mapped = read_coded_rows(indexed.store, indexed.space._features, len(indexed.ids))
+    before = mapped.codes.copy()
+    list(store_codes(indexed.space))
+    assert np.array_equal(mapped.codes, before)  # a process that has the earlier file open keeps it
+    assert sorted(one.name for one in path.parent.iterdir()) == [path.name]
+
+
+def test_a_row_of_zeros_is_similar_to_nothing(large, queries, monkeypatch):
+    monkeypatch.setattr(module, "MANY_SEARCHES", 0)
+    rows = np.zeros((1, 32), np.float32)
+    (name,) = large.add("zero", rows)
+    large.index()
+    space = large.space
+    codes = codes_of(space)
+    rows, distances = codes.nearest(queries[0], len(space), len(codes.centres))
+    at = space.rows.ids_of(rows).index(name)
+    assert distances[at] == 1
+
+
+def test_erasing_deletes_them(indexed):
+    path = indexed.store.file("codes", "vectors_enc.base")
+    assert path.exists()
+    list(remove(indexed.store, plan_removal(indexed.store, ids=["i00003"]), erase=True))
+    assert codes_of(indexed.space) is None
+    list(erase(indexed.store))
+    assert not path.exists()
