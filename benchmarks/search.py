@@ -109,7 +109,8 @@ def ours(store: Store, vectors: np.ndarray, truth: np.ndarray, build: float) -> 
         return lambda vector, k: space.search(vector, k, pool, method=method).rows
 
     note = f"{record.kind}, {record.partitions} partitions, {record.nprobes} probed, refine {record.refine}"
-    size = sum(file.stat().st_size for file in Path(store.uri).glob("vectors_*/_indices/**/*"))
+    files = [*Path(store.uri).glob("vectors_*/_indices/**/*"), *Path(store.uri).glob("files/codes/*")]
+    size = sum(file.stat().st_size for file in files)
     indexed = row("index", ask("index"), vectors, truth, f"{size / 1e6:.0f}", build, note)
     spent, found = timed(ask("exact"), vectors[:EXACT], 10, warm=1)
     exact = Row("exact", statistics.median(spent), max(spent), recall(found, truth[:EXACT], 10), 1, "", 0)

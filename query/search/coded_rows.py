@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from .topk import Floats, Positions
 FORMAT = 1
 ALIGNED = 64
 """Bytes that each array of a file begins at a multiple of."""
+
+UNFINISHED_SECONDS = 24 * 3600
+"""The age from which a file that was not finished is deleted."""
 
 CHECKED_ROWS, CHECKED_ERROR = 64, 0.02
 """So many rows are compared with the stored vectors when a file is opened; none may be farther off."""
@@ -134,12 +138,15 @@ def write_coded_rows(
     shapes |= {"factors": ["float32", [len(order)]], "codes": ["int8", [len(order), centres.shape[1]]]}
     about = {"format": FORMAT, "sources": _sources(features), "arrays": shapes}
     header = json.dumps(about).encode()
+    for old in path.parent.glob(f"{path.name}.*.part"):  # of writers that were killed
+        if time.time() - old.stat().st_mtime > UNFINISHED_SECONDS:
+            old.unlink(missing_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
         with part.open("wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
-            file.truncate(_end(shapes, len(header)))
+            _reserve(file, _end(shapes, len(header)))
         made = _map(part, "r+", shapes, len(header))
         for name, one in arrays.items():
             made[name][...] = one
@@ -175,6 +182,14 @@ def read_coded_rows(store: Store, features: FeatureReader, images: int) -> Coded
         return CodedRows(**{name: np.asarray(one) for name, one in _map(path, "r", shapes, length).items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Give the file its size and room on the disk: a process that maps a file on a full disk is killed."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def _path(store: Store, features: FeatureReader) -> Path:

@@ -1,5 +1,8 @@
 """Vectors of 8 bits a number beside the index: what they find, when they are used, and when they are not."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from attribase.query.search import index as module
@@ -155,6 +158,31 @@ def test_indexing_again_writes_nothing_and_a_second_writer_replaces_the_file(ind
     list(store_codes(indexed.space))
     assert np.array_equal(mapped.codes, before)  # a process that has the earlier file open keeps it
     assert sorted(one.name for one in path.parent.iterdir()) == [path.name]
+
+
+def test_a_full_disk_leaves_the_index_and_no_part_of_a_file(indexed, queries, monkeypatch):
+    path = indexed.store.file("codes", "vectors_enc.base")
+    path.unlink()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        indexed.index()
+    assert list(path.parent.iterdir()) == []
+    assert len(answer(indexed, queries[0])) == 10
+
+
+def test_what_a_killed_writer_left_is_deleted_after_a_day(indexed):
+    folder = indexed.store.file("codes", "vectors_enc.base").parent
+    old, young = (folder / f"vectors_enc.base.{number}.part" for number in (1, 2))
+    for one in (old, young):
+        one.write_bytes(b"unfinished")
+    os.utime(old, (0, 0))
+    list(store_codes(indexed.space))
+    assert young.exists()
+    assert not old.exists()
 
 
 def test_a_row_of_zeros_is_similar_to_nothing(large, queries, monkeypatch):
