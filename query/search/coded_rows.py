@@ -1,7 +1,7 @@
 """The images of an index in 8 bits a number, one partition after the other, in a file that processes share.
 
 A query is compared with all rows of the nearest partitions, and the best of them are to be compared in full.
-Lance's search of the same partitions takes three times as long: most of that is planning, and its objects.
+Lance's search of the same partitions takes twice as long: most of that is planning, and its objects.
 Measured for 1,000,000 x 512: an estimate is within 0.002 of the similarity.
 """
 
