@@ -232,12 +232,12 @@ def _row_bytes(scale: Scale, costs: UnitCosts) -> float:
 def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
     """Cards, cores and the network work side by side: the slowest of them decides the time of the clock."""
     gpu = work.flops / (card.half_tflops * 1e12 * costs["gpu_share"]) / HOUR
-    machines, alone = scale.gpus, work.alone_seconds / HOUR
-    cores = work.core_seconds / HOUR + alone
+    cores, alone = work.core_seconds / HOUR, work.alone_seconds / HOUR
+    machines = scale.gpus
     shared = work.read / costs["read"] + work.written / costs["write"]
     hours = {
         "GPU": gpu / machines,
-        "cores": ((cores - alone) / machines + alone) / scale.cores,
+        "cores": (cores / machines + alone) / scale.cores,
         "network": shared / machines / HOUR + work.alone_read / costs["read"] / HOUR,
     }
     bound = max(hours, key=lambda name: hours[name])
@@ -247,7 +247,7 @@ def _cost(work: Work, scale: Scale, card: Card, costs: UnitCosts) -> StageCost:
         stage=work.stage,
         amount=work.amount,
         gpu_hours=gpu,
-        core_hours=cores,
+        core_hours=cores + alone,
         wall_hours=wall,
         bound_by=bound if wall else "",
         storage_gb=work.stored / GB,

@@ -61,8 +61,9 @@ def erase(store: Store, *, delete_tags: bool = False, grace: timedelta = GRACE) 
         table.rewrite(pins.get(table.name, set()), holding[table.name])
         young += table.delete_unfinished(grace)
         yield Step(STAGE, done, len(tables), table.name)
-    for file in list(files_of(store.layout).below(f"files/{CODES}")):
-        files_of(store.layout).delete(file.name)
+    files = files_of(store.layout)
+    for file in list(files.below(f"files/{CODES}")):
+        files.delete(file.name)
     if young:
         raise ConflictError(
             f"{len(young)} files of unfinished writes may hold what was removed, the first is {young[0]}",

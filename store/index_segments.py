@@ -59,9 +59,7 @@ def build_segment(
     check_kind(tables, table, column, kind)
     check_segments(kind)
     dataset = tables.dataset(table, version)
-    options = index_settings(column, centroids) | {"fragment_ids": list(fragments)}
-    if bits is not None:
-        options["num_bits"] = bits
+    options = index_settings(column, centroids, bits) | {"fragment_ids": list(fragments)}
     if partitions is None:
         return dataset.create_index_uncommitted(column, kind, **options)
     with assigned_settings(row_addresses(dataset, fragments), partitions) as more:

@@ -74,14 +74,14 @@ def build(
     Raises InvalidInputError for an unknown kind, or one that cannot hold vectors of this length.
     """
     dim = check_kind(tables, table, column, kind)
-    options: dict[str, Any] = {"num_sub_vectors": dim // 8} if kind == "IVF_PQ" else {}
-    if bits is not None:
-        options["num_bits"] = bits
+    options = index_settings(column, centroids, bits)
+    if kind == "IVF_PQ":
+        options["num_sub_vectors"] = dim // 8
 
     def commit() -> int:
         newest = tables.dataset(table)
         dataset = newest.checkout_version(assigned.version) if assigned else newest
-        made = dataset.create_index(column, kind, **index_settings(column, centroids), **options)
+        made = dataset.create_index(column, kind, **options)
         return int(made.version)
 
     if assigned is None:
@@ -102,10 +102,12 @@ def assigned_settings(rows: NDArray[np.uint64], partitions: NDArray[np.uint32]) 
         yield {"precomputed_partition_dataset": place}
 
 
-def index_settings(column: str, centroids: NDArray[np.float32]) -> dict[str, Any]:
-    """The settings of every index here: its name and metric, and the centres of its partitions."""
-    partitions = {"num_partitions": len(centroids), "ivf_centroids": centroids}
-    return {"name": index_name(column), "metric": METRIC, "replace": True, **partitions}
+def index_settings(column: str, centroids: NDArray[np.float32], bits: int | None) -> dict[str, Any]:
+    """The settings of every index here: its name and metric, the centres of its partitions, and `bits`."""
+    settings = {"num_partitions": len(centroids), "ivf_centroids": centroids}
+    if bits is not None:
+        settings["num_bits"] = bits
+    return {"name": index_name(column), "metric": METRIC, "replace": True, **settings}
 
 
 def check_kind(tables: Tables, table: str, column: str, kind: str) -> int:
