@@ -67,6 +67,7 @@ class Service:
             space.load_vectors()
             if space.index:
                 space.open_index().expect_searches()
+            self.snapshot.finder("images", "image_id").build()
             answer_all(
                 self.snapshot, [np.ones(self.snapshot.dim(space.encoder), np.float32)], Request(files=False)
             )

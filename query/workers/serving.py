@@ -19,8 +19,8 @@ from .memory import MB, limit_private_memory, resident_bytes
 STACKS = 128 * MB
 """Private memory that counts and is never touched: stacks of threads that libraries start later."""
 
-TRIM_BYTES = 128 * MB
-"""Growth over which freed memory is given back to the system after an answer."""
+TRIM_BYTES, TRIM_SHARE = 128 * MB, 0.125
+"""Growth over which freed memory is given back to the system after an answer: bytes, or less of the limit."""
 
 log = logging.getLogger("attribase.workers")
 
@@ -112,7 +112,6 @@ class _Worker:
             except OSError:  # the parent closed the pipe
                 os._exit(0)
             del request  # its body, while the next one is awaited
-            self._trim()
 
     def _answer(self, fields: dict[str, Any], body: bytes) -> None:
         with self.lock:
@@ -120,7 +119,7 @@ class _Worker:
             if self.cancelled == self.running:
                 self.handler.cancel()
         try:
-            result = self.handler.answer(fields, body, Output(self.pipe))
+            result = self._ask_handler(fields, body)
         except AttribaseError as error:
             messages.send_error(self.pipe, error)
         except MemoryError:
@@ -136,6 +135,13 @@ class _Worker:
         finally:
             with self.lock:
                 self.running = ""
+
+    def _ask_handler(self, fields: dict[str, Any], body: bytes) -> dict[str, Any]:
+        """What the handler returns; the parent looks at this process's memory as soon as it has that."""
+        try:
+            return self.handler.answer(fields, body, Output(self.pipe))
+        finally:
+            self._trim()
 
     def _listen(self) -> None:
         try:
@@ -163,6 +169,6 @@ class _Worker:
     def _trim(self) -> None:
         """Give freed memory back to the system where there may be much of it."""
         now = resident_bytes() or 0
-        if now > self.trimmed + TRIM_BYTES:
+        if now > self.trimmed + min(TRIM_BYTES, TRIM_SHARE * (self.memory or now)):
             release_freed_memory()
             self.trimmed = resident_bytes() or 0

@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+from attribase.query.attribution.attribute import answer_all
+from attribase.query.attribution.request import Request
 from attribase.query.service import ServiceOptions
 from attribase.query.service.app import make_pool
+from attribase.query.service.service import Service
 from attribase.query.workers import WorkerRequest
 from attribase.query.workers.request import Collected
 from attribase.store import Store
@@ -68,3 +71,12 @@ def test_a_composite_is_answered_within_the_least_memory(uri, vectors):
         assert pool.starts == 1  # no worker was ended for its memory
     finally:
         pool.close()
+
+
+def test_the_ids_of_all_images_are_read_before_the_memory_of_answers_is_counted(uri, vectors, monkeypatch):
+    service = Service(uri, ServiceOptions())
+    service.warm_up()
+    finder = service.snapshot.finder("images", "image_id")
+    monkeypatch.setattr(finder._index, "_read", None)
+    (answer,) = answer_all(service.snapshot, [vectors[17, :8]], Request(encoder="a", files=False))
+    assert answer.results[0].creator == "c3"

@@ -58,6 +58,12 @@ class Handler:
     def keep(self, fields, _, __):
         self.kept = os.urandom(fields["bytes"])
 
+    def scatter(self, fields, _, out):
+        """Fills memory with small objects and keeps the last one, below which free memory stays mapped."""
+        size = 64 << 10
+        self.last = [os.urandom(size) for _ in range(fields["bytes"] // size)][-1]
+        out.write(b"scattered")
+
     def creep(self, _, __, ___):
         kept = []
         while True:

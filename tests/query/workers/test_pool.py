@@ -98,6 +98,14 @@ def test_a_request_that_fits_into_a_fresh_worker_is_not_refused_for_what_the_wor
         ask(pool, "fill", bytes=2 << 30)
 
 
+@limited
+def test_a_worker_that_only_used_memory_is_not_replaced(pool):
+    before = pid(pool)
+    for _ in range(3):
+        ask(pool, "scatter", bytes=150 * MB)  # of 200; it would be replaced for 100
+        assert pid(pool) == before
+
+
 def test_a_worker_that_dies_answering_is_an_error_and_replaced(pool):
     before = pid(pool)
     with pytest.raises(LimitError, match="ended the process"):
