@@ -73,7 +73,9 @@ class Telemetry:
             "attribase_requests_working", "Requests that a worker answers.", registry=self.registry
         )
         self.resident = Gauge(
-            "attribase_resident_bytes", "Resident memory of all processes.", registry=self.registry
+            "attribase_resident_bytes",
+            "Resident memory of all processes, without store files that workers map.",
+            registry=self.registry,
         )
         self.memory_limit = Gauge(
             "attribase_memory_limit_bytes", "What all processes together may take.", registry=self.registry
@@ -94,8 +96,8 @@ class Telemetry:
         """Report the queue and the memory of these workers, and the statements of SQL, by their lane."""
 
         def resident() -> float:
-            pids = [worker.process.pid for worker in pool.processes if worker is not None]
-            return sum((resident_bytes(pid) or 0 for pid in pids), float(resident_bytes() or 0))
+            workers = (worker for worker in pool.processes if worker is not None)
+            return sum((worker.base + worker.grown() for worker in workers), float(resident_bytes() or 0))
 
         self.waiting.set_function(lambda: len(pool.queue))
         self.working.set_function(lambda: pool.queue.running)

@@ -29,6 +29,15 @@ def resident_bytes(process: int | str = "self") -> int | None:
     return _proc_status(process, "VmRSS")
 
 
+def anonymous_bytes(process: int | str = "self") -> int | None:
+    """Resident memory of a process in bytes, without the pages of files that it maps.
+
+    The system takes those back when it needs them, and processes share them. None as `resident_bytes`.
+    """
+    anonymous = _proc_status(process, "RssAnon")
+    return None if anonymous is None else anonymous + (_proc_status(process, "RssShmem") or 0)
+
+
 def private_bytes(process: int | str = "self") -> int | None:
     """Private writable memory of a process in bytes, touched or not; None where it is not reported."""
     return _proc_status(process, "VmData")

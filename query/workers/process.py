@@ -19,7 +19,7 @@ from ...store.errors import (
     TimeLimitError,
 )
 from . import messages
-from .memory import resident_bytes
+from .memory import anonymous_bytes, resident_bytes
 from .request import WorkerRequest
 from .serving import memory_error
 
@@ -40,6 +40,7 @@ class WorkerProcess:
         self.ready: dict[str, Any] = {}
         self.base = 0
         """Resident bytes when it was ready."""
+        self._anonymous = 0
         self.memory: int | None = None
         """Bytes that it may grow by."""
         self.worn = False
@@ -67,6 +68,7 @@ class WorkerProcess:
             raise messages.read_error(payload)
         self.ready = json.loads(payload)
         self.base = resident_bytes(self.process.pid) or 0
+        self._anonymous = anonymous_bytes(self.process.pid) or 0
 
     def limit_memory(self, memory: int) -> None:
         """Let it grow by so many bytes from now on. Raises OSError when it is gone."""
@@ -82,7 +84,7 @@ class WorkerProcess:
             AttribaseError: the handler's error, or one that says which limit was exceeded.
         """
         number = str(next(_numbers))
-        self.worn = self.memory is not None and self._grown() > WORN * self.memory
+        self.worn = self.memory is not None and self.grown() > WORN * self.memory
         try:
             self._send(request, number)
             return self._receive(request, time.monotonic() + request.seconds + request.overrun)
@@ -102,11 +104,11 @@ class WorkerProcess:
         """Whether it runs, and has memory left for further requests."""
         if not self.process.alive():
             return False
-        return self.memory is None or self._grown() <= MAX_KEPT * self.memory
+        return self.memory is None or self.grown() <= MAX_KEPT * self.memory
 
-    def _grown(self) -> int:
-        """Resident bytes beyond those that it had when it was ready."""
-        return (resident_bytes(self.process.pid) or 0) - self.base
+    def grown(self) -> int:
+        """Bytes beyond those that it had when it was ready, without those of files that it maps."""
+        return (anonymous_bytes(self.process.pid) or 0) - self._anonymous
 
     def kill(self) -> None:
         """End it now."""
@@ -161,7 +163,7 @@ class WorkerProcess:
         if time.monotonic() > deadline:
             self.kill()
             raise _StoppedError(time_error(request.seconds))
-        if self.memory is not None and self._grown() > self.memory:
+        if self.memory is not None and self.grown() > self.memory:
             self.kill()
             raise _StoppedError(memory_error(self.memory))
 

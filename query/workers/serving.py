@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ...runtime.memory import release_freed_memory
 from ...store.errors import AttribaseError, LimitError, TooLargeError
 from . import messages
-from .memory import MB, limit_private_memory, resident_bytes
+from .memory import MB, anonymous_bytes, limit_private_memory
 
 STACKS = 128 * MB
 """Private memory that counts and is never touched: stacks of threads that libraries start later."""
@@ -95,7 +95,7 @@ class _Worker:
         self.running = self.cancelled = ""
         self.lock = threading.Lock()
         self.memory = 0
-        self.trimmed = resident_bytes() or 0
+        self.trimmed = anonymous_bytes() or 0
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> None:
@@ -168,7 +168,7 @@ class _Worker:
 
     def _trim(self) -> None:
         """Give freed memory back to the system where there may be much of it."""
-        now = resident_bytes() or 0
+        now = anonymous_bytes() or 0
         if now > self.trimmed + min(TRIM_BYTES, TRIM_SHARE * (self.memory or now)):
             release_freed_memory()
-            self.trimmed = resident_bytes() or 0
+            self.trimmed = anonymous_bytes() or 0

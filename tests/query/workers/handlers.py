@@ -58,6 +58,10 @@ class Handler:
     def keep(self, fields, _, __):
         self.kept = os.urandom(fields["bytes"])
 
+    def map(self, fields, _, out):
+        self.mapped = np.memmap(fields["path"], np.uint8, "r")
+        out.write(str(self.mapped.sum()).encode())
+
     def scatter(self, fields, _, out):
         """Fills memory with small objects and keeps the last one, below which free memory stays mapped."""
         size = 64 << 10

@@ -106,6 +106,14 @@ def test_a_worker_that_only_used_memory_is_not_replaced(pool):
         assert pid(pool) == before
 
 
+@limited
+def test_the_pages_of_a_file_that_a_worker_maps_are_not_its_memory(pool, tmp_path):
+    before, file = pid(pool), tmp_path / "vectors"
+    file.write_bytes(bytes(220 * MB) + b"\1")  # more than a request may take
+    assert ask(pool, "map", path=str(file)).parts == [b"1"]
+    assert pid(pool) == before
+
+
 def test_a_worker_that_dies_answering_is_an_error_and_replaced(pool):
     before = pid(pool)
     with pytest.raises(LimitError, match="ended the process"):
