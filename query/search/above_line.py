@@ -87,7 +87,8 @@ class PoolSearch:
 class Descent:
     """The search of one pool for one `query` (dim,): what the index was asked for is asked once.
 
-    Rows are in the order of the index's estimates, of which the first `len(_similarities)` were compared.
+    Rows are in the order of the index's estimates, of which the first `len(_similarities)` were compared. All
+    rows that ever were are `_known`, rising.
     """
 
     search: PoolSearch
@@ -96,6 +97,8 @@ class Descent:
     _rows: Positions = field(default_factory=lambda: np.zeros(0, np.int64))
     _distances: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     _similarities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    _known: Positions = field(default_factory=lambda: np.zeros(0, np.int64))
+    _known_similarities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def nearest(self, depth: int) -> tuple[Positions, Floats]:
         """The `depth` best rows (n,), best first, and their similarities; all where the pool has fewer."""
@@ -120,6 +123,10 @@ class Descent:
             reached = self._compare_down(line, limit)
             if reached or self._asked >= limit:
                 break
+            found_all = self._ask_above(line, limit)
+            if found_all is not None:
+                reached = found_all
+                break
             count = min(limit, max(STEP * self._asked, 2 * depth))
         rows, similarities = self._sorted()
         known = reached or len(self._similarities) == whole
@@ -130,24 +137,54 @@ class Descent:
         count = min(count, self.search.pool.size)
         if count <= self._asked:
             return True
-        search, compared = self.search, self._rows[: len(self._similarities)]
+        search = self.search
         # rows that a condition leaves, and the best of a large share, may be in any partition
         narrow = search.pool.where is None and count <= NARROW_SHARE * search.pool.size
         effort = search.effort(MIN_ANSWERS)
         rows, distances = search.index.estimate(
             self.query, count, search.pool, effort.nprobes, no_more=narrow
         )
+        self._have(rows, distances)
+        self._asked = count
+        return len(rows) >= count
+
+    def _ask_above(self, line: float, limit: int) -> bool | None:
+        """Have the rows of the pool that are probably above `line`, `limit` at most; whether these are all.
+
+        None where the index does not know them.
+        """
+        search, compared = self.search, self._similarities
+        errors = compared + self._distances[: len(compared)]
+        errors = errors[np.isfinite(errors)]
+        if not len(errors):
+            return None
+        floor = 1 + line - float(errors.mean()) - DEVIATIONS * float(errors.std())
+        found = search.index.above(self.query, floor, search.pool, search.effort(MIN_ANSWERS).nprobes)
+        if found is None or len(found[0]) < self._asked:
+            return None
+        self._have(found[0][:limit], found[1][:limit])
+        self._compare_down(line, limit)
+        return len(found[0]) <= limit
+
+    def _have(self, rows: Positions, distances: Floats) -> None:
+        """Go on with these rows and distances, the best `len(rows)` of the pool."""
+        compared = self._rows[: len(self._similarities)]
         if not np.array_equal(rows[: len(compared)], compared):
             self._similarities = self._similarities[:0]
-        self._asked, self._rows, self._distances = count, rows, distances
-        return len(rows) >= count
+        self._rows, self._distances, self._asked = rows, distances, max(self._asked, len(rows))
 
     def _compare(self, count: int) -> None:
         """Compare the first `count` rows, those that were not yet."""
         new = self._rows[len(self._similarities) : count]
+        unknown = np.setdiff1d(new, self._known)
+        if len(unknown):
+            ((rising, values),) = exact_similarities(self.search.read, self.query[None], [unknown])
+            known, values = np.append(self._known, rising), np.append(self._known_similarities, values)
+            order = np.argsort(known)
+            self._known, self._known_similarities = known[order], values[order]
         if len(new):
-            ((rising, values),) = exact_similarities(self.search.read, self.query[None], [new])
-            self._similarities = np.concatenate([self._similarities, values[np.searchsorted(rising, new)]])
+            found = self._known_similarities[np.searchsorted(self._known, new)]
+            self._similarities = np.concatenate([self._similarities, found])
 
     def _compare_down(self, line: float, limit: int) -> bool:
         """Compare rows until no further one is probably above the line; whether there are further ones."""

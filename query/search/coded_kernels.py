@@ -37,6 +37,15 @@ def similarities_of(rows: Floats, query: Floats, found: Floats) -> None:
 
 
 @compile_kernel
+def product(code: NDArray[np.int8], query: NDArray[np.int16]) -> np.float32:
+    """The inner product of two rows (dim,) of codes."""
+    total = np.int32(0)
+    for k in range(query.shape[0]):  # casts keep the sums in 32 bits: numba widens integers
+        total = np.int32(total + np.int32(np.int32(code[k]) * np.int32(query[k])))
+    return np.float32(total)
+
+
+@compile_kernel
 def estimate(
     codes: NDArray[np.int8],
     factors: Floats,
@@ -66,10 +75,21 @@ def estimate(
         for place in range(starts[piece], ends[piece]):
             if allowed.shape[0] > 0 and not allowed[place]:
                 continue
-            code, total = codes[place], np.int32(0)
-            for k in range(query.shape[0]):  # casts keep the sums in 32 bits: numba widens integers
-                total = np.int32(total + np.int32(np.int32(code[k]) * np.int32(query[k])))
             places[count] = place
-            found[count] = np.float32(total) * factors[place] * np.float32(factor)
+            found[count] = product(codes[place], query) * factors[place] * np.float32(factor)
             count += 1
     return count
+
+
+@compile_kernel
+def estimate_places(
+    codes: NDArray[np.int8],
+    factors: Floats,
+    query: NDArray[np.int16],
+    factor: float,
+    places: NDArray[np.int64],
+    found: Floats,
+) -> None:
+    """Writes the similarities of the rows at `places` (n,) to `found` (n,), else as `estimate`."""
+    for i in range(places.shape[0]):
+        found[i] = product(codes[places[i]], query) * factors[places[i]] * np.float32(factor)

@@ -18,7 +18,8 @@ from ...store.index_search import AllowedRows
 from ...store.indexes import Index
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
-from .coded_rows import CodedRows, read_coded_rows, write_coded_rows
+from .coded_file import read_coded_rows, write_coded_rows
+from .coded_rows import CodedRows
 from .pool import Pool
 from .topk import Floats, Positions
 
@@ -190,6 +191,17 @@ class ApproximateIndex:
         )
         return self._rows(found), distances
 
+    def above(self, query: Floats, floor: float, pool: Pool, nprobes: int) -> tuple[Positions, Floats] | None:
+        """All rows of the pool whose similarity to `query` (dim,) is about `floor` or more, as `estimate`.
+
+        `nprobes`: partitions to begin with. None where only Lance searches the index: it finds so many rows,
+        not those above a floor.
+        """
+        coded = self._open_codes()
+        if coded is None or pool.where is not None:
+            return None
+        return coded.above(query, floor, nprobes, self._places_of(coded, pool))
+
     def warm(self) -> None:
         """Read the whole index into memory."""
         index_search.warm(self._dataset, self._column)
@@ -222,9 +234,11 @@ class ApproximateIndex:
         coded = self._open_codes()
         if coded is None or pool.where is not None:
             return None
-        places = self._places.get(pool.name, lambda: coded.in_places(pool.mask))
-        found = coded.nearest(query, count, nprobes, places)
+        found = coded.nearest(query, count, nprobes, self._places_of(coded, pool))
         return found if len(found[0]) >= count else None
+
+    def _places_of(self, coded: CodedRows, pool: Pool) -> NDArray[np.bool_] | None:
+        return self._places.get(pool.name, lambda: coded.in_places(pool.mask))
 
     def _open_codes(self) -> CodedRows | None:
         """What a process opens that searches often: the first such search takes a second longer."""

@@ -5,8 +5,10 @@ import os
 
 import numpy as np
 import pytest
+from attribase.query.search import coded_rows
 from attribase.query.search import index as module
-from attribase.query.search.coded_rows import CHECKED_ERROR, read_coded_rows
+from attribase.query.search.coded_file import read_coded_rows
+from attribase.query.search.coded_rows import CHECKED_ERROR
 from attribase.query.search.index_recall import RecallBenchmark
 from attribase.query.search.partitions import SpacePartitions, store_codes
 from attribase.store import index_search
@@ -51,6 +53,46 @@ def test_estimates_are_those_of_the_rows_of_the_nearest_partitions(indexed, quer
         some, _ = codes.nearest(query, len(space), 5, codes.in_places(mask))
         assert some.tolist() == [row for row in rows.tolist() if mask[row]]
     assert codes.in_places(np.ones(len(space), bool)) is None
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize(("more", "least"), [(0, 0.5), (40, 0.9), (10**6, 1.0)])
+def test_signs_choose_the_rows_that_are_compared_by_8_bits(indexed, queries, monkeypatch, more, least):
+    """32 numbers have coarse signs: the more rows they choose, the fewer of the best ten they miss."""
+    monkeypatch.setattr(coded_rows, "LIKELY_MORE", more)
+    codes, partitions = codes_of(indexed.space), len(codes_of(indexed.space).centres)
+    found = [
+        np.isin(exact_codes(codes, query)[:10], codes.nearest(query, 10, partitions)[0]).mean()
+        for query in queries
+    ]
+    assert np.mean(found) >= least
+    rows, _ = codes.nearest(queries[0], 10, partitions)
+    mask = np.ones(len(indexed.space), bool)
+    mask[rows] = False
+    assert not np.isin(codes.nearest(queries[0], 10, partitions, codes.in_places(mask))[0], rows).any()
+
+
+def exact_codes(codes, query):
+    """Rows by their 8 bits, the most similar first."""
+    return codes.rows[np.argsort(-(codes.codes @ query) * codes.factors, kind="stable")]
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("floor", [0.9, 0.6, 0.2, -1.0])
+@pytest.mark.parametrize("nprobes", [1, 4])
+def test_rows_above_a_floor_are_found_in_all_partitions_that_have_some(indexed, queries, floor, nprobes):
+    codes = codes_of(indexed.space)
+    for query in queries:
+        similarities = (codes.codes @ query) * codes.factors
+        wanted = codes.rows[similarities >= floor + 1e-3]
+        rows, distances = codes.above(query, floor, nprobes)
+        assert (np.diff(distances) >= 0).all()
+        assert (1 - distances >= floor).all()
+        assert len(np.unique(rows)) == len(rows)
+        assert np.isin(wanted, rows).mean() > 0.95 if len(wanted) else True
+        mask = np.arange(len(indexed.space)) % 3 == 0
+        some, _ = codes.above(query, floor, nprobes, codes.in_places(mask))
+        assert np.isin(some, np.flatnonzero(mask)).all()
 
 
 @pytest.mark.usefixtures("often")
@@ -125,13 +167,13 @@ def test_they_are_not_used_where_an_image_was_deleted_or_the_index_is_another(in
 
 
 @pytest.mark.usefixtures("often")
-@pytest.mark.parametrize("damage", ["cut", "junk", "other vectors", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "junk", "other vectors", "other signs", "gone"])
 def test_a_damaged_file_is_not_used(indexed, queries, damage):
     expected = answer(indexed, queries[0])
     path = indexed.store.file("codes", "vectors_enc.base")
     data = bytearray(path.read_bytes())
-    if damage == "other vectors":
-        data[-len(indexed.ids) * 32 :] = np.random.default_rng(0).bytes(len(indexed.ids) * 32)
+    last = {"other vectors": 32 + 8 + 12, "other signs": 8}.get(damage, 0) * len(indexed.ids)
+    data[len(data) - last :] = np.random.default_rng(0).bytes(last)
     if damage != "gone":
         path.write_bytes({"cut": data[:-1], "junk": b"\xff" * 100}.get(damage, data))
     else:

@@ -90,6 +90,7 @@ def test_many_questions_get_the_answers_of_each(
     monkeypatch.setattr("attribase.query.search.index.QUERIES_AT_ONCE", queries_at_once)
     monkeypatch.setattr("attribase.query.search.index.ANSWERS_AT_ONCE", answers_at_once)
     space = indexed_once.space
+    space.open_index().leave_codes()
     together = space.search(queries, 10, space.pool(), method="index")
     for at, query in enumerate(queries):
         alone = space.search(query[None], 10, space.pool(), method="index")
