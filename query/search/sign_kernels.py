@@ -25,21 +25,21 @@ def rotate(vector: Floats, order: NDArray[np.int32], flips: Floats, rotated: Flo
     (rounds, padded), 1 or -1; then each WORD_BITS of them go through a Hadamard transform.
     """
     padded = rotated.shape[0]
+    words = padded // WORD_BITS
     before = np.zeros(padded, np.float32)
     before[: vector.shape[0]] = vector
     for turn in range(order.shape[0]):
         for k in range(padded):
             rotated[k] = before[order[turn, k]] * flips[turn, k]
-        for start in range(0, padded, WORD_BITS):
-            half = 1
-            while half < WORD_BITS:
-                for first in range(start, start + WORD_BITS, 2 * half):
-                    for k in range(first, first + half):
-                        one, other = rotated[k], rotated[k + half]
-                        rotated[k], rotated[k + half] = one + other, one - other
-                half *= 2
-            for k in range(start, start + WORD_BITS):
-                rotated[k] *= np.float32(WORD_BITS**-0.5)
+        half = 1
+        while half < WORD_BITS:
+            for first in range(0, WORD_BITS, 2 * half):
+                for k in range(first * words, (first + half) * words):
+                    one, other = rotated[k], rotated[k + half * words]
+                    rotated[k], rotated[k + half * words] = one + other, one - other
+            half *= 2
+        for k in range(padded):
+            rotated[k] *= np.float32(WORD_BITS**-0.5)
         before[:] = rotated
 
 

@@ -38,6 +38,28 @@ def anonymous_bytes(process: int | str = "self") -> int | None:
     return None if anonymous is None else anonymous + (_proc_status(process, "RssShmem") or 0)
 
 
+def code_bytes(process: int | str = "self") -> int | None:
+    """Resident pages of the programs and libraries of a process, as they are on disk; None as `resident_bytes`.
+
+    In bytes, of all files of which the process has mapped a part to be executed.
+    """
+    resident: dict[str, int] = {}
+    executed, name = set(), ""
+    try:
+        for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
+            if line.startswith(("Rss:", "Anonymous:")):
+                sign = 1 if line.startswith("Rss:") else -1
+                resident[name] = resident.get(name, 0) + sign * int(line.split()[1]) * 1024
+            elif not line[:1].isupper():
+                fields = line.split(maxsplit=5)
+                name = fields[5] if len(fields) > 5 and fields[5].startswith("/") else ""
+                if "x" in fields[1]:
+                    executed.add(name)
+    except (OSError, ValueError, IndexError):
+        return None
+    return sum(resident.get(one, 0) for one in executed - {""})
+
+
 def private_bytes(process: int | str = "self") -> int | None:
     """Private writable memory of a process in bytes, touched or not; None where it is not reported."""
     return _proc_status(process, "VmData")

@@ -19,7 +19,7 @@ from ...store.errors import (
     TimeLimitError,
 )
 from . import messages
-from .memory import anonymous_bytes, resident_bytes
+from .memory import anonymous_bytes, code_bytes
 from .request import WorkerRequest
 from .serving import memory_error
 
@@ -39,7 +39,7 @@ class WorkerProcess:
         self.process = ChildProcess(target, *args, name=name)
         self.ready: dict[str, Any] = {}
         self.base = 0
-        """Resident bytes when it was ready."""
+        """Bytes of memory when it was ready: its own, and those of programs and libraries."""
         self._anonymous = 0
         self.memory: int | None = None
         """Bytes that it may grow by."""
@@ -67,8 +67,8 @@ class WorkerProcess:
         if letter == messages.ERROR:
             raise messages.read_error(payload)
         self.ready = json.loads(payload)
-        self.base = resident_bytes(self.process.pid) or 0
         self._anonymous = anonymous_bytes(self.process.pid) or 0
+        self.base = self._anonymous + (code_bytes(self.process.pid) or 0)
 
     def limit_memory(self, memory: int) -> None:
         """Let it grow by so many bytes from now on. Raises OSError when it is gone."""

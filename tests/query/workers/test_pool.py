@@ -5,7 +5,7 @@ import time
 
 import pytest
 from attribase.query.workers import MB, Collected, WorkerPool, WorkerRequest
-from attribase.query.workers.memory import private_bytes
+from attribase.query.workers.memory import private_bytes, resident_bytes
 from attribase.store.errors import (
     AttribaseError,
     BusyError,
@@ -104,6 +104,19 @@ def test_a_worker_that_only_used_memory_is_not_replaced(pool):
     for _ in range(3):
         ask(pool, "scatter", bytes=150 * MB)  # of 200; it would be replaced for 100
         assert pid(pool) == before
+
+
+@limited
+def test_the_pages_of_a_file_that_was_mapped_before_are_not_what_a_worker_starts_with(tmp_path):
+    file = tmp_path / "vectors"
+    file.write_bytes(bytes(220 * MB))
+    pool = WorkerPool(answer, (str(file),), workers=1)
+    (worker,) = pool.open()
+    try:
+        resident = resident_bytes(worker.process.pid)
+        assert resident - 230 * MB < worker.base < resident - 210 * MB
+    finally:
+        pool.close()
 
 
 @limited
