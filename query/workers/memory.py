@@ -39,7 +39,7 @@ def anonymous_bytes(process: int | str = "self") -> int | None:
 
 
 def code_bytes(process: int | str = "self") -> int | None:
-    """Resident pages of the programs and libraries of a process, as they are on disk; None as `resident_bytes`.
+    """Resident pages of a process that are of programs and libraries, unchanged; None as `resident_bytes`.
 
     In bytes, of all files of which the process has mapped a part to be executed.
     """
