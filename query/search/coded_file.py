@@ -20,7 +20,7 @@ from ...store.ids import vectors_table
 from ...store.index_search import index_name
 from ...store.layout import CODES
 from ..features import FeatureReader
-from .coded_rows import WORD_BITS, CodedRows
+from .coded_rows import CodedRows
 from .stored_pools import fragments_of
 from .topk import Floats, Positions
 
@@ -114,7 +114,7 @@ def read_coded_rows(store: Store, features: FeatureReader, images: int) -> Coded
 
 def _rotation(centres: Floats) -> dict[str, NDArray[Any]]:
     """What `sign_kernels.rotate` takes, and the rotated centres (partitions, padded)."""
-    from .sign_kernels import rotate
+    from .sign_kernels import WORD_BITS, rotate
 
     padded = -(-centres.shape[1] // WORD_BITS) * WORD_BITS
     random = np.random.default_rng(SEED)
@@ -128,6 +128,8 @@ def _rotation(centres: Floats) -> dict[str, NDArray[Any]]:
 
 def _shapes(arrays: Mapping[str, NDArray[Any]], images: int, dim: int) -> dict[str, Any]:
     """The type and shape of each array of the file."""
+    from .sign_kernels import WORD_BITS
+
     shapes: dict[str, Any] = {name: [str(one.dtype), list(one.shape)] for name, one in arrays.items()}
     words = shapes["order"][1][1] // WORD_BITS
     shapes |= {"factors": ["float32", [images]], "codes": ["int8", [images, dim]]}

@@ -21,9 +21,6 @@ CHECKED_ROWS, CHECKED_ERROR = 64, 0.02
 """So many rows are compared with the stored vectors when a file is opened; none may be farther off, and no
 larger share of their signs be others."""
 
-WORD_BITS = 64
-"""Signs in a number of `signs`, and numbers that a round of a rotation mixes: vectors are padded to these."""
-
 LIKELY, LIKELY_MORE = 4, 320
 """Rows that are compared by 8 bits, the best by their signs: so many times those wanted, and so many more.
 Measured for 20 of 1,000,000: they hold all that all rows of these partitions hold; half of them 0.9995."""
@@ -145,7 +142,7 @@ class CodedRows:
         centres = np.where(pieces[:, None] > 0, self.centres[pieces - 1], np.float32(0))
         signs, terms = np.empty_like(self.signs[places]), np.empty_like(self.terms[places])
         encode_signs(unit, np.arange(len(places)), centres, self.order, self.flips, signs, terms)
-        other = np.bitwise_count(signs ^ self.signs[places]).mean() / WORD_BITS
+        other = np.bitwise_count(signs ^ self.signs[places]).mean() / (8 * signs.itemsize)
         close = np.abs((terms - self.terms[places])[:, :2]).max()
         return bool(max(np.abs(coded - unit).max(), close, other) < CHECKED_ERROR)
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.kernels import compile_kernel
-from .coded_rows import WORD_BITS
 from .topk import Floats
+
+WORD_BITS = 64
+"""Signs in a number of `signs`, and numbers that a round of a rotation mixes: vectors are padded to these."""
 
 PLANES = 4
 """Bits of a number of a query that is compared with signs."""

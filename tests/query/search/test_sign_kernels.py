@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from attribase.query.search.coded_rows import WORD_BITS
-from attribase.query.search.sign_kernels import encode_signs, estimate_by_signs, ones_of, rotate
+from attribase.query.search.sign_kernels import WORD_BITS, encode_signs, estimate_by_signs, ones_of, rotate
 
 
 def rotation(dim, rounds=2):
