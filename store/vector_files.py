@@ -7,7 +7,6 @@ a deleted row, or a row that differs from what Lance reads, there is no `VectorF
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,21 +28,17 @@ RUN_BYTES = 64 << 20
 AHEAD_BYTES = 256 << 10
 """Rows that lie one after the other over so many bytes or more are read ahead; of fewer that takes longer."""
 
-SCATTERED = 0.5
-"""Share of rows that begin a run: from it on they are copied from the mapped file, a quarter of the time."""
-
 PLAIN = ("FullZipLayout", "bits_rep: 0,", "bits_def: 0,")
 """What the layout of a page says whose vectors are not compressed, nested or null."""
 
 
 @dataclass(frozen=True)
 class _Page:
-    """`rows` vectors one after the other from byte `start` of a file: of the table from row `first` on."""
+    """Vectors one after the other from byte `start` of a file, the first being row `first` of the table."""
 
     file: BinaryIO
     first: int
     start: int
-    rows: int
 
 
 class VectorFiles:
@@ -55,7 +50,6 @@ class VectorFiles:
         self._firsts = np.array([page.first for page in pages])
         self._starts = np.array([page.start for page in pages])
         self._numbers = np.array([page.file.fileno() for page in pages])
-        self._maps: dict[int, NDArray[np.floating]] = {}
 
     @classmethod
     def open(cls, dataset: lance.LanceDataset, column: str) -> VectorFiles | None:
@@ -82,75 +76,35 @@ class VectorFiles:
         `into`: a `buffer` of n rows or more for what is read; the result is a view of it if that is float32.
         """
         found = (self.buffer(len(positions)) if into is None else into)[: len(positions)]
-        pages, places, firsts = self._locate(positions)
-        if len(firsts) > SCATTERED * len(positions):
-            self._gather(positions, pages, found)
-        else:
-            self._read(self._pieces(pages, places, firsts), found)
+        buffer = memoryview(found.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
+        done = 0
+        for file, place, length in self._runs(positions):
+            if os.preadv(file, [buffer[done : done + length]], place) != length:
+                name = next(page.file.name for page in self._pages if page.file.fileno() == file)
+                raise OSError(f"{name} has no whole vectors at bytes {place} to {place + length}")
+            done += length
         return found.astype(np.float32, copy=False)
 
     def read_ahead(self, positions: NDArray[np.int64]) -> None:
         """Have the system read these rows while others are in use, where they lie one after the other."""
         if hasattr(os, "posix_fadvise"):
-            for file, place, length in self._pieces(*self._locate(positions)):
+            for file, place, length in self._runs(positions):
                 if length >= AHEAD_BYTES:
                     os.posix_fadvise(file, place, length, os.POSIX_FADV_WILLNEED)
 
-    def _gather(
-        self, positions: NDArray[np.int64], pages: NDArray[np.int64], found: NDArray[np.floating]
-    ) -> None:
-        """Copy rows of these pages from the mapped files to `found`."""
-        ends = np.append(np.flatnonzero(np.diff(pages)) + 1, len(pages)).tolist()
-        for start, end in zip([0, *ends], ends, strict=False):
-            number = int(pages[start])
-            rows, first = self._mapped(number), self._pages[number].first
-            np.take(rows, positions[start:end] - first, axis=0, out=found[start:end], mode="clip")
-
-    def _mapped(self, number: int) -> NDArray[np.floating]:
-        """(rows of a page, dim) of the mapped file. Raises OSError where the file has become shorter."""
-        page = self._pages[number]
-        size = page.rows * self.dim * self._kind.itemsize
-        if os.fstat(page.file.fileno()).st_size < page.start + size:
-            raise _short(page.file, page.start, size)
-        if number not in self._maps:
-            before = page.start % mmap.ALLOCATIONGRANULARITY
-            part = mmap.mmap(
-                page.file.fileno(), before + size, access=mmap.ACCESS_READ, offset=page.start - before
-            )
-            rows = np.frombuffer(part, self._kind, page.rows * self.dim, before)
-            self._maps[number] = rows.reshape(-1, self.dim)
-        return self._maps[number]
-
-    def _read(self, pieces: Iterator[tuple[int, int, int]], found: NDArray[np.floating]) -> None:
-        """Read pieces of files, see `_pieces`, one after the other into `found`."""
-        buffer = memoryview(found.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy 2.4 says no
-        done = 0
-        for file, place, length in pieces:
-            if os.preadv(file, [buffer[done : done + length]], place) != length:
-                raise _short(
-                    next(one.file for one in self._pages if one.file.fileno() == file), place, length
-                )
-            done += length
-
-    def _locate(
-        self, positions: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """(n,) the page of each row, and its first byte; (runs,) which rows do not follow the one before."""
+    def _runs(self, positions: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        """File number, first byte and length of the pieces that hold these rows, in their order."""
         size = self.dim * self._kind.itemsize
         pages = np.searchsorted(self._firsts, positions, side="right") - 1
         places = self._starts[pages] + (positions - self._firsts[pages]) * size
-        follows = (np.diff(places) == size) & (np.diff(self._numbers[pages]) == 0)
-        return pages, places, np.flatnonzero(np.append(True, ~follows)[: len(positions)])
-
-    def _pieces(
-        self, pages: NDArray[np.int64], places: NDArray[np.int64], firsts: NDArray[np.int64]
-    ) -> Iterator[tuple[int, int, int]]:
-        """File number, first byte and length of the pieces that hold rows, in their order; see `_locate`."""
-        size = self.dim * self._kind.itemsize
-        files = self._numbers[pages[firsts]].tolist()
-        lengths = np.diff(np.append(firsts, len(pages))) * size
+        files = self._numbers[pages]
+        follows = (np.diff(places) == size) & (np.diff(files) == 0)
+        firsts = np.flatnonzero(np.append(True, ~follows)[: len(positions)])
+        lengths = np.diff(np.append(firsts, len(positions))) * size
         most = RUN_BYTES // size * size or size
-        for file, place, length in zip(files, places[firsts].tolist(), lengths.tolist(), strict=True):
+        for file, place, length in zip(
+            files[firsts].tolist(), places[firsts].tolist(), lengths.tolist(), strict=True
+        ):
             for start in range(0, length, most):
                 yield file, place + start, min(most, length - start)
 
@@ -163,10 +117,6 @@ class VectorFiles:
         read = dataset.take(places.tolist(), columns=[column])[column].combine_chunks()
         plain = read.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
         return read.null_count == 0 and np.array_equal(self.rows(places), plain.astype(np.float32))
-
-
-def _short(file: BinaryIO, place: int, length: int) -> OSError:
-    return OSError(f"{file.name} has no whole vectors at bytes {place} to {place + length}")
 
 
 class _NotPlainError(Exception):
@@ -200,7 +150,7 @@ def _pages(dataset: lance.LanceDataset, column: str) -> Iterator[_Page]:
             rows, rest = divmod(page.buffers[0].size, size)
             if rest:
                 raise _NotPlainError
-            yield _Page(file, held, page.buffers[0].position, rows)
+            yield _Page(file, held, page.buffers[0].position)
             held += rows
         first += metadata.physical_rows
         if held != first:

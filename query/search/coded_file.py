@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +31,9 @@ ALIGNED = 64
 
 ROUNDS, SEED = 2, 20240512
 """Of the rotation, which is written to the file: the rounds, and what its order and signs are drawn with."""
+
+POPULATE_READ = 22
+"""Linux's MADV_POPULATE_READ, which Python does not name."""
 
 UNFINISHED_SECONDS = 24 * 3600
 """The age from which a file that was not finished is deleted."""
@@ -144,6 +148,24 @@ def _encode(made: Mapping[str, Any], raw: Floats, places: Positions, pieces: NDA
     encode(raw, places, made["codes"], made["factors"])
     centres = np.where(pieces[:, None] > 0, made["centres"][pieces - 1], np.float32(0))
     encode_signs(raw, places, centres, made["order"], made["flips"], made["signs"], made["terms"])
+
+
+def map_pages(coded: CodedRows, *, codes: bool) -> None:
+    """Have the system map what a search reads of all rows, and with `codes` what it reads of some.
+
+    Else each search maps the pages that no other has read, and takes twice as long. Measured for 1,000,000:
+    this takes 10 ms, and 100 with `codes`; more where the file is not in memory.
+    """
+    arrays: list[Any] = [
+        coded.signs,
+        coded.terms,
+        coded.factors,
+        coded.rows,
+        *([coded.codes] if codes else []),
+    ]
+    for one in arrays:
+        with suppress(OSError, AttributeError):  # not in a file, or another system
+            one.base._mmap.madvise(POPULATE_READ)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

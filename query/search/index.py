@@ -18,7 +18,7 @@ from ...store.index_search import AllowedRows
 from ...store.indexes import Index
 from ..cache import SharedCache
 from ..features import FeatureReader, Pinned
-from .coded_file import read_coded_rows, write_coded_rows
+from .coded_file import map_pages, read_coded_rows, write_coded_rows
 from .coded_rows import CodedRows
 from .pool import Pool
 from .topk import Floats, Positions
@@ -152,7 +152,7 @@ class ApproximateIndex:
         self._places: SharedCache[NDArray[np.bool_] | None] = SharedCache(POOLS_CACHED)
         self._lock, self._searches = Lock(), 0
         self._codes: CodedRows | None = None
-        self._codes_read = False
+        self._codes_read = self._expected = False
 
     def effort(self, record: IndexRecord, k: int, pool: Pool) -> SearchEffort:
         """What the `k` best of a pool take."""
@@ -210,7 +210,7 @@ class ApproximateIndex:
     def expect_searches(self) -> None:
         """Open what pays off for many searches with the first one."""
         with self._lock:
-            self._searches = max(self._searches, MANY_SEARCHES)
+            self._searches, self._expected = max(self._searches, MANY_SEARCHES), True
 
     def has_codes(self) -> bool:
         """Whether there is a file of `CodedRows` of this index and these images."""
@@ -248,6 +248,8 @@ class ApproximateIndex:
                 return self._codes
             self._codes_read = True
             self._codes = self._read_codes()
+            if self._codes is not None:
+                map_pages(self._codes, codes=self._expected)
             return self._codes
 
     def _read_codes(self) -> CodedRows | None:

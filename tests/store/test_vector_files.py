@@ -61,16 +61,6 @@ def test_rows_that_follow_each_other_are_read_together(tmp_path, rows, monkeypat
         assert len(places) == 0 or np.shares_memory(found, buffer) == (kind == np.float32)
 
 
-def test_scattered_rows_are_copied_from_the_mapped_files(tmp_path, rows, rng, monkeypatch):
-    dataset = made(tmp_path / "a.lance", table(rows[:500]), table(rows[500:], 500))
-    files = VectorFiles.open(dataset, "base")
-    monkeypatch.setattr(vector_files.os, "preadv", None)
-    for places in (np.arange(0, 900, 2), rng.permutation(900), np.array([899])):
-        np.testing.assert_array_equal(files.rows(places), rows[places])
-    into = files.buffer(450)
-    assert np.shares_memory(files.rows(np.arange(0, 900, 2), into), into)
-
-
 @pytest.mark.parametrize("places", [np.arange(900), np.arange(0, 900, 2)], ids=["runs", "scattered"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_file_that_became_shorter_is_an_error(tmp_path, rows, places, when):
