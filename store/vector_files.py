@@ -102,9 +102,11 @@ class VectorFiles:
         firsts = np.flatnonzero(np.append(True, ~follows)[: len(positions)])
         lengths = np.diff(np.append(firsts, len(positions))) * size
         most = RUN_BYTES // size * size or size
-        for file, place, length in zip(
-            files[firsts].tolist(), places[firsts].tolist(), lengths.tolist(), strict=True
-        ):
+        runs = zip(files[firsts].tolist(), places[firsts].tolist(), lengths.tolist(), strict=True)
+        if not len(lengths) or lengths.max() <= most:
+            yield from runs
+            return
+        for file, place, length in runs:
             for start in range(0, length, most):
                 yield file, place + start, min(most, length - start)
 

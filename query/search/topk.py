@@ -19,6 +19,9 @@ RESCORED_ROWS = 16_384
 BLOCK_BYTES = 4 << 20
 """Vectors read at once: the C library keeps what larger blocks took, in each thread that reads."""
 
+COMPARED_BYTES = 512 << 10
+"""Vectors that are read, scaled and compared before others are: they stay in the cache of a core."""
+
 SEGMENT = 256
 """Neighbours of which only the largest similarity is used when the k-th largest is narrowed down."""
 
@@ -175,8 +178,9 @@ def exact_similarities(
             if vectors is not None:
                 yield mine, _dot(vectors[np.searchsorted(rows, mine)], query)
                 continue
-            starts = range(0, len(mine), most)
-            parts = [_dot(read(mine[start : start + most]), query) for start in starts]
+            step = max(1, min(most, COMPARED_BYTES // (4 * len(query))))
+            starts = range(0, len(mine), step)
+            parts = [_dot(read(mine[start : start + step]), query) for start in starts]
             yield mine, np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
