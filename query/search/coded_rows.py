@@ -94,15 +94,13 @@ class CodedRows:
         """
         asked = _Question(self, query, allowed)
         order = np.append(0, 1 + np.argsort(-asked.near[1:]))
-        margin, start, end = 0.0, 0, 1 + nprobes
+        margin, start, end = None, 0, 1 + nprobes
         held: list[tuple[Positions, Floats]] = []
         while True:
             places, found = asked.by_signs(np.sort(order[start:end]))
-            if not start:
-                sample = np.arange(0, len(places), max(1, len(places) // SAMPLED_ROWS))
-                errors = found[sample] - asked.by_codes(places[sample])
-                margin = DEVIATIONS * float(errors.std()) if len(sample) else 0.0
-            places = places[found >= floor - margin]
+            if margin is None and len(places):
+                margin = asked.margin(places, found)
+            places = places[found >= floor - (margin or 0)]
             found = asked.by_codes(places)
             chosen = found >= floor
             held.append((places[chosen], found[chosen]))
@@ -182,6 +180,11 @@ class _Question:
         centres[inner] = coded.rotated_centres[pieces[inner] - 1]
         held = estimate_by_signs(coded.signs, coded.terms, self._rotated, self.near[pieces], centres, *spans)
         return spans[-2][:held], spans[-1][:held]
+
+    def margin(self, places: Positions, found: Floats) -> float:
+        """How far estimates by signs (n,) of the rows at places (n,) may be below those by 8 bits."""
+        sample = np.arange(0, len(places), max(1, len(places) // SAMPLED_ROWS))
+        return DEVIATIONS * float((found[sample] - self.by_codes(places[sample])).std())
 
     def by_codes(self, places: Positions) -> Floats:
         """Estimates (n,) by 8 bits of the rows at places (n,)."""

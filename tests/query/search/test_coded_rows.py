@@ -96,6 +96,20 @@ def test_rows_above_a_floor_are_found_in_all_partitions_that_have_some(indexed, 
 
 
 @pytest.mark.usefixtures("often")
+def test_rows_above_a_floor_are_found_where_the_nearest_partitions_have_none_that_count(indexed, queries):
+    codes = codes_of(indexed.space)
+    for query in queries:
+        near, _ = codes.nearest(query, len(indexed.space), 2)
+        mask = np.ones(len(indexed.space), bool)
+        mask[near] = False
+        similarities = np.where(mask[codes.rows], (codes.codes @ query) * codes.factors, -2)
+        wanted = codes.rows[np.argsort(-similarities)[:50]]
+        rows, _ = codes.above(query, float(np.sort(similarities)[-50]) - 1e-3, 2, codes.in_places(mask))
+        assert np.isin(wanted, rows).mean() > 0.9
+        assert mask[rows].all()
+
+
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("pool", ["all", "gallery"])
 def test_answers_are_as_good_as_the_exact_ones_and_come_from_the_codes(indexed, queries, pool, monkeypatch):
     """The ten best of twenty queries; Lance is asked for none of them."""
