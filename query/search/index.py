@@ -249,7 +249,7 @@ class ApproximateIndex:
             self._codes_read = True
             self._codes = self._read_codes()
             if self._codes is not None:
-                map_pages(self._codes, codes=self._expected)
+                map_pages(self._codes, read=self._expected)
             return self._codes
 
     def _read_codes(self) -> CodedRows | None:

@@ -2,10 +2,11 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from attribase.query.search import coded_rows
+from attribase.query.search import coded_file, coded_rows
 from attribase.query.search import index as module
 from attribase.query.search.coded_file import read_coded_rows
 from attribase.query.search.coded_rows import CHECKED_ERROR
@@ -178,6 +179,32 @@ def test_they_are_not_used_where_an_image_was_deleted_or_the_index_is_another(in
     assert first is not None
     partitions = SpacePartitions.read(indexed.space)
     assert np.array_equal(first.centres, partitions.centres)
+
+
+@pytest.mark.parametrize(
+    ("read", "in_memory", "mapped"), [(False, False, 4), (False, True, 5), (True, False, 5)]
+)
+def test_pages_are_read_from_a_disk_before_searches_only_where_many_are_expected(
+    read, in_memory, mapped, monkeypatch
+):
+    """The file of `codes` is large; all other arrays are read by each search."""
+    monkeypatch.setattr(coded_file, "_is_in_memory", lambda _: in_memory)
+    asked = []
+
+    def array(name):
+        return SimpleNamespace(
+            base=SimpleNamespace(_mmap=SimpleNamespace(madvise=lambda _: asked.append(name)))
+        )
+
+    names = ("signs", "terms", "factors", "rows", "codes")
+    coded_file.map_pages(SimpleNamespace(**{name: array(name) for name in names}), read=read)
+    assert asked == list(names[:mapped])
+
+
+def test_whether_a_file_is_in_memory_is_seen_without_reading_it(indexed):
+    codes = read_coded_rows(indexed.store, indexed.space._features, len(indexed.ids))
+    codes.codes.sum()
+    assert coded_file._is_in_memory(codes.codes.base)
 
 
 @pytest.mark.usefixtures("often")
