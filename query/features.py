@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 MANY_ROWS = 100
-"""So many rows are read from the files themselves, where these are plain; and any once they are open."""
+"""Rows read by position, from which on others are read from the files themselves, where these are plain."""
 
 READ_AHEAD = 64 << 20
 """Bytes that Lance may read ahead of the block in use."""
@@ -79,6 +79,7 @@ class FeatureReader:
             raise self.not_mapped()
         self.dim: int = self.dataset.schema.field(self.column).type.list_size
         self._ids: pa.Array | None = None
+        self._taken = 0
         self._lock = Lock()
 
     @property
@@ -122,8 +123,8 @@ class FeatureReader:
         """Rows (items, dim) by position in the vector table. ConflictError for one that is not mapped."""
         if not len(positions):
             return np.zeros((0, self.dim), np.float32)
-        opened = len(positions) >= MANY_ROWS or "_vector_files" in vars(self)
-        if opened and (files := self._vector_files) is not None:
+        self._taken += len(positions)
+        if self._taken >= MANY_ROWS and (files := self._vector_files) is not None:
             return files.rows(positions)
         return self._array(self.dataset.take(positions.tolist(), columns=[self.column])[self.column])
 

@@ -2,10 +2,11 @@
 
 import threading
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pytest
-from attribase.query.features import Pinned
+from attribase.query.features import MANY_ROWS, Pinned
 from attribase.query.search import SearchSpace
 from attribase.store.errors import ConflictError, InvalidInputError
 
@@ -173,3 +174,17 @@ def test_a_search_of_the_index_reads_no_ids_but_those_of_the_answer(indexed_once
     assert len(fresh.rows.ids_of(found.rows[0])) == 10
     assert np.isfinite(fresh.sample_vectors(["s000", "s059"])).all()
     assert np.isnan(fresh.sample_vectors(["i00017"])).all()
+
+
+def test_rows_that_are_read_a_few_at_a_time_come_from_the_files_in_the_end(large, monkeypatch):
+    """Lance takes milliseconds for ten rows: a process that searches often reads them as one that reads many."""
+    space, asked = large.space, []
+    take = lance.LanceDataset.take
+    monkeypatch.setattr(lance.LanceDataset, "take", lambda *of, **how: asked.append(1) or take(*of, **how))
+    whole = large.space.unit_rows(np.arange(300))
+    asked.clear()
+    for start in range(0, 300, 10):
+        np.testing.assert_array_equal(
+            space.unit_rows(np.arange(start, start + 10)), whole[start : start + 10]
+        )
+    assert 0 < len(asked) <= MANY_ROWS / 10 + 1
