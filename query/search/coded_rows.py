@@ -140,7 +140,7 @@ class CodedRows:
         centres = np.where(pieces[:, None] > 0, self.centres[pieces - 1], np.float32(0))
         signs, terms = np.empty_like(self.signs[places]), np.empty_like(self.terms[places])
         encode_signs(unit, np.arange(len(places)), centres, self.order, self.flips, signs, terms)
-        other = np.bitwise_count(signs ^ self.signs[places]).mean() / (8 * signs.itemsize)
+        other = np.unpackbits((signs ^ self.signs[places]).view(np.uint8)).mean()
         close = np.abs((terms - self.terms[places])[:, :2]).max()
         return bool(max(np.abs(coded - unit).max(), close, other) < CHECKED_ERROR)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.kernels import compile_kernel
+from ..evaluation.kernels import compile_kernel, dot
 from .topk import Floats
 
 WORD_BITS = 64
@@ -71,11 +71,11 @@ def encode_signs(
     dim, padded = raw.shape[1], order.shape[1]
     rest, rotated = np.empty(dim, np.float32), np.empty(padded, np.float32)
     for i in range(raw.shape[0]):
-        place, norm = places[i], np.sqrt((raw[i] * raw[i]).sum())
-        scale = np.float32(1 / norm) if norm > 0 else np.float32(0)
+        place, norm = places[i], np.sqrt(dot(raw[i], raw[i]))
+        scale = 1 / norm if norm > 0 else 0.0
         squares, across, total, ones = np.float32(0), np.float32(0), np.float32(0), np.uint64(0)
         for k in range(dim):
-            rest[k] = raw[i, k] * scale - centres[i, k]
+            rest[k] = np.float32(raw[i, k] * scale) - centres[i, k]
             squares += rest[k] * rest[k]
             across += rest[k] * centres[i, k]
         rotate(rest, order, flips, rotated)

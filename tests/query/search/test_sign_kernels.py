@@ -46,7 +46,7 @@ def test_estimates_are_unbiased_and_as_close_as_their_width_allows(dim):
     order, flips = rotation(dim)
     padded = order.shape[1]
     signs, terms = np.zeros((3000, padded // WORD_BITS), np.uint64), np.zeros((3000, 3), np.float32)
-    lengths = rng.uniform(0.5, 3, size=(3000, 1)).astype(np.float32)
+    lengths = rng.choice([1e-25, 0.5, 3, 1e25], size=(3000, 1)).astype(np.float32)
     centres = np.broadcast_to(centre, rows.shape).copy()
     encode_signs(rows * lengths, np.arange(3000), centres, order, flips, signs, terms)
     turned, rotated = np.empty((1, padded), np.float32), np.empty(padded, np.float32)
