@@ -78,9 +78,9 @@ class CodedRows:
         if 2 * likely < (self.ends[pieces] - self.starts(pieces)).sum():
             places, found = asked.by_signs(pieces)
             places = np.sort(places[_largest(found, likely)])
-            found = asked.by_codes(places)
         else:
-            places, found = asked.pieces_by_codes(pieces)
+            places = asked.places_in(pieces)
+        found = asked.by_codes(places)
         best = _largest(found, count)
         return self._answer(places[best], found[best])
 
@@ -162,13 +162,11 @@ class _Question:
         largest = float(np.abs(query).max()) or 1.0
         self._code = np.rint(query * (LARGEST / largest)).astype(np.int16), largest / LARGEST
 
-    def pieces_by_codes(self, pieces: Whole) -> tuple[Positions, Floats]:
-        """The places (n,) in some pieces, rising, and estimates by 8 bits."""
-        from .coded_kernels import estimate
-
-        coded, spans, (code, factor) = self._coded, self._spans(pieces), self._code
-        held = estimate(coded.codes, coded.factors, code, factor, *spans)
-        return spans[-2][:held], spans[-1][:held]
+    def places_in(self, pieces: Whole) -> Positions:
+        """The places (n,) in some pieces, rising, that count."""
+        starts, ends = self._coded.starts(pieces), self._coded.ends[pieces]
+        places = np.concatenate([np.arange(*span) for span in zip(starts, ends, strict=True)])
+        return places[self._mask[places]] if len(self._mask) else places
 
     def by_signs(self, pieces: Whole) -> tuple[Positions, Floats]:
         """The places (n,) in some pieces, rising, and estimates by signs."""
@@ -188,10 +186,10 @@ class _Question:
 
     def by_codes(self, places: Positions) -> Floats:
         """Estimates (n,) by 8 bits of the rows at places (n,)."""
-        from .coded_kernels import estimate_places
+        from .coded_kernels import estimate
 
         found, (code, factor) = np.empty(len(places), np.float32), self._code
-        estimate_places(self._coded.codes, self._coded.factors, code, factor, places, found)
+        estimate(self._coded.codes, self._coded.factors, code, factor, places, found)
         return found
 
     @cached_property

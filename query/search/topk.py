@@ -63,9 +63,9 @@ def row_lengths(rows: Floats) -> Floats:
     return np.where(lengths > 0, lengths, np.float32(1))
 
 
-def rows_at_once(dim: int, most: int) -> int:
-    """How many vectors (dim,) BLOCK_BYTES hold: at least 1, and up to `most`."""
-    return max(1, min(most, BLOCK_BYTES // (4 * max(1, dim))))
+def rows_at_once(dim: int, most: int, held: int = BLOCK_BYTES) -> int:
+    """How many vectors (dim,) `held` bytes hold: at least 1, and up to `most`."""
+    return max(1, min(most, held // (4 * max(1, dim))))
 
 
 class StreamingTopK:
@@ -178,7 +178,7 @@ def exact_similarities(
             if vectors is not None:
                 yield mine, _dot(vectors[np.searchsorted(rows, mine)], query)
                 continue
-            step = max(1, min(most, COMPARED_BYTES // (4 * len(query))))
+            step = rows_at_once(len(query), most, COMPARED_BYTES)
             starts = range(0, len(mine), step)
             parts = [_dot(read(mine[start : start + step]), query) for start in starts]
             yield mine, np.concatenate(parts) if parts else np.zeros(0, np.float32)
