@@ -1,6 +1,6 @@
 """Search through an index: time a query and recall, beside exact search and FAISS, in one run.
 
-    python benchmarks/search.py [--sizes 100000 300000 1000000] [--dim 512] [--folder DIR] [--no-hnsw]
+    python benchmarks/search.py [--sizes 100000 300000 1000000] [--dim 512] [--folder DIR] [--faiss NAME ...]
 
 `index`: `SearchSpace.search` with the index that `attribase index` chose, one stored sample after another;
 the answers are rescored exactly. `exact`: the same call comparing with every image. `attribute`: the whole
@@ -23,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import faiss
@@ -35,7 +34,7 @@ from attribase.runtime.devices import core_count
 from attribase.store import Store
 from rich.console import Console
 from rich.table import Table
-from search_faiss import Peer, hnsw, ivf
+from search_faiss import PEERS, Peer
 from search_inputs import ENCODER, fill
 
 QUERIES, WARM, ASKED, EXACT, SINGLE, TURNS = 1200, 30, 200, 7, 50, 3
@@ -162,7 +161,7 @@ def lateral(store: Store) -> str:
     return f"LATERAL: {times}: x {single / batched:.1f}"
 
 
-def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool) -> None:
+def measure(count: int, dim: int, folder: Path, console: Console, peers: list[str]) -> None:
     """One size."""
     store = Store.open(folder) if folder.exists() else fill(folder, count, dim, QUERIES)
     began = time.perf_counter()
@@ -177,8 +176,7 @@ def measure(count: int, dim: int, folder: Path, console: Console, *, graph: bool
     space.open_index().warm()  # as a service does
     rows = [*ours(store, space, vectors, truth, build), whole_answers(store, session)]
     console.print(*(one.cells() for one in rows), lateral(store), sep="\n")  # what follows takes longest
-    makers = [partial(ivf, "IVF-RaBitQ"), partial(ivf, "IVF-PQ"), *([hnsw] if graph else [])]
-    rows += [at_recall(make(gallery), by(space, "index"), vectors, truth) for make in makers]
+    rows += [at_recall(PEERS[name](gallery), by(space, "index"), vectors, truth) for name in peers]
     table = Table(title=f"{count:,} x {dim}, {core_count()} cores")
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -200,7 +198,11 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--folder", type=Path, help="keep the stores here, and use those that are here")
     parser.add_argument(
-        "--no-hnsw", action="store_true", help="without FAISS HNSW, which takes longest to build"
+        "--faiss",
+        nargs="*",
+        choices=PEERS,
+        default=list(PEERS),
+        help="the indexes of FAISS to measure; HNSW takes longest to build",
     )
     given = parser.parse_args()
     faiss.omp_set_num_threads(core_count())
@@ -208,7 +210,7 @@ def main() -> None:
     for count in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(given.folder or folder, f"{count}x{given.dim}.store")
-            measure(count, given.dim, place, console, graph=not given.no_hnsw)
+            measure(count, given.dim, place, console, given.faiss)
 
 
 if __name__ == "__main__":

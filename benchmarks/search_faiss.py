@@ -72,3 +72,7 @@ def hnsw(gallery: np.ndarray) -> Peer:
 
 def _rows(index: faiss.Index, vector: np.ndarray, k: int) -> np.ndarray:
     return index.search(vector, k)[1]
+
+
+PEERS = {"IVF-RaBitQ": partial(ivf, "IVF-RaBitQ"), "IVF-PQ": partial(ivf, "IVF-PQ"), "HNSW": hnsw}
+"""What builds each, from unit vectors (n, dim)."""
