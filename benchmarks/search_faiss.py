@@ -15,13 +15,16 @@ import numpy as np
 PROBED, RESCORED = (8, 16, 32, 64, 128, 256), (5, 10, 20, 40, 80)
 LINKS, CONSTRUCTED, SEARCHED = 32, 200, (16, 32, 64, 128, 256, 512, 1024, 2048)
 
+Ask = Callable[[np.ndarray, int], np.ndarray]
+"""Rows (1, k) of vectors (1, dim) and k."""
+
 
 @dataclass(frozen=True)
 class Peer:
     """An index of FAISS."""
 
     name: str
-    ask: Callable[[np.ndarray, int], np.ndarray]  # vectors (1, dim), k: rows (1, k)
+    ask: Ask
     efforts: Sequence[Any]
     set_effort: Callable[[Any], str]  # what it is set to, in words
     megabytes: str
